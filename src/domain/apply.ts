@@ -1,0 +1,84 @@
+/** Applying an approved change: the plan's steps, the journal's rows, the verdict. */
+import type { Change } from './change.ts';
+import type { Blocker } from './errors.ts';
+
+/** The frozen plan of one apply: rendered once, hashed, approved, then run as it stands. */
+export interface ApplyPlan {
+  change: Change;
+  statements: string[];
+  rollback: string[];
+  /** SHA-256 hex over the canonical JSON of the three above. */
+  plan_hash: string;
+}
+
+export const applyStates = ['queued', 'running', 'verifying', 'done', 'failed', 'needs_attention'] as const;
+export type ApplyState = (typeof applyStates)[number];
+
+export const journalStates = ['intended', 'done', 'failed', 'cleaned_up', 'unknown'] as const;
+/** intended is written before the statement is sent; what never got further is looked into at the next start. */
+export type JournalState = (typeof journalStates)[number];
+
+/** One statement of an apply in the journal. */
+export interface JournalEntry {
+  step: number;
+  /** statement, cleanup, or check: what it was sent for. */
+  purpose: 'statement' | 'cleanup' | 'analyze';
+  sql: string;
+  state: JournalState;
+  /** Backend that runs it, so that a later start can tell whether it still does. */
+  backend_pid: number | null;
+  backend_start: string | null;
+  started_at: string;
+  finished_at: string | null;
+  sqlstate: string | null;
+  message: string | null;
+}
+
+/** Where the journal is kept; every call returns only once the row is durable. */
+export interface Journal {
+  /** Writes an `intended` row and returns its step number. */
+  intend(entry: Pick<JournalEntry, 'purpose' | 'sql' | 'backend_pid' | 'backend_start'>): Promise<number>;
+  settle(
+    step: number,
+    outcome: Pick<JournalEntry, 'sqlstate' | 'message'> & { state: Exclude<JournalState, 'intended'> },
+  ): Promise<void>;
+  entries(): Promise<JournalEntry[]>;
+}
+
+/** Progress of a running apply, for whoever polls it. */
+export interface ApplyProgress {
+  phase: string;
+  /** 0..1; null: the server does not say. */
+  fraction: number | null;
+  blockers: Blocker[];
+}
+
+export type ApplyOutcome =
+  | { outcome: 'applied'; pending_restart: boolean; facts: Record<string, unknown> }
+  | { outcome: 'failed'; code: string; message: string; facts: Record<string, unknown> }
+  | { outcome: 'needs_attention'; code: string; message: string; facts: Record<string, unknown> };
+
+export const verdicts = ['succeeded', 'inconclusive', 'regressed'] as const;
+export type VerdictWord = (typeof verdicts)[number];
+
+/** A statement's measured time before and after. */
+export interface MeasuredStatement {
+  query_id: string;
+  query: string;
+  calls_before: number;
+  calls_after: number;
+  mean_ms_before: number;
+  mean_ms_after: number;
+  /** after / before. */
+  ratio: number;
+  /** Two-sided p of Welch's test on the interval means; null where it could not be computed. */
+  p_value: number | null;
+}
+
+export interface Verdict {
+  verdict: VerdictWord;
+  reason: string;
+  statements: MeasuredStatement[];
+  /** Other measures, e.g. idx_scan of the new index over the window. */
+  measures: { name: string; before: number | null; after: number | null; unit: string | null }[];
+}

@@ -1,0 +1,82 @@
+/**
+ * A change is a typed object, never text: SQL is rendered from it (apply/render.ts) with identifiers quoted by
+ * `quoteIdentifier`. Property names are the API's and the store's names.
+ */
+import { z } from 'zod';
+
+/** One key of an index. `expression` is SQL deparsed by PostgreSQL's own grammar from a parsed statement or read from the catalog; it never comes from a client. */
+export const indexKeySchema = z.object({
+  /** Column name, unquoted as the catalog has it; exactly one of `column` and `expression` is set. */
+  column: z.string().nullable(),
+  expression: z.string().nullable(),
+  /** Operator class, e.g. `text_pattern_ops`; null is the type's default. */
+  opclass: z.string().nullable().default(null),
+  /** Collation as SQL (already quoted, possibly schema-qualified); null is the column's own. */
+  collation: z.string().nullable().default(null),
+  direction: z.enum(['asc', 'desc']).default('asc'),
+  /** null is the direction's default: last for asc, first for desc. */
+  nulls: z.enum(['first', 'last']).nullable().default(null),
+});
+export type IndexKey = z.infer<typeof indexKeySchema>;
+
+/** All that CREATE INDEX needs, but for CONCURRENTLY. An index lives in its table's schema. */
+export const indexDefinitionSchema = z.object({
+  schema: z.string(),
+  table: z.string(),
+  name: z.string(),
+  method: z.string().default('btree'),
+  unique: z.boolean().default(false),
+  keys: z.array(indexKeySchema).min(1),
+  include: z.array(z.string()).default([]),
+  /** Predicate of a partial index, as SQL without WHERE; null for a whole-table index. */
+  where: z.string().nullable().default(null),
+  /** Storage parameters, e.g. `{ pages_per_range: '32' }`. */
+  options: z.record(z.string(), z.string()).default({}),
+});
+export type IndexDefinition = z.infer<typeof indexDefinitionSchema>;
+
+export const changeSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('index.create'), index: indexDefinitionSchema }),
+  z.object({
+    kind: z.literal('index.drop'),
+    schema: z.string(),
+    table: z.string(),
+    name: z.string(),
+    /** `pg_get_indexdef` of the index when it was judged: the rollback, and what apply re-checks before it drops. */
+    definition: z.string(),
+  }),
+  z.object({
+    kind: z.literal('setting'),
+    name: z.string(),
+    /** The proposed value as ALTER SYSTEM takes it, with its unit, e.g. `256MB`. */
+    value: z.string(),
+    /** Effective value when advised, as SHOW prints it. */
+    current_value: z.string(),
+    /** pg_settings.context: what it takes for the change to come into force. */
+    context: z.string(),
+  }),
+  z.object({
+    kind: z.literal('table.reloptions'),
+    schema: z.string(),
+    table: z.string(),
+    /** Options to set, e.g. `{ autovacuum_vacuum_scale_factor: '0.02' }`. */
+    set: z.record(z.string(), z.string()),
+    /** What each of those options was before; null where it was not set on the table. */
+    previous: z.record(z.string(), z.string().nullable()),
+  }),
+  z.object({ kind: z.literal('analyze'), schema: z.string(), table: z.string() }),
+  /** Something to know or do by hand; nothing that the service can apply. */
+  z.object({ kind: z.literal('finding') }),
+]);
+/** What a recommendation proposes to do. */
+export type Change = z.infer<typeof changeSchema>;
+export type ChangeKind = Change['kind'];
+
+/** Kinds that the service itself can apply. */
+export const APPLICABLE_KINDS: ReadonlySet<ChangeKind> = new Set([
+  'index.create',
+  'index.drop',
+  'setting',
+  'table.reloptions',
+  'analyze',
+]);

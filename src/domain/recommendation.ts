@@ -1,0 +1,122 @@
+/** Recommendations, their evidence, and what was rejected. Shapes are the report's, the store's and the API's alike. */
+import { z } from 'zod';
+import { changeSchema } from './change.ts';
+import { recommendationStates } from './lifecycle.ts';
+
+/** measured: seen on the target. simulated: by a real planner on the target's statistics. estimated: a formula. */
+export const evidenceLevelSchema = z.enum(['measured', 'simulated', 'estimated']);
+export type EvidenceLevel = z.infer<typeof evidenceLevelSchema>;
+
+export const severitySchema = z.enum(['critical', 'high', 'medium', 'low', 'info']);
+export type Severity = z.infer<typeof severitySchema>;
+
+/** One fact behind a recommendation: a number with its unit and where it was read. */
+export const evidenceSchema = z.object({
+  /** What the number is, e.g. `idx_scan over the window`. */
+  name: z.string(),
+  value: z.union([z.number(), z.string(), z.boolean(), z.null()]),
+  /** bytes, ms, rows, cost (planner cost units), share (0..1), calls, …; null for a text. */
+  unit: z.string().nullable().default(null),
+  /** View, formula or engine it comes from, e.g. `pg_stat_user_indexes.idx_scan`, `twin EXPLAIN`. */
+  source: z.string(),
+  level: evidenceLevelSchema,
+  /** A formula with its inputs named, where the value was computed. */
+  formula: z.string().nullable().default(null),
+});
+export type Evidence = z.infer<typeof evidenceSchema>;
+
+/** A statement that the change makes faster or slower, by the planner's reckoning. */
+export const affectedStatementSchema = z.object({
+  query_id: z.string(),
+  query: z.string(),
+  calls: z.number(),
+  /** Share of all analysed database time in the window, 0..1. */
+  share_of_time: z.number(),
+  /** Planner cost units, weighted over the parameter samples. */
+  cost_before: z.number(),
+  cost_after: z.number(),
+});
+export type AffectedStatement = z.infer<typeof affectedStatementSchema>;
+
+export const estimateSchema = z.object({
+  /** Σ calls × plan cost over the affected statements (planner cost units); null where no planner was asked. */
+  cost_before: z.number().nullable().default(null),
+  cost_after: z.number().nullable().default(null),
+  /** Disk the change takes (+) or frees (−), bytes. */
+  size_bytes: z.number().nullable().default(null),
+  /** Planner-cost-unit equivalent of the extra work that writes do in the window; null where it does not apply. */
+  write_overhead: z.number().nullable().default(null),
+});
+
+export const riskSchema = z.object({
+  /** Strongest lock that the apply takes and what it blocks, in words. */
+  locks: z.string(),
+  restart: z.boolean(),
+  reload: z.boolean().default(false),
+  /** What can go wrong, for a person. */
+  notes: z.array(z.string()).default([]),
+});
+
+/** What a rule hands over: no id, no state, no SQL yet. */
+export const draftSchema = z.object({
+  /** Rule id, e.g. `index/missing`. */
+  rule: z.string(),
+  change: changeSchema,
+  /**
+   * Stable identity of *what is proposed about which object*, without numbers that drift: the same advice on the
+   * next night has the same key. E.g. `index.create public.tasks btree(status,created_at desc)`.
+   */
+  key: z.string(),
+  title: z.string(),
+  /** Two or three sentences for a DBA: what is wrong, what the change does, what would change this advice. */
+  rationale: z.string(),
+  severity: severitySchema,
+  evidence_level: evidenceLevelSchema,
+  /** 0..1: how sure the rule is that the change helps. */
+  confidence: z.number().min(0).max(1),
+  estimate: estimateSchema,
+  affects: z.array(affectedStatementSchema),
+  evidence: z.array(evidenceSchema).min(1),
+  risk: riskSchema,
+});
+export type RecommendationDraft = z.infer<typeof draftSchema>;
+
+export const recommendationStateSchema = z.enum(recommendationStates);
+
+/** A draft with its identity, its SQL and where it stands. */
+export const recommendationSchema = draftSchema.extend({
+  /** Stable per target: derived from `key`. */
+  id: z.string(),
+  /** SHA-256 over target, rule and key. */
+  fingerprint: z.string(),
+  kind: z.string(),
+  /** SQL as it would run, one statement an entry. Empty for a finding. */
+  statements: z.array(z.string()),
+  rollback: z.array(z.string()),
+  /** SHA-256 of change, statements and rollback: what an approval is bound to. */
+  plan_hash: z.string(),
+  state: recommendationStateSchema,
+});
+export type Recommendation = z.infer<typeof recommendationSchema>;
+
+/** Why a candidate was not recommended: kept and shown. */
+export const rejectionSchema = z.object({
+  rule: z.string(),
+  /** What was considered, e.g. an index definition or a setting. */
+  candidate: z.string(),
+  /** Stable word for the kind of reason, e.g. `covered_by_existing`, `no_gain`, `backs_constraint`, `statistics_too_young`. */
+  code: z.string(),
+  reason: z.string(),
+});
+export type Rejection = z.infer<typeof rejectionSchema>;
+
+/** Something that could not be seen or analysed, and why. Never an error of the whole. */
+export const limitSchema = z.object({
+  /** Noun or stage: `statements`, `host`, `twin`, `workload`, … */
+  scope: z.string(),
+  code: z.string(),
+  message: z.string(),
+  /** What the operator can do, e.g. the GRANT; null if nothing. */
+  remedy: z.string().nullable().default(null),
+});
+export type Limit = z.infer<typeof limitSchema>;

@@ -1,0 +1,43 @@
+/** The report: what `pgluthier analyze --json`, the API and the store hold of one analysis. Its zod schema is the OpenAPI schema. */
+import { z } from 'zod';
+import { limitSchema, recommendationSchema, rejectionSchema } from './recommendation.ts';
+
+export const windowHeaderSchema = z.object({
+  /** ISO time on the target's clock; null when the workload came from files. */
+  from: z.string().nullable(),
+  to: z.string().nullable(),
+  seconds: z.number().nullable(),
+  /** Where the workload came from. `cumulative`: one snapshot's counters since their reset. */
+  source: z.enum(['window', 'cumulative', 'files']),
+});
+
+export const reportSchema = z.object({
+  target: z.object({
+    id: z.string().nullable(),
+    name: z.string(),
+    database: z.string(),
+    server_version: z.string(),
+    server_version_num: z.number(),
+    /** Name of a recognised managed service, or null. */
+    managed_service: z.string().nullable(),
+  }),
+  window: windowHeaderSchema,
+  summary: z.object({
+    generated_at: z.string(),
+    statements_seen: z.number(),
+    statements_analysed: z.number(),
+    /** Σ total_exec_time of the workload, ms. */
+    database_time_ms: z.number(),
+    /** Share of that time in statements that were really analysed, 0..1. */
+    analysed_share_of_time: z.number(),
+    /** Σ calls × plan cost of the analysed statements now, and with all index recommendations; null where nothing was simulated. */
+    cost_before: z.number().nullable(),
+    cost_after: z.number().nullable(),
+    what_if: z.object({ engine: z.string(), server_version: z.string(), questions: z.number() }).nullable(),
+    recommendations_by_kind: z.record(z.string(), z.number()),
+  }),
+  recommendations: z.array(recommendationSchema),
+  rejections: z.array(rejectionSchema),
+  limits: z.array(limitSchema),
+});
+export type Report = z.infer<typeof reportSchema>;

@@ -1,0 +1,40 @@
+/** What a rule is. Rules never fetch: all that they may look at is in their context. */
+import type { Limit, RecommendationDraft, Rejection } from './recommendation.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { WhatIf } from './whatif.ts';
+import type { Window, Workload } from './workload.ts';
+
+export interface RuleContext {
+  snapshot: Snapshot;
+  /** Null: only one snapshot so far, so no deltas. */
+  window: Window | null;
+  workload: Workload;
+  /** Null: no planner could be had; rules that need one say so in a limit. */
+  what_if: WhatIf | null;
+  /** Bytes that new indexes may take in all; null: no budget. */
+  index_budget_bytes: number | null;
+  /** Called with a line for a person while a long rule works. */
+  progress: (message: string) => void;
+  /** Deadline as epoch ms; a rule that reaches it returns what it has, with a limit. */
+  deadline: number;
+}
+
+export interface RuleResult {
+  recommendations: RecommendationDraft[];
+  rejections: Rejection[];
+  limits: Limit[];
+}
+
+export const ruleAreas = ['index', 'settings', 'autovacuum', 'health'] as const;
+export type RuleArea = (typeof ruleAreas)[number];
+
+/** One advisor's knowledge, in one file under advise/rules/<area>/, which exports it as `rule`. */
+export interface Rule {
+  /** `<area>/<file name>`, stable: it is in the API, the store and the docs. */
+  id: string;
+  area: RuleArea;
+  title: string;
+  /** What it looks at, when it fires, when it stays quiet, and the source of its formula. */
+  description: string;
+  evaluate(context: RuleContext): RuleResult | Promise<RuleResult>;
+}

@@ -1,0 +1,336 @@
+/**
+ * What one target's catalogs and counters said at one moment. Property names are the catalog's own names where there
+ * is one. Units: `_bytes` bytes, `_ms` milliseconds, `pages` 8 kB blocks (block_size in server), times ISO 8601 in
+ * UTC on the target's clock. Counters are cumulative since their reset. int8 counters are numbers (< 2^53, checked
+ * when read); identifiers that may exceed this (queryid) are strings.
+ */
+import type { Limit } from './recommendation.ts';
+import type { DiskType } from './target.ts';
+
+export interface ServerFacts {
+  server_version: string;
+  server_version_num: number;
+  database: string;
+  /** Time the postmaster started: a change between snapshots is a restart. */
+  started_at: string;
+  /** pg_control_system's identifier where visible: another value at the same address is another server (failover to a copy keeps it). */
+  system_identifier: string | null;
+  in_recovery: boolean;
+  block_size: number;
+  /** Default collation and its provider, encoding: the twin must be created with them. */
+  encoding: string;
+  lc_collate: string | null;
+  lc_ctype: string | null;
+  locale_provider: string | null;
+  icu_locale: string | null;
+  /** Size of this database, bytes. */
+  database_size_bytes: number | null;
+  /** pg_stat_database.stats_reset of this database. */
+  stats_reset: string | null;
+  extensions: Record<string, string>;
+  managed_service: string | null;
+}
+
+/** A derived value with where it came from; value null: unknown, and `source` says why. */
+export interface Sourced<T> {
+  value: T | null;
+  source: string;
+}
+
+export interface HostFacts {
+  ram_bytes: Sourced<number>;
+  cpu_count: Sourced<number>;
+  disk_type: Sourced<DiskType>;
+}
+
+/** One row of pg_stat_statements, of this database, summed over nothing: identity is (userid, dbid, queryid, toplevel). */
+export interface StatementRow {
+  userid: number;
+  dbid: number;
+  queryid: string;
+  toplevel: boolean;
+  user: string | null;
+  /** Null: not visible to us, or discarded by the server. */
+  query: string | null;
+  calls: number;
+  total_exec_time_ms: number;
+  mean_exec_time_ms: number;
+  stddev_exec_time_ms: number;
+  min_exec_time_ms: number;
+  max_exec_time_ms: number;
+  /** Planning is counted only with track_planning. */
+  plans: number;
+  total_plan_time_ms: number;
+  rows: number;
+  shared_blks_hit: number;
+  shared_blks_read: number;
+  shared_blks_dirtied: number;
+  shared_blks_written: number;
+  temp_blks_read: number;
+  temp_blks_written: number;
+  wal_records: number;
+  wal_bytes: number;
+  /** JIT, all phases, ms; null before 15. */
+  jit_time_ms: number | null;
+  /** 17+ (statistics of this row since): null before. */
+  stats_since: string | null;
+}
+
+export interface StatementsInfo {
+  /** Evictions so far: a rise between snapshots means statements went unseen. */
+  dealloc: number;
+  stats_reset: string | null;
+}
+
+export interface TableRow {
+  oid: number;
+  schema: string;
+  name: string;
+  /** r table, p partitioned, m materialised view, f foreign, t TOAST. */
+  relkind: string;
+  relpersistence: string;
+  owner: string;
+  /** pg_class.relpages, reltuples (-1: never analysed), relallvisible: what the planner last learned. */
+  relpages: number;
+  reltuples: number;
+  relallvisible: number;
+  /** Real length of the main fork now, in pages. */
+  main_pages: number;
+  total_bytes: number;
+  toast_bytes: number;
+  indexes_bytes: number;
+  reloptions: Record<string, string>;
+  toast_reloptions: Record<string, string>;
+  /** OID of the direct parent when this is a partition or child. */
+  parent_oid: number | null;
+  is_partition: boolean;
+  seq_scan: number;
+  seq_tup_read: number;
+  idx_scan: number | null;
+  idx_tup_fetch: number | null;
+  n_tup_ins: number;
+  n_tup_upd: number;
+  n_tup_del: number;
+  n_tup_hot_upd: number;
+  /** 16+; null before. */
+  n_tup_newpage_upd: number | null;
+  n_live_tup: number;
+  n_dead_tup: number;
+  n_mod_since_analyze: number;
+  n_ins_since_vacuum: number;
+  last_vacuum: string | null;
+  last_autovacuum: string | null;
+  last_analyze: string | null;
+  last_autoanalyze: string | null;
+  vacuum_count: number;
+  autovacuum_count: number;
+  analyze_count: number;
+  autoanalyze_count: number;
+  /** age(relfrozenxid), transactions. */
+  xid_age: number | null;
+}
+
+export interface IndexRow {
+  oid: number;
+  table_oid: number;
+  schema: string;
+  table: string;
+  name: string;
+  method: string;
+  /** pg_get_indexdef(oid). */
+  definition: string;
+  /** Key columns and expressions in order, each pg_get_indexdef(oid, n, true); then the included columns. */
+  keys: string[];
+  include: string[];
+  /** Column numbers of the keys; 0 is an expression. */
+  key_attnums: number[];
+  /** `schema.opclass` of each key. */
+  opclasses: string[];
+  /** OID of each key's collation, 0: none. */
+  collations: number[];
+  /** pg_index.indoption of each key: bit 0 desc, bit 1 nulls first. */
+  options: number[];
+  /** pg_get_expr of the predicate; null: whole table. */
+  predicate: string | null;
+  is_unique: boolean;
+  is_primary: boolean;
+  is_exclusion: boolean;
+  is_valid: boolean;
+  is_ready: boolean;
+  is_replica_identity: boolean;
+  is_clustered: boolean;
+  /** Name of the constraint that it backs (p, u, x) or that foreign keys elsewhere depend on; null: none. */
+  constraint_name: string | null;
+  /** Part of a partitioned index. */
+  is_partition: boolean;
+  relkind: string;
+  relpages: number;
+  reltuples: number;
+  main_pages: number;
+  size_bytes: number;
+  reloptions: Record<string, string>;
+  idx_scan: number;
+  idx_tup_read: number;
+  idx_tup_fetch: number;
+  /** 16+: null before, or never scanned. */
+  last_idx_scan: string | null;
+}
+
+/** A column with what pg_stats says of it. `stats` null: no row visible (never analysed, or no right to read it). */
+export interface ColumnRow {
+  table_oid: number;
+  schema: string;
+  table: string;
+  name: string;
+  attnum: number;
+  /** format_type(atttypid, atttypmod), schema-qualified where not in pg_catalog. */
+  type: string;
+  typlen: number;
+  typalign: string;
+  /** typtype: b base, e enum, d domain, c composite, r range, m multirange. */
+  typtype: string;
+  typcategory: string;
+  not_null: boolean;
+  /** Collation as SQL where it is not the type's default; null otherwise. */
+  collation: string | null;
+  /** attgenerated: '' none, s stored, v virtual. */
+  generated: string;
+  /** attidentity. */
+  identity: string;
+  /** pg_get_expr of the default or generation expression; null: none. */
+  default_expression: string | null;
+  stattarget: number | null;
+  stats: ColumnStats | null;
+}
+
+/** pg_stats, arrays as their text form: they are given to the twin as they are, parsed where values are needed. */
+export interface ColumnStats {
+  /** Statistics of the whole inheritance tree. */
+  inherited: boolean;
+  null_frac: number;
+  /** Bytes. */
+  avg_width: number;
+  /** >0 count of distinct values, <0 minus its share of the rows. */
+  n_distinct: number;
+  most_common_vals: string | null;
+  most_common_freqs: number[] | null;
+  histogram_bounds: string | null;
+  correlation: number | null;
+  most_common_elems: string | null;
+  most_common_elem_freqs: number[] | null;
+  elem_count_histogram: number[] | null;
+}
+
+export interface SettingRow {
+  name: string;
+  /** In the setting's own unit, as pg_settings.setting. */
+  setting: string;
+  unit: string | null;
+  category: string;
+  context: string;
+  vartype: string;
+  source: string;
+  min_val: string | null;
+  max_val: string | null;
+  enumvals: string[] | null;
+  boot_val: string | null;
+  reset_val: string | null;
+  sourcefile: string | null;
+  pending_restart: boolean;
+}
+
+/** A setting overridden for a role, a database or both (pg_db_role_setting). */
+export interface SettingOverride {
+  role: string | null;
+  database: string | null;
+  name: string;
+  value: string;
+}
+
+/** What the twin needs beyond tables, indexes and columns. Grows with the twin. */
+export interface SchemaFacts {
+  enums: { schema: string; name: string; labels: string[] }[];
+  domains: {
+    schema: string;
+    name: string;
+    /** format_type of the base. */
+    base_type: string;
+    not_null: boolean;
+    /** pg_get_constraintdef of each check. */
+    checks: string[];
+  }[];
+  /** pg_get_constraintdef of check, foreign-key, primary, unique and exclusion constraints. */
+  constraints: {
+    schema: string;
+    table: string;
+    table_oid: number;
+    name: string;
+    /** c, f, p, u, x, n. */
+    type: string;
+    definition: string;
+    valid: boolean;
+    /** Foreign key: the referenced table and both sides' columns. */
+    referenced_oid: number | null;
+    columns: string[];
+    referenced_columns: string[];
+    /** Name of the backing index for p, u, x (in the table's schema). */
+    index_name: string | null;
+  }[];
+  /** Partitioned tables' keys (pg_get_partkeydef) and partitions' bounds (pg_get_expr(relpartbound)). */
+  partition_keys: { table_oid: number; definition: string }[];
+  partition_bounds: { table_oid: number; parent_oid: number; definition: string }[];
+  /** Plain inheritance. */
+  inherits: { table_oid: number; parent_oid: number }[];
+  /** pg_get_viewdef of views that the workload may read. */
+  views: { oid: number; schema: string; name: string; definition: string }[];
+  /** pg_get_functiondef of non-extension SQL functions that index expressions and predicates use. */
+  functions: { schema: string; name: string; language: string; definition: string }[];
+  /** Height of each B-tree where it can be seen (bt_metap), by index OID. */
+  btree_levels: Record<string, number>;
+}
+
+/** Server-wide and database-wide counters. */
+export interface Counters {
+  /** pg_stat_database of this database. */
+  database: {
+    xact_commit: number;
+    xact_rollback: number;
+    blks_read: number;
+    blks_hit: number;
+    tup_returned: number;
+    tup_fetched: number;
+    temp_files: number;
+    temp_bytes: number;
+    deadlocks: number;
+    numbackends: number;
+    stats_reset: string | null;
+  } | null;
+  /** pg_stat_checkpointer (17+) or pg_stat_bgwriter. */
+  checkpoints: { timed: number; requested: number; stats_reset: string | null } | null;
+  /** pg_stat_wal: bytes, full-page images, times that wal_buffers was full. */
+  wal: { wal_bytes: number; wal_fpi: number; wal_buffers_full: number; stats_reset: string | null } | null;
+}
+
+/** Everything of one target at one moment. */
+export interface Snapshot {
+  format_version: 1;
+  taken_at: string;
+  /** How long collecting took on our side, ms. */
+  duration_ms: number;
+  server: ServerFacts;
+  host: HostFacts;
+  statements: StatementRow[];
+  statements_info: StatementsInfo | null;
+  tables: TableRow[];
+  indexes: IndexRow[];
+  columns: ColumnRow[];
+  settings: SettingRow[];
+  setting_overrides: SettingOverride[];
+  schema: SchemaFacts;
+  counters: Counters;
+  /** What could not be seen, noun by noun. */
+  limits: Limit[];
+}
+
+/** The nouns that a snapshot is stored and read by. */
+export type SnapshotNoun = keyof Omit<Snapshot, 'format_version' | 'taken_at' | 'duration_ms' | 'limits'>;

@@ -1,0 +1,85 @@
+/** Windows and the workload seen in them. */
+import type { Limit } from './recommendation.ts';
+import type { StatementRow } from './snapshot.ts';
+
+/** The change of one object's counters between two snapshots. Property names are the counters'. */
+export interface TableDelta {
+  oid: number;
+  seq_scan: number;
+  seq_tup_read: number;
+  idx_scan: number;
+  n_tup_ins: number;
+  n_tup_upd: number;
+  n_tup_del: number;
+  n_tup_hot_upd: number;
+  autovacuum_count: number;
+  autoanalyze_count: number;
+}
+export interface IndexDelta {
+  oid: number;
+  idx_scan: number;
+  idx_tup_read: number;
+  idx_tup_fetch: number;
+}
+
+/** A statement's activity in a window: same identity and counters as its row, as differences; mean, stddev of the interval itself. */
+export type StatementDelta = Omit<StatementRow, 'min_exec_time_ms' | 'max_exec_time_ms' | 'stats_since'>;
+
+/** Two snapshots and what happened between them. */
+export interface Window {
+  from: string;
+  to: string;
+  seconds: number;
+  statements: StatementDelta[];
+  tables: TableDelta[];
+  indexes: IndexDelta[];
+  /** Resets, restarts, evictions in the window: they lower what can be claimed. */
+  limits: Limit[];
+}
+
+/** What a statement is to the advisors. */
+export type StatementClass = 'select' | 'insert' | 'update' | 'delete' | 'merge' | 'utility' | 'unparsable';
+
+/** A fingerprinted statement with what it did in the window, joined over users and queryids. */
+export interface WorkloadQuery {
+  /** Fingerprint of PostgreSQL's parse tree (libpg_query), hex; the id in API and reports. */
+  query_id: string;
+  /** One representative text, with `$n` where the server normalised it. */
+  query: string;
+  class: StatementClass;
+  calls: number;
+  total_exec_time_ms: number;
+  mean_exec_time_ms: number;
+  stddev_exec_time_ms: number;
+  rows: number;
+  shared_blks_hit: number;
+  shared_blks_read: number;
+  shared_blks_dirtied: number;
+  temp_blks_written: number;
+  wal_bytes: number;
+  /** Share of the workload's total_exec_time, 0..1 (of its weight, when it came from files). */
+  share_of_time: number;
+  users: string[];
+  queryids: string[];
+}
+
+/** A statement that was set aside, and why: counted, never silently dropped. */
+export interface SetAside {
+  query: string;
+  calls: number;
+  total_exec_time_ms: number;
+  /** own_query, utility, truncated, text_hidden, unparsable, other_database, … */
+  code: string;
+}
+
+export interface Workload {
+  source: 'window' | 'cumulative' | 'files';
+  from: string | null;
+  to: string | null;
+  seconds: number | null;
+  queries: WorkloadQuery[];
+  set_aside: SetAside[];
+  /** Σ total_exec_time_ms of queries and set_aside. */
+  database_time_ms: number;
+  limits: Limit[];
+}
