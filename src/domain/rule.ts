@@ -23,6 +23,19 @@ export interface RuleResult {
   recommendations: RecommendationDraft[];
   rejections: Rejection[];
   limits: Limit[];
+  /** Filled by the rule that costs the workload's statements (index/missing): what the run covered. */
+  coverage?: AnalysisCoverage;
+}
+
+/** How much of the workload was really costed, and its cost with and without the recommended indexes. */
+export interface AnalysisCoverage {
+  /** query_id of each statement that was planned. */
+  analysed: string[];
+  /** Statements that were not, each with its reason. */
+  not_analysed: { query_id: string; reason: string }[];
+  /** Σ calls × plan cost of the analysed statements (planner cost units). */
+  cost_before: number;
+  cost_after: number;
 }
 
 export const ruleAreas = ['index', 'settings', 'autovacuum', 'health'] as const;
