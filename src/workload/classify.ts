@@ -1,0 +1,85 @@
+/** What a statement's text is: its class, or the code under which it is set aside. */
+import type { Node, ParseResult } from '@pgsql/types';
+import type { StatementClass } from '../domain/index.ts';
+import { mendNormalised } from './mend.ts';
+import { fingerprintOf, isComment, scanTokens, tryParse } from './parser.ts';
+import { walk } from './tree.ts';
+
+/** A text that the advisors can work with. */
+export interface ClassifiedStatement {
+  query_id: string;
+  /** The text, mended where the server's normalisation had broken it. */
+  query: string;
+  class: StatementClass;
+}
+
+/** Either a statement or the code of why not. */
+export type Classified = { statement: ClassifiedStatement } | { code: string };
+
+/** What pg_stat_statements shows in place of a text that this role may not read. */
+const HIDDEN_TEXT = '<insufficient privilege>';
+
+/** Every statement that this project sends to a target begins with a comment of this text. */
+const OWN_MARK = 'pgluthier';
+
+function isOwn(sql: string): boolean {
+  if (!sql.includes(OWN_MARK)) return false;
+  const first = scanTokens(sql)?.[0];
+  return first?.tokenName === 'C_COMMENT' && first.text.slice(2).trimStart().startsWith(OWN_MARK);
+}
+
+function classOf(statement: Node): StatementClass {
+  if ('SelectStmt' in statement) return 'select';
+  if ('InsertStmt' in statement) return 'insert';
+  if ('UpdateStmt' in statement) return 'update';
+  if ('DeleteStmt' in statement) return 'delete';
+  if ('MergeStmt' in statement) return 'merge';
+  return 'utility';
+}
+
+/**
+ * All relations are of the system: in pg_catalog or information_schema, or unqualified with the prefix `pg_`, which
+ * PostgreSQL resolves to pg_catalog before any schema of the search path (and which its extensions' views use).
+ */
+function readsCatalogsOnly(tree: ParseResult): boolean {
+  let system = 0;
+  let others = 0;
+  const ctes = new Set<string>();
+  walk(tree, (node) => {
+    if ('CommonTableExpr' in node) ctes.add(node.CommonTableExpr.ctename ?? '');
+  });
+  walk(tree, (node) => {
+    if (!('RangeVar' in node)) return;
+    const { schemaname, relname = '' } = node.RangeVar;
+    if (schemaname === undefined && ctes.has(relname)) return;
+    if (schemaname === 'pg_catalog' || schemaname === 'information_schema') system++;
+    else if (relname.startsWith('pg_') && (schemaname === undefined || relname.startsWith('pg_stat_')))
+      system++;
+    else others++;
+  });
+  return system > 0 && others === 0;
+}
+
+/** Judges one text as pg_stat_statements, or a file, gave it. Needs `loadGrammar()` first. */
+export function classify(query: string | null): Classified {
+  if (query === null || query === HIDDEN_TEXT) return { code: 'text_hidden' };
+  if (isOwn(query)) return { code: 'own_query' };
+  const parsed = tryParse(query);
+  if ('fault' in parsed) return { code: parsed.fault.at_end ? 'truncated' : 'unparsable' };
+  const statements = parsed.tree.stmts ?? [];
+  const first = statements[0]?.stmt;
+  if (first === undefined) return { code: 'utility' };
+  if (statements.length > 1) return { code: 'several_statements' };
+  const kind = classOf(first);
+  if (kind === 'utility') return { code: 'utility' };
+  if (readsCatalogsOnly(parsed.tree)) return { code: 'catalog_only' };
+  const mended = mendNormalised(query, parsed.tree);
+  const again = mended === query ? parsed : tryParse(mended);
+  if ('fault' in again) return { code: 'unparsable' };
+  return { statement: { query_id: fingerprintOf(mended, again.tree), query: mended, class: kind } };
+}
+
+/** Tells whether a token starts a statement's own text: neither comment nor a stray semicolon. */
+export function firstOwnToken(sql: string): number {
+  return scanTokens(sql)?.find((token) => !isComment(token) && token.text !== ';')?.start ?? 0;
+}

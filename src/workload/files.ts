@@ -1,0 +1,196 @@
+/** A workload out of SQL files: each statement weighs one call, or what `-- calls: n` before it says. */
+import { PgLuthierError, type SetAside, type Workload, type WorkloadQuery } from '../domain/index.ts';
+import { type ClassifiedStatement, classify } from './classify.ts';
+import { byteLength, isComment, loadGrammar, scanTokens, tryParse } from './parser.ts';
+import { sliceBytes } from './splice.ts';
+
+/** A file of statements as the caller read it. */
+export interface WorkloadFile {
+  name: string;
+  text: string;
+}
+
+/** One statement of a file with its weight. */
+interface FileStatement {
+  sql: string;
+  calls: number;
+}
+
+function fileError(
+  code: string,
+  file: string,
+  line: number,
+  message: string,
+  remedy: string,
+): PgLuthierError {
+  return new PgLuthierError({
+    code,
+    status: 422,
+    message: `${file}, line ${line}: ${message}`,
+    remedy,
+    details: { file, line },
+  });
+}
+
+function lineOf(text: string, byteOffset: number): number {
+  return sliceBytes(text, 0, byteOffset).split('\n').length;
+}
+
+type Tokens = NonNullable<ReturnType<typeof scanTokens>>;
+
+/** Weight that a comment gives, e.g. `-- calls: 120`; null for every other comment. */
+function callsOf(comment: string): string | null {
+  const body = comment.startsWith('--') ? comment.slice(2) : comment.slice(2, -2);
+  const [key, ...rest] = body.split(':');
+  return key?.trim().toLowerCase() === 'calls' && rest.length > 0 ? rest.join(':').trim() : null;
+}
+
+/** A backslash outside of quotes is no SQL: it is a command of psql. */
+function refusePsqlCommands(file: WorkloadFile, tokens: Tokens): void {
+  const command = tokens.find((token) => token.text === '\\');
+  if (command === undefined) return;
+  throw fileError(
+    'workload_psql_command',
+    file.name,
+    lineOf(file.text, command.start),
+    'a psql command (\\…), which is not SQL.',
+    'Remove it; only SQL statements are taken.',
+  );
+}
+
+/** Byte ranges of the statements, from the grammar; by top-level semicolons where one statement does not parse. */
+function statementRanges(text: string, tokens: Tokens): { start: number; end: number }[] {
+  const total = byteLength(text);
+  const parsed = tryParse(text);
+  if ('tree' in parsed) {
+    return (parsed.tree.stmts ?? []).map((raw) => {
+      const start = raw.stmt_location ?? 0;
+      return { start, end: raw.stmt_len ? start + raw.stmt_len : total };
+    });
+  }
+  const ranges: { start: number; end: number }[] = [];
+  let start = 0;
+  for (const token of tokens) {
+    if (token.text !== ';' || isComment(token)) continue;
+    ranges.push({ start, end: token.start });
+    start = token.end;
+  }
+  ranges.push({ start, end: total });
+  return ranges;
+}
+
+/** Splits a file into statements with their weights. */
+function splitFile(file: WorkloadFile): FileStatement[] {
+  const tokens = scanTokens(file.text);
+  if (tokens === null) {
+    const parsed = tryParse(file.text);
+    const fault = 'fault' in parsed ? parsed.fault : null;
+    throw fileError(
+      'workload_file_unreadable',
+      file.name,
+      file.text.slice(0, fault?.offset ?? 0).split('\n').length,
+      fault?.message ?? 'not readable as SQL.',
+      'Close the quote or comment.',
+    );
+  }
+  refusePsqlCommands(file, tokens);
+  const statements: FileStatement[] = [];
+  for (const range of statementRanges(file.text, tokens)) {
+    const within = tokens.filter((token) => token.start >= range.start && token.end <= range.end);
+    const first = within.find((token) => !isComment(token) && token.text !== ';');
+    if (first === undefined) continue;
+    let calls = 1;
+    for (const comment of within.filter((token) => isComment(token) && token.start < first.start)) {
+      const given = callsOf(comment.text);
+      if (given === null) continue;
+      calls = Number(given);
+      if (given === '' || !Number.isFinite(calls) || calls <= 0) {
+        throw fileError(
+          'workload_calls_invalid',
+          file.name,
+          lineOf(file.text, comment.start),
+          `\`calls: ${given}\` is not a number above zero.`,
+          'Write `-- calls: 120` before the statement.',
+        );
+      }
+    }
+    statements.push({ sql: sliceBytes(file.text, first.start, range.end).trim(), calls });
+  }
+  return statements;
+}
+
+function weigh(statement: ClassifiedStatement, calls: number): WorkloadQuery {
+  return {
+    query_id: statement.query_id,
+    query: statement.query,
+    class: statement.class,
+    calls,
+    total_exec_time_ms: 0,
+    mean_exec_time_ms: 0,
+    stddev_exec_time_ms: 0,
+    rows: 0,
+    shared_blks_hit: 0,
+    shared_blks_read: 0,
+    shared_blks_dirtied: 0,
+    temp_blks_written: 0,
+    wal_bytes: 0,
+    share_of_time: 0,
+    users: [],
+    queryids: [],
+  };
+}
+
+/**
+ * A workload of the statements in files. Times are zero: nothing was run; `share_of_time` is the share of the calls.
+ * Statements that differ in their constants only are one query, with the calls added up. What does not parse is set
+ * aside like a text of the server would be.
+ * @throws PgLuthierError `workload_psql_command`, `workload_file_unreadable`, `workload_calls_invalid` (file and line
+ *   named), `workload_empty`.
+ */
+export async function workloadFromFiles(files: readonly WorkloadFile[]): Promise<Workload> {
+  await loadGrammar();
+  const queries = new Map<string, WorkloadQuery>();
+  const setAside = new Map<string, SetAside>();
+  let calls = 0;
+  for (const statement of files.flatMap(splitFile)) {
+    calls += statement.calls;
+    const verdict = classify(statement.sql);
+    if ('code' in verdict) {
+      const key = `${verdict.code}\n${statement.sql}`;
+      const entry = setAside.get(key) ?? {
+        query: statement.sql,
+        calls: 0,
+        total_exec_time_ms: 0,
+        code: verdict.code,
+      };
+      entry.calls += statement.calls;
+      setAside.set(key, entry);
+      continue;
+    }
+    const known = queries.get(verdict.statement.query_id);
+    if (known === undefined)
+      queries.set(verdict.statement.query_id, weigh(verdict.statement, statement.calls));
+    else known.calls += statement.calls;
+  }
+  if (queries.size === 0 && setAside.size === 0) {
+    throw new PgLuthierError({
+      code: 'workload_empty',
+      status: 422,
+      message: `No statement in ${files.length === 1 ? (files[0]?.name ?? 'the file') : `${files.length} files`}.`,
+      remedy: 'Give files with SQL statements that end in semicolons.',
+    });
+  }
+  const list = [...queries.values()];
+  for (const query of list) query.share_of_time = query.calls / calls;
+  list.sort((a, b) => b.calls - a.calls || (a.query_id < b.query_id ? -1 : 1));
+  return {
+    source: 'files',
+    from: null,
+    to: null,
+    seconds: null,
+    queries: list,
+    set_aside: [...setAside.values()],
+    database_time_ms: 0,
+    limits: [],
+  };
+}

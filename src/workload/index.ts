@@ -1,0 +1,10 @@
+/**
+ * Room rule. workload/ turns what was collected into what the advisors reason about: windows out of two snapshots,
+ * fingerprinted statements, their use of columns, and statements with sampled values in place of parameters.
+ * It is pure: no I/O but loading PostgreSQL's grammar (libpg-query, WASM). It may import domain only, and must not
+ * handle SQL by regular expressions or string search: texts are edited at the positions that the grammar gives.
+ */
+export { workloadFromSnapshot, workloadFromWindow } from './build.ts';
+export { diffSnapshots } from './delta.ts';
+export { workloadFromFiles } from './files.ts';
+export { deparseSql, fingerprint, parseSql } from './parser.ts';

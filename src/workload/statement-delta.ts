@@ -1,0 +1,164 @@
+/** Deltas of pg_stat_statements' rows, keyed on their identity. */
+import type { Limit, Snapshot, StatementDelta, StatementRow } from '../domain/index.ts';
+import { subtractMoments } from './moments.ts';
+
+/** Counters that only grow while a row lives; mean and standard deviation are worked out from them. */
+const COUNTERS = [
+  'calls',
+  'total_exec_time_ms',
+  'plans',
+  'total_plan_time_ms',
+  'rows',
+  'shared_blks_hit',
+  'shared_blks_read',
+  'shared_blks_dirtied',
+  'shared_blks_written',
+  'temp_blks_read',
+  'temp_blks_written',
+  'wal_records',
+  'wal_bytes',
+] as const satisfies readonly (keyof StatementDelta & keyof StatementRow)[];
+
+function identity(row: StatementRow): string {
+  return `${row.userid}/${row.dbid}/${row.queryid}/${row.toplevel}`;
+}
+
+function statementLimit(code: string, message: string, remedy: string | null = null): Limit {
+  return { scope: 'statements', code, message, remedy };
+}
+
+/** A row as what happened since it was created or reset. */
+function sinceZero(row: StatementRow): StatementDelta {
+  const { min_exec_time_ms: _min, max_exec_time_ms: _max, stats_since: _since, ...delta } = row;
+  return delta;
+}
+
+function subtract(before: StatementRow, after: StatementRow): StatementDelta {
+  const delta = sinceZero(after);
+  for (const key of COUNTERS) delta[key] = after[key] - before[key];
+  delta.jit_time_ms =
+    after.jit_time_ms === null ? null : Math.max(0, after.jit_time_ms - (before.jit_time_ms ?? 0));
+  const moments = subtractMoments(
+    { n: before.calls, mean: before.mean_exec_time_ms, stddev: before.stddev_exec_time_ms },
+    { n: after.calls, mean: after.mean_exec_time_ms, stddev: after.stddev_exec_time_ms },
+    delta.total_exec_time_ms,
+  );
+  delta.mean_exec_time_ms = moments.mean;
+  delta.stddev_exec_time_ms = moments.stddev;
+  delta.query = after.query ?? before.query;
+  return delta;
+}
+
+/** Any counter below its earlier reading: the row began anew. */
+function fell(before: StatementRow, after: StatementRow): boolean {
+  return COUNTERS.some((key) => after[key] < before[key]);
+}
+
+/** The same row of the hash table in both snapshots, as far as can be told. */
+function sameRow(before: StatementRow, after: StatementRow): boolean {
+  if (before.stats_since !== null && after.stats_since !== null) {
+    if (Date.parse(before.stats_since) !== Date.parse(after.stats_since)) return false;
+  }
+  return !fell(before, after);
+}
+
+/**
+ * Activity of each statement in the window. A row that is not in the earlier snapshot counts from zero if it began
+ * within the window: told by `stats_since` (17+), else by the earlier snapshot having seen all rows. A row that was
+ * reset, or evicted and made anew, counts from its new beginning.
+ */
+export function diffStatements(from: Snapshot, to: Snapshot): { deltas: StatementDelta[]; limits: Limit[] } {
+  const limits: Limit[] = [];
+  const evictions = (to.statements_info?.dealloc ?? 0) - (from.statements_info?.dealloc ?? 0);
+  const infoKnown = from.statements_info !== null && to.statements_info !== null;
+  const everything =
+    infoKnown && (from.statements_info?.stats_reset !== to.statements_info?.stats_reset || evictions < 0);
+  const earlierIncomplete = from.limits.some((limit) => limit.scope === 'statements');
+  // Rows are read within duration_ms of taken_at: one made in that time may be missing from the earlier snapshot.
+  const begin = Date.parse(from.taken_at) - from.duration_ms;
+  const end = Date.parse(to.taken_at) + to.duration_ms;
+
+  const earlier = new Map(from.statements.map((row) => [identity(row), row]));
+  const seen = new Set<string>();
+  const deltas: StatementDelta[] = [];
+  let anew = 0;
+  let unknownStart = 0;
+  let fromFuture = 0;
+  for (const row of to.statements) {
+    const key = identity(row);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const before = earlier.get(key);
+    const since = row.stats_since === null ? null : Date.parse(row.stats_since);
+    if (since !== null && since > end) fromFuture++;
+    if (before === undefined || everything) {
+      const isNew = since !== null ? since >= begin : everything || !earlierIncomplete;
+      if (isNew) deltas.push(sinceZero(row));
+      else unknownStart++;
+    } else if (!sameRow(before, row)) {
+      anew++;
+      deltas.push(sinceZero(row));
+    } else {
+      deltas.push(subtract(before, row));
+    }
+  }
+  const vanished = everything ? 0 : [...earlier.keys()].filter((key) => !seen.has(key)).length;
+
+  if (everything) {
+    limits.push(
+      statementLimit(
+        'statements_reset',
+        'pg_stat_statements was reset within the window: only what ran since the reset is counted.',
+      ),
+    );
+  } else if (evictions > 0) {
+    limits.push(
+      statementLimit(
+        'statements_evicted',
+        `pg_stat_statements dropped its least used entries ${evictions} times within the window: rarely run statements went unseen.`,
+        'Raise pg_stat_statements.max.',
+      ),
+    );
+  }
+  if (!infoKnown && to.statements.length > 0) {
+    limits.push(
+      statementLimit(
+        'statements_info_missing',
+        'pg_stat_statements_info could not be read in both snapshots: evictions would go unnoticed.',
+      ),
+    );
+  }
+  if (anew > 0) {
+    limits.push(
+      statementLimit(
+        'statements_began_anew',
+        `${anew} statements were reset, or evicted and seen again, within the window: they count from then on.`,
+      ),
+    );
+  }
+  if (vanished > 0) {
+    limits.push(
+      statementLimit(
+        'statements_vanished',
+        `${vanished} statements of the earlier snapshot are gone from the later one (evicted or reset): what they did in between is unknown.`,
+      ),
+    );
+  }
+  if (unknownStart > 0) {
+    limits.push(
+      statementLimit(
+        'statements_start_unknown',
+        `${unknownStart} statements ran already before the window, but the earlier snapshot did not see them: left out.`,
+      ),
+    );
+  }
+  if (fromFuture > 0) {
+    limits.push(
+      statementLimit(
+        'clock_stepped',
+        `${fromFuture} statements began later than the later snapshot was taken: the target's clock was set back.`,
+      ),
+    );
+  }
+  return { deltas: deltas.filter((delta) => delta.calls > 0), limits };
+}
