@@ -1,0 +1,133 @@
+/**
+ * Room rule. api/ turns HTTP into calls of pipeline/ and store reads, and their results into JSON; one file a noun
+ * under routes/. It may import domain, pipeline and report. It decides nothing: no SQL, no state changes of its own,
+ * and it takes ids and typed fields from clients, never SQL.
+ */
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { bodyLimit } from 'hono/body-limit';
+import { compress } from 'hono/compress';
+import { actorOfToken, type Services } from '../pipeline/index.ts';
+import { errorResponse, problemResponse } from './problem.ts';
+import { createRouter, type Router } from './router.ts';
+import { analysisRoutes } from './routes/analyses.ts';
+import { applyRoutes } from './routes/applies.ts';
+import { auditRoutes } from './routes/audit.ts';
+import { healthRoutes } from './routes/health.ts';
+import { jobRunRoutes } from './routes/job-runs.ts';
+import { recommendationRoutes } from './routes/recommendations.ts';
+import { snapshotRoutes } from './routes/snapshots.ts';
+import { statementRoutes } from './routes/statements.ts';
+import { targetRoutes } from './routes/targets.ts';
+
+export interface AppOptions {
+  services: Services;
+  /** SHA-256 of the bearer token; the token itself is never kept. */
+  token_hash: Buffer;
+  version: string;
+}
+
+/** Paths that answer without a token: probes and the API's own description. */
+const OPEN_PATHS = new Set(['/livez', '/readyz', '/openapi.json']);
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** The HTTP application, ready for a server or for `app.fetch` in a test. */
+export function createApp(options: AppOptions): Router {
+  const { services } = options;
+  const app = createRouter();
+
+  app.onError((error, context) => {
+    // Hono's own JSON reader throws for a body that is no JSON.
+    if (error.message.startsWith('Malformed JSON')) {
+      return problemResponse(context, {
+        status: 400,
+        code: 'body_malformed',
+        detail: 'The body is not valid JSON.',
+        remedy: 'Send a JSON object with content-type application/json.',
+      });
+    }
+    return errorResponse(error, context, services.logger);
+  });
+  app.notFound((context) =>
+    problemResponse(context, {
+      status: 404,
+      code: 'route_not_found',
+      detail: `There is no ${context.req.method} ${context.req.path}.`,
+      remedy: 'GET /openapi.json lists what there is.',
+    }),
+  );
+
+  app.use(async (context, next) => {
+    const started = performance.now();
+    context.set('requestId', randomUUID());
+    await next();
+    const duration = performance.now() - started;
+    context.res.headers.set('x-request-id', context.get('requestId'));
+    context.res.headers.set('server-timing', `app;dur=${duration.toFixed(1)}`);
+    services.logger.debug(
+      {
+        request_id: context.get('requestId'),
+        method: context.req.method,
+        path: context.req.path,
+        status: context.res.status,
+        duration_ms: duration,
+      },
+      'request',
+    );
+  });
+  app.use(compress());
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: (context) =>
+        problemResponse(context, {
+          status: 413,
+          code: 'body_too_large',
+          detail: `A body may have at most ${MAX_BODY_BYTES} bytes.`,
+        }),
+    }),
+  );
+  app.use(async (context, next) => {
+    if (OPEN_PATHS.has(context.req.path)) return next();
+    const given = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1];
+    const valid =
+      given !== undefined && timingSafeEqual(createHash('sha256').update(given).digest(), options.token_hash);
+    if (!valid) {
+      const response = problemResponse(context, {
+        status: 401,
+        code: given === undefined ? 'token_missing' : 'token_invalid',
+        detail: given === undefined ? 'This request has no bearer token.' : 'This bearer token is not known.',
+        remedy: 'Send "Authorization: Bearer <token>" with the token printed at the first start.',
+      });
+      response.headers.set('www-authenticate', 'Bearer');
+      return response;
+    }
+    context.set('actor', actorOfToken(given));
+    return next();
+  });
+
+  for (const routes of [
+    healthRoutes,
+    targetRoutes,
+    snapshotRoutes,
+    statementRoutes,
+    analysisRoutes,
+    recommendationRoutes,
+    applyRoutes,
+    jobRunRoutes,
+    auditRoutes,
+  ]) {
+    routes(app, services);
+  }
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'PgLuthier',
+      version: options.version,
+      description: 'A tuning advisor for PostgreSQL: evidence before advice, approval before change.',
+    },
+    security: [{ bearer: [] }],
+  });
+  return app;
+}

@@ -1,0 +1,86 @@
+/** Analyses: run one now, list them, read one with its report. */
+import { createRoute, z } from '@hono/zod-openapi';
+import { reportSchema, ruleAreas } from '../../domain/index.ts';
+import { startAnalysis } from '../../pipeline/index.ts';
+import { json, pageQuery, problems, type RouteFile, targetParams } from '../router.ts';
+
+const analysisSchema = z
+  .object({
+    id: z.string(),
+    target_id: z.string(),
+    state: z.enum(['running', 'succeeded', 'failed']),
+    started_at: z.string(),
+    finished_at: z.string().nullable(),
+    actor: z.string(),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    summary: reportSchema.shape.summary.nullable(),
+  })
+  .meta({ id: 'Analysis' });
+
+const analysisWithReportSchema = analysisSchema
+  .extend({ report: reportSchema.meta({ id: 'Report' }).nullable() })
+  .meta({ id: 'AnalysisWithReport' });
+
+const newAnalysisSchema = z
+  .object({
+    from_snapshot_id: z.string().max(64).optional(),
+    to_snapshot_id: z.string().max(64).optional(),
+    areas: z.array(z.enum(ruleAreas)).min(1).optional(),
+    index_budget_bytes: z.number().int().positive().nullable().optional(),
+  })
+  .strict()
+  .meta({ id: 'NewAnalysis' });
+
+export const analysisRoutes: RouteFile = (router, services) => {
+  router.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/targets/{target_id}/analyses',
+      summary: 'Run the advisors now; answers at once with a resource to poll',
+      request: { params: targetParams, body: { ...jsonBodyOptional(newAnalysisSchema) } },
+      responses: { 202: json('Started.', analysisSchema), ...problems },
+    }),
+    async (context) => {
+      const { target_id } = context.req.valid('param');
+      const header = await startAnalysis(services, target_id, {
+        ...context.req.valid('json'),
+        actor: context.get('actor'),
+      });
+      context.header('location', `/v1/targets/${target_id}/analyses/${header.id}`);
+      return context.json(header, 202);
+    },
+  );
+  router.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/targets/{target_id}/analyses',
+      summary: 'Analyses, newest first',
+      request: { params: targetParams, query: pageQuery },
+      responses: { 200: json('Analyses.', z.object({ items: z.array(analysisSchema) })), ...problems },
+    }),
+    async (context) => {
+      const { target_id } = context.req.valid('param');
+      await services.store.targets.get(target_id);
+      const { limit } = context.req.valid('query');
+      return context.json({ items: await services.store.analyses.list(target_id, { limit }) }, 200);
+    },
+  );
+  router.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/targets/{target_id}/analyses/{analysis_id}',
+      summary: 'One analysis with its report',
+      request: { params: targetParams.extend({ analysis_id: z.string().max(64) }) },
+      responses: { 200: json('The analysis.', analysisWithReportSchema), ...problems },
+    }),
+    async (context) => {
+      const { target_id, analysis_id } = context.req.valid('param');
+      return context.json(await services.store.analyses.get(target_id, analysis_id), 200);
+    },
+  );
+};
+
+/** Everything in the body has a default, so the body may be absent. */
+function jsonBodyOptional<T extends z.ZodType>(schema: T) {
+  return { required: false as const, content: { 'application/json': { schema } } };
+}

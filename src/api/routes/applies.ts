@@ -1,0 +1,88 @@
+/** Applies: what was run on a target, step by step, and what it gained. */
+import { createRoute, z } from '@hono/zod-openapi';
+import { applyStates } from '../../domain/index.ts';
+import { verifyApplied } from '../../pipeline/index.ts';
+import { json, problems, type RouteFile, targetParams } from '../router.ts';
+
+const looseObject = z.record(z.string(), z.unknown());
+
+export const applySchema = z
+  .object({
+    id: z.string(),
+    target_id: z.string(),
+    recommendation_id: z.string(),
+    state: z.enum(applyStates),
+    plan: z.object({ plan_hash: z.string(), statements: z.array(z.string()), rollback: z.array(z.string()) }).loose(),
+    actor: z.string(),
+    created_at: z.string(),
+    finished_at: z.string().nullable(),
+    progress: looseObject.nullable(),
+    outcome: looseObject.nullable(),
+    verdict: looseObject.nullable(),
+  })
+  .loose()
+  .meta({ id: 'Apply' });
+
+const journalEntrySchema = z
+  .object({
+    step: z.number().int(),
+    purpose: z.string(),
+    sql: z.string(),
+    state: z.string(),
+    started_at: z.string(),
+    finished_at: z.string().nullable(),
+    sqlstate: z.string().nullable(),
+    message: z.string().nullable(),
+  })
+  .loose()
+  .meta({ id: 'JournalEntry' });
+
+const params = targetParams.extend({ apply_id: z.string().min(1).max(64) });
+
+export const applyRoutes: RouteFile = (router, services) => {
+  router.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/targets/{target_id}/applies',
+      summary: 'Applies of a target, newest first',
+      request: { params: targetParams },
+      responses: { 200: json('Applies.', z.object({ items: z.array(applySchema) })), ...problems },
+    }),
+    async (context) => {
+      const { target_id } = context.req.valid('param');
+      await services.store.targets.get(target_id);
+      return context.json({ items: await services.store.applies.list(target_id, {}) }, 200);
+    },
+  );
+  router.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/targets/{target_id}/applies/{apply_id}',
+      summary: 'One apply with its journal: poll it until its state is neither queued nor running',
+      request: { params },
+      responses: {
+        200: json('The apply.', applySchema.extend({ journal: z.array(journalEntrySchema) })),
+        ...problems,
+      },
+    }),
+    async (context) => {
+      const { target_id, apply_id } = context.req.valid('param');
+      const apply = await services.store.applies.get(target_id, apply_id);
+      const journal = await services.store.applies.journal(target_id, apply_id).entries();
+      return context.json({ ...apply, journal }, 200);
+    },
+  );
+  router.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/targets/{target_id}/applies/{apply_id}/verify',
+      summary: 'Judge it now by what was measured until the newest snapshot',
+      request: { params },
+      responses: { 200: json('With its verdict.', applySchema), ...problems },
+    }),
+    async (context) => {
+      const { target_id, apply_id } = context.req.valid('param');
+      return context.json(await verifyApplied(services, target_id, apply_id), 200);
+    },
+  );
+};

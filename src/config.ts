@@ -1,0 +1,121 @@
+/** The environment, validated: the only reader of process.env. Every variable is listed in docs/configuration.md. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { validate as validCron } from 'node-cron';
+import { z } from 'zod';
+import { PgLuthierError } from './domain/index.ts';
+
+const port = z.coerce.number().int().min(0).max(65535);
+const flag = z.enum(['on', 'off']).transform((value) => value === 'on');
+const cron = (name: string) =>
+  z.string().refine(validCron, { message: `${name} must be a cron expression of five or six fields` });
+const timeZone = z.string().refine(
+  (name) => {
+    try {
+      new Intl.DateTimeFormat('en', { timeZone: name });
+      return true;
+    } catch {
+      return false;
+    }
+  },
+  { message: 'must be an IANA time zone such as Europe/Berlin' },
+);
+
+const environmentSchema = z.object({
+  /** Where the service keeps its own state: keys, the token's hash, and the embedded store. */
+  PGLUTHIER_DATA_DIR: z.string().min(1).optional(),
+  /** DSN of the store; without it an embedded PostgreSQL in the data directory serves. */
+  PGLUTHIER_STORE_URL: z.string().min(1).optional(),
+  PGLUTHIER_HOST: z.string().min(1).default('127.0.0.1'),
+  PGLUTHIER_PORT: port.default(8420),
+  /** Bearer token of the API; without it one is generated at the first start and printed once. */
+  PGLUTHIER_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  /** 32 bytes, base64: seals DSNs in the store. Without it one is generated into the data directory. */
+  PGLUTHIER_SECRET_KEY: z
+    .string()
+    .refine((text) => Buffer.from(text, 'base64').length === 32, { message: 'must be 32 bytes in base64' })
+    .optional(),
+  PGLUTHIER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  PGLUTHIER_JOBS: flag.default(true),
+  PGLUTHIER_TIMEZONE: timeZone.default('UTC'),
+  PGLUTHIER_SNAPSHOT_CRON: cron('PGLUTHIER_SNAPSHOT_CRON').default('*/5 * * * *'),
+  PGLUTHIER_ANALYSIS_CRON: cron('PGLUTHIER_ANALYSIS_CRON').default('0 3 * * *'),
+  PGLUTHIER_VERIFY_CRON: cron('PGLUTHIER_VERIFY_CRON').default('2-59/5 * * * *'),
+  PGLUTHIER_RETENTION_CRON: cron('PGLUTHIER_RETENTION_CRON').default('30 4 * * *'),
+  /** Days that snapshots are kept. */
+  PGLUTHIER_RETENTION_DAYS: z.coerce.number().int().min(1).max(3650).default(35),
+  /** Targets worked on at the same time. */
+  PGLUTHIER_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(4),
+});
+
+export interface Config {
+  data_dir: string;
+  store_url: string | null;
+  host: string;
+  port: number;
+  token: string | null;
+  secret_key: Buffer | null;
+  log_level: string;
+  jobs: {
+    enabled: boolean;
+    time_zone: string;
+    snapshot_cron: string;
+    analysis_cron: string;
+    verify_cron: string;
+    retention_cron: string;
+  };
+  retention_days: number;
+  concurrency: number;
+}
+
+/**
+ * root's home is closed to the unprivileged account that an embedded server runs under, so root's default lies
+ * under /var/lib.
+ */
+function defaultDataDirectory(env: NodeJS.ProcessEnv): string {
+  if (process.getuid?.() === 0) return '/var/lib/pgluthier';
+  return join(env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'pgluthier');
+}
+
+/**
+ * Reads and validates the environment.
+ * @throws PgLuthierError `config_invalid` naming each wrong variable; values are not repeated, they may be secrets.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = environmentSchema.safeParse(set);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new PgLuthierError({
+      code: 'config_invalid',
+      status: 400,
+      message: `The environment is not valid: ${problems.join('; ')}.`,
+      remedy: 'Correct these variables; docs/configuration.md lists them all.',
+    });
+  }
+  const values = parsed.data;
+  return {
+    data_dir: values.PGLUTHIER_DATA_DIR ?? defaultDataDirectory(env),
+    store_url: values.PGLUTHIER_STORE_URL ?? null,
+    host: values.PGLUTHIER_HOST,
+    port: values.PGLUTHIER_PORT,
+    token: values.PGLUTHIER_TOKEN ?? null,
+    secret_key: values.PGLUTHIER_SECRET_KEY ? Buffer.from(values.PGLUTHIER_SECRET_KEY, 'base64') : null,
+    log_level: values.PGLUTHIER_LOG_LEVEL,
+    jobs: {
+      enabled: values.PGLUTHIER_JOBS,
+      time_zone: values.PGLUTHIER_TIMEZONE,
+      snapshot_cron: values.PGLUTHIER_SNAPSHOT_CRON,
+      analysis_cron: values.PGLUTHIER_ANALYSIS_CRON,
+      verify_cron: values.PGLUTHIER_VERIFY_CRON,
+      retention_cron: values.PGLUTHIER_RETENTION_CRON,
+    },
+    retention_days: values.PGLUTHIER_RETENTION_DAYS,
+    concurrency: values.PGLUTHIER_CONCURRENCY,
+  };
+}
+
+/** Looks up the environment variable that a target's DSN reference `env:NAME` names; undefined: not set. */
+export function environmentVariable(name: string): string | undefined {
+  return process.env[name];
+}

@@ -1,0 +1,118 @@
+/** One analysis, from snapshots to a report: used by the service and, without a store, by the command line. */
+import { runRules } from '../advise/index.ts';
+import {
+  type AnalysisCoverage,
+  type Limit,
+  PgLuthierError,
+  type Recommendation,
+  type Report,
+  type Rule,
+  type RuleArea,
+  type Snapshot,
+  type WhatIf,
+  type Window,
+  type Workload,
+} from '../domain/index.ts';
+import { openTwin } from '../whatif/index.ts';
+import { finaliseDrafts } from './finalise.ts';
+
+export interface AnalysisInput {
+  target: { id: string | null; name: string };
+  /** The newest snapshot: schema, statistics, settings. */
+  snapshot: Snapshot;
+  window: Window | null;
+  workload: Workload;
+  rules: Rule[];
+  /** Only rules of these areas; absent: all. */
+  areas?: readonly RuleArea[];
+  index_budget_bytes: number | null;
+  /** Milliseconds that the rules may take in all. */
+  time_limit_ms: number;
+  now: () => Date;
+  progress: (message: string) => void;
+}
+
+/** Runs the rules over the workload, with a twin of the target's planner, and puts the report together. */
+export async function analyse(input: AnalysisInput): Promise<Report> {
+  const rules = input.areas ? input.rules.filter((rule) => input.areas?.includes(rule.area)) : input.rules;
+  const limits: Limit[] = [...input.snapshot.limits, ...(input.window?.limits ?? []), ...input.workload.limits];
+
+  let whatIf: WhatIf | null = null;
+  if (rules.some((rule) => rule.area === 'index') && input.workload.queries.length > 0) {
+    try {
+      input.progress('building the twin');
+      whatIf = await openTwin(input.snapshot, { progress: input.progress });
+    } catch (error) {
+      if (!(error instanceof PgLuthierError)) throw error;
+      limits.push({ scope: 'twin', code: error.code, message: error.message, remedy: error.remedy ?? null });
+    }
+  }
+  try {
+    const result = await runRules(rules, {
+      snapshot: input.snapshot,
+      window: input.window,
+      workload: input.workload,
+      what_if: whatIf,
+      index_budget_bytes: input.index_budget_bytes,
+      progress: input.progress,
+      deadline: input.now().getTime() + input.time_limit_ms,
+    });
+    limits.push(...(whatIf?.limits ?? []), ...result.limits);
+    const targetKey = input.target.id ?? `${input.target.name}/${input.snapshot.server.database}`;
+    const recommendations = finaliseDrafts(targetKey, result.recommendations);
+    return {
+      target: {
+        id: input.target.id,
+        name: input.target.name,
+        database: input.snapshot.server.database,
+        server_version: input.snapshot.server.server_version,
+        server_version_num: input.snapshot.server.server_version_num,
+        managed_service: input.snapshot.server.managed_service,
+      },
+      window: {
+        from: input.workload.from,
+        to: input.workload.to,
+        seconds: input.workload.seconds,
+        source: input.workload.source,
+      },
+      summary: summarise(input, recommendations, whatIf, result.coverage),
+      recommendations,
+      rejections: result.rejections,
+      limits: withoutRepeats(limits),
+    };
+  } finally {
+    await whatIf?.close();
+  }
+}
+
+function summarise(
+  input: AnalysisInput,
+  recommendations: Recommendation[],
+  whatIf: WhatIf | null,
+  coverage: AnalysisCoverage | undefined,
+): Report['summary'] {
+  const analysed = new Set(coverage?.analysed);
+  const timeAnalysed = input.workload.queries
+    .filter((query) => analysed.has(query.query_id))
+    .reduce((sum, query) => sum + query.share_of_time, 0);
+  const byKind: Record<string, number> = {};
+  for (const { kind } of recommendations) byKind[kind] = (byKind[kind] ?? 0) + 1;
+  return {
+    generated_at: input.now().toISOString(),
+    statements_seen: input.workload.queries.length + input.workload.set_aside.length,
+    statements_analysed: analysed.size,
+    database_time_ms: input.workload.database_time_ms,
+    analysed_share_of_time: Math.min(1, timeAnalysed),
+    cost_before: coverage?.cost_before ?? null,
+    cost_after: coverage?.cost_after ?? null,
+    what_if: whatIf
+      ? { engine: whatIf.engine, server_version: whatIf.server_version, questions: whatIf.questions }
+      : null,
+    recommendations_by_kind: byKind,
+  };
+}
+
+/** The same limit may come from collecting and from a rule: a reader needs it once. */
+function withoutRepeats(limits: Limit[]): Limit[] {
+  return [...new Map(limits.map((limit) => [`${limit.scope} ${limit.code} ${limit.message}`, limit])).values()];
+}

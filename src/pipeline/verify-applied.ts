@@ -1,0 +1,78 @@
+/** Measures what an applied change gained: the window before it against the window after it. */
+import { verifyApply } from '../apply/index.ts';
+import { PgLuthierError, type RecommendationEvent, type Verdict } from '../domain/index.ts';
+import type { Apply } from '../store/index.ts';
+import { diffSnapshots, workloadFromWindow } from '../workload/index.ts';
+import type { Services } from './services.ts';
+
+/** After so long without enough evidence a verification ends as inconclusive. */
+const VERIFICATION_DEADLINE_MS = 72 * 3_600_000;
+/** How far back the window before the change reaches at most. */
+const BEFORE_WINDOW_MS = 24 * 3_600_000;
+
+const eventOf: Record<Verdict['verdict'], RecommendationEvent> = {
+  succeeded: 'verified',
+  regressed: 'verify_failed',
+  inconclusive: 'verified_inconclusive',
+};
+
+/**
+ * Judges one apply by what was measured until the newest snapshot. A verdict that more time could change is kept but
+ * does not end the verification, until its deadline.
+ * @throws PgLuthierError `not_verifiable_yet` (409) while there is no snapshot after the change.
+ */
+export async function verifyApplied(services: Services, targetId: string, applyId: string): Promise<Apply> {
+  const { store } = services;
+  const apply = await store.applies.get(targetId, applyId);
+  if (apply.state !== 'verifying') {
+    throw new PgLuthierError({
+      code: 'invalid_state_transition',
+      status: 409,
+      message: `This apply is ${apply.state}; only one that is being verified can be verified.`,
+      details: { state: apply.state },
+    });
+  }
+  const beforeEnd = await store.snapshots.get(targetId, apply.before_snapshot_id);
+  const beforeStart = await store.snapshots.oldestSince(
+    targetId,
+    new Date(Date.parse(beforeEnd.taken_at) - BEFORE_WINDOW_MS),
+  );
+  const latest = await store.snapshots.latest(targetId);
+  const afterStartId = apply.after_snapshot_id;
+  if (!beforeStart || !latest || !afterStartId || latest.id === afterStartId) {
+    throw new PgLuthierError({
+      code: 'not_verifiable_yet',
+      status: 409,
+      message: 'There is no window of snapshots both before and after this change yet.',
+      remedy: 'Wait for the next scheduled snapshot, or take one.',
+    });
+  }
+  const before = diffSnapshots(await store.snapshots.get(targetId, beforeStart.id), beforeEnd);
+  const snapshotAfter = await store.snapshots.get(targetId, latest.id);
+  const after = diffSnapshots(await store.snapshots.get(targetId, afterStartId), snapshotAfter);
+  const recommendation = await store.recommendations.get(targetId, apply.recommendation_id);
+  const { verdict, retry } = verifyApply({
+    change: apply.plan.change,
+    affected_query_ids: recommendation.affects.map((affected) => affected.query_id),
+    before: { window: before, workload: await workloadFromWindow(before), snapshot: beforeEnd },
+    after: { window: after, workload: await workloadFromWindow(after), snapshot: snapshotAfter },
+  });
+  const overdue =
+    services.now().getTime() - Date.parse(apply.finished_at ?? apply.created_at) > VERIFICATION_DEADLINE_MS;
+  const event = retry && !overdue ? null : eventOf[verdict.verdict];
+  return store.applies.saveVerdict(targetId, applyId, verdict, event);
+}
+
+/** Verifies every apply that waits for it; one that cannot be judged yet is left for the next time. */
+export async function verifyAllApplied(services: Services, targetId: string): Promise<{ judged: number }> {
+  let judged = 0;
+  for (const apply of await services.store.applies.list(targetId, { state: 'verifying' })) {
+    try {
+      await verifyApplied(services, targetId, apply.id);
+      judged += 1;
+    } catch (error) {
+      if (!(error instanceof PgLuthierError) || error.code !== 'not_verifiable_yet') throw error;
+    }
+  }
+  return { judged };
+}
