@@ -26,7 +26,11 @@ export type PredicateKind =
 export interface Operand {
   /** Column name; null for an expression. */
   column: string | null;
-  /** Deparsed SQL with the table's own, unqualified column names, e.g. `lower(email)`; null for a plain column. */
+  /**
+   * Deparsed SQL with the table's own, unqualified column names, e.g. `lower(email)`; null for a plain column. Both
+   * are null for an expression with a parameter in it (`meta->>$1`): no index can hold it; the usage of the sampled
+   * statement has the constant.
+   */
   expression: string | null;
   /** Columns in it. */
   columns: string[];
@@ -43,6 +47,8 @@ export interface UsagePredicate extends Operand {
   literal: string | null;
   /** Under an OR: the OR's number within the statement; null: a top-level conjunct. */
   disjunction: number | null;
+  /** Which arm of that OR, from 0: predicates of one arm hold together. Absent outside of an OR. */
+  branch?: number;
 }
 
 export interface UsageOrder extends Operand {

@@ -161,7 +161,7 @@ export async function workloadFromWindow(window: Window): Promise<Workload> {
     to: window.to,
     seconds: window.seconds,
     ...gathered,
-    limits: [...window.limits, ...gathered.limits],
+    limits: gathered.limits,
   };
 }
 

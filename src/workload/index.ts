@@ -8,3 +8,5 @@ export { workloadFromSnapshot, workloadFromWindow } from './build.ts';
 export { diffSnapshots } from './delta.ts';
 export { workloadFromFiles } from './files.ts';
 export { deparseSql, fingerprint, parseSql } from './parser.ts';
+export { statementUsage } from './usage.ts';
+export { type UsageCatalog, usageCatalog } from './usage-catalog.ts';

@@ -1,0 +1,115 @@
+/** What is known of a statement while its tree is read: the state that the readers of levels and expressions share. */
+import type { Node } from '@pgsql/types';
+import type { StatementUsage, UsagePredicate, UsageRelation } from '../domain/index.ts';
+import type { Hint } from './hint.ts';
+import type { OutputColumn, Scope } from './scope.ts';
+import type { CatalogTable, UsageCatalog } from './usage-catalog.ts';
+
+/** A table's range-table entry while its statement is read. */
+export interface RelationUse {
+  table: CatalogTable;
+  alias: string;
+  /** Null: all. */
+  read: Set<string> | null;
+  written: Set<string>;
+  is_written: boolean;
+}
+
+/** A column of a relation of the statement. */
+export interface ColumnUse {
+  relation: number;
+  column: string;
+}
+
+/** An expression with its columns named as its table names them. */
+export interface Expression {
+  /** The tree with unqualified column names; derived tables' columns replaced by what they stand for. */
+  node: Node;
+  columns: ColumnUse[];
+  /** Holds something that is no column of a known table: a function's row, an aggregate's result, a set. */
+  opaque: boolean;
+  parameter: boolean;
+  sublink: boolean;
+}
+
+/** One place where a parameter stands. */
+export interface ParameterUse {
+  number: number;
+  /** Byte offset in the statement's text. */
+  location: number;
+  hint: Hint;
+}
+
+/** An unqualified relation that only a schema off the search path has. */
+export interface OffPathName {
+  location: number;
+  schema: string;
+}
+
+/** Why a sub-select is read: what its outputs are for. */
+export type QueryPurpose = 'top' | 'derived' | 'value' | 'exists';
+
+/** How to read the parts that lead back to query levels: set once, so that readers need not import each other. */
+export interface Readers {
+  readQuery(query: Node, parent: Scope | null, purpose: QueryPurpose, hints?: Hint[]): OutputColumn[];
+}
+
+/** The whole state of reading one statement. */
+export interface Analysis {
+  catalog: UsageCatalog;
+  search_path: readonly string[];
+  relations: RelationUse[];
+  predicates: UsagePredicate[];
+  orders: StatementUsage['orders'];
+  groups: StatementUsage['groups'];
+  has_limit: boolean;
+  unresolved: Set<string>;
+  parameters: ParameterUse[];
+  off_path: OffPathName[];
+  disjunctions: number;
+  /** Columns referenced since the innermost sub-select began: tells whether it is correlated. */
+  referenced: ColumnUse[];
+  expressions: WeakMap<Node, Expression>;
+  /** Outputs of sub-selects within expressions. */
+  outputs: WeakMap<Node, OutputColumn[]>;
+  /** Views being expanded, outermost first: a guard against cycles; offsets inside of them are not the statement's. */
+  views: string[];
+  readers: Readers;
+}
+
+/** Relations of an expression. */
+export function relationsOf(expression: Expression): Set<number> {
+  return new Set(expression.columns.map((column) => column.relation));
+}
+
+/** Adds a table to the statement; returns its number. */
+export function addRelation(analysis: Analysis, table: CatalogTable, alias: string): number {
+  analysis.relations.push({ table, alias, read: new Set(), written: new Set(), is_written: false });
+  return analysis.relations.length - 1;
+}
+
+/** Notes that a column is read. */
+export function noteRead(analysis: Analysis, use: ColumnUse): void {
+  analysis.relations[use.relation]?.read?.add(use.column);
+  analysis.referenced.push(use);
+}
+
+/** Notes that all of a relation's columns are read. */
+export function noteReadWhole(analysis: Analysis, relation: number): void {
+  const use = analysis.relations[relation];
+  if (use !== undefined) use.read = null;
+}
+
+/** The relations as the domain has them. */
+export function usageRelations(analysis: Analysis): UsageRelation[] {
+  return analysis.relations.map((use) => ({
+    table_oid: use.table.oid,
+    schema: use.table.schema,
+    table: use.table.name,
+    alias: use.alias,
+    columns_read:
+      use.read === null ? null : [...use.table.columns.keys()].filter((name) => use.read?.has(name)),
+    columns_written: [...use.written],
+    is_written: use.is_written,
+  }));
+}

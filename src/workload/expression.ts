@@ -1,0 +1,369 @@
+/** Reading expressions: columns resolved and unqualified, parameters noted with what surrounds them. */
+import type { A_Expr, FuncCall, Node, SubLink } from '@pgsql/types';
+import { type Analysis, type ColumnUse, type Expression, noteRead } from './analysis.ts';
+import { type Hint, type ListPlace, NO_HINT } from './hint.ts';
+import { columnsOfSource, noteStar, resolveColumn, type Scope, starSources } from './scope.ts';
+import { holdsParameter, isNode, lastName, namesOf, stringOf, walk } from './tree.ts';
+
+/** What is gathered while one expression is read. */
+interface Gathering {
+  columns: ColumnUse[];
+  opaque: boolean;
+  parameter: boolean;
+  sublink: boolean;
+}
+
+/** PostgreSQL's own aggregates by name (pg_aggregate of 18); an aggregate of an extension is read as a function. */
+const AGGREGATES: ReadonlySet<string> = new Set(
+  'any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp every json_agg json_agg_strict json_arrayagg json_object_agg json_objectagg jsonb_agg jsonb_object_agg max min mode percentile_cont percentile_disc range_agg range_intersect_agg regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy stddev stddev_pop stddev_samp string_agg sum var_pop var_samp variance xmlagg'.split(
+    ' ',
+  ),
+);
+
+/** A call of an aggregate (or a window function, which is as opaque). */
+export function isAggregateCall(call: FuncCall): boolean {
+  return (
+    call.over !== undefined ||
+    call.agg_star === true ||
+    call.agg_within_group === true ||
+    call.agg_distinct === true ||
+    call.agg_filter !== undefined ||
+    (call.agg_order?.length ?? 0) > 0 ||
+    AGGREGATES.has(lastName(call.funcname))
+  );
+}
+
+/** Tells whether a call of an aggregate stands in a tree, sub-selects apart. */
+export function holdsAggregate(tree: unknown): boolean {
+  let found = false;
+  walk(tree, (node) => {
+    if ('SubLink' in node) return false;
+    if ('FuncCall' in node && isAggregateCall(node.FuncCall)) found = true;
+    if ('GroupingFunc' in node || 'JsonObjectAgg' in node || 'JsonArrayAgg' in node) found = true;
+    return !found;
+  });
+  return found;
+}
+
+/** Reads an expression once; a second reading of the same node gives the first one's result. */
+export function readExpression(
+  analysis: Analysis,
+  scope: Scope,
+  node: Node,
+  hint: Hint = NO_HINT,
+): Expression {
+  const known = analysis.expressions.get(node);
+  if (known !== undefined) {
+    // Read again from another place: the columns count as referenced there as well.
+    analysis.referenced.push(...known.columns);
+    return known;
+  }
+  const gathering: Gathering = { columns: [], opaque: false, parameter: false, sublink: false };
+  const rewritten = new ExpressionReader(analysis, scope, gathering).node(node, hint);
+  const expression = { node: rewritten, ...gathering };
+  analysis.expressions.set(node, expression);
+  return expression;
+}
+
+/** Type name as written, last part, e.g. `interval`, `timestamptz`. */
+function castType(node: Extract<Node, { TypeCast: unknown }>): { type: string; array: boolean } {
+  const { typeName } = node.TypeCast;
+  return { type: lastName(typeName?.names), array: (typeName?.arrayBounds?.length ?? 0) > 0 };
+}
+
+class ExpressionReader {
+  private readonly analysis: Analysis;
+  private readonly scope: Scope;
+  private readonly into: Gathering;
+
+  constructor(analysis: Analysis, scope: Scope, into: Gathering) {
+    this.analysis = analysis;
+    this.scope = scope;
+    this.into = into;
+  }
+
+  node(node: Node, hint: Hint): Node {
+    if ('ColumnRef' in node) return this.column(node);
+    if ('ParamRef' in node) {
+      this.into.parameter = true;
+      const { number = 0, location = 0 } = node.ParamRef;
+      this.analysis.parameters.push({ number, location, hint });
+      return node;
+    }
+    if ('SubLink' in node) return this.sublink(node.SubLink, node);
+    if ('A_Expr' in node) return { A_Expr: this.operator(node.A_Expr, hint) };
+    if ('FuncCall' in node) return { FuncCall: this.call(node.FuncCall, hint) };
+    if ('TypeCast' in node && node.TypeCast.arg !== undefined) {
+      const inner: Hint = { kind: 'cast', ...castType(node), outer: hint };
+      return { TypeCast: { ...node.TypeCast, arg: this.node(node.TypeCast.arg, inner) } };
+    }
+    if ('CoalesceExpr' in node) {
+      return {
+        CoalesceExpr: { ...node.CoalesceExpr, args: this.alternatives(node.CoalesceExpr.args, hint) },
+      };
+    }
+    if ('MinMaxExpr' in node) {
+      return { MinMaxExpr: { ...node.MinMaxExpr, args: this.alternatives(node.MinMaxExpr.args, hint) } };
+    }
+    if ('CaseExpr' in node) return this.caseExpression(node, hint);
+    if ('A_ArrayExpr' in node) {
+      const elements = this.list(node.A_ArrayExpr.elements ?? [], hint);
+      return { A_ArrayExpr: { ...node.A_ArrayExpr, elements } };
+    }
+    if ('List' in node) return { List: { items: this.list(node.List.items ?? [], hint) } };
+    return this.parts(node, hint) as Node;
+  }
+
+  /** All other nodes: every node below is read with the same surroundings. */
+  private parts(value: unknown, hint: Hint): unknown {
+    if (Array.isArray(value)) return value.map((item) => this.part(item, hint));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.part(item, hint)]));
+  }
+
+  private part(value: unknown, hint: Hint): unknown {
+    return isNode(value) && !('String' in value) ? this.node(value, hint) : this.parts(value, hint);
+  }
+
+  private column(node: Extract<Node, { ColumnRef: unknown }>): Node {
+    const fields = node.ColumnRef.fields ?? [];
+    const names = namesOf(fields);
+    const last = fields.at(-1);
+    if (last !== undefined && 'A_Star' in last) {
+      this.into.opaque = true;
+      for (const source of starSources(this.scope, names)) {
+        noteStar(this.analysis, source);
+        if (source.kind !== 'derived') continue;
+        for (const column of columnsOfSource(source, this.scope)) this.meanings(column.meanings);
+      }
+      return node;
+    }
+    const meaning = resolveColumn(this.scope, names);
+    switch (meaning.kind) {
+      case 'column': {
+        const use = { relation: meaning.relation, column: meaning.column };
+        noteRead(this.analysis, use);
+        this.into.columns.push(use);
+        return { ColumnRef: { fields: [{ String: { sval: meaning.column } }] } };
+      }
+      case 'derived': {
+        const [only, ...more] = meaning.column.meanings;
+        if (only === undefined || more.length > 0 || !meaning.column.transparent) {
+          this.into.opaque = true;
+          this.meanings(meaning.column.meanings);
+          return node;
+        }
+        const inner = readExpression(this.analysis, only.scope, only.node);
+        this.into.columns.push(...inner.columns);
+        this.into.opaque ||= inner.opaque;
+        this.into.parameter ||= inner.parameter;
+        this.into.sublink ||= inner.sublink;
+        return inner.node;
+      }
+      case 'row':
+        this.into.opaque = true;
+        noteStar(this.analysis, meaning.source);
+        for (const column of columnsOfSource(meaning.source, this.scope)) this.meanings(column.meanings);
+        return node;
+      case 'unknown':
+        this.analysis.unresolved.add(`column ${names.join('.')}`);
+        this.into.opaque = true;
+        return node;
+      case 'opaque':
+        this.into.opaque = true;
+        return node;
+    }
+  }
+
+  private meanings(meanings: readonly { node: Node; scope: Scope }[]): void {
+    for (const { node, scope } of meanings) readExpression(this.analysis, scope, node);
+  }
+
+  private sublink(sublink: SubLink, node: Node): Node {
+    this.into.sublink = true;
+    if (sublink.testexpr !== undefined) this.inner(sublink.testexpr, NO_HINT);
+    if (sublink.subselect === undefined) return node;
+    const outside = this.analysis.referenced;
+    const firstInner = this.analysis.relations.length;
+    this.analysis.referenced = [];
+    const exists = sublink.subLinkType === 'EXISTS_SUBLINK';
+    const outputs = this.analysis.readers.readQuery(
+      sublink.subselect,
+      this.scope,
+      exists ? 'exists' : 'value',
+    );
+    this.analysis.outputs.set(sublink.subselect, outputs);
+    const correlated = this.analysis.referenced.filter((use) => use.relation < firstInner);
+    this.analysis.referenced = outside;
+    this.analysis.referenced.push(...correlated);
+    this.into.columns.push(...correlated);
+    return node;
+  }
+
+  /** Reads the sides in the order that lets a side with parameters see the columns of the other one. */
+  private operator(expr: A_Expr, hint: Hint): A_Expr {
+    const { lexpr, rexpr, kind } = expr;
+    const operator = lastName(expr.name);
+    const pattern =
+      kind === 'AEXPR_LIKE'
+        ? 'like'
+        : kind === 'AEXPR_ILIKE'
+          ? 'ilike'
+          : kind === 'AEXPR_SIMILAR'
+            ? 'similar'
+            : null;
+    const quantified = kind === 'AEXPR_OP_ANY' || kind === 'AEXPR_OP_ALL';
+    const bounds = kind?.endsWith('BETWEEN') === true || kind?.endsWith('BETWEEN_SYM') === true;
+    const around = (operand: Expression | null, side: 'left' | 'right'): Hint => ({
+      kind: 'operator',
+      operator,
+      operand: operand !== null && operand.columns.length > 0 ? operand : null,
+      side,
+      quantified,
+      pattern,
+      place: null,
+      outer: hint,
+    });
+    const rowwise = this.rowwise(lexpr, rexpr, around);
+    if (rowwise !== null) return { ...expr, ...rowwise };
+    const leftFirst = lexpr !== undefined && (!holdsParameter(lexpr) || holdsColumn(lexpr));
+    let left: Expression | null = null;
+    let right: Expression | null = null;
+    if (leftFirst && lexpr !== undefined) left = this.inner(lexpr, around(null, 'left'));
+    if (rexpr !== undefined) {
+      if (bounds && 'List' in rexpr) {
+        const items = (rexpr.List.items ?? []).map((item, index) => {
+          const bound = around(left, 'right');
+          return this.inner(
+            item,
+            bound.kind === 'operator' ? { ...bound, operator: index === 0 ? '>=' : '<=' } : bound,
+          ).node;
+        });
+        return { ...expr, ...(left ? { lexpr: left.node } : {}), rexpr: { List: { items } } };
+      }
+      right = this.inner(rexpr, around(left, 'right'));
+    }
+    if (!leftFirst && lexpr !== undefined) left = this.inner(lexpr, around(right, 'left'));
+    return { ...expr, ...(left ? { lexpr: left.node } : {}), ...(right ? { rexpr: right.node } : {}) };
+  }
+
+  /** `(a, b) > ($1, $2)` and `(a, b) IN (($1, $2), …)`: each parameter meets the column at its own place. */
+  private rowwise(
+    lexpr: Node | undefined,
+    rexpr: Node | undefined,
+    around: (operand: Expression | null, side: 'left' | 'right') => Hint,
+  ): { lexpr: Node; rexpr: Node } | null {
+    if (lexpr === undefined || rexpr === undefined || !('RowExpr' in lexpr)) return null;
+    const columns = (lexpr.RowExpr.args ?? []).map((arg) => this.inner(arg, NO_HINT));
+    const row = (node: Node, place: ListPlace | null): Node => {
+      if (!('RowExpr' in node)) return this.node(node, NO_HINT);
+      const args = (node.RowExpr.args ?? []).map((arg, index) => {
+        const hint = around(columns[index] ?? null, 'right');
+        return this.inner(arg, hint.kind === 'operator' ? { ...hint, place } : hint).node;
+      });
+      return { RowExpr: { ...node.RowExpr, args } };
+    };
+    const left: Node = { RowExpr: { ...lexpr.RowExpr, args: columns.map((column) => column.node) } };
+    if (!('List' in rexpr)) return { lexpr: left, rexpr: row(rexpr, null) };
+    const items = rexpr.List.items ?? [];
+    return {
+      lexpr: left,
+      rexpr: { List: { items: items.map((item, index) => row(item, { index, count: items.length })) } },
+    };
+  }
+
+  /** Reads a part as an expression of its own and adds what it holds. */
+  private inner(node: Node, hint: Hint): Expression {
+    const expression = readExpression(this.analysis, this.scope, node, hint);
+    this.into.columns.push(...expression.columns);
+    this.into.opaque ||= expression.opaque;
+    this.into.parameter ||= expression.parameter;
+    this.into.sublink ||= expression.sublink;
+    return expression;
+  }
+
+  private list(items: Node[], hint: Hint): Node[] {
+    return items.map((item, index) =>
+      this.node(item, hint.kind === 'operator' ? { ...hint, place: { index, count: items.length } } : hint),
+    );
+  }
+
+  /** First of the nodes that holds a column and no parameter, read. */
+  private firstOperand(nodes: readonly Node[]): Expression | null {
+    const found = nodes.find((node) => !holdsParameter(node) && holdsColumn(node));
+    if (found === undefined) return null;
+    const expression = readExpression(this.analysis, this.scope, found);
+    return expression.columns.length > 0 ? expression : null;
+  }
+
+  private alternatives(args: Node[] | undefined, outer: Hint): Node[] {
+    const operand = this.firstOperand(args ?? []);
+    return (args ?? []).map((arg) => this.inner(arg, { kind: 'alternative', operand, outer }).node);
+  }
+
+  private call(call: FuncCall, outer: Hint): FuncCall {
+    if (isAggregateCall(call)) this.into.opaque = true;
+    const args = call.args ?? [];
+    const operand = this.firstOperand(args);
+    const name = lastName(call.funcname);
+    const read = args.map(
+      (arg, argument) =>
+        this.inner(arg, { kind: 'function', name, argument, count: args.length, operand, outer }).node,
+    );
+    const { args: _args, ...rest } = call;
+    // FILTER, ORDER BY and OVER of an aggregate: read for their columns and parameters.
+    const others = this.parts(rest, NO_HINT) as FuncCall;
+    return args.length > 0 ? { ...others, args: read } : others;
+  }
+
+  private caseExpression(node: Extract<Node, { CaseExpr: unknown }>, outer: Hint): Node {
+    const { arg, args = [], defresult } = node.CaseExpr;
+    const tested = arg === undefined ? null : this.inner(arg, NO_HINT);
+    const results = args.flatMap((when) =>
+      'CaseWhen' in when && when.CaseWhen.result !== undefined ? [when.CaseWhen.result] : [],
+    );
+    const operand = this.firstOperand(defresult === undefined ? results : [...results, defresult]);
+    const result: Hint = { kind: 'alternative', operand, outer };
+    const test: Hint =
+      tested === null
+        ? NO_HINT
+        : {
+            kind: 'operator',
+            operator: '=',
+            operand: tested.columns.length > 0 ? tested : null,
+            side: 'right',
+            quantified: false,
+            pattern: null,
+            place: null,
+            outer,
+          };
+    const whens = args.map((when): Node => {
+      if (!('CaseWhen' in when)) return when;
+      const { expr, result: value } = when.CaseWhen;
+      return {
+        CaseWhen: {
+          ...when.CaseWhen,
+          ...(expr ? { expr: this.inner(expr, test).node } : {}),
+          ...(value ? { result: this.inner(value, result).node } : {}),
+        },
+      };
+    });
+    return {
+      CaseExpr: {
+        ...node.CaseExpr,
+        ...(tested ? { arg: tested.node } : {}),
+        args: whens,
+        ...(defresult ? { defresult: this.inner(defresult, result).node } : {}),
+      },
+    };
+  }
+}
+
+function holdsColumn(tree: unknown): boolean {
+  let found = false;
+  walk(tree, (node) => {
+    if ('ColumnRef' in node && stringOf(node.ColumnRef.fields?.at(-1)) !== undefined) found = true;
+    return !found;
+  });
+  return found;
+}
