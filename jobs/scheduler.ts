@@ -1,0 +1,78 @@
+/** The ticker: node-cron fires, the store decides which replica runs, and every run leaves a record. */
+import { hostname } from 'node:os';
+import { schedule, type ScheduledTask } from 'node-cron';
+import type { Config } from '../src/config.ts';
+import { PgLuthierError } from '../src/domain/index.ts';
+import type { Services } from '../src/pipeline/index.ts';
+import { analysisJob } from './analysis.ts';
+import type { Job } from './job.ts';
+import { retentionJob } from './retention.ts';
+import { snapshotJob } from './snapshot.ts';
+import { verifyJob } from './verify.ts';
+
+const allJobs: Job[] = [snapshotJob, analysisJob, verifyJob, retentionJob];
+
+/** Starts all jobs in the configured time zone; the returned function stops them. */
+export function startJobs(services: Services, config: Config, jobs: Job[] = allJobs): () => Promise<void> {
+  const instance = `${hostname()}:${process.pid}`;
+  const tasks: ScheduledTask[] = jobs.map((job) =>
+    schedule(
+      job.cron(config),
+      async (context) => {
+        await runJob(services, config, job, context.date, instance);
+      },
+      // noOverlap holds within this process; the claim in the store holds between replicas.
+      { name: job.name, timezone: config.jobs.time_zone, noOverlap: true, unref: true },
+    ),
+  );
+  return async () => {
+    await Promise.all(tasks.map((task) => task.destroy()));
+  };
+}
+
+/**
+ * One fire of one job: claimed in the store, run under its deadline, recorded. False: another replica has this fire.
+ */
+export async function runJob(
+  services: Services,
+  config: Config,
+  job: Job,
+  fireAt: Date,
+  instance: string,
+): Promise<boolean> {
+  const log = services.logger.child({ job: job.name });
+  const runId = await services.store.jobRuns
+    .claim({ job: job.name, fire_at: fireAt, instance })
+    .catch((error: unknown) => {
+      log.error({ err: error }, 'the store did not answer; this fire is missed');
+      return null;
+    });
+  if (runId === null) return false;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () =>
+          reject(
+            new PgLuthierError({
+              code: 'job_deadline_exceeded',
+              status: 504,
+              message: `${job.name} took longer than its deadline of ${job.deadlineMs} ms.`,
+            }),
+          ),
+        job.deadlineMs,
+      );
+    });
+    const details = await Promise.race([job.run(services, config), late]);
+    await services.store.jobRuns.finish(runId, { state: 'succeeded', details, error: null });
+  } catch (error) {
+    log.error({ err: error }, 'job failed');
+    const message = error instanceof PgLuthierError ? `${error.code}: ${error.message}` : 'internal_error';
+    await services.store.jobRuns
+      .finish(runId, { state: 'failed', details: null, error: message })
+      .catch((failure: unknown) => log.error({ err: failure }, 'the failed run could not be recorded'));
+  } finally {
+    clearTimeout(timer);
+  }
+  return true;
+}

@@ -1,0 +1,14 @@
+import { recoverApplies, verifyAllApplied } from '../src/pipeline/index.ts';
+import { eachTarget } from './each-target.ts';
+import type { Job } from './job.ts';
+
+/** Every few minutes: applies that a crash left open are recovered, applied changes are judged by what was measured. */
+export const verifyJob: Job = {
+  name: 'verify',
+  cron: (config) => config.jobs.verify_cron,
+  deadlineMs: 4 * 60_000,
+  run: async (services, config) => {
+    await recoverApplies(services);
+    return eachTarget(services, config.concurrency, (target) => verifyAllApplied(services, target.id));
+  },
+};
