@@ -83,3 +83,17 @@ export interface Workload {
   database_time_ms: number;
   limits: Limit[];
 }
+
+/** What was put in a parameter's place, and why: evidence of a simulated cost. */
+export interface SampledParameter {
+  /** n of `$n`. */
+  number: number;
+  /** `schema.table.column` that it meets; null: none that could be told. */
+  column: string | null;
+  /** Operator between the two, e.g. `=`, `IN`, `LIMIT`, `SET`; null: none. */
+  operator: string | null;
+  /** SQL literals, one for each sample in their order; one alone stands in all of them. */
+  values: string[];
+  /** Where the values come from, in words: `most common and histogram values (pg_stats)`, `observed rows per call`, … */
+  source: string;
+}

@@ -3,6 +3,7 @@ import type { A_Expr, Node } from '@pgsql/types';
 import type { Operand, PredicateKind, UsagePredicate } from '../domain/index.ts';
 import { type Analysis, type Expression, relationsOf } from './analysis.ts';
 import { readExpression } from './expression.ts';
+import { type Hint, NO_HINT } from './hint.ts';
 import { commutator, likeKind, operatorKind } from './operators.ts';
 import { deparseFaithfully } from './parser.ts';
 import { type OutputColumn, resolveColumn, type Scope } from './scope.ts';
@@ -13,6 +14,9 @@ interface Place {
   disjunction: number | null;
   branch: number | null;
 }
+
+/** What a bare parameter is as a condition. */
+const BOOLEAN: Hint = { kind: 'cast', type: 'bool', array: false, outer: NO_HINT };
 
 const TOP: Place = { disjunction: null, branch: null };
 
@@ -93,6 +97,10 @@ class ConditionReader {
           this.condition(arg, { disjunction, branch: place.branch ?? index });
         });
       } else this.negation(node, args[0], place);
+      return;
+    }
+    if ('ParamRef' in node) {
+      readExpression(this.analysis, this.scope, node, BOOLEAN);
       return;
     }
     const whole = this.read(node);

@@ -92,11 +92,13 @@ export function deparseFaithfully(expression: Node): string | null {
   }
 }
 
-/** A node as JSON without its positions: equal for equal expressions. */
+/** A node as JSON without its positions, keys in order: equal for equal expressions. */
 export function shapeOf(node: unknown): string {
-  return JSON.stringify(node, (key, value) =>
-    key === 'location' || key.startsWith('rexpr_list_') || key.startsWith('list_') ? undefined : value,
-  );
+  return JSON.stringify(node, (key, value: unknown) => {
+    if (key === 'location' || key.startsWith('rexpr_list_') || key.startsWith('list_')) return undefined;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
 }
 
 /** Tokens with byte offsets; null where the scanner gives up (an unterminated quote or comment). */
