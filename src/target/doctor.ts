@@ -37,7 +37,7 @@ export async function diagnoseTarget(dsn: string): Promise<Diagnosis> {
     if (!identity) throw new Error('a SELECT without FROM gave no row');
     const capabilities = await detectCapabilities(session);
     const role = quoteIdentifier(identity.role);
-    const checks: DiagnosisCheck[] = [
+    const findings: DiagnosisCheck[] = [
       {
         id: 'version',
         title: 'supported version',
@@ -86,7 +86,8 @@ export async function diagnoseTarget(dsn: string): Promise<Diagnosis> {
       await ioTiming(session),
       ...(await applyRights(session, role)),
       ...(await hostChecks(session)),
-    ].map((check) => (check.ok === true ? { ...check, remedy: null } : check));
+    ];
+    const checks = findings.map((check) => (check.ok === true ? { ...check, remedy: null } : check));
     return {
       address: session.address,
       role: identity.role,

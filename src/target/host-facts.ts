@@ -6,8 +6,8 @@ import { readFile } from 'node:fs/promises';
 import type { DiskType, HostFacts, HostOverrides, Sourced } from '../domain/index.ts';
 import type { TargetSession } from './session.ts';
 
-/** cgroup v1 writes "no limit" as this number, PAGE_COUNTER_MAX in bytes. */
-const CGROUP_V1_UNLIMITED = 9223372036854771712;
+/** cgroup v1 writes "no limit" as PAGE_COUNTER_MAX in bytes, 9223372036854771712; nothing real comes near. */
+const CGROUP_V1_UNLIMITED = 2 ** 62;
 
 /** Reads a small text file of the host that runs the server; null: not readable this way. */
 type ReadHostFile = (path: string) => Promise<string | null>;
