@@ -1,13 +1,14 @@
 /** Under whose account a server runs, and who is alive. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 export interface Account {
   uid: number;
   gid: number;
 }
 
-/** `nobody` on Debian, Alpine, Red Hat and macOS's kernel alike; needs no entry in passwd. */
+/** `nobody` on Debian, Ubuntu, Fedora and Red Hat from 8 on; initdb wants an account that passwd knows. */
 const UNPRIVILEGED: Account = { uid: 65534, gid: 65534 };
 
 /** PostgreSQL refuses to run as root, so root's servers run as an unprivileged account; null: as ourselves. */
@@ -43,5 +44,18 @@ export function processCommand(pid: number): string | null {
     return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).trim();
   } catch {
     return null;
+  }
+}
+
+/** Whether the account may pass through the directory and all its parents; null: we ourselves. */
+export function reachable(directory: string, account: Account | null): boolean {
+  if (account === null) return true;
+  for (let path = directory; ; path = dirname(path)) {
+    const info = statSync(path, { throwIfNoEntry: false });
+    if (info) {
+      const bit = info.uid === account.uid ? 0o100 : info.gid === account.gid ? 0o010 : 0o001;
+      if ((info.mode & bit) === 0) return false;
+    }
+    if (path === dirname(path)) return true;
   }
 }

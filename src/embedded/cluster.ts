@@ -1,188 +1,178 @@
-/** Data directories: made by initdb, recognised when they exist, freed of what a crash left in them. */
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+/** A data directory: made by initdb, checked before use, its settings written. */
+import { spawn } from 'node:child_process';
 import {
   appendFile,
   chmod,
   chown,
   mkdir,
+  readdir,
   readFile,
   rename,
   rm,
   stat,
-  unlink,
   writeFile,
 } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { basename, dirname, join } from 'node:path';
 import { PgLuthierError } from '../domain/index.ts';
-import type { Account } from './account.ts';
-import { livingOwner, runningPostmaster, stopPostmaster, writeOwner } from './run-directory.ts';
+import { type Account, reachable } from './account.ts';
 
-const run = promisify(execFile);
-const PASSWORD_FILE = 'pgluthier.password';
 const SETTINGS_FILE = 'pgluthier.conf';
 
-/**
- * UTF-8 without a dependence on the machine's locales: 17+ has a locale provider of its own, before that plain C
- * (lower() then knows ASCII only).
- */
-function localeArguments(major: number): string[] {
-  return major >= 17
-    ? ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
-    : ['--encoding=UTF8', '--locale=C'];
+/** Nothing of our environment reaches the server: PG* variables and locales would change what it does. */
+export const SERVER_ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+
+/** The same order and case rules on every machine: code point order; from 17 on with Unicode's upper and lower case. */
+function localeArguments(major: number, given: string[]): string[] {
+  if (given.some((argument) => /^--(no-locale|locale|lc-|icu-|builtin-locale)/.test(argument))) return [];
+  const c = ['--locale=C'];
+  return major >= 17 ? [...c, '--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : c;
 }
 
-export interface Cluster {
-  dataDirectory: string;
-  /** The superuser's password. */
-  password: string;
+export interface ClusterOptions {
+  major: number;
+  bin: string;
+  directory: string;
+  superuser: string;
+  account: Account | null;
+  initdbArgs: string[];
+  /** A throwaway cluster need not survive a power failure. */
+  durable: boolean;
 }
 
-/** Runs initdb into `dataDirectory`, which must not exist; half-made clusters never get that name. */
-async function initialise(
-  bin: string,
-  major: number,
-  dataDirectory: string,
-  account: Account | null,
-  initdbArgs: string[] | undefined,
-): Promise<void> {
-  const parent = dirname(dataDirectory);
-  const unfinished = join(parent, `.${process.pid}-${randomBytes(4).toString('hex')}.initdb`);
+/** Makes a cluster beside its final place and moves it there: an interrupted initdb leaves nothing half made. */
+export async function initCluster(options: ClusterOptions): Promise<void> {
+  const { account, directory } = options;
+  const parent = dirname(directory);
+  const prefix = `${basename(directory)}.new-`;
+  for (const entry of await readdir(parent)) {
+    if (entry.startsWith(prefix)) await rm(join(parent, entry), { recursive: true, force: true });
+  }
+  const unfinished = join(parent, `${prefix}${process.pid}`);
   await mkdir(unfinished, { mode: 0o700 });
-  const password = randomBytes(18).toString('base64url');
-  const passwordFile = `${unfinished}.password`;
-  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-  try {
-    if (account) {
-      await chown(unfinished, account.uid, account.gid);
-      await chown(passwordFile, account.uid, account.gid);
-    }
-    await run(
-      join(bin, 'initdb'),
-      [
-        `--pgdata=${unfinished}`,
-        '--username=postgres',
-        '--auth=scram-sha-256',
-        `--pwfile=${passwordFile}`,
-        '--no-sync',
-        ...(initdbArgs ?? localeArguments(major)),
-      ],
-      { ...(account ?? {}), cwd: '/', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' } },
-    );
-    await appendFile(join(unfinished, 'postgresql.conf'), `\ninclude_if_exists = '${SETTINGS_FILE}'\n`);
-    await writeFile(join(unfinished, PASSWORD_FILE), password, { mode: 0o600 });
-    await rename(unfinished, dataDirectory);
-  } catch (cause) {
+  if (account) await chown(unfinished, account.uid, account.gid);
+  const { code, output } = await run(
+    join(options.bin, 'initdb'),
+    [
+      `--pgdata=${unfinished}`,
+      `--username=${options.superuser}`,
+      '--encoding=UTF8',
+      '--auth-local=trust',
+      '--auth-host=scram-sha-256',
+      '--no-instructions',
+      ...(options.durable ? [] : ['--no-sync']),
+      ...localeArguments(options.major, options.initdbArgs),
+      ...options.initdbArgs,
+    ],
+    account,
+  );
+  if (code !== 0) {
     await rm(unfinished, { recursive: true, force: true });
-    const said =
-      (cause as { stderr?: string }).stderr?.trim().split('\n').slice(-5).join(' ') ?? String(cause);
     throw new PgLuthierError({
       code: 'embedded_init_failed',
       status: 500,
-      message: `initdb of PostgreSQL ${major} failed: ${said}`,
-      remedy:
-        'Check free disk space and that the parent folder can be entered by the account that runs the server.',
-      cause,
+      message: `initdb of PostgreSQL ${options.major} failed:\n${output.trim()}`,
+      remedy: 'Its last lines name the reason, usually disk space, rights, or an argument it does not know.',
     });
-  } finally {
-    await rm(passwordFile, { force: true });
   }
+  await appendFile(join(unfinished, 'postgresql.conf'), `\ninclude = '${SETTINGS_FILE}'\n`);
+  await rename(unfinished, directory);
 }
 
-/** A throwaway cluster inside a run directory. */
-export async function temporaryCluster(
-  bin: string,
-  major: number,
-  runDirectory: string,
+function run(
+  program: string,
+  args: string[],
   account: Account | null,
-  initdbArgs?: string[],
-): Promise<Cluster> {
-  const dataDirectory = join(runDirectory, 'data');
-  await initialise(bin, major, dataDirectory, account, initdbArgs);
-  return { dataDirectory, password: await readFile(join(dataDirectory, PASSWORD_FILE), 'utf8') };
+): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      ...(account ?? {}),
+      cwd: '/',
+      env: SERVER_ENVIRONMENT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    const keep = (chunk: Buffer): void => {
+      output += chunk.toString('utf8');
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, output }));
+  });
 }
 
-/**
- * A cluster that stays: made at first, reused later. A server that a crashed owner left running on it is stopped in
- * good order; a living owner is respected.
- * @throws PgLuthierError `embedded_in_use`, `embedded_version_mismatch`, `embedded_not_ours`.
- */
-export async function persistentCluster(
-  bin: string,
+/** What lies at the path: no cluster yet, or one of this major that the account may use. */
+export async function inspectDirectory(
+  directory: string,
   major: number,
-  dataDirectory: string,
-  name: string,
   account: Account | null,
-  initdbArgs?: string[],
-): Promise<Cluster> {
-  const parent = dirname(dataDirectory);
-  await mkdir(parent, { recursive: true });
-  if (!existsSync(dataDirectory)) {
-    await initialise(bin, major, dataDirectory, account, initdbArgs);
-  } else {
-    await adopt(dataDirectory, major);
+): Promise<'absent' | 'cluster'> {
+  await mkdir(dirname(directory), { recursive: true });
+  if (!reachable(dirname(directory), account)) {
+    throw new PgLuthierError({
+      code: 'embedded_directory_unreachable',
+      status: 500,
+      message: `The account that PostgreSQL runs under (uid ${account?.uid}) cannot pass through to ${directory}.`,
+      remedy: 'PostgreSQL does not run as root: choose a directory outside a home that only root may enter.',
+    });
   }
-  await writeOwner(dataDirectory, name);
-  const password = await readFile(join(dataDirectory, PASSWORD_FILE), 'utf8').catch((cause: unknown) => {
-    throw notOurs(dataDirectory, cause);
+  const entries = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [] as string[];
+    throw new PgLuthierError({
+      code: 'embedded_directory_unreachable',
+      status: 500,
+      message: `The data directory ${directory} cannot be read: ${error.message}.`,
+      remedy: 'Run as the user who made it, or choose another directory.',
+      cause: error,
+    });
   });
-  return { dataDirectory, password };
-}
-
-async function adopt(dataDirectory: string, major: number): Promise<void> {
-  const found = await readFile(join(dataDirectory, 'PG_VERSION'), 'utf8').catch((cause: unknown) => {
-    throw notOurs(dataDirectory, cause);
-  });
-  if (Number(found) !== major) {
+  if (entries.length === 0) return 'absent';
+  if (!entries.includes('PG_VERSION')) {
+    throw new PgLuthierError({
+      code: 'embedded_directory_not_empty',
+      status: 500,
+      message: `${directory} is neither empty nor a PostgreSQL data directory.`,
+      remedy: 'Choose an empty or a new directory.',
+    });
+  }
+  const found = (await readFile(join(directory, 'PG_VERSION'), 'utf8')).trim();
+  if (found !== String(major)) {
     throw new PgLuthierError({
       code: 'embedded_version_mismatch',
       status: 500,
-      message: `${dataDirectory} was made by PostgreSQL ${found.trim()}; this is ${major}.`,
-      remedy: `Dump it with PostgreSQL ${found.trim()} and restore into a new data directory, or use PGLUTHIER_STORE_URL.`,
+      message: `${directory} was made by PostgreSQL ${found}; this is PostgreSQL ${major}.`,
+      remedy: `Start it with major ${found} and move the data over by dump and restore, or choose a new directory.`,
+      details: { found_major: found, wanted_major: major },
     });
   }
-  const owner = await livingOwner(dataDirectory);
-  if (owner && owner.pid !== process.pid) {
-    throw new PgLuthierError({
-      code: 'embedded_in_use',
-      status: 409,
-      message: `${dataDirectory} is in use by the running process ${owner.pid} (${owner.name}).`,
-      remedy: 'Stop it first, or set PGLUTHIER_DATA_DIR to another folder.',
-    });
-  }
-  const pid = await runningPostmaster(dataDirectory);
-  if (pid !== null) await stopPostmaster(pid, 'SIGINT');
-  // What is left names a process that is gone, or one that took its number: PostgreSQL would mistake the latter for a
-  // server of its own when it runs under the same account.
-  await unlink(join(dataDirectory, 'postmaster.pid')).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
+  return 'cluster';
 }
 
-function notOurs(dataDirectory: string, cause: unknown): PgLuthierError {
-  return new PgLuthierError({
-    code: 'embedded_not_ours',
-    status: 500,
-    message: `${dataDirectory} exists but is not a data directory that PgLuthier made, or cannot be read.`,
-    remedy: 'Move it away, or set PGLUTHIER_DATA_DIR to another folder.',
-    cause,
-  });
+/** root runs the server as the owner of an existing directory, or else as an unprivileged account. */
+export async function directoryAccount(directory: string, account: Account | null): Promise<Account | null> {
+  if (!account) return null;
+  const info = await stat(directory).catch(() => null);
+  return info === null || info.uid === 0 ? account : { uid: info.uid, gid: info.gid };
 }
 
-/** Writes the settings of this start; ALTER SYSTEM's postgresql.auto.conf is read after them and wins. */
-export async function writeSettings(
-  dataDirectory: string,
-  settings: Record<string, string>,
-  account: Account | null,
-): Promise<void> {
-  const path = join(dataDirectory, SETTINGS_FILE);
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
-  await writeFile(path, `${lines.join('\n')}\n`, { mode: 0o600 });
-  if (account) await chown(path, account.uid, account.gid);
-  else await chmod(path, 0o600);
-  // initdb as root's unprivileged account: our own additions must be readable to it too.
-  const { uid, gid } = await stat(dataDirectory);
-  if (process.getuid?.() === 0) await chown(join(dataDirectory, PASSWORD_FILE), uid, gid);
+/** Settings in a file of their own, so that `alter system` and the distributed defaults keep their places. */
+export async function writeSettings(directory: string, settings: Record<string, string>): Promise<void> {
+  const lines = Object.entries(settings).map(([name, value]) => {
+    if (!/^[A-Za-z_][\w.]*$/.test(name) || /[\r\n\0]/.test(value)) {
+      throw new PgLuthierError({
+        code: 'embedded_setting_invalid',
+        status: 500,
+        message: `Not a setting that postgresql.conf can hold: ${JSON.stringify(name)}.`,
+        remedy: 'A name has letters, digits, underscores and dots; a value has one line.',
+      });
+    }
+    return `${name} = '${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
+  });
+  const file = join(directory, SETTINGS_FILE);
+  await writeFile(
+    file,
+    `# Written at every start; use alter system for lasting changes.\n${lines.join('\n')}\n`,
+  );
+  // Written by root, read by the server's account; the directory itself is closed to all others.
+  await chmod(file, 0o644);
 }

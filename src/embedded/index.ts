@@ -1,7 +1,7 @@
 /**
  * Room rule. embedded/ runs real PostgreSQL servers out of npm packages: the default store, the demo's target, the
- * twin and the tests' servers. It may import domain only. It knows nothing of what its servers are used for, opens no
- * port beyond 127.0.0.1, and leaves nothing behind, not even after kill -9.
+ * twin, the tests' servers. It may import domain/ and pg (to see that a server answers); it knows nothing of what a
+ * server is used for, and a server it starts never outlives the process that asked for it by more than moments.
  */
 export { availableMajors } from './binaries.ts';
-export { type EmbeddedServer, startEmbedded } from './server.ts';
+export { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from './server.ts';

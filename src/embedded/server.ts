@@ -1,32 +1,59 @@
-/** One embedded server: start, restart, stop. */
+/** Starting, watching, restarting and stopping one embedded server. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { readFile, rm, unlink } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { PgLuthierError } from '../domain/index.ts';
-import { serverAccount } from './account.ts';
+import { type Account, serverAccount } from './account.ts';
+import { freePort, scramVerifier, socketDsn, tcpDsn } from './address.ts';
 import { binDirectory } from './binaries.ts';
-import { type Cluster, persistentCluster, temporaryCluster, writeSettings } from './cluster.ts';
-import { createRunDirectory, sweepOrphans } from './run-directory.ts';
+import {
+  directoryAccount,
+  initCluster,
+  inspectDirectory,
+  SERVER_ENVIRONMENT,
+  writeSettings,
+} from './cluster.ts';
+import { logTail } from './log.ts';
+import { type Claim, claim } from './owner.ts';
+import { disarmStalePid, type StopMode, stopPid, stopPostmaster } from './postmaster.ts';
+import { createScratch, type Scratch, sweepOrphans } from './scratch.ts';
 import { startWatchdog, type Watchdog } from './watchdog.ts';
 
+const SUPERUSER = 'postgres';
+const SOCKET_PORT = 5432;
+const START_ATTEMPTS = 5;
+/** A persistent server may have to replay its log after a crash. */
+const READY_MS = { temporary: 60_000, persistent: 600_000 };
+
+const TEMPORARY_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+/** A week of logs, each day's file overwritten a week later. */
+const PERSISTENT_SETTINGS = {
+  logging_collector: 'on',
+  log_directory: 'log',
+  log_filename: 'postgresql-%a.log',
+  log_truncate_on_rotation: 'on',
+  log_rotation_age: '1d',
+};
+
 export interface EmbeddedOptions {
-  /** Major version; default 18. */
+  /** Major version; 18 where not given. */
   major?: number;
-  /** Data directory that stays and is reused; absent: a throwaway one, removed on stop. */
+  /** A persistent cluster, made if absent and kept on stop. Without it a temporary one, removed on stop. */
   dataDirectory?: string;
-  /** Lines of postgresql.conf. ALTER SYSTEM overrides them. */
+  /** For postgresql.conf; over our own defaults. */
   settings?: Record<string, string>;
-  /** `socket` (default): a private Unix socket only. `tcp`: 127.0.0.1 and a free port besides. */
+  /** `socket` (default): only a socket in a private directory. `tcp`: also 127.0.0.1, a free port, a password. */
   listen?: 'socket' | 'tcp';
-  /** In place of the default encoding and locale arguments of initdb. */
+  /** Further arguments of initdb; where they choose a locale, ours is not set. */
   initdbArgs?: string[];
-  /** For people who look at what runs. */
+  /** Appears in the name of the scratch folder, for people who look around. */
   name?: string;
 }
 
+/** A running server that ends with this process at the latest. */
 export interface EmbeddedServer {
   readonly major: number;
   /** E.g. `18.4`. */
@@ -34,230 +61,250 @@ export interface EmbeddedServer {
   readonly dataDirectory: string;
   readonly socketDirectory: string;
   readonly port: number;
+  /** Process id of the postmaster; another one after a restart. */
   readonly pid: number;
   readonly superuser: string;
-  /** Holds the password: never print it. */
+  /** For `new pg.Client({ connectionString })` and libpq; `postgres` where no database is named. */
   dsn(database?: string): string;
-  /** Stops fast and starts again, same port and data. */
   restart(): Promise<void>;
-  /** Idempotent. Throwaway data is removed. */
-  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+  stop(mode?: StopMode): Promise<void>;
 }
 
-const SUPERUSER = 'postgres';
-const BOOT_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 30_000;
-const TCP_ATTEMPTS = 5;
-
-/** A throwaway server may lose its data with the machine: it is made anew anyway. */
-const THROWAWAY_SETTINGS = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
-
-/**
- * Starts a server and returns once it answers. It ends with this process, however that ends.
- * @throws PgLuthierError `embedded_boot_failed` with the end of the server's log, and those of binaries and cluster.
- */
-export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedServer> {
-  const major = options.major ?? 18;
-  const name = options.name ?? 'embedded';
-  const account = serverAccount();
-  const bin = await binDirectory(major);
-  await sweepOrphans();
-  const runDirectory = await createRunDirectory(name, account);
-  try {
-    const cluster = options.dataDirectory
-      ? await persistentCluster(bin, major, options.dataDirectory, name, account, options.initdbArgs)
-      : await temporaryCluster(bin, major, runDirectory, account, options.initdbArgs);
-    const server = new Server(major, bin, runDirectory, cluster, options);
-    await server.boot();
-    return server;
-  } catch (error) {
-    await rm(runDirectory, { recursive: true, force: true });
-    throw error;
-  }
-}
-
+/** Everything that belongs to one server while it runs. */
 class Server implements EmbeddedServer {
   readonly major: number;
   readonly superuser = SUPERUSER;
-  readonly #bin: string;
-  readonly #runDirectory: string;
-  readonly #cluster: Cluster;
-  readonly #options: EmbeddedOptions;
-  #port = 5432;
-  #version = '';
-  #child: ChildProcess | null = null;
-  #watchdog: Watchdog | null = null;
-  #stopping: Promise<void> | null = null;
+  readonly dataDirectory: string;
+  version = '';
+  port = SOCKET_PORT;
+  private readonly options: EmbeddedOptions;
+  private readonly bin: string;
+  private readonly account: Account | null;
+  private readonly scratch: Scratch;
+  private readonly claimed: Claim | null;
+  private readonly watchdog: Watchdog;
+  private readonly password = randomBytes(24).toString('base64url');
+  private child: ChildProcess | null = null;
+  private stopping: Promise<void> | null = null;
 
-  constructor(major: number, bin: string, runDirectory: string, cluster: Cluster, options: EmbeddedOptions) {
-    this.major = major;
-    this.#bin = bin;
-    this.#runDirectory = runDirectory;
-    this.#cluster = cluster;
-    this.#options = options;
+  constructor(parts: {
+    options: EmbeddedOptions;
+    major: number;
+    bin: string;
+    account: Account | null;
+    scratch: Scratch;
+    claimed: Claim | null;
+    dataDirectory: string;
+  }) {
+    this.options = parts.options;
+    this.major = parts.major;
+    this.bin = parts.bin;
+    this.account = parts.account;
+    this.scratch = parts.scratch;
+    this.claimed = parts.claimed;
+    this.dataDirectory = parts.dataDirectory;
+    this.watchdog = startWatchdog(
+      parts.dataDirectory,
+      this.persistent ? 'fast' : 'immediate',
+      parts.scratch.directory,
+    );
   }
 
-  get version(): string {
-    return this.#version;
+  private get persistent(): boolean {
+    return this.options.dataDirectory !== undefined;
   }
-  get dataDirectory(): string {
-    return this.#cluster.dataDirectory;
-  }
+
   get socketDirectory(): string {
-    return join(this.#runDirectory, 's');
+    return this.scratch.socket;
   }
-  get port(): number {
-    return this.#port;
-  }
+
   get pid(): number {
-    return this.#child?.pid ?? -1;
+    return this.child?.pid ?? 0;
   }
 
   dsn(database = 'postgres'): string {
-    const password = encodeURIComponent(this.#cluster.password);
-    const path = encodeURIComponent(database);
-    return this.#options.listen === 'tcp'
-      ? `postgresql://${SUPERUSER}:${password}@127.0.0.1:${this.#port}/${path}`
-      : `postgresql://${SUPERUSER}:${password}@localhost:${this.#port}/${path}?host=${encodeURIComponent(this.socketDirectory)}`;
+    if (this.options.listen === 'tcp') return tcpDsn(this.port, SUPERUSER, this.password, database);
+    return socketDsn(this.scratch.socket, this.port, SUPERUSER, database);
   }
 
-  /** First start: with TCP the free port may be taken between our look and the server's, so it is tried again. */
+  /** Boots the server and waits until it answers; another port where a stranger took ours in between. */
   async boot(): Promise<void> {
-    await writeSettings(
-      this.dataDirectory,
-      {
-        timezone: 'UTC',
-        log_timezone: 'UTC',
-        unix_socket_permissions: '0700',
-        ...(this.#options.dataDirectory ? {} : THROWAWAY_SETTINGS),
-        ...this.#options.settings,
-      },
-      serverAccount(),
-    );
     for (let attempt = 1; ; attempt += 1) {
-      if (this.#options.listen === 'tcp') this.#port = await freePort();
-      try {
-        await this.#start();
-        return;
-      } catch (error) {
-        const portTaken = error instanceof PgLuthierError && error.message.includes('Address already in use');
-        if (!portTaken || this.#options.listen !== 'tcp' || attempt >= TCP_ATTEMPTS) throw error;
+      if (this.options.listen === 'tcp' && this.version === '') this.port = await freePort();
+      await writeSettings(this.dataDirectory, this.settings());
+      await disarmStalePid(this.dataDirectory);
+      const failure = await this.launch();
+      if (failure === null) return;
+      const log = await logTail(this.dataDirectory, this.scratch.log);
+      // Backends of a server whose postmaster was killed end by themselves, soon.
+      const transient = /pre-existing shared memory block|could not bind|Address already in use/.test(log);
+      if (!transient || attempt === START_ATTEMPTS) {
+        throw new PgLuthierError({
+          code: 'embedded_start_failed',
+          status: 500,
+          message: `PostgreSQL ${this.major} did not start (${failure}). The end of its log:\n${log}`,
+          remedy: 'The log names the reason, usually a setting, rights, memory, or disk space.',
+        });
       }
+      await sleep(500 * attempt);
+    }
+  }
+
+  private settings(): Record<string, string> {
+    return {
+      timezone: 'UTC',
+      log_timezone: 'UTC',
+      lc_messages: 'C',
+      ...(this.persistent ? PERSISTENT_SETTINGS : TEMPORARY_SETTINGS),
+      ...this.options.settings,
+      port: String(this.port),
+      unix_socket_directories: this.scratch.socket,
+      listen_addresses: this.options.listen === 'tcp' ? '127.0.0.1' : '',
+    };
+  }
+
+  /** Null when the server answers; else why it does not, its process ended. */
+  private async launch(): Promise<string | null> {
+    const log = openSync(this.scratch.log, 'a', 0o600);
+    const child = spawn(`${this.bin}/postgres`, ['-D', this.dataDirectory], {
+      ...(this.account ?? {}),
+      cwd: '/',
+      // Its own session: a Ctrl-C in our terminal is ours to handle.
+      detached: true,
+      env: SERVER_ENVIRONMENT,
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    let ended: string | null = null;
+    child.on('error', (error) => {
+      ended = error.message;
+    });
+    child.on('exit', (code, signal) => {
+      ended = signal === null ? `exit code ${code}` : `signal ${signal}`;
+    });
+    child.unref();
+    this.child = child;
+    if (child.pid !== undefined) this.watchdog.guard(child.pid);
+    const deadline = Date.now() + READY_MS[this.persistent ? 'persistent' : 'temporary'];
+    for (;;) {
+      const answer = await this.probe();
+      if (answer === null) return null;
+      if (ended !== null) return ended;
+      if (Date.now() > deadline) {
+        if (child.pid !== undefined) await stopPid(child.pid, 'immediate');
+        return `no answer in time: ${answer}`;
+      }
+      await sleep(15);
+    }
+  }
+
+  /** Null: the server answers. */
+  private async probe(): Promise<string | null> {
+    const client = new pg.Client({
+      connectionString: socketDsn(this.scratch.socket, this.port, SUPERUSER, 'postgres'),
+      application_name: 'pgluthier-embedded',
+    });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const { rows } = await client.query<{ version: string }>(
+        "/* pgluthier */ select current_setting('server_version') as version",
+      );
+      this.version = rows[0]?.version.split(' ')[0] ?? '';
+      if (this.options.listen === 'tcp') {
+        // A verifier, not the password: statements may end up in logs and in pg_stat_statements.
+        await client.query(
+          `/* pgluthier */ alter role ${SUPERUSER} password '${scramVerifier(this.password)}'`,
+        );
+      }
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    } finally {
+      await client.end().catch(() => undefined);
     }
   }
 
   async restart(): Promise<void> {
-    await this.#end('fast');
-    await this.#start();
+    if (this.child?.pid !== undefined) await stopPid(this.child.pid, 'fast');
+    await this.boot();
   }
 
-  stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
-    this.#stopping ??= this.#end(mode).then(async () => {
-      await rm(this.#runDirectory, { recursive: true, force: true });
-      if (this.#options.dataDirectory) await unlink(join(this.dataDirectory, 'owner.json'));
-    });
-    return this.#stopping;
+  stop(mode: StopMode = this.persistent ? 'fast' : 'immediate'): Promise<void> {
+    this.stopping ??= this.end(mode);
+    return this.stopping;
   }
 
-  async #start(): Promise<void> {
-    const log = openSync(join(this.#runDirectory, 'log'), 'a', 0o600);
-    const child = spawn(
-      join(this.#bin, 'postgres'),
-      [
-        '-D',
-        this.dataDirectory,
-        '-k',
-        this.socketDirectory,
-        '-p',
-        String(this.#port),
-        '-c',
-        `listen_addresses=${this.#options.listen === 'tcp' ? '127.0.0.1' : ''}`,
-      ],
-      {
-        ...(serverAccount() ?? {}),
-        cwd: '/',
-        // Its own session: Ctrl-C reaches us, and we stop it in order.
-        detached: true,
-        stdio: ['ignore', log, log],
-        env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
-      },
-    );
-    closeSync(log);
-    child.unref();
-    this.#child = child;
-    const temporary = this.#options.dataDirectory ? null : this.#runDirectory;
-    this.#watchdog = startWatchdog(this.dataDirectory, temporary ?? this.#runDirectory);
-    const ended = new Promise<never>((_, reject) => {
-      child.once('error', reject);
-      child.once('exit', (code, signal) =>
-        reject(new Error(`the server ended (${signal ?? `exit code ${code}`})`)),
-      );
-    });
-    ended.catch(() => {});
-    try {
-      this.#version = await Promise.race([this.#answer(), ended]);
-    } catch (cause) {
-      await this.#end('immediate');
-      throw await this.#bootFailure(cause);
-    }
-  }
-
-  /** Waits until the server takes connections; its version. */
-  async #answer(): Promise<string> {
-    const until = Date.now() + BOOT_TIMEOUT_MS;
-    for (;;) {
-      const client = new pg.Client({ connectionString: this.dsn(), connectionTimeoutMillis: 5000 });
-      client.on('error', () => {});
-      try {
-        await client.connect();
-        const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
-        await client.end();
-        return rows[0]?.server_version ?? '';
-      } catch (error) {
-        await client.end().catch(() => {});
-        if (Date.now() > until) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    }
-  }
-
-  async #bootFailure(cause: unknown): Promise<PgLuthierError> {
-    const log = await readFile(join(this.#runDirectory, 'log'), 'utf8').catch(() => '');
-    const tail = log.trim().split('\n').slice(-6).join('\n');
-    return new PgLuthierError({
-      code: 'embedded_boot_failed',
-      status: 500,
-      message: `PostgreSQL ${this.major} did not start. Its log ends with:\n${tail || String(cause)}`,
-      remedy: 'The last FATAL line says why; a setting of the start may be illegal.',
-      cause,
-    });
-  }
-
-  async #end(mode: 'fast' | 'immediate'): Promise<void> {
-    const child = this.#child;
-    if (child && child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
-      const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-      child.ref();
-      child.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
-      const timer = setTimeout(() => child.kill('SIGQUIT'), STOP_TIMEOUT_MS);
-      await exited;
-      clearTimeout(timer);
-    }
-    this.#child = null;
-    this.#watchdog?.dismiss();
-    this.#watchdog = null;
+  private async end(mode: StopMode): Promise<void> {
+    if (this.child?.pid !== undefined) await stopPid(this.child.pid, mode);
+    this.watchdog.dismiss();
+    await this.scratch.remove();
+    await this.claimed?.release();
   }
 }
 
-/** A port of 127.0.0.1 that nobody uses at this moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
+async function claimDirectory(dataDirectory: string): Promise<Claim> {
+  const claimed = await claim(`${dataDirectory}.owner`);
+  if (claimed) return claimed;
+  throw new PgLuthierError({
+    code: 'embedded_in_use',
+    status: 409,
+    message: `Another running PgLuthier process uses ${dataDirectory}.`,
+    remedy: `Stop that process (its id is in ${dataDirectory}.owner), or choose another data directory.`,
   });
+}
+
+/**
+ * Starts a PostgreSQL server from the npm packages and waits until it answers. It ends with `stop()`, or soon after
+ * this process, however that ends.
+ * @throws PgLuthierError `embedded_major_unavailable`, `embedded_not_runnable`, `embedded_init_failed`,
+ * `embedded_start_failed` (with the end of the server's log), `embedded_setting_invalid`, `embedded_scratch_unsafe`;
+ * with a data directory also `embedded_in_use`, `embedded_version_mismatch`, `embedded_directory_not_empty`,
+ * `embedded_directory_unreachable`.
+ */
+export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedServer> {
+  const major = options.major ?? 18;
+  const bin = await binDirectory(major);
+  await sweepOrphans();
+  const persistent = options.dataDirectory === undefined ? null : resolve(options.dataDirectory);
+  const account = persistent ? await directoryAccount(persistent, serverAccount()) : serverAccount();
+  let exists = false;
+  let claimed: Claim | null = null;
+  if (persistent) {
+    exists = (await inspectDirectory(persistent, major, account)) === 'cluster';
+    claimed = await claimDirectory(persistent);
+  }
+  let scratch: Scratch | null = null;
+  try {
+    scratch = await createScratch(options.name ?? `pg${major}`, account);
+    const directory = persistent ?? scratch.data;
+    if (persistent) {
+      // Looked at again: another process may have made it before our claim. A left-over server is ours to stop.
+      exists = (await inspectDirectory(persistent, major, account)) === 'cluster';
+      await stopPostmaster(persistent, 'fast');
+    }
+    if (!exists) {
+      await initCluster({
+        major,
+        bin,
+        directory,
+        superuser: SUPERUSER,
+        account,
+        initdbArgs: options.initdbArgs ?? [],
+        durable: persistent !== null,
+      });
+    }
+    const server = new Server({ options, major, bin, account, scratch, claimed, dataDirectory: directory });
+    try {
+      await server.boot();
+    } catch (error) {
+      await server.stop('immediate');
+      throw error;
+    }
+    return server;
+  } catch (error) {
+    await scratch?.remove();
+    await claimed?.release();
+    throw error;
+  }
 }

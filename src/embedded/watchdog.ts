@@ -1,50 +1,56 @@
 /**
- * A shell that outlives us by a moment: it holds the reading end of a pipe whose writing end is ours alone. When this
- * process ends, by whatever means, kill -9 included, the kernel closes the pipe, and the shell stops the server and
- * removes what was temporary.
+ * Stops a server when this process ends without having done so, however it ends: exit, a signal, an uncaught
+ * exception, kill -9. A shell outside our session reads a pipe that only we hold open; its end is our end.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import type { StopMode } from './postmaster.ts';
 
-/** $1 data directory, $2 folder to remove or empty. postmaster.pid's first line is the postmaster's pid. */
+// $1 data directory, $2 signal, $3 folder to remove afterwards or ''. The pid comes over the pipe and has to be the
+// one in postmaster.pid: never signal a process that merely reused it. After 60 seconds a deaf server is killed.
 const SCRIPT = `
-cat >/dev/null
-pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
-if [ -n "$pid" ]; then
-  kill -QUIT "$pid" 2>/dev/null
-  i=0
-  while kill -0 "$pid" 2>/dev/null && [ "$i" -lt 100 ]; do i=$((i + 1)); sleep 0.1; done
+pid=
+while read -r word value; do
+  case "$word" in server) pid=$value ;; done) exit 0 ;; esac
+done
+if [ -n "$pid" ] && [ "$(head -n 1 "$1/postmaster.pid" 2>/dev/null)" = "$pid" ]; then
+  kill -s "$2" "$pid" 2>/dev/null
+  tries=0
+  while kill -0 "$pid" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -eq 600 ] && kill -s KILL "$pid" 2>/dev/null
+    [ "$tries" -gt 700 ] && exit 1
+    sleep 0.1
+  done
 fi
-if [ -n "$2" ]; then rm -rf "$2"; fi
+[ -z "$3" ] || rm -rf -- "$3"
 `;
 
 export interface Watchdog {
-  /** Ends the watch: from now on the server is ours to stop. */
+  /** Names the server's current process; null: it is stopped at the moment. */
+  guard(pid: number | null): void;
+  /** The server is stopped for good: nothing is left to do. */
   dismiss(): void;
 }
 
-/**
- * Watches over a server for as long as this process lives.
- * @param remove folder that goes when we do; null: nothing is removed.
- */
-export function startWatchdog(dataDirectory: string, remove: string | null): Watchdog {
-  const shell: ChildProcess = spawn(
+/** `remove`: the folder of a throwaway server, removed after its end. */
+export function startWatchdog(dataDirectory: string, mode: StopMode, remove: string | null): Watchdog {
+  const shell = spawn(
     '/bin/sh',
-    ['-c', SCRIPT, 'pgluthier-watchdog', dataDirectory, remove ?? ''],
+    ['-c', SCRIPT, 'pgluthier-watchdog', dataDirectory, mode === 'fast' ? 'INT' : 'QUIT', remove ?? ''],
     {
-      // Its own session: Ctrl-C in the terminal must not end it before its work is done.
-      detached: true,
       cwd: '/',
+      detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
+      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
     },
   );
+  // Without its shell a server is found at the next start instead: see scratch.ts.
+  shell.on('error', () => undefined);
+  shell.stdin.on('error', () => undefined);
   shell.unref();
-  // Neither the pipe nor the shell may keep this process alive.
-  (shell.stdin as unknown as { unref(): void }).unref();
-  shell.stdin?.on('error', () => {});
-  shell.on('error', () => {});
+  if ('unref' in shell.stdin && typeof shell.stdin.unref === 'function') shell.stdin.unref();
   return {
-    dismiss: () => {
-      shell.kill('SIGKILL');
-    },
+    guard: (pid) => void shell.stdin.write(`server ${pid ?? ''}\n`),
+    dismiss: () => void shell.stdin.end('done\n'),
   };
 }
