@@ -1,0 +1,31 @@
+/** One server per major and settings, started when first asked for. */
+import { type ProvidedServer, type ServerRequest, startServer } from './provider.ts';
+
+export interface PooledServer {
+  major: number;
+  dsn: string;
+  superuser: string;
+}
+
+/** What the run's own process answers its workers over HTTP. */
+export type PoolAnswer = { server: PooledServer } | { error: string };
+
+export class ServerPool {
+  private readonly servers = new Map<string, Promise<ProvidedServer>>();
+
+  async server(request: ServerRequest): Promise<PooledServer> {
+    const key = JSON.stringify([request.major, Object.entries(request.settings).sort()]);
+    const started = this.servers.get(key) ?? startServer(request);
+    this.servers.set(key, started);
+    const { dsn, superuser } = await started;
+    return { major: request.major, dsn, superuser };
+  }
+
+  async stop(): Promise<void> {
+    const started = await Promise.allSettled(this.servers.values());
+    this.servers.clear();
+    await Promise.all(
+      started.map((result) => (result.status === 'fulfilled' ? result.value.stop() : undefined)),
+    );
+  }
+}
