@@ -1,0 +1,305 @@
+/**
+ * The command line: parses arguments, calls use-cases, prints. Data goes to standard output, progress to standard
+ * error. Exit codes: 0 clean, 1 findings (doctor), 2 usage, 3 connection, 4 everything else that failed.
+ */
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { loadRules } from './advise/index.ts';
+import { collectSnapshot } from './collect/index.ts';
+import { type Config, environmentVariable, loadConfig } from './config.ts';
+import { runDemo } from './demo/index.ts';
+import { type HostOverrides, PgLuthierError, type Report, type RuleArea, ruleAreas } from './domain/index.ts';
+import { analyse, resolveDsn, withReadSession } from './pipeline/index.ts';
+import { createProgress } from './progress.ts';
+import { renderDiagnosis, renderReport, renderReportMarkdown, renderReportSql } from './report/index.ts';
+import { createLogger, openConfiguredStore, startService } from './service.ts';
+import { diagnoseTarget, isUsable, targetAddress } from './target/index.ts';
+import { packageVersion } from './version.ts';
+import { diffSnapshots, workloadFromFiles, workloadFromSnapshot, workloadFromWindow } from './workload/index.ts';
+
+const EXIT = { ok: 0, findings: 1, usage: 2, connection: 3, failed: 4 } as const;
+
+const connectionCodes = new Set([
+  'dsn_invalid',
+  'dsn_reference_unresolved',
+  'target_unreachable',
+  'target_auth_failed',
+  'target_database_missing',
+  'target_busy',
+  'target_connection_lost',
+  'store_unreachable',
+]);
+
+/** Runs one command line and returns its exit code; nothing is thrown. */
+export async function runCli(argv: string[]): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = new Command('pgluthier')
+    .description('A tuning advisor for PostgreSQL: evidence before advice, approval before change.')
+    .version(packageVersion)
+    .showHelpAfterError()
+    .exitOverride();
+
+  program
+    .command('demo')
+    .description('watch the whole loop on a sample database that it brings along')
+    .option('--once', 'exit when the result is shown, in place of serving on')
+    .option('--json', 'print the result as JSON')
+    .option('--rounds <n>', 'rounds of the workload before and after', positiveInteger, 40)
+    .action(async (options: { once?: boolean; json?: boolean; rounds: number }) => {
+      await demo(loadConfig(), options);
+    });
+
+  program
+    .command('serve')
+    .description('start the API and the jobs')
+    .action(async () => {
+      await serveUntilStopped(loadConfig());
+    });
+
+  program
+    .command('analyze')
+    .alias('analyse')
+    .description('advise on one database, now, and change nothing')
+    .argument('<dsn>', 'postgresql:// URL, env:NAME or file:/path')
+    .option('--workload <path>', 'statements from a .sql file or a folder of them, in place of pg_stat_statements')
+    .option('--window <seconds>', 'watch the database for so long, in place of its counters since their reset', positiveInteger)
+    .option('--budget <size>', 'disk that new indexes may take in all, e.g. 300MB', byteSize)
+    .addOption(new Option('--only <area...>', 'only rules of these areas').choices([...ruleAreas]))
+    .option('--ram <size>', "the host's memory, e.g. 16GB", byteSize)
+    .option('--cpu <count>', "the host's CPUs", positiveInteger)
+    .addOption(new Option('--disk <type>', "the host's disks").choices(['hdd', 'ssd', 'nvme', 'san']))
+    .option('--json', 'print the report as JSON')
+    .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'markdown', 'sql']).default('text'))
+    .option('-o, --output <file>', 'write to a file')
+    .action(async (dsn: string, options: AnalyzeOptions) => {
+      const report = await analyzeOnce(dsn, options);
+      await print(formatReport(report, options), options.output);
+    });
+
+  program
+    .command('migrate')
+    .description("bring the store's schema up to date")
+    .action(async () => {
+      const config = loadConfig();
+      const { store, embedded } = await openConfiguredStore(config, createLogger(config.log_level));
+      await store.close();
+      await embedded?.stop();
+      process.stdout.write('The store is up to date.\n');
+    });
+
+  program
+    .command('doctor')
+    .description('what this role can see and do, and the exact GRANTs that are missing')
+    .argument('<dsn>', 'postgresql:// URL, env:NAME or file:/path')
+    .option('--json', 'print as JSON')
+    .action(async (dsn: string, options: { json?: boolean }) => {
+      const diagnosis = await diagnoseTarget(await resolveDsn(dsn, environmentVariable));
+      process.stdout.write(
+        options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : renderDiagnosis(diagnosis, terminal()),
+      );
+      const clean = diagnosis.checks.every((check) => check.ok !== false);
+      exitCode = clean && isUsable(diagnosis) ? EXIT.ok : EXIT.findings;
+    });
+
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    exitCode = reportFailure(error);
+  }
+  return exitCode;
+}
+
+function reportFailure(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof PgLuthierError) {
+    process.stderr.write(`pgluthier: ${error.message} [${error.code}]\n`);
+    if (error.remedy) process.stderr.write(`  ${error.remedy}\n`);
+    if (error.code === 'config_invalid' || error.code.startsWith('workload_')) return EXIT.usage;
+    return connectionCodes.has(error.code) ? EXIT.connection : EXIT.failed;
+  }
+  process.stderr.write(`pgluthier: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return EXIT.failed;
+}
+
+interface AnalyzeOptions {
+  workload?: string;
+  window?: number;
+  budget?: number;
+  only?: RuleArea[];
+  ram?: number;
+  cpu?: number;
+  disk?: HostOverrides['disk_type'];
+  json?: boolean;
+  format: 'text' | 'markdown' | 'sql';
+  output?: string;
+}
+
+/** One analysis without a store: a snapshot, or two with `--window`, and the rules. */
+async function analyzeOnce(given: string, options: AnalyzeOptions): Promise<Report> {
+  const progress = createProgress();
+  try {
+    const dsn = await resolveDsn(given, environmentVariable);
+    const overrides: HostOverrides = { ram_bytes: options.ram, cpu_count: options.cpu, disk_type: options.disk };
+    // Files are read first: a mistake in them must not cost a snapshot.
+    const files = options.workload ? await readWorkload(options.workload) : null;
+    const fromFiles = files ? await workloadFromFiles(files) : null;
+    const collect = () =>
+      withReadSession(dsn, 'collect', (session) => collectSnapshot(session, { host_overrides: overrides }));
+    progress.show('reading catalogs and statistics');
+    const first = await collect();
+    let snapshot = first;
+    if (options.window !== undefined) {
+      for (let left = options.window; left > 0; left -= 1) {
+        progress.show(`watching: ${left} s left`);
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      }
+      snapshot = await collect();
+    }
+    const window = options.window === undefined ? null : diffSnapshots(first, snapshot);
+    const workload =
+      fromFiles ?? (window ? await workloadFromWindow(window) : await workloadFromSnapshot(snapshot));
+    return await analyse({
+      target: { id: null, name: targetAddress(dsn) },
+      snapshot,
+      window,
+      workload,
+      rules: await loadRules(),
+      ...(options.only ? { areas: options.only } : {}),
+      index_budget_bytes: options.budget ?? null,
+      time_limit_ms: 10 * 60_000,
+      now: () => new Date(),
+      progress: (message) => progress.show(message),
+    });
+  } finally {
+    progress.clear();
+  }
+}
+
+/** A .sql file, or all .sql files of a folder in the order of their names. */
+async function readWorkload(path: string): Promise<{ name: string; text: string }[]> {
+  const info = await stat(path).catch(() => null);
+  if (!info) {
+    throw new PgLuthierError({
+      code: 'workload_not_found',
+      status: 400,
+      message: `There is no file or folder ${path}.`,
+      remedy: 'Give --workload a .sql file or a folder with .sql files.',
+    });
+  }
+  const names = info.isDirectory()
+    ? (await readdir(path))
+        .filter((name) => name.endsWith('.sql'))
+        .sort()
+        .map((name) => join(path, name))
+    : [path];
+  if (names.length === 0) {
+    throw new PgLuthierError({
+      code: 'workload_empty',
+      status: 400,
+      message: `There is no .sql file in ${path}.`,
+      remedy: 'Give --workload a .sql file or a folder with .sql files.',
+    });
+  }
+  return Promise.all(
+    names.map(async (name) => ({ name: basename(name), text: await readFile(name, 'utf8') })),
+  );
+}
+
+function formatReport(report: Report, options: AnalyzeOptions): string {
+  if (options.json) return `${JSON.stringify(report, null, 2)}\n`;
+  if (options.format === 'markdown') return renderReportMarkdown(report);
+  if (options.format === 'sql') return renderReportSql(report);
+  return renderReport(report, options.output ? { color: false, width: 110 } : terminal());
+}
+
+async function print(text: string, output: string | undefined): Promise<void> {
+  if (output === undefined) process.stdout.write(text);
+  else await writeFile(output, text);
+}
+
+/** Width of the terminal and whether colour is wanted there; NO_COLOR is honoured by environmentVariable. */
+function terminal(): { color: boolean; width: number } {
+  const tty = process.stdout.isTTY === true;
+  return {
+    color: tty && environmentVariable('NO_COLOR') === undefined,
+    width: Math.min(Math.max(process.stdout.columns ?? 110, 80), 140),
+  };
+}
+
+/** Resolves at SIGINT or SIGTERM. */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve('SIGINT'));
+    process.once('SIGTERM', () => resolve('SIGTERM'));
+  });
+}
+
+async function serveUntilStopped(config: Config): Promise<void> {
+  const logger = createLogger(config.log_level);
+  const stop = stopSignal();
+  const service = await startService(config, logger);
+  process.stdout.write(`PgLuthier ${packageVersion} listens on ${service.url} (API: ${service.url}/openapi.json)\n`);
+  if (service.fresh_token) {
+    process.stdout.write(
+      `API token, shown this once: ${service.fresh_token}\n` +
+        'Send it as "Authorization: Bearer <token>". Only its hash is kept.\n',
+    );
+  }
+  logger.info({ signal: await stop }, 'stopping');
+  await service.stop();
+}
+
+async function demo(
+  config: Config,
+  options: { once?: boolean; json?: boolean; rounds: number },
+): Promise<void> {
+  const progress = createProgress();
+  const stop = stopSignal();
+  const result = await runDemo({
+    startService: async (dataDirectory) => {
+      // The demo's service is a real one, but for its own throwaway state and a free port.
+      const service = await startService(
+        {
+          ...config,
+          data_dir: dataDirectory,
+          store_url: null,
+          host: '127.0.0.1',
+          port: 0,
+          token: null,
+          jobs: { ...config.jobs, enabled: options.once !== true },
+        },
+        createLogger(config.log_level === 'info' ? 'warn' : config.log_level),
+      );
+      return { url: service.url, token: service.fresh_token ?? '', stop: service.stop };
+    },
+    rounds: options.rounds,
+    progress: (message) => progress.show(message),
+    stop,
+    show: (text) => {
+      progress.clear();
+      process.stdout.write(text);
+    },
+    json: options.json === true,
+    once: options.once === true,
+    terminal: terminal(),
+  });
+  progress.clear();
+  return result;
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return value;
+}
+
+const byteUnits: Record<string, number> = { B: 1, KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 };
+
+/** `300MB`, as PostgreSQL counts: 1 MB is 1024 kB. */
+function byteSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text);
+  const unit = byteUnits[match?.[2]?.toUpperCase() ?? ''];
+  if (!match || unit === undefined) throw new InvalidArgumentError('Write a size such as 300MB or 16GB.');
+  return Math.round(Number(match[1]) * unit);
+}
