@@ -1,0 +1,120 @@
+/** The store's tables as Kysely sees them; sql/migrations/ is what makes them. */
+import type { ColumnType } from 'kysely';
+
+/** jsonb: read as a value, written as its text. */
+type Json<T> = ColumnType<T, string, string>;
+type JsonOrNull<T> = ColumnType<T | null, string | null, string | null>;
+/** timestamptz: read as ISO 8601, written as a Date or text. */
+type Time = ColumnType<string, Date | string, Date | string>;
+type TimeOrNull = ColumnType<string | null, Date | string | null, Date | string | null>;
+
+export interface Tables {
+  'pgluthier.target': {
+    target_id: string;
+    name: string;
+    dsn_source: string;
+    dsn_sealed: Buffer | null;
+    dsn_key_id: string | null;
+    address: string;
+    host_overrides: Json<Record<string, unknown>>;
+    created_at: Time;
+  };
+  'pgluthier.snapshot': {
+    target_id: string;
+    taken_at: Time;
+    snapshot_id: string;
+    status: 'complete' | 'partial' | 'failed';
+    duration_ms: number | null;
+    counts: Json<Record<string, number>>;
+    limits: Json<unknown[]>;
+    counters: Buffer | null;
+    parts: Json<Record<string, string>>;
+  };
+  'pgluthier.snapshot_part': { target_id: string; part_hash: string; body: Buffer };
+  'pgluthier.query_text': { target_id: string; text_hash: string; query: string; last_seen: Date | string };
+  'pgluthier.analysis': {
+    target_id: string;
+    analysis_id: string;
+    state: 'running' | 'succeeded' | 'failed';
+    actor: string;
+    started_at: Time;
+    finished_at: TimeOrNull;
+    error: JsonOrNull<{ code: string; message: string }>;
+    report: JsonOrNull<unknown>;
+  };
+  'pgluthier.recommendation': {
+    target_id: string;
+    recommendation_id: string;
+    generation: number;
+    fingerprint: string;
+    rule: string;
+    kind: string;
+    severity: string;
+    state: string;
+    plan_hash: string;
+    body: Json<unknown>;
+    analysis_id: string;
+    first_seen: Time;
+    last_seen: Time;
+  };
+  'pgluthier.approval': {
+    target_id: string;
+    recommendation_id: string;
+    generation: number;
+    plan_hash: string;
+    actor: string;
+    approved_at: Time;
+  };
+  'pgluthier.apply': {
+    target_id: string;
+    apply_id: string;
+    recommendation_id: string;
+    generation: number;
+    state: string;
+    plan: Json<unknown>;
+    actor: string;
+    created_at: Time;
+    finished_at: TimeOrNull;
+    before_snapshot_id: string;
+    after_snapshot_id: string | null;
+    progress: JsonOrNull<unknown>;
+    outcome: JsonOrNull<unknown>;
+    verdict: JsonOrNull<unknown>;
+  };
+  'pgluthier.journal': {
+    target_id: string;
+    apply_id: string;
+    step: number;
+    purpose: string;
+    sql: string;
+    state: string;
+    backend_pid: number | null;
+    backend_start: string | null;
+    started_at: Time;
+    finished_at: TimeOrNull;
+    sqlstate: string | null;
+    message: string | null;
+  };
+  'pgluthier.job_run': {
+    job_run_id: string;
+    job: string;
+    fire_at: Time;
+    instance: string;
+    state: string;
+    started_at: Time;
+    finished_at: TimeOrNull;
+    details: JsonOrNull<Record<string, unknown>>;
+    error: string | null;
+  };
+  'pgluthier.audit': {
+    audit_id: number;
+    at: Time;
+    actor: string;
+    action: string;
+    target_id: string | null;
+    subject_id: string | null;
+    details: Json<Record<string, unknown>>;
+    previous_hash: string;
+    hash: string;
+  };
+}
