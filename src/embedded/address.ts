@@ -32,12 +32,12 @@ export function scramVerifier(password: string): string {
   return `SCRAM-SHA-256$${ITERATIONS}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
 }
 
-/** A URL that node-postgres and libpq read alike. */
+/** A URL that node-postgres and libpq read alike; sslmode, lest PGSSLMODE ask for what these servers do not have. */
 export function socketDsn(directory: string, port: number, user: string, database: string): string {
-  const query = new URLSearchParams({ host: directory, port: String(port), user });
+  const query = new URLSearchParams({ host: directory, port: String(port), user, sslmode: 'disable' });
   return `postgresql:///${encodeURIComponent(database)}?${query.toString()}`;
 }
 
 export function tcpDsn(port: number, user: string, password: string, database: string): string {
-  return `postgresql://${user}:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+  return `postgresql://${user}:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}?sslmode=disable`;
 }

@@ -1,15 +1,30 @@
 /** Where the binaries of a major version are, in a form that the server's account can run. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import {
+  access,
+  chmod,
+  cp,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { PgLuthierError } from '../domain/index.ts';
 import { type Account, serverAccount } from './account.ts';
+import { privateDirectory, shortTemporaryDirectory } from './private-directory.ts';
 
 const require = createRequire(import.meta.url);
 const KNOWN_MAJORS = [14, 15, 16, 17, 18] as const;
+const UNFINISHED = '.unfinished-';
+const ABANDONED_MS = 3_600_000;
 
 /** Folder of the npm package that carries a major for this platform; null: not installed here. */
 function packageDirectory(major: number): string | null {
@@ -63,7 +78,7 @@ async function prepare(major: number): Promise<string> {
     status: 500,
     message: `The PostgreSQL ${major} binaries in ${native} do not run on this machine.`,
     remedy:
-      'They need glibc (not musl) and a file system that is not mounted noexec. PGLUTHIER_STORE_URL avoids them.',
+      'They need glibc (not musl) and a file system that is not mounted noexec. An embedded server cannot be used here.',
   });
 }
 
@@ -101,21 +116,31 @@ async function restoreSymlinks(directory: string): Promise<boolean> {
   return true;
 }
 
-/** Root's copies lie where only root can write, so that nobody can plant binaries for us to run. */
-function cacheRoot(): string {
-  if (process.getuid?.() === 0) return '/var/cache/pgluthier';
-  return join(homedir(), '.cache', 'pgluthier');
+/** Where copies lie: root's where only root can write, so that nobody can plant binaries for us to run. */
+async function cacheRoot(): Promise<string> {
+  const uid = process.getuid?.() ?? 0;
+  const root = uid === 0 ? '/var/cache/pgluthier' : join(homedir(), '.cache', 'pgluthier');
+  try {
+    await mkdir(root, { recursive: true, mode: 0o755 });
+    if (uid === 0) await chmod(root, 0o755);
+    await access(root, constants.W_OK);
+    return root;
+  } catch {
+    // No home of one's own, or a read-only root file system.
+    return privateDirectory(join(shortTemporaryDirectory(), `pgluthier-cache-${uid}`));
+  }
 }
 
 /** Copies the package once per version; concurrent copies race to one rename, and the loser uses the winner's. */
 async function copyToCache(directory: string): Promise<string> {
-  const manifest: unknown = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+  const manifest: unknown = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8'));
   const { version } = manifest as { version: string };
-  const target = join(cacheRoot(), `postgres-${version}-${process.platform}-${process.arch}`);
+  const root = await cacheRoot();
+  const name = `postgres-${version}-${process.platform}-${process.arch}`;
+  const target = join(root, name);
   if (existsSync(target)) return target;
-  const unfinished = `${target}.${process.pid}.tmp`;
-  await mkdir(cacheRoot(), { recursive: true, mode: 0o755 });
-  await chmod(cacheRoot(), 0o755);
+  await removeAbandonedCopies(root);
+  const unfinished = await mkdtemp(join(root, `${UNFINISHED}${name}-`));
   try {
     await cp(directory, unfinished, { recursive: true, verbatimSymlinks: true });
     await openToAll(unfinished);
@@ -126,6 +151,14 @@ async function copyToCache(directory: string): Promise<string> {
     if (!existsSync(target)) throw error;
   }
   return target;
+}
+
+async function removeAbandonedCopies(root: string): Promise<void> {
+  for (const entry of await readdir(root)) {
+    const path = join(root, entry);
+    const info = entry.startsWith(UNFINISHED) ? await lstat(path).catch(() => null) : null;
+    if (info && Date.now() - info.mtimeMs > ABANDONED_MS) await rm(path, { recursive: true, force: true });
+  }
 }
 
 /** Readable to everybody, executable where it is a folder or a program: the copy may come from under a tight umask. */

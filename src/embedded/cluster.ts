@@ -9,14 +9,16 @@ import {
   readFile,
   rename,
   rm,
+  rmdir,
   stat,
   writeFile,
 } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PgLuthierError } from '../domain/index.ts';
 import { type Account, reachable } from './account.ts';
 
 const SETTINGS_FILE = 'pgluthier.conf';
+const UNFINISHED = 'unfinished-initdb';
 
 /** Nothing of our environment reaches the server: PG* variables and locales would change what it does. */
 export const SERVER_ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
@@ -39,17 +41,24 @@ export interface ClusterOptions {
   durable: boolean;
 }
 
-/** Makes a cluster beside its final place and moves it there: an interrupted initdb leaves nothing half made. */
+/**
+ * Makes a cluster in a folder inside its final place and moves it up, PG_VERSION last: an interrupted initdb leaves
+ * nothing that looks like a cluster. (Not beside it: the place may be a mount point.)
+ */
 export async function initCluster(options: ClusterOptions): Promise<void> {
   const { account, directory } = options;
-  const parent = dirname(directory);
-  const prefix = `${basename(directory)}.new-`;
-  for (const entry of await readdir(parent)) {
-    if (entry.startsWith(prefix)) await rm(join(parent, entry), { recursive: true, force: true });
+  const unfinished = join(directory, UNFINISHED);
+  try {
+    await mkdir(directory, { recursive: true });
+    await rm(unfinished, { recursive: true, force: true });
+    await mkdir(unfinished);
+    for (const path of [directory, unfinished]) {
+      await chmod(path, 0o700);
+      if (account) await chown(path, account.uid, account.gid);
+    }
+  } catch (error) {
+    throw unusable(directory, error);
   }
-  const unfinished = join(parent, `${prefix}${process.pid}`);
-  await mkdir(unfinished, { mode: 0o700 });
-  if (account) await chown(unfinished, account.uid, account.gid);
   const { code, output } = await run(
     join(options.bin, 'initdb'),
     [
@@ -58,7 +67,6 @@ export async function initCluster(options: ClusterOptions): Promise<void> {
       '--encoding=UTF8',
       '--auth-local=trust',
       '--auth-host=scram-sha-256',
-      '--no-instructions',
       ...(options.durable ? [] : ['--no-sync']),
       ...localeArguments(options.major, options.initdbArgs),
       ...options.initdbArgs,
@@ -75,7 +83,20 @@ export async function initCluster(options: ClusterOptions): Promise<void> {
     });
   }
   await appendFile(join(unfinished, 'postgresql.conf'), `\ninclude = '${SETTINGS_FILE}'\n`);
-  await rename(unfinished, directory);
+  const entries = (await readdir(unfinished)).filter((entry) => entry !== 'PG_VERSION');
+  for (const entry of [...entries, 'PG_VERSION'])
+    await rename(join(unfinished, entry), join(directory, entry));
+  await rmdir(unfinished);
+}
+
+function unusable(directory: string, cause: unknown): PgLuthierError {
+  return new PgLuthierError({
+    code: 'embedded_directory_unreachable',
+    status: 500,
+    message: `The data directory ${directory} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    remedy: 'Run as the user who owns it, or choose another directory.',
+    cause,
+  });
 }
 
 function run(
@@ -107,7 +128,13 @@ export async function inspectDirectory(
   major: number,
   account: Account | null,
 ): Promise<'absent' | 'cluster'> {
-  await mkdir(dirname(directory), { recursive: true });
+  let entries: string[];
+  try {
+    await mkdir(directory, { recursive: true });
+    entries = (await readdir(directory)).filter((entry) => entry !== UNFINISHED);
+  } catch (error) {
+    throw unusable(directory, error);
+  }
   if (!reachable(dirname(directory), account)) {
     throw new PgLuthierError({
       code: 'embedded_directory_unreachable',
@@ -116,16 +143,6 @@ export async function inspectDirectory(
       remedy: 'PostgreSQL does not run as root: choose a directory outside a home that only root may enter.',
     });
   }
-  const entries = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [] as string[];
-    throw new PgLuthierError({
-      code: 'embedded_directory_unreachable',
-      status: 500,
-      message: `The data directory ${directory} cannot be read: ${error.message}.`,
-      remedy: 'Run as the user who made it, or choose another directory.',
-      cause: error,
-    });
-  });
   if (entries.length === 0) return 'absent';
   if (!entries.includes('PG_VERSION')) {
     throw new PgLuthierError({

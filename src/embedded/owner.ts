@@ -17,8 +17,8 @@ const ownerSchema = z.object({
 type Owner = z.infer<typeof ownerSchema>;
 
 const HEARTBEAT_MS = 5_000;
-/** Three missed heartbeats. */
-const SILENCE_MS = 3 * HEARTBEAT_MS;
+/** Three missed heartbeats; then one more second to see whether the next one comes after all. */
+const CLAIM_PATIENCE = { silenceMs: 3 * HEARTBEAT_MS, patienceMs: 3 * HEARTBEAT_MS + 1_000 };
 
 function readOrEmpty(read: () => string): string {
   try {
@@ -56,20 +56,25 @@ async function age(file: string): Promise<number | null> {
 
 /**
  * Whether the owner named in the file is still at work. An owner in another pid namespace (a container that shares
- * the directory) cannot be looked up: there its heartbeat decides, watched for at most `patienceMs`.
+ * the directory) cannot be looked up: there its heartbeat decides, dead after `silenceMs` without one, watched for at
+ * most `patienceMs`.
  */
-export async function ownerAlive(file: string, patienceMs: number): Promise<boolean> {
+export async function ownerAlive(
+  file: string,
+  { silenceMs, patienceMs }: { silenceMs: number; patienceMs: number },
+): Promise<boolean> {
   const owner = await readOwner(file);
   if (owner === null) return false;
   const me = self();
   if (owner.boot === me.boot && owner.pid_namespace === me.pid_namespace) {
     return processStart(owner.pid) === owner.start;
   }
-  if (owner.pid_namespace === me.pid_namespace && me.pid_namespace === '') return false;
+  // The machine was booted since.
+  if (owner.pid_namespace === me.pid_namespace) return false;
   const deadline = Date.now() + patienceMs;
   for (;;) {
     const silence = await age(file);
-    if (silence === null || silence > SILENCE_MS) return false;
+    if (silence === null || silence > silenceMs) return false;
     if (Date.now() >= deadline) return true;
     await sleep(500);
   }
@@ -114,7 +119,7 @@ export async function claim(file: string): Promise<Claim | null> {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
-      if (await ownerAlive(file, SILENCE_MS + 1_000)) return null;
+      if (await ownerAlive(file, CLAIM_PATIENCE)) return null;
       // Renaming, not removing: of several claimants who saw the dead owner only one gets the file out of the way.
       await rename(file, `${mine}.dead`).catch(() => undefined);
       await rm(`${mine}.dead`, { force: true });

@@ -1,6 +1,6 @@
 /** The server that runs on a data directory, as its postmaster.pid tells; whoever started it. */
 import { readFileSync, statSync } from 'node:fs';
-import { readFile, realpath, writeFile } from 'node:fs/promises';
+import { readFile, readlink, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PgLuthierError } from '../domain/index.ts';
@@ -25,20 +25,22 @@ function recordedPid(dataDirectory: string): number | null {
   }
 }
 
-/** Whether the process is a PostgreSQL server of this directory's account, started on this directory. */
+/** Whether the process is a PostgreSQL server on this directory. */
 async function servesDirectory(pid: number, dataDirectory: string): Promise<boolean> {
   const command = processCommand(pid);
   if (command === null || processStart(pid) === null || !/postgres|postmaster/.test(command)) return false;
-  if (process.platform === 'linux') {
-    // The file is written by the server's account: never signal a process of another account on its word.
-    try {
-      if (statSync(`/proc/${pid}`).uid !== statSync(dataDirectory).uid) return false;
-    } catch {
-      return false;
-    }
-  }
   const resolved = await realpath(dataDirectory).catch(() => dataDirectory);
-  return command.includes(dataDirectory) || command.includes(resolved);
+  if (process.platform !== 'linux') return command.includes(dataDirectory) || command.includes(resolved);
+  try {
+    // A server's working directory is its data directory. The file is written by the server's account: never signal
+    // a process of another account on its word.
+    return (
+      (await readlink(`/proc/${pid}/cwd`)) === resolved &&
+      statSync(`/proc/${pid}`).uid === statSync(resolved).uid
+    );
+  } catch {
+    return false;
+  }
 }
 
 /** Waits until the process has ended; false: it had not within the time. */

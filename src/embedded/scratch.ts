@@ -1,16 +1,15 @@
 /** Private, short-named folders for sockets and throwaway clusters, and the removal of those left behind. */
-import { lstatSync, mkdirSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PgLuthierError } from '../domain/index.ts';
-import { type Account, reachable, serverAccount } from './account.ts';
+import type { Account } from './account.ts';
 import { type Claim, claimNew, ownerAlive } from './owner.ts';
 import { stopPostmaster } from './postmaster.ts';
+import { privateDirectory, shortTemporaryDirectory } from './private-directory.ts';
 
-/** A socket's path may have 107 bytes (Linux) or 103 (macOS); ours adds about 50 to the temporary directory's. */
-const LONGEST_PARENT = 45;
-/** A folder whose owner file was never written: its maker died within the first moments of a start. */
+/**
+ * After this time a folder without an owner file is an orphan (its maker died within the first moments of a start),
+ * and so is one whose owner, invisible in another container, gave no sign of life.
+ */
 const UNCLAIMED_MS = 600_000;
 
 const OWNER_FILE = 'owner.json';
@@ -26,27 +25,7 @@ export interface Scratch {
 
 /** The parent of all scratch folders of this user; nobody else may write to it. */
 function scratchRoot(): string {
-  const account = serverAccount();
-  const usable = tmpdir().length <= LONGEST_PARENT && reachable(tmpdir(), account);
-  const uid = process.getuid?.() ?? 0;
-  const root = join(usable ? tmpdir() : '/tmp', `pgluthier-${uid}`);
-  // As root, the server's account has to pass through; it may not list or write.
-  const mode = account ? 0o711 : 0o700;
-  try {
-    mkdirSync(root, { mode });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  const info = lstatSync(root);
-  if (!info.isDirectory() || info.uid !== uid || (info.mode & 0o022) !== 0) {
-    throw new PgLuthierError({
-      code: 'embedded_scratch_unsafe',
-      status: 500,
-      message: `${root} exists, but it is not a directory that only this user can write to.`,
-      remedy: `Remove ${root}, or set TMPDIR to a directory of your own.`,
-    });
-  }
-  return root;
+  return privateDirectory(join(shortTemporaryDirectory(), `pgluthier-${process.getuid?.() ?? 0}`));
 }
 
 /** Makes a folder for one server, owned by this process until removed. */
@@ -78,7 +57,7 @@ async function isOrphan(directory: string): Promise<boolean> {
     const info = await stat(directory).catch(() => null);
     return info !== null && Date.now() - info.mtimeMs > UNCLAIMED_MS;
   }
-  return !(await ownerAlive(ownerFile, 0));
+  return !(await ownerAlive(ownerFile, { silenceMs: UNCLAIMED_MS, patienceMs: 0 }));
 }
 
 let swept: Promise<void> | undefined;

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -70,6 +71,17 @@ export interface EmbeddedServer {
   stop(mode?: StopMode): Promise<void>;
 }
 
+interface ServerParts {
+  options: EmbeddedOptions;
+  major: number;
+  bin: string;
+  account: Account | null;
+  scratch: Scratch;
+  /** The claim on a persistent directory. */
+  claimed: Claim | null;
+  dataDirectory: string;
+}
+
 /** Everything that belongs to one server while it runs. */
 class Server implements EmbeddedServer {
   readonly major: number;
@@ -87,15 +99,7 @@ class Server implements EmbeddedServer {
   private child: ChildProcess | null = null;
   private stopping: Promise<void> | null = null;
 
-  constructor(parts: {
-    options: EmbeddedOptions;
-    major: number;
-    bin: string;
-    account: Account | null;
-    scratch: Scratch;
-    claimed: Claim | null;
-    dataDirectory: string;
-  }) {
+  constructor(parts: ServerParts) {
     this.options = parts.options;
     this.major = parts.major;
     this.bin = parts.bin;
@@ -203,6 +207,7 @@ class Server implements EmbeddedServer {
     const client = new pg.Client({
       connectionString: socketDsn(this.scratch.socket, this.port, SUPERUSER, 'postgres'),
       application_name: 'pgluthier-embedded',
+      connectionTimeoutMillis: 5_000,
     });
     client.on('error', () => undefined);
     try {
@@ -266,45 +271,76 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   const major = options.major ?? 18;
   const bin = await binDirectory(major);
   await sweepOrphans();
-  const persistent = options.dataDirectory === undefined ? null : resolve(options.dataDirectory);
-  const account = persistent ? await directoryAccount(persistent, serverAccount()) : serverAccount();
-  let exists = false;
-  let claimed: Claim | null = null;
-  if (persistent) {
-    exists = (await inspectDirectory(persistent, major, account)) === 'cluster';
-    claimed = await claimDirectory(persistent);
+  return options.dataDirectory === undefined
+    ? startTemporary(options, major, bin)
+    : startPersistent(options, major, bin, resolve(options.dataDirectory));
+}
+
+async function startTemporary(options: EmbeddedOptions, major: number, bin: string): Promise<EmbeddedServer> {
+  const account = serverAccount();
+  const scratch = await createScratch(options.name ?? `pg${major}`, account);
+  try {
+    await makeCluster(options, { major, bin, account, directory: scratch.data });
+    return await bootServer({
+      options,
+      major,
+      bin,
+      account,
+      scratch,
+      claimed: null,
+      dataDirectory: scratch.data,
+    });
+  } catch (error) {
+    await scratch.remove();
+    throw error;
   }
+}
+
+async function startPersistent(
+  options: EmbeddedOptions,
+  major: number,
+  bin: string,
+  given: string,
+): Promise<EmbeddedServer> {
+  const account = await directoryAccount(given, serverAccount());
+  await inspectDirectory(given, major, account);
+  // One name for one directory, else two claims could stand side by side.
+  const dataDirectory = await realpath(given);
+  const claimed = await claimDirectory(dataDirectory);
   let scratch: Scratch | null = null;
   try {
     scratch = await createScratch(options.name ?? `pg${major}`, account);
-    const directory = persistent ?? scratch.data;
-    if (persistent) {
-      // Looked at again: another process may have made it before our claim. A left-over server is ours to stop.
-      exists = (await inspectDirectory(persistent, major, account)) === 'cluster';
-      await stopPostmaster(persistent, 'fast');
-    }
-    if (!exists) {
-      await initCluster({
-        major,
-        bin,
-        directory,
-        superuser: SUPERUSER,
-        account,
-        initdbArgs: options.initdbArgs ?? [],
-        durable: persistent !== null,
-      });
-    }
-    const server = new Server({ options, major, bin, account, scratch, claimed, dataDirectory: directory });
-    try {
-      await server.boot();
-    } catch (error) {
-      await server.stop('immediate');
-      throw error;
-    }
-    return server;
+    // Looked at again: another process may have filled it before our claim. A left-over server is ours to stop.
+    const found = await inspectDirectory(dataDirectory, major, account);
+    await stopPostmaster(dataDirectory, 'fast');
+    if (found === 'absent') await makeCluster(options, { major, bin, account, directory: dataDirectory });
+    return await bootServer({ options, major, bin, account, scratch, claimed, dataDirectory });
   } catch (error) {
     await scratch?.remove();
-    await claimed?.release();
+    await claimed.release();
+    throw error;
+  }
+}
+
+function makeCluster(
+  options: EmbeddedOptions,
+  place: { major: number; bin: string; account: Account | null; directory: string },
+): Promise<void> {
+  return initCluster({
+    ...place,
+    superuser: SUPERUSER,
+    initdbArgs: options.initdbArgs ?? [],
+    durable: options.dataDirectory !== undefined,
+  });
+}
+
+async function bootServer(parts: ServerParts): Promise<EmbeddedServer> {
+  const server = new Server(parts);
+  try {
+    await server.boot();
+    return server;
+  } catch (error) {
+    await server.stop('immediate');
     throw error;
   }
 }
