@@ -1,4 +1,5 @@
 /** What surrounds a parameter: enough to choose a value that the planner would have met. */
+import type { Node } from '@pgsql/types';
 import type { Expression } from './analysis.ts';
 
 /** Place in a list of values: `IN ($1, $2)`, `ARRAY[$1]`, VALUES. */
@@ -21,6 +22,8 @@ export type Hint =
       operator: string;
       /** The other side; null: it holds no column. */
       operand: Expression | null;
+      /** The other side as written, whether it holds a column or not; null for a prefix operator. */
+      other: Node | null;
       /** Side that the parameter is on. */
       side: 'left' | 'right';
       /** `= ANY (…)`, `<> ALL (…)`: the parameter is the array, unless a list place says that it is an element. */

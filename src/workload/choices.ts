@@ -1,0 +1,392 @@
+/** Choosing values for one parameter from what surrounds it. */
+import { quoteLiteral, type Snapshot, type WorkloadQuery } from '../domain/index.ts';
+import type { Analysis, ParameterUse } from './analysis.ts';
+import { jsonMembers, textSearchConfig } from './erased-constants.ts';
+import { fixedArgument, TRANSPARENT_FUNCTIONS, TSQUERY_FUNCTIONS } from './function-arguments.ts';
+import type { Hint } from './hint.ts';
+import { type Erased, type OperandValues, operandValues } from './operand-values.ts';
+import { commutator, DISTANCE } from './operators.ts';
+import { shapeOf } from './parser.ts';
+import { lastName, withoutCasts } from './tree.ts';
+import { familyOfType, plainValue, type TypeFamily } from './type-family.ts';
+import { type Choice, comparisonChoices, containsChoices, distanceChoices, even } from './value-choices.ts';
+
+/** What goes into a parameter's place. */
+export interface ParameterChoice {
+  column: string | null;
+  operator: string | null;
+  choices: Choice[];
+  source: string;
+}
+
+/** What choosing may look at. */
+export interface ChoiceContext {
+  analysis: Analysis;
+  snapshot: Snapshot;
+  query: WorkloadQuery;
+  erased: Map<number, { value: string; source: string }>;
+  /** Parameters that stand for a longer list of constants: `$1 /*, ... *\/` of PostgreSQL 18. */
+  squashed: ReadonlySet<number>;
+  /** Operands (by shape) that parameters bound from below and from above. */
+  bounded: ReadonlyMap<string, ReadonlySet<'low' | 'high'>>;
+}
+
+const ARITHMETIC: ReadonlySet<string> = new Set(['+', '-', '*', '/', '%', '^']);
+const NULL: Choice = { sql: 'NULL', weight: 1, frequency: null };
+
+function fixed(sql: string, source: string, operator: string | null, column: string | null): ParameterChoice {
+  return { column, operator, choices: [{ sql, weight: 1, frequency: null }], source };
+}
+
+/** Bound that a comparison sets on the operand: the operator is turned when the parameter is on the left. */
+export function boundOf(hint: Extract<Hint, { kind: 'operator' }>): 'low' | 'high' | null {
+  const operator = hint.side === 'left' ? commutator(hint.operator) : hint.operator;
+  if (operator === '>' || operator === '>=') return 'low';
+  return operator === '<' || operator === '<=' ? 'high' : null;
+}
+
+/** Key under which bounds of one operand meet. */
+export function operandKey(hint: Extract<Hint, { kind: 'operator' }>): string | null {
+  if (hint.operand === null) return null;
+  return `${hint.operand.columns[0]?.relation} ${shapeOf(hint.operand.node)}`;
+}
+
+/** How much a place tells about the value: with several places of one parameter the best one decides. */
+export function informativeness(hint: Hint): number {
+  switch (hint.kind) {
+    case 'limit':
+    case 'offset':
+      return 5;
+    case 'operator':
+      return hint.operand !== null ? 4 : 1 + informativeness(hint.outer) / 10;
+    case 'cast':
+      return Math.max(2, informativeness(hint.outer) - 0.5);
+    case 'function':
+      return TRANSPARENT_FUNCTIONS.has(hint.name) || TSQUERY_FUNCTIONS.has(hint.name) ? 3 : 1.5;
+    case 'alternative':
+      return hint.operand !== null ? 2 : 1;
+    case 'assign':
+      return 2;
+    case 'none':
+      return 0;
+  }
+}
+
+/** Chooses values for a parameter. */
+export function chooseValues(context: ChoiceContext, use: ParameterUse): ParameterChoice {
+  const constant = context.erased.get(use.number);
+  if (constant !== undefined) return fixed(quoteLiteral(constant.value), constant.source, null, null);
+  return new Chooser(context, use).choose(use.hint);
+}
+
+class Chooser {
+  private readonly context: ChoiceContext;
+  private readonly use: ParameterUse;
+
+  constructor(context: ChoiceContext, use: ParameterUse) {
+    this.context = context;
+    this.use = use;
+  }
+
+  choose(hint: Hint): ParameterChoice {
+    switch (hint.kind) {
+      case 'none':
+        return fixed('NULL', 'nothing is known of it: NULL', null, null);
+      case 'limit':
+        return this.limit();
+      case 'offset':
+        return fixed('0', 'the first page', 'OFFSET', null);
+      case 'assign':
+        return this.assigned(hint.relation, hint.column);
+      case 'cast':
+        return this.cast(hint);
+      case 'operator':
+        return this.operator(hint);
+      case 'function':
+        return this.argument(hint);
+      case 'alternative': {
+        const values = hint.operand === null ? null : this.values(hint.operand);
+        if (values !== null) return this.typed(values, 'the type of the column beside it');
+        return hint.outer.kind === 'operator' && hint.outer.operand !== null
+          ? this.choose(hint.outer)
+          : fixed('1', 'a constant result', null, null);
+      }
+    }
+  }
+
+  private values(operand: Parameters<typeof operandValues>[2]): OperandValues | null {
+    return operandValues(
+      this.context.analysis,
+      this.context.snapshot,
+      operand,
+      this.context.erased as Erased,
+    );
+  }
+
+  private get takenAt(): string {
+    return this.context.snapshot.taken_at;
+  }
+
+  /** Rows that a call returned on average; null where that says nothing. */
+  private rowsPerCall(): number | null {
+    const { query } = this.context;
+    return query.class === 'select' && query.calls > 0 && query.rows > 0 ? query.rows / query.calls : null;
+  }
+
+  private limit(): ParameterChoice {
+    const rows = this.rowsPerCall();
+    if (rows === null) return fixed('10', 'a page of 10', 'LIMIT', null);
+    return fixed(String(Math.max(1, Math.round(rows))), 'observed rows per call', 'LIMIT', null);
+  }
+
+  private assigned(relation: number, column: string): ParameterChoice {
+    const table = this.context.analysis.relations[relation]?.table;
+    const row = table?.columns.get(column);
+    const name = table === undefined ? null : `${table.schema}.${table.name}.${column}`;
+    const sql = row === undefined ? 'NULL' : `NULL::${row.type}`;
+    return fixed(sql, 'a written value does not change the plan', 'SET', name);
+  }
+
+  private typed(values: OperandValues, source: string): ParameterChoice {
+    const plain = plainValue(values.family, this.takenAt);
+    return fixed(plain === null ? 'NULL' : quoteLiteral(plain), source, null, values.name);
+  }
+
+  private cast(hint: Extract<Hint, { kind: 'cast' }>): ParameterChoice {
+    const family: TypeFamily = hint.array ? 'array' : familyOfType(hint.type);
+    if (family === 'interval') return this.interval(hint);
+    const operator = innermostOperator(hint.outer);
+    const values = operator?.operand ? this.values(operator.operand) : null;
+    if (values !== null && operator !== null && (hint.array || alike(family, values))) {
+      const inner = this.choose(hint.outer);
+      if (family !== 'integer') return inner;
+      // '1.5'::int is an error where the column is numeric.
+      const choices = inner.choices.map((choice) => ({ ...choice, sql: choice.sql.replace(/\.\d+/, '') }));
+      return values.family === 'number' ? { ...inner, choices } : inner;
+    }
+    const label = this.context.snapshot.schema.enums.find((each) => each.name === hint.type)?.labels[0];
+    const plain = label ?? plainValue(family, this.takenAt);
+    return fixed(plain === null ? 'NULL' : quoteLiteral(plain), `a value of type ${hint.type}`, null, null);
+  }
+
+  /** `created_at > now() - $1::interval`: back to quantiles of the column's histogram, else a day, a week, a month. */
+  private interval(hint: Extract<Hint, { kind: 'cast' }>): ParameterChoice {
+    const outer = 'outer' in hint.outer ? innermostOperator(hint.outer.outer) : null;
+    const values = outer?.operand ? this.values(outer.operand) : null;
+    const weights = [0.5, 0.3, 0.2];
+    if (values !== null && (values.family === 'timestamp' || values.family === 'date')) {
+      const { bounds } = values.pool;
+      const seconds = [0.99, 0.9, 0.5].flatMap((q) => {
+        const bound = bounds[Math.round(q * (bounds.length - 1))];
+        const age = bound === undefined ? Number.NaN : (Date.parse(this.takenAt) - Date.parse(bound)) / 1000;
+        return age >= 1 ? [Math.round(age)] : [];
+      });
+      if (seconds.length === 3) {
+        return {
+          column: values.name,
+          operator: outer?.operator ?? null,
+          choices: seconds.map((each, index) => ({
+            sql: quoteLiteral(`${each} seconds`),
+            weight: weights[index] ?? 0,
+            frequency: null,
+          })),
+          source: 'reaching back to the newest 1%, 10% and 50% (pg_stats)',
+        };
+      }
+    }
+    const choices = ['1 day', '7 days', '30 days'].map((each, index) => ({
+      sql: quoteLiteral(each),
+      weight: weights[index] ?? 0,
+      frequency: null,
+    }));
+    return {
+      column: values?.name ?? null,
+      operator: outer?.operator ?? null,
+      choices,
+      source: 'a day, a week, a month',
+    };
+  }
+
+  private operator(hint: Extract<Hint, { kind: 'operator' }>): ParameterChoice {
+    const { operator, operand } = hint;
+    const values = operand === null ? null : this.values(operand);
+    if (ARITHMETIC.has(operator)) return this.arithmetic(hint, values);
+    if (operator === '||') return this.concatenation(hint, values);
+    if (values === null) {
+      // An aggregate's result, a function's: a number as text is taken for most types, and is never NULL.
+      return fixed("'1'", 'what it is compared with has no statistics', operator, null);
+    }
+    const named = { column: values.name, operator: hint.quantified ? `${operator} ANY` : operator };
+    if (values.family === 'json' && hint.side === 'right') {
+      const json = this.json(hint, values);
+      if (json !== null) return { ...named, ...json };
+    }
+    if (DISTANCE.has(operator)) return { ...named, ...distanceChoices(values) };
+    if (values.family === 'array' || values.family === 'range' || operator === '@@') {
+      const contained = containsChoices(hint, values, this.takenAt);
+      if (contained !== null) return { ...named, ...contained };
+    }
+    const key = operandKey(hint);
+    const sides = key === null ? undefined : this.context.bounded.get(key);
+    return {
+      ...named,
+      ...comparisonChoices(hint, values, {
+        takenAt: this.takenAt,
+        bound: boundOf(hint),
+        band: sides?.size === 2,
+        squashed: this.context.squashed.has(this.use.number),
+        rowsPerCall: this.context.analysis.relations.length === 1 ? this.rowsPerCall() : null,
+        enumLabels: this.enumLabels(values),
+      }),
+    };
+  }
+
+  private enumLabels(values: OperandValues): string[] {
+    if (values.column.typtype !== 'e') return [];
+    const { type } = values.column;
+    const found = this.context.snapshot.schema.enums.find(
+      (each) =>
+        type === each.name || type === `${each.schema}.${each.name}` || type.endsWith(`."${each.name}"`),
+    );
+    return found?.labels ?? [];
+  }
+
+  private arithmetic(
+    hint: Extract<Hint, { kind: 'operator' }>,
+    values: OperandValues | null,
+  ): ParameterChoice {
+    const day = "'1 day'::interval";
+    if (values !== null) {
+      const time = values.family === 'timestamp' || values.family === 'time' || values.family === 'interval';
+      return fixed(time ? day : '1', 'an operand of arithmetic', hint.operator, values.name);
+    }
+    return fixed(isClock(hint) ? day : '1', 'an operand of arithmetic', hint.operator, null);
+  }
+
+  private concatenation(
+    hint: Extract<Hint, { kind: 'operator' }>,
+    values: OperandValues | null,
+  ): ParameterChoice {
+    const outer = innermostOperator(hint.outer);
+    if (values === null && outer?.operand && outer.pattern !== null) {
+      const searched = this.values(outer.operand);
+      const wild = hint.other === null ? false : isWildcard(hint.other);
+      if (searched !== null) {
+        const text = comparisonChoices(
+          { ...outer, pattern: null, operator: '=', quantified: false, place: null },
+          searched,
+          {
+            takenAt: this.takenAt,
+            bound: null,
+            band: false,
+            squashed: false,
+            rowsPerCall: null,
+            enumLabels: [],
+          },
+        );
+        const choices = wild || outer.pattern !== null ? text.choices : [NULL];
+        return {
+          column: searched.name,
+          operator: outer.operator,
+          choices,
+          source: `${text.source}, as part of a pattern`,
+        };
+      }
+    }
+    if (values !== null) return this.typed(values, 'an operand of ||');
+    return fixed("'x'", 'an operand of ||', '||', null);
+  }
+
+  /** Keys, paths and contained documents out of the documents that pg_stats holds. */
+  private json(
+    hint: Extract<Hint, { kind: 'operator' }>,
+    values: OperandValues,
+  ): Pick<ParameterChoice, 'choices' | 'source'> | null {
+    const relation = hint.operand?.columns[0]?.relation ?? -1;
+    const members = jsonMembers(this.context.analysis.relations[relation]?.table, values.column.name);
+    const [first] = members;
+    const source = first === undefined ? 'no document in pg_stats' : 'members of documents in pg_stats';
+    const key = first?.key ?? 'key';
+    const one = (text: string) => ({ choices: even([quoteLiteral(text)]), source });
+    switch (hint.operator) {
+      case '->':
+      case '->>':
+        this.context.erased.set(this.use.number, { value: key, source });
+        return one(key);
+      case '?':
+        return one(key);
+      case '#>':
+      case '#>>':
+      case '?|':
+      case '?&':
+        return one(`{"${key.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"}`);
+      case '@?':
+        return one(`$.${JSON.stringify(key)}`);
+      case '@@':
+        return one(`$.${JSON.stringify(key)} == ${JSON.stringify(first?.value ?? 'value')}`);
+      case '@>': {
+        const documents = members.slice(0, 2).map((each) => JSON.stringify({ [each.key]: each.value }));
+        if (documents.length === 0) documents.push('{"key": "value"}');
+        return { choices: even(documents.map(quoteLiteral)), source };
+      }
+      default:
+        return null;
+    }
+  }
+
+  private argument(hint: Extract<Hint, { kind: 'function' }>): ParameterChoice {
+    const { name, argument, count, operand, outer } = hint;
+    const operator = innermostOperator(outer);
+    if (TSQUERY_FUNCTIONS.has(name) || name === 'to_tsvector') {
+      const relation = (operand ?? operator?.operand)?.columns[0]?.relation;
+      const table = relation === undefined ? undefined : this.context.analysis.relations[relation]?.table;
+      if (count === 2 && argument === 0) {
+        const config = textSearchConfig(this.context.analysis, table);
+        return fixed(quoteLiteral(config.value), config.source, name, null);
+      }
+      const values = operator?.operand ? this.values(operator.operand) : null;
+      const words =
+        values === null || operator === null ? null : containsChoices(operator, values, this.takenAt);
+      if (words !== null)
+        return { column: values?.name ?? null, operator: operator?.operator ?? null, ...words };
+      return fixed("'x'", 'a word', name, null);
+    }
+    const known = fixedArgument(name, argument);
+    if (known !== null) return fixed(known, `an argument that ${name} takes`, name, null);
+    if (operator?.operand) return this.choose(operator);
+    const values = operand === null ? null : this.values(operand);
+    if (values !== null) return this.typed(values, `the type of the column that ${name} takes besides`);
+    return fixed('NULL', `an argument of ${name}, of which nothing is known: NULL`, name, null);
+  }
+}
+
+/** The nearest operator around, through casts and functions. */
+function innermostOperator(hint: Hint): Extract<Hint, { kind: 'operator' }> | null {
+  for (let each: Hint | null = hint; each !== null; each = 'outer' in each ? each.outer : null) {
+    if (each.kind === 'operator') return each;
+  }
+  return null;
+}
+
+/** Values of a column can be written as a cast's type. */
+function alike(family: TypeFamily, values: OperandValues): boolean {
+  const group = (each: TypeFamily) => (each === 'integer' ? 'number' : each === 'date' ? 'timestamp' : each);
+  return family === 'text' || group(family) === group(values.family) || family === 'other';
+}
+
+function isClock(hint: Extract<Hint, { kind: 'operator' }>): boolean {
+  if (hint.other === null) return false;
+  const bare = withoutCasts(hint.other);
+  if ('SQLValueFunction' in bare) return true;
+  return (
+    'FuncCall' in bare &&
+    ['now', 'clock_timestamp', 'statement_timestamp', 'transaction_timestamp'].includes(
+      lastName(bare.FuncCall.funcname),
+    )
+  );
+}
+
+function isWildcard(node: Parameters<typeof withoutCasts>[0]): boolean {
+  const bare = withoutCasts(node);
+  return 'A_Const' in bare && bare.A_Const.sval?.sval?.includes('%') === true;
+}

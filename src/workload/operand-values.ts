@@ -1,0 +1,177 @@
+/** Values of an operand: a column's own, or those of an expression over it as far as it can be followed. */
+import type { Node } from '@pgsql/types';
+import type { ColumnRow, Snapshot } from '../domain/index.ts';
+import type { Analysis, Expression } from './analysis.ts';
+import { constantText, lastName, withoutCasts } from './tree.ts';
+import { familyOfColumn, familyOfType, type TypeFamily } from './type-family.ts';
+import { type ValuePool, valuePool, type WeightedValue } from './value-pool.ts';
+
+/** What an operand's values look like. */
+export interface OperandValues {
+  /** The column whose statistics were used. */
+  column: ColumnRow;
+  family: TypeFamily;
+  /** `schema.table.column`. */
+  name: string;
+  /** Rows of its table; 0 when not known. */
+  rows: number;
+  pool: ValuePool;
+  /** The values are a plain column's own. */
+  plain: boolean;
+}
+
+/** How a value of the column becomes a value of the expression; null where that cannot be followed. */
+interface Path {
+  family: TypeFamily;
+  map: ((value: string) => string | null) | null;
+}
+
+/** Text of a parameter that a constant was found for. */
+export type Erased = ReadonlyMap<number, { value: string; source: string }>;
+
+const AS_TEXT: ReadonlyMap<string, (value: string) => string> = new Map([
+  ['lower', (value: string) => value.toLowerCase()],
+  ['upper', (value: string) => value.toUpperCase()],
+  ['btrim', (value: string) => value.trim()],
+  ['ltrim', (value: string) => value.trimStart()],
+  ['rtrim', (value: string) => value.trimEnd()],
+  ['unaccent', (value: string) => value.normalize('NFD').replace(/\p{M}/gu, '')],
+]);
+
+const LENGTHS: ReadonlySet<string> = new Set(['length', 'char_length', 'character_length', 'octet_length']);
+
+function keyText(node: Node | undefined, erased: Erased): string | null {
+  if (node === undefined) return null;
+  const bare = withoutCasts(node);
+  if ('A_Const' in bare) return constantText(bare.A_Const);
+  if ('ParamRef' in bare) return erased.get(bare.ParamRef.number ?? 0)?.value ?? null;
+  return null;
+}
+
+function member(document: string, key: string): string | null {
+  try {
+    const value: unknown = JSON.parse(document);
+    const found =
+      typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+    if (found === undefined || found === null) return null;
+    return typeof found === 'string' ? found : JSON.stringify(found);
+  } catch {
+    // A json value that JavaScript cannot read offers no member.
+    return null;
+  }
+}
+
+function pathOf(node: Node, column: TypeFamily, erased: Erased): Path {
+  const unknown: Path = { family: 'other', map: null };
+  const through = (inner: Node | undefined): Path =>
+    inner === undefined ? unknown : pathOf(inner, column, erased);
+  if ('ColumnRef' in node) return { family: column, map: (value) => value };
+  if ('CollateClause' in node) return through(node.CollateClause.arg);
+  if ('TypeCast' in node) {
+    const inner = through(node.TypeCast.arg);
+    const { typeName } = node.TypeCast;
+    const family =
+      (typeName?.arrayBounds?.length ?? 0) > 0 ? 'array' : familyOfType(lastName(typeName?.names));
+    const { map } = inner;
+    if (map === null) return { family, map };
+    if (family === 'date' && inner.family === 'timestamp') {
+      return { family, map: (value) => map(value)?.slice(0, 10) ?? null };
+    }
+    return { family, map };
+  }
+  if ('CoalesceExpr' in node) {
+    return through(node.CoalesceExpr.args?.find((arg) => !('A_Const' in withoutCasts(arg))));
+  }
+  if ('FuncCall' in node) {
+    const name = lastName(node.FuncCall.funcname);
+    const args = node.FuncCall.args ?? [];
+    const asText = AS_TEXT.get(name);
+    const { map } = through(args.find((arg) => pathOf(arg, column, erased).map !== null));
+    if (asText !== undefined) {
+      return { family: 'text', map: map && ((value) => nullable(map(value), asText)) };
+    }
+    if (LENGTHS.has(name)) {
+      return {
+        family: 'integer',
+        map: map && ((value) => nullable(map(value), (text) => String(text.length))),
+      };
+    }
+    if (name === 'date') {
+      return { family: 'date', map: map && ((value) => nullable(map(value), (text) => text.slice(0, 10))) };
+    }
+    if (name === 'date_trunc') {
+      return {
+        family: 'timestamp',
+        map: map && ((value) => nullable(map(value), (text) => text.slice(0, 10))),
+      };
+    }
+    if (name === 'extract' || name === 'date_part') return { family: 'number', map: () => '1' };
+    if (name === 'to_tsvector') return { family: 'tsvector', map };
+    return unknown;
+  }
+  if ('A_Expr' in node) {
+    const operator = lastName(node.A_Expr.name);
+    if (operator === '->>' || operator === '->') {
+      const { map } = through(node.A_Expr.lexpr);
+      const key = keyText(node.A_Expr.rexpr, erased);
+      const family = operator === '->>' ? 'text' : 'json';
+      if (map === null || key === null) return { family, map: null };
+      return { family, map: (value) => nullable(map(value), (document) => member(document, key)) };
+    }
+    const left = through(node.A_Expr.lexpr);
+    if (left.map !== null) return left;
+    return through(node.A_Expr.rexpr);
+  }
+  return unknown;
+}
+
+function nullable<T>(value: string | null, then: (value: string) => T): T | null {
+  return value === null ? null : then(value);
+}
+
+function mapPool(pool: ValuePool, map: Path['map']): ValuePool {
+  if (map === null) return { common: [], bounds: [], elements: [], rest: 1, n_distinct: pool.n_distinct };
+  const merged = new Map<string, WeightedValue>();
+  for (const each of pool.common) {
+    const value = map(each.value);
+    if (value === null) continue;
+    const known = merged.get(value);
+    merged.set(value, {
+      value,
+      weight: each.weight + (known?.weight ?? 0),
+      frequency: (each.frequency ?? 0) + (known?.frequency ?? 0),
+    });
+  }
+  return {
+    common: [...merged.values()].sort((a, b) => b.weight - a.weight),
+    bounds: pool.bounds.map(map).filter((value) => value !== null),
+    elements: pool.elements,
+    rest: pool.rest,
+    n_distinct: pool.n_distinct,
+  };
+}
+
+/** Values of an operand; null where it holds no column of a table in the snapshot. */
+export function operandValues(
+  analysis: Analysis,
+  snapshot: Snapshot,
+  operand: Expression,
+  erased: Erased,
+): OperandValues | null {
+  const use = operand.columns[0];
+  const table = use === undefined ? undefined : analysis.relations[use.relation]?.table;
+  const column = use === undefined ? undefined : table?.columns.get(use.column);
+  if (table === undefined || column === undefined) return null;
+  const family = familyOfColumn(column, snapshot);
+  const path = pathOf(operand.node, family, erased);
+  const own = valuePool(column.stats, column.type.startsWith('box') ? ';' : ',');
+  const plain = 'ColumnRef' in operand.node;
+  return {
+    column,
+    family: path.family,
+    name: `${table.schema}.${table.name}.${column.name}`,
+    rows: Math.max(0, table.reltuples),
+    pool: plain ? own : mapPool(own, path.map),
+    plain,
+  };
+}

@@ -1,0 +1,213 @@
+/** Statements that a planner can take: every `$n` replaced by values that the target's statistics offer. */
+import type { ScanToken } from 'libpg-query';
+import {
+  type PlannableStatement,
+  quoteIdentifier,
+  type SampledParameter,
+  type Snapshot,
+  type WorkloadQuery,
+} from '../domain/index.ts';
+import type { Analysis, ParameterUse } from './analysis.ts';
+import {
+  boundOf,
+  type ChoiceContext,
+  chooseValues,
+  informativeness,
+  operandKey,
+  type ParameterChoice,
+} from './choices.ts';
+import { constantsOfIndexes } from './erased-constants.ts';
+import { holdsAggregate } from './expression.ts';
+import { loadGrammar, parseTree, scanTokens } from './parser.ts';
+import { applyEdits, type Edit, sliceBytes } from './splice.ts';
+import { analyseStatement } from './usage.ts';
+import type { UsageCatalog } from './usage-catalog.ts';
+import type { Choice } from './value-choices.ts';
+
+/** Most samples that one statement gets. */
+const MAX_SAMPLES = 4;
+
+/** A parameter's places in the text and what goes there. */
+interface PlannedParameter {
+  number: number;
+  choice: ParameterChoice;
+}
+
+/** PostgreSQL 18 writes a list of constants as `$1 /*, ... *\/`: the comment is in the text, and only there. */
+function squashedParameters(tokens: readonly ScanToken[]): Set<number> {
+  const numbers = new Set<number>();
+  tokens.forEach((token, index) => {
+    const next = tokens[index + 1];
+    if (token.tokenName === 'PARAM' && next?.tokenName === 'C_COMMENT' && next.text === '/*, ... */') {
+      numbers.add(Number(token.text.slice(1)));
+    }
+  });
+  return numbers;
+}
+
+/** Operands that parameters bound, with the sides that they bound them from. */
+function boundedOperands(uses: readonly ParameterUse[]): Map<string, Set<'low' | 'high'>> {
+  const bounded = new Map<string, Set<'low' | 'high'>>();
+  for (const { hint } of uses) {
+    const operator = hint.kind === 'cast' ? hint.outer : hint;
+    if (operator.kind !== 'operator') continue;
+    const bound = boundOf(operator);
+    const key = operandKey(operator);
+    if (bound === null || key === null) continue;
+    const sides = bounded.get(key) ?? new Set();
+    bounded.set(key, sides.add(bound));
+  }
+  return bounded;
+}
+
+/** Parameters' values, erased constants within operands before what is compared with those operands. */
+function planParameters(context: ChoiceContext): PlannedParameter[] {
+  const best = new Map<number, ParameterUse>();
+  for (const use of context.analysis.parameters) {
+    const known = best.get(use.number);
+    if (known === undefined || informativeness(use.hint) > informativeness(known.hint))
+      best.set(use.number, use);
+  }
+  const isKey = (use: ParameterUse) =>
+    use.hint.kind === 'operator' && (use.hint.operator === '->' || use.hint.operator === '->>');
+  const order = [...best.values()].sort((a, b) => Number(isKey(b)) - Number(isKey(a)));
+  return order
+    .map((use) => ({ number: use.number, choice: chooseValues(context, use) }))
+    .sort((a, b) => a.number - b.number);
+}
+
+/**
+ * Where the statement has one condition on one table, the rows per call that were observed tell which values are
+ * asked for: weights fall with the distance (in orders of magnitude) between expected and observed rows.
+ */
+function weighByObservedRows(
+  context: ChoiceContext,
+  planned: readonly PlannedParameter[],
+  plain: boolean,
+): void {
+  const { analysis, query } = context;
+  const open = planned.filter((each) => each.choice.choices.length > 1);
+  const only = open[0];
+  const rows = analysis.relations[0]?.table.reltuples ?? 0;
+  if (!plain || only === undefined || open.length > 1 || query.calls <= 0 || rows <= 0) return;
+  if (analysis.relations.length !== 1 || analysis.predicates.length !== 1) return;
+  if (only.choice.choices.some((choice) => choice.frequency === null)) return;
+  const observed = query.rows / query.calls;
+  const weights = only.choice.choices.map((choice) =>
+    Math.exp(-Math.abs(Math.log(((choice.frequency ?? 0) * rows + 1) / (observed + 1)))),
+  );
+  const total = weights.reduce((sum, each) => sum + each, 0);
+  only.choice.choices = only.choice.choices.map((choice, index) => ({
+    ...choice,
+    weight: (weights[index] ?? 0) / total,
+  }));
+  only.choice.source += '; weights by observed rows per call';
+}
+
+/** A literal set apart from what it would run together with. */
+function fitted(sql: string, text: string, start: number): string {
+  const before = start === 0 ? '' : sliceBytes(sql, start - 1, start);
+  const joins = /[\p{L}\p{N}_$"'\uFFFD]/u.test(before);
+  return joins || (text.startsWith('-') && before === '-') ? ` ${text}` : text;
+}
+
+function choiceAt(choice: ParameterChoice, sample: number): Choice | undefined {
+  return choice.choices[Math.min(sample, choice.choices.length - 1)];
+}
+
+class Sampler {
+  private readonly query: WorkloadQuery;
+  private readonly analysis: Analysis;
+  private readonly tokens: readonly ScanToken[];
+
+  constructor(query: WorkloadQuery, analysis: Analysis, tokens: readonly ScanToken[]) {
+    this.query = query;
+    this.analysis = analysis;
+    this.tokens = tokens;
+  }
+
+  /** The text of a sample: parameters replaced, tables that are off the search path qualified. */
+  private text(planned: readonly PlannedParameter[], sample: number): string {
+    const sql = this.query.query;
+    const literals = new Map(
+      planned.map((each) => [each.number, choiceAt(each.choice, sample)?.sql ?? 'NULL']),
+    );
+    const edits: Edit[] = this.tokens.flatMap((token): Edit[] => {
+      if (token.tokenName !== 'PARAM') return [];
+      const literal = literals.get(Number(token.text.slice(1))) ?? 'NULL';
+      return [{ start: token.start, end: token.end, text: fitted(sql, literal, token.start) }];
+    });
+    for (const { location, schema } of this.analysis.off_path) {
+      edits.push({ start: location, end: location, text: `${quoteIdentifier(schema)}.` });
+    }
+    return applyEdits(sql, edits);
+  }
+
+  samples(planned: readonly PlannedParameter[]): { samples: PlannableStatement[]; kept: number[] } {
+    const count = Math.min(MAX_SAMPLES, Math.max(1, ...planned.map((each) => each.choice.choices.length)));
+    const weights = new Map<string, { weight: number; sample: number }>();
+    for (let sample = 0; sample < count; sample++) {
+      const sql = this.text(planned, sample);
+      const weight = planned.reduce(
+        (product, each) =>
+          product * (each.choice.choices.length > 1 ? (choiceAt(each.choice, sample)?.weight ?? 1) : 1),
+        1,
+      );
+      const known = weights.get(sql);
+      weights.set(sql, { weight: (known?.weight ?? 0) + weight, sample: known?.sample ?? sample });
+    }
+    const total = [...weights.values()].reduce((sum, each) => sum + each.weight, 0);
+    const samples = [...weights].map(([sql, { weight }], index) => ({
+      id: `${this.query.query_id}/${index + 1}`,
+      query_id: this.query.query_id,
+      sql,
+      weight: total > 0 ? weight / total : 1 / weights.size,
+    }));
+    return { samples, kept: [...weights.values()].map((each) => each.sample) };
+  }
+}
+
+/**
+ * A statement's samples (up to four, weights summing to 1) and what was put for each parameter. A text without
+ * parameters is its own only sample. The statement's text is edited at the parameters' positions and otherwise kept.
+ * Assumptions where statistics do not tell: see `value-pool.ts` (equality) and `value-choices.ts` (ranges).
+ * @throws PgLuthierError `sql_syntax`.
+ */
+export async function sampleStatements(
+  query: WorkloadQuery,
+  snapshot: Snapshot,
+  catalog: UsageCatalog,
+): Promise<{ samples: PlannableStatement[]; parameters: SampledParameter[] }> {
+  await loadGrammar();
+  const statement = parseTree(query.query).stmts?.[0]?.stmt;
+  const tokens = scanTokens(query.query);
+  if (statement === undefined || tokens === null) return { samples: [], parameters: [] };
+  const analysis = analyseStatement(statement, catalog);
+  const context: ChoiceContext = {
+    analysis,
+    snapshot,
+    query,
+    erased: constantsOfIndexes(analysis),
+    squashed: squashedParameters(tokens),
+    bounded: boundedOperands(analysis.parameters),
+  };
+  const planned = planParameters(context);
+  const plain =
+    'SelectStmt' in statement &&
+    statement.SelectStmt.limitCount === undefined &&
+    (statement.SelectStmt.groupClause?.length ?? 0) === 0 &&
+    !holdsAggregate(statement.SelectStmt.targetList ?? []);
+  weighByObservedRows(context, planned, plain);
+  const { samples, kept } = new Sampler(query, analysis, tokens).samples(planned);
+  const parameters = planned.map(({ number, choice }) => ({
+    number,
+    column: choice.column,
+    operator: choice.operator,
+    values:
+      choice.choices.length === 1
+        ? choice.choices.map((each) => each.sql)
+        : kept.map((sample) => choiceAt(choice, sample)?.sql ?? 'NULL'),
+    source: choice.source,
+  }));
+  return { samples, parameters };
+}
