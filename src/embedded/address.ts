@@ -32,12 +32,20 @@ export function scramVerifier(password: string): string {
   return `SCRAM-SHA-256$${ITERATIONS}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
 }
 
+/**
+ * A database's name as a URL's path. node-postgres decodes it with decodeURI, which leaves %2F and its like as they
+ * are: they must stand bare. `?` and `#` cannot, so node-postgres cannot be told of such a database by URL.
+ */
+function databasePath(database: string): string {
+  return encodeURI(database).replaceAll('?', '%3F').replaceAll('#', '%23');
+}
+
 /** A URL that node-postgres and libpq read alike; sslmode, lest PGSSLMODE ask for what these servers do not have. */
 export function socketDsn(directory: string, port: number, user: string, database: string): string {
   const query = new URLSearchParams({ host: directory, port: String(port), user, sslmode: 'disable' });
-  return `postgresql:///${encodeURIComponent(database)}?${query.toString()}`;
+  return `postgresql:///${databasePath(database)}?${query.toString()}`;
 }
 
 export function tcpDsn(port: number, user: string, password: string, database: string): string {
-  return `postgresql://${user}:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}?sslmode=disable`;
+  return `postgresql://${user}:${password}@127.0.0.1:${port}/${databasePath(database)}?sslmode=disable`;
 }
