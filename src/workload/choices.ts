@@ -8,7 +8,7 @@ import { type Erased, type OperandValues, operandValues } from './operand-values
 import { commutator, DISTANCE } from './operators.ts';
 import { shapeOf } from './parser.ts';
 import { lastName, withoutCasts } from './tree.ts';
-import { familyOfType, plainValue, type TypeFamily } from './type-family.ts';
+import { familyOfType, plainValue, plainValueOfType, type TypeFamily } from './type-family.ts';
 import { type Choice, comparisonChoices, containsChoices, distanceChoices, even } from './value-choices.ts';
 
 /** What goes into a parameter's place. */
@@ -32,7 +32,22 @@ export interface ChoiceContext {
 }
 
 const ARITHMETIC: ReadonlySet<string> = new Set(['+', '-', '*', '/', '%', '^']);
-const NULL: Choice = { sql: 'NULL', weight: 1, frequency: null };
+
+/** What operators of JSON and arrays take where the other side is no column. */
+const LONELY: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '->': "'key'",
+    '->>': "'key'",
+    '?': "'key'",
+    '#>': "'{key}'",
+    '#>>': "'{key}'",
+    '?|': "'{key}'",
+    '?&': "'{key}'",
+    '@>': "'{}'",
+    '<@': "'{}'",
+    '&&': "'{}'",
+  }),
+);
 
 function fixed(sql: string, source: string, operator: string | null, column: string | null): ParameterChoice {
   return { column, operator, choices: [{ sql, weight: 1, frequency: null }], source };
@@ -105,6 +120,8 @@ class Chooser {
       case 'function':
         return this.argument(hint);
       case 'alternative': {
+        // CASE … END::type, and a column that CASE is written to.
+        if (hint.outer.kind === 'cast' || hint.outer.kind === 'assign') return this.choose(hint.outer);
         const values = hint.operand === null ? null : this.values(hint.operand);
         if (values !== null) return this.typed(values, 'the type of the column beside it');
         return hint.outer.kind === 'operator' && hint.outer.operand !== null
@@ -165,7 +182,7 @@ class Chooser {
       return values.family === 'number' ? { ...inner, choices } : inner;
     }
     const label = this.context.snapshot.schema.enums.find((each) => each.name === hint.type)?.labels[0];
-    const plain = label ?? plainValue(family, this.takenAt);
+    const plain = label ?? (hint.array ? '{}' : plainValueOfType(hint.type, this.takenAt));
     return fixed(plain === null ? 'NULL' : quoteLiteral(plain), `a value of type ${hint.type}`, null, null);
   }
 
@@ -214,7 +231,12 @@ class Chooser {
     if (operator === '||') return this.concatenation(hint, values);
     if (values === null) {
       // An aggregate's result, a function's: a number as text is taken for most types, and is never NULL.
-      return fixed("'1'", 'what it is compared with has no statistics', operator, null);
+      return fixed(
+        LONELY.get(operator) ?? "'1'",
+        'what it is compared with has no statistics',
+        operator,
+        null,
+      );
     }
     const named = { column: values.name, operator: hint.quantified ? `${operator} ANY` : operator };
     if (values.family === 'json' && hint.side === 'right') {
@@ -228,6 +250,8 @@ class Chooser {
     }
     const key = operandKey(hint);
     const sides = key === null ? undefined : this.context.bounded.get(key);
+    const { relations, predicates } = this.context.analysis;
+    const alone = relations.length === 1 && predicates.length === 1;
     return {
       ...named,
       ...comparisonChoices(hint, values, {
@@ -235,7 +259,7 @@ class Chooser {
         bound: boundOf(hint),
         band: sides?.size === 2,
         squashed: this.context.squashed.has(this.use.number),
-        rowsPerCall: this.context.analysis.relations.length === 1 ? this.rowsPerCall() : null,
+        rowsPerCall: alone ? this.rowsPerCall() : null,
         enumLabels: this.enumLabels(values),
       }),
     };
@@ -270,7 +294,6 @@ class Chooser {
     const outer = innermostOperator(hint.outer);
     if (values === null && outer?.operand && outer.pattern !== null) {
       const searched = this.values(outer.operand);
-      const wild = hint.other === null ? false : isWildcard(hint.other);
       if (searched !== null) {
         const text = comparisonChoices(
           { ...outer, pattern: null, operator: '=', quantified: false, place: null },
@@ -284,11 +307,10 @@ class Chooser {
             enumLabels: [],
           },
         );
-        const choices = wild || outer.pattern !== null ? text.choices : [NULL];
         return {
           column: searched.name,
           operator: outer.operator,
-          choices,
+          choices: text.choices,
           source: `${text.source}, as part of a pattern`,
         };
       }
@@ -303,7 +325,11 @@ class Chooser {
     values: OperandValues,
   ): Pick<ParameterChoice, 'choices' | 'source'> | null {
     const relation = hint.operand?.columns[0]?.relation ?? -1;
-    const members = jsonMembers(this.context.analysis.relations[relation]?.table, values.column.name);
+    const all = jsonMembers(this.context.analysis.relations[relation]?.table, values.column.name);
+    // `(meta -> 'n')::int`: a member of that type.
+    const wanted = hint.outer.kind === 'cast' ? jsonTypeOf(familyOfType(hint.outer.type)) : null;
+    const fitting = all.filter((each) => wanted !== null && typeof each.value === wanted);
+    const members = fitting.length > 0 ? fitting : all;
     const [first] = members;
     const source = first === undefined ? 'no document in pg_stats' : 'members of documents in pg_stats';
     const key = first?.key ?? 'key';
@@ -334,6 +360,17 @@ class Chooser {
     }
   }
 
+  /** `tstzrange($1, $2)`: the day before the snapshot, or 1 to 10. */
+  private rangeBound(type: string, argument: number): ParameterChoice {
+    const source = `a bound of a ${type}`;
+    if (argument > 1) return fixed("'[)'", source, type, null);
+    if (!type.startsWith('ts') && !type.startsWith('date'))
+      return fixed(argument === 0 ? '1' : '10', source, type, null);
+    const time = Date.parse(this.takenAt) - (argument === 0 ? 86_400_000 : 0);
+    const iso = new Date(time).toISOString();
+    return fixed(quoteLiteral(type === 'daterange' ? iso.slice(0, 10) : iso), source, type, null);
+  }
+
   private argument(hint: Extract<Hint, { kind: 'function' }>): ParameterChoice {
     const { name, argument, count, operand, outer } = hint;
     const operator = innermostOperator(outer);
@@ -351,6 +388,7 @@ class Chooser {
         return { column: values?.name ?? null, operator: operator?.operator ?? null, ...words };
       return fixed("'x'", 'a word', name, null);
     }
+    if (familyOfType(name) === 'range') return this.rangeBound(name, argument);
     const known = fixedArgument(name, argument);
     if (known !== null) return fixed(known, `an argument that ${name} takes`, name, null);
     if (operator?.operand) return this.choose(operator);
@@ -358,6 +396,12 @@ class Chooser {
     if (values !== null) return this.typed(values, `the type of the column that ${name} takes besides`);
     return fixed('NULL', `an argument of ${name}, of which nothing is known: NULL`, name, null);
   }
+}
+
+/** typeof a JSON value that a cast to this family takes; null: any. */
+function jsonTypeOf(family: TypeFamily): 'number' | 'boolean' | null {
+  if (family === 'integer' || family === 'number') return 'number';
+  return family === 'boolean' ? 'boolean' : null;
 }
 
 /** The nearest operator around, through casts and functions. */
@@ -384,9 +428,4 @@ function isClock(hint: Extract<Hint, { kind: 'operator' }>): boolean {
       lastName(bare.FuncCall.funcname),
     )
   );
-}
-
-function isWildcard(node: Parameters<typeof withoutCasts>[0]): boolean {
-  const bare = withoutCasts(node);
-  return 'A_Const' in bare && bare.A_Const.sval?.sval?.includes('%') === true;
 }

@@ -2,7 +2,7 @@
 import type { Node, ParseResult } from '@pgsql/types';
 import type { StatementClass } from '../domain/index.ts';
 import { mendNormalised } from './mend.ts';
-import { fingerprintOf, isComment, scanTokens, tryParse } from './parser.ts';
+import { fingerprintOf, scanTokens, tryParse } from './parser.ts';
 import { walk } from './tree.ts';
 
 /** A text that the advisors can work with. */
@@ -19,13 +19,18 @@ export type Classified = { statement: ClassifiedStatement } | { code: string };
 /** What pg_stat_statements shows in place of a text that this role may not read. */
 const HIDDEN_TEXT = '<insufficient privilege>';
 
-/** Every statement that this project sends to a target begins with a comment of this text. */
+/**
+ * Every statement that this project sends to a target carries a comment of this text. PostgreSQL 18 keeps comments
+ * within a statement only, those before it are gone from pg_stat_statements; up to 17 both stay.
+ */
 const OWN_MARK = 'pgluthier';
 
 function isOwn(sql: string): boolean {
   if (!sql.includes(OWN_MARK)) return false;
-  const first = scanTokens(sql)?.[0];
-  return first?.tokenName === 'C_COMMENT' && first.text.slice(2).trimStart().startsWith(OWN_MARK);
+  const tokens = scanTokens(sql) ?? [];
+  return tokens.some(
+    (token) => token.tokenName === 'C_COMMENT' && token.text.slice(2).trimStart().startsWith(OWN_MARK),
+  );
 }
 
 function classOf(statement: Node): StatementClass {
@@ -77,9 +82,4 @@ export function classify(query: string | null): Classified {
   const again = mended === query ? parsed : tryParse(mended);
   if ('fault' in again) return { code: 'unparsable' };
   return { statement: { query_id: fingerprintOf(mended, again.tree), query: mended, class: kind } };
-}
-
-/** Tells whether a token starts a statement's own text: neither comment nor a stray semicolon. */
-export function firstOwnToken(sql: string): number {
-  return scanTokens(sql)?.find((token) => !isComment(token) && token.text !== ';')?.start ?? 0;
 }

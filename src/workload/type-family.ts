@@ -65,6 +65,37 @@ export function familyOfColumn(column: ColumnRow, snapshot: Snapshot): TypeFamil
   return domain === undefined ? 'other' : familyOfType(domain.base_type);
 }
 
+/** Values of types that are a family of their own. */
+const PLAIN_VALUES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    bit: '1',
+    box: '(1,1),(0,0)',
+    circle: '<(0,0),1>',
+    cube: '(1)',
+    hstore: '"key"=>"value"',
+    jsonpath: '$.key',
+    line: '{1,1,0}',
+    lquery: 'a',
+    lseg: '[(0,0),(1,1)]',
+    ltree: 'a',
+    macaddr: '08:00:2b:01:02:03',
+    path: '((0,0),(1,1))',
+    pg_lsn: '0/0',
+    point: '(0,0)',
+    polygon: '((0,0),(1,1),(1,0))',
+    regclass: 'pg_class',
+    regtype: 'int4',
+    varbit: '1',
+  }),
+);
+
+/** A value of a type that is no column's, or of a column without statistics; null: none is known. */
+export function plainValueOfType(type: string, takenAt: string): string | null {
+  const bare = type.split('(')[0]?.trim() ?? type;
+  const own = PLAIN_VALUES.get(bare.slice(bare.lastIndexOf('.') + 1));
+  return own ?? plainValue(familyOfType(type), takenAt);
+}
+
 /**
  * A value of a family where no statistics offer one; null: none that every such type takes.
  * @param takenAt Time of the snapshot: "now" for the target.

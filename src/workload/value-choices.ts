@@ -3,7 +3,7 @@ import { quoteLiteral } from '../domain/index.ts';
 import { arrayValues, formatArrayText } from './array-text.ts';
 import type { Hint } from './hint.ts';
 import type { OperandValues } from './operand-values.ts';
-import { plainValue } from './type-family.ts';
+import { plainValue, plainValueOfType } from './type-family.ts';
 import { equalityValues, knownValues, orderedValues, quantile } from './value-pool.ts';
 
 /** One possible text for a parameter. */
@@ -37,7 +37,8 @@ export interface ComparisonPlace {
 const NO_STATISTICS = 'no statistics: a plain value of the type';
 
 function fallback(values: OperandValues, place: ComparisonPlace): string {
-  const plain = place.enumLabels[0] ?? plainValue(values.family, place.takenAt);
+  const own = values.plain ? plainValueOfType(values.column.type, place.takenAt) : null;
+  const plain = place.enumLabels[0] ?? plainValue(values.family, place.takenAt) ?? own;
   // '1' is taken by most types; NULL would make the condition, and so the whole plan, empty.
   return plain ?? '1';
 }
@@ -111,13 +112,16 @@ function listChoices(hint: OperatorHint, values: OperandValues, place: Compariso
   const starts = values.pool.common.length > 0 && known.length > length ? [0, known.length - length] : [0];
   const at = (index: number) => known[index % known.length] ?? '';
   const source = 'distinct common and other values (pg_stats)';
+  // Untyped elements would make ARRAY['1'] a text[].
+  const type = hint.quantified && values.plain ? `::${values.column.type}` : '';
+  const element = (value: string) => `${quoteLiteral(value)}${type}`;
   if (hint.place !== null && !place.squashed) {
     const { index } = hint.place;
-    return { choices: even(starts.map((start) => quoteLiteral(at(start + index)))), source };
+    return { choices: even(starts.map((start) => element(at(start + index)))), source };
   }
   const lists = starts.map((start) => Array.from({ length }, (_, index) => at(start + index)));
   if (place.squashed) {
-    return { choices: even(lists.map((list) => list.map(quoteLiteral).join(', '))), source };
+    return { choices: even(lists.map((list) => list.map(element).join(', '))), source };
   }
   return { choices: even(lists.map((list) => quoteLiteral(formatArrayText(list)))), source };
 }
@@ -193,7 +197,8 @@ export function containsChoices(hint: OperatorHint, values: OperandValues, taken
     };
   }
   if (values.family !== 'array') return null;
-  const elementWanted = hint.quantified && hint.side === 'left';
+  const inArray = hint.place !== null;
+  const elementWanted = inArray || (hint.quantified && hint.side === 'left');
   if (!elementWanted && !['@>', '<@', '&&'].includes(hint.operator)) return null;
   let elements = values.pool.elements.map((each) => each.value);
   if (elements.length === 0) {
@@ -202,7 +207,11 @@ export function containsChoices(hint: OperatorHint, values: OperandValues, taken
     );
   }
   const picked = [...new Set([elements[0] ?? '1', elements.at(-1) ?? '1'])];
-  const literals = picked.map((each) => quoteLiteral(elementWanted ? each : formatArrayText([each])));
+  // Untyped elements would make ARRAY['a'] a text[].
+  const type = inArray && values.plain ? `::${values.column.type.replace('[]', '')}` : '';
+  const literals = picked.map(
+    (each) => `${quoteLiteral(elementWanted ? each : formatArrayText([each]))}${type}`,
+  );
   const source = elements.length > 0 ? 'most and least common elements (pg_stats)' : NO_STATISTICS;
   return { choices: even(literals), source };
 }

@@ -160,7 +160,14 @@ export function columnRow(
 /** Columns of a table, `name type` each, in order. */
 export function columnsOf(table: TableRow, definitions: Record<string, string>): ColumnRow[] {
   return Object.entries(definitions).map(([name, type], index) =>
-    columnRow({ table_oid: table.oid, schema: table.schema, table: table.name, name, type, attnum: index + 1 }),
+    columnRow({
+      table_oid: table.oid,
+      schema: table.schema,
+      table: table.name,
+      name,
+      type,
+      attnum: index + 1,
+    }),
   );
 }
 
