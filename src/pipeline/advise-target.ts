@@ -34,9 +34,7 @@ export async function loadTargetWindow(
   options: Pick<AdviseOptions, 'from_snapshot_id' | 'to_snapshot_id'>,
 ): Promise<TargetWindow> {
   const { snapshots } = services.store;
-  const toHeader = options.to_snapshot_id
-    ? { id: options.to_snapshot_id }
-    : await snapshots.latest(targetId);
+  const toHeader = options.to_snapshot_id ? { id: options.to_snapshot_id } : await snapshots.latest(targetId);
   if (!toHeader) {
     throw new PgLuthierError({
       code: 'no_snapshot',
@@ -103,12 +101,10 @@ async function runAnalysis(
       now: services.now,
       progress: (message) => services.logger.debug({ target_id: targetId, analysis_id: analysisId }, message),
     });
-    await services.store.recommendations.upsertFromAnalysis(
-      targetId,
-      analysisId,
-      report.recommendations,
-      services.now(),
-    );
+    await services.store.recommendations.upsertFromAnalysis(targetId, analysisId, report.recommendations, {
+      now: services.now(),
+      rules: rulesOf(services, options.areas),
+    });
     return await services.store.analyses.finish(targetId, analysisId, report);
   } catch (error) {
     const known = error instanceof PgLuthierError;
@@ -120,4 +116,9 @@ async function runAnalysis(
     );
     throw error;
   }
+}
+
+/** Ids of the rules that an analysis of these areas runs. */
+function rulesOf(services: Services, areas: readonly RuleArea[] | undefined): string[] {
+  return services.rules.filter((rule) => !areas || areas.includes(rule.area)).map((rule) => rule.id);
 }

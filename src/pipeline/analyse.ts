@@ -35,7 +35,11 @@ export interface AnalysisInput {
 /** Runs the rules over the workload, with a twin of the target's planner, and puts the report together. */
 export async function analyse(input: AnalysisInput): Promise<Report> {
   const rules = input.areas ? input.rules.filter((rule) => input.areas?.includes(rule.area)) : input.rules;
-  const limits: Limit[] = [...input.snapshot.limits, ...(input.window?.limits ?? []), ...input.workload.limits];
+  const limits: Limit[] = [
+    ...input.snapshot.limits,
+    ...(input.window?.limits ?? []),
+    ...input.workload.limits,
+  ];
 
   let whatIf: WhatIf | null = null;
   if (rules.some((rule) => rule.area === 'index') && input.workload.queries.length > 0) {
@@ -114,5 +118,7 @@ function summarise(
 
 /** The same limit may come from collecting and from a rule: a reader needs it once. */
 function withoutRepeats(limits: Limit[]): Limit[] {
-  return [...new Map(limits.map((limit) => [`${limit.scope} ${limit.code} ${limit.message}`, limit])).values()];
+  return [
+    ...new Map(limits.map((limit) => [`${limit.scope} ${limit.code} ${limit.message}`, limit])).values(),
+  ];
 }

@@ -84,7 +84,9 @@ async function runApply(services: Services, apply: Apply, dsn: string): Promise<
       onProgress: (progress) => {
         store.applies
           .setProgress(apply.target_id, apply.id, progress)
-          .catch((error: unknown) => logger.warn({ err: error, apply_id: apply.id }, 'progress not recorded'));
+          .catch((error: unknown) =>
+            logger.warn({ err: error, apply_id: apply.id }, 'progress not recorded'),
+          );
       },
     });
   } catch (error) {

@@ -7,7 +7,9 @@ const severityRank: Record<Severity, number> = { critical: 0, high: 1, medium: 2
 
 /** SHA-256 over target, rule and key: the same advice has the same fingerprint on every night. */
 function fingerprintOf(targetKey: string, draft: RecommendationDraft): string {
-  return createHash('sha256').update(JSON.stringify([targetKey, draft.rule, draft.key])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([targetKey, draft.rule, draft.key]))
+    .digest('hex');
 }
 
 /**

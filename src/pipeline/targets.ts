@@ -1,10 +1,5 @@
 /** Adding a target and asking what it lets us see. */
-import {
-  type Capabilities,
-  type HostOverrides,
-  PgLuthierError,
-  type Target,
-} from '../domain/index.ts';
+import { type Capabilities, type HostOverrides, PgLuthierError, type Target } from '../domain/index.ts';
 import { detectCapabilities, targetAddress } from '../target/index.ts';
 import type { Services } from './services.ts';
 import { resolveDsn, targetDsn, withReadSession } from './target-session.ts';

@@ -36,7 +36,11 @@ interface AnalysisRow {
   report: unknown;
 }
 
-function toAnalysis({ analysis_id, report, ...row }: AnalysisRow): AnalysisHeader & { report: Report | null } {
+function toAnalysis({
+  analysis_id,
+  report,
+  ...row
+}: AnalysisRow): AnalysisHeader & { report: Report | null } {
   const full = report as Report | null;
   return { id: analysis_id, ...row, summary: full?.summary ?? null, report: full };
 }
@@ -108,7 +112,7 @@ export function analysisStore(db: Database): AnalysisStore {
         .updateTable('pgluthier.analysis')
         .set({ state: 'failed', finished_at: new Date(), error: JSON.stringify(error) })
         .where('state', '=', 'running')
-        .where('started_at', '<', new Date(Date.now() - 12 * 3_600_000))
+        .where('started_at', '<', new Date(Date.now() - 12 * 3_600_000).toISOString())
         .executeTakeFirst();
       return Number(result.numUpdatedRows);
     },

@@ -25,7 +25,8 @@ export function createPool(dsn: string, size: number): pg.Pool {
     connectionTimeoutMillis: 10_000,
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-        parsers[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
+        parsers[oid] ??
+        pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
     },
   });
   // An idle connection that drops is replaced at the next use; without a listener it would end the process.

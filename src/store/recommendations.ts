@@ -79,7 +79,14 @@ export function recommendationStore(db: Database): RecommendationStore {
       db.transaction().execute(async (transaction) => {
         const known = await newestGenerations(transaction, targetId);
         for (const recommendation of recommendations) {
-          await takeOver(transaction, targetId, analysisId, recommendation, known.get(recommendation.id), now);
+          await takeOver(
+            transaction,
+            targetId,
+            analysisId,
+            recommendation,
+            known.get(recommendation.id),
+            now,
+          );
         }
         const proposed = new Set(recommendations.map((recommendation) => recommendation.id));
         const ran = new Set(rules);
@@ -289,7 +296,11 @@ async function takeOver(
   }
   const details = { analysis_id: analysisId };
   if (known.state === 'superseded') {
-    await step(transaction, targetId, known, 'reopen', { actor: 'analysis', reason: 'proposed again', details });
+    await step(transaction, targetId, known, 'reopen', {
+      actor: 'analysis',
+      reason: 'proposed again',
+      details,
+    });
   }
   if (known.state === 'approved' && known.plan_hash !== recommendation.plan_hash) {
     const reason = 'the plan changed after its approval';

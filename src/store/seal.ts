@@ -32,7 +32,8 @@ export function unseal(key: Buffer, sealed: Buffer, context: string): string {
       code: 'secret_key_mismatch',
       status: 500,
       message: 'A sealed DSN cannot be opened with this key.',
-      remedy: 'Restore the secret key it was sealed with (PGLUTHIER_SECRET_KEY or secret.key), or add the target anew.',
+      remedy:
+        'Restore the secret key it was sealed with (PGLUTHIER_SECRET_KEY or secret.key), or add the target anew.',
       cause,
     });
   }

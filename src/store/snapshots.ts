@@ -6,16 +6,35 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { sql } from 'kysely';
-import { type Limit, PgLuthierError, type Snapshot, type SnapshotNoun, type StatementRow } from '../domain/index.ts';
+import {
+  type Limit,
+  PgLuthierError,
+  type Snapshot,
+  type SnapshotNoun,
+  type StatementRow,
+} from '../domain/index.ts';
 import { type Database, type DatabaseTransaction, newId, notFound } from './database.ts';
 
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
 
 /** Differ in every snapshot: dropped with the snapshot's partition. */
-const countedNouns = ['statements', 'statements_info', 'tables', 'indexes', 'counters'] as const satisfies SnapshotNoun[];
+const countedNouns = [
+  'statements',
+  'statements_info',
+  'tables',
+  'indexes',
+  'counters',
+] as const satisfies SnapshotNoun[];
 /** Rarely change: kept once per content. */
-const stableNouns = ['server', 'host', 'columns', 'settings', 'setting_overrides', 'schema'] as const satisfies SnapshotNoun[];
+const stableNouns = [
+  'server',
+  'host',
+  'columns',
+  'settings',
+  'setting_overrides',
+  'schema',
+] as const satisfies SnapshotNoun[];
 
 export interface SnapshotHeader {
   id: string;
@@ -43,7 +62,15 @@ export interface SnapshotStore {
   oldestSince(targetId: string, since: Date): Promise<SnapshotHeader | null>;
 }
 
-const headerColumns = ['snapshot_id', 'target_id', 'taken_at', 'status', 'duration_ms', 'counts', 'limits'] as const;
+const headerColumns = [
+  'snapshot_id',
+  'target_id',
+  'taken_at',
+  'status',
+  'duration_ms',
+  'counts',
+  'limits',
+] as const;
 
 function toHeader({
   snapshot_id,
@@ -60,7 +87,9 @@ export function snapshotStore(db: Database): SnapshotStore {
     save: async (targetId, snapshot) => {
       const { statements, texts } = withoutTexts(snapshot.statements);
       const counted = Object.fromEntries(countedNouns.map((noun) => [noun, snapshot[noun]]));
-      const counters = await compress(JSON.stringify({ ...counted, statements, taken_at: snapshot.taken_at }));
+      const counters = await compress(
+        JSON.stringify({ ...counted, statements, taken_at: snapshot.taken_at }),
+      );
       const parts: Record<string, string> = {};
       const bodies = new Map<string, Buffer>();
       for (const noun of stableNouns) {
@@ -139,7 +168,10 @@ export function snapshotStore(db: Database): SnapshotStore {
           remedy: 'Choose another one; its limits say why this one failed.',
         });
       }
-      const counted = JSON.parse((await decompress(row.counters)).toString('utf8')) as Record<string, unknown>;
+      const counted = JSON.parse((await decompress(row.counters)).toString('utf8')) as Record<
+        string,
+        unknown
+      >;
       const stable = await loadParts(db, targetId, row.parts);
       const statements = await withTexts(db, targetId, counted.statements as StoredStatement[]);
       return {
@@ -168,7 +200,7 @@ export function snapshotStore(db: Database): SnapshotStore {
         .select(headerColumns)
         .where('target_id', '=', targetId)
         .where('status', '!=', 'failed')
-        .where('taken_at', '>=', since)
+        .where('taken_at', '>=', since.toISOString())
         .orderBy('taken_at')
         .limit(1)
         .executeTakeFirst();
@@ -216,11 +248,7 @@ async function saveTexts(
     WHERE query_text.last_seen <> current_date`.execute(transaction);
 }
 
-async function withTexts(
-  db: Database,
-  targetId: string,
-  rows: StoredStatement[],
-): Promise<StatementRow[]> {
+async function withTexts(db: Database, targetId: string, rows: StoredStatement[]): Promise<StatementRow[]> {
   const hashes = [...new Set(rows.flatMap((row) => row.query_hash ?? []))];
   if (hashes.length === 0) return rows.map(({ query_hash: _, ...row }) => ({ ...row, query: null }));
   const { rows: found } = await sql<{ text_hash: string; query: string }>`
@@ -241,7 +269,9 @@ async function saveParts(
   await transaction
     .insertInto('pgluthier.snapshot_part')
     .values(
-      [...bodies].sort(([a], [b]) => (a < b ? -1 : 1)).map(([part_hash, body]) => ({ target_id: targetId, part_hash, body })),
+      [...bodies]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([part_hash, body]) => ({ target_id: targetId, part_hash, body })),
     )
     .onConflict((conflict) => conflict.doNothing())
     .execute();
@@ -276,9 +306,13 @@ async function ensurePartition(transaction: DatabaseTransaction, at: Date): Prom
   const day = at.toISOString().slice(0, 10);
   const next = new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
   const name = `pgluthier.snapshot_${day.replaceAll('-', '')}`;
-  const { rows } = await sql<{ there: boolean }>`SELECT to_regclass(${name}) IS NOT NULL AS there`.execute(transaction);
+  const { rows } = await sql<{ there: boolean }>`SELECT to_regclass(${name}) IS NOT NULL AS there`.execute(
+    transaction,
+  );
   if (rows[0]?.there) return;
   await sql`SELECT pg_advisory_xact_lock(${sql.lit(PARTITION_LOCK)})`.execute(transaction);
   await sql`CREATE TABLE IF NOT EXISTS ${sql.table(name)} PARTITION OF pgluthier.snapshot
-    FOR VALUES FROM (${sql.lit(`${day} 00:00:00+00`)}) TO (${sql.lit(`${next} 00:00:00+00`)})`.execute(transaction);
+    FOR VALUES FROM (${sql.lit(`${day} 00:00:00+00`)}) TO (${sql.lit(`${next} 00:00:00+00`)})`.execute(
+    transaction,
+  );
 }

@@ -1,0 +1,284 @@
+/** Applies with their journal. An apply and its recommendation move together, in one transaction. */
+import { sql } from 'kysely';
+import {
+  type ApplyOutcome,
+  type ApplyPlan,
+  type ApplyProgress,
+  type ApplyState,
+  type Journal,
+  type JournalEntry,
+  PgLuthierError,
+  type RecommendationEvent,
+  type Verdict,
+} from '../domain/index.ts';
+import { type Database, newId, notFound, sqlstate, UNIQUE_VIOLATION } from './database.ts';
+import { lockNewest, step } from './recommendations.ts';
+
+export interface Apply {
+  id: string;
+  target_id: string;
+  recommendation_id: string;
+  state: ApplyState;
+  plan: ApplyPlan;
+  actor: string;
+  created_at: string;
+  finished_at: string | null;
+  /** Taken right before the change: the end of the window before. */
+  before_snapshot_id: string;
+  /** Taken right after: the start of the window after; null until then. */
+  after_snapshot_id: string | null;
+  progress: Record<string, unknown> | null;
+  outcome: Record<string, unknown> | null;
+  verdict: Record<string, unknown> | null;
+}
+
+export interface ApplyStore {
+  /**
+   * Records the intent and moves the recommendation to `applying`.
+   * @throws PgLuthierError `invalid_state_transition`, `recommendation_changed`, `apply_in_progress`.
+   */
+  create(
+    targetId: string,
+    recommendationId: string,
+    plan: ApplyPlan,
+    actor: string,
+    options: { before_snapshot_id: string },
+  ): Promise<Apply>;
+  /** @throws PgLuthierError `apply_not_found`. */
+  get(targetId: string, applyId: string): Promise<Apply>;
+  /** Newest first. */
+  list(targetId: string, filter: { state?: ApplyState }): Promise<Apply[]>;
+  /** Those that run, or were left running. */
+  listOpen(): Promise<Apply[]>;
+  setProgress(targetId: string, applyId: string, progress: ApplyProgress): Promise<void>;
+  finish(
+    targetId: string,
+    applyId: string,
+    outcome: ApplyOutcome,
+    options: { after_snapshot_id: string | null },
+  ): Promise<Apply>;
+  /** The verdict so far; with an event it is final and moves the recommendation. */
+  saveVerdict(
+    targetId: string,
+    applyId: string,
+    verdict: Verdict,
+    event: RecommendationEvent | null,
+  ): Promise<Apply>;
+  journal(targetId: string, applyId: string): Journal;
+}
+
+interface ApplyRow {
+  target_id: string;
+  apply_id: string;
+  generation: number;
+  state: string;
+  plan: unknown;
+  progress: unknown;
+  outcome: unknown;
+  verdict: unknown;
+  recommendation_id: string;
+  actor: string;
+  created_at: string;
+  finished_at: string | null;
+  before_snapshot_id: string;
+  after_snapshot_id: string | null;
+}
+
+function toApply({ apply_id, generation: _, ...row }: ApplyRow): Apply {
+  return { id: apply_id, ...row } as Apply;
+}
+
+const ends: Record<ApplyOutcome['outcome'], { state: ApplyState; event: RecommendationEvent }> = {
+  applied: { state: 'verifying', event: 'applied' },
+  failed: { state: 'failed', event: 'apply_failed' },
+  needs_attention: { state: 'needs_attention', event: 'need_attention' },
+};
+
+export function applyStore(db: Database): ApplyStore {
+  return {
+    create: async (targetId, recommendationId, plan, actor, { before_snapshot_id }) => {
+      try {
+        return await db.transaction().execute(async (transaction) => {
+          const recommendation = await lockNewest(transaction, targetId, recommendationId);
+          const applyId = newId('app');
+          await step(transaction, targetId, recommendation, 'start_apply', {
+            actor,
+            expected_plan_hash: plan.plan_hash,
+            details: { apply_id: applyId },
+          });
+          const row = await transaction
+            .insertInto('pgluthier.apply')
+            .values({
+              target_id: targetId,
+              apply_id: applyId,
+              recommendation_id: recommendationId,
+              generation: recommendation.generation,
+              state: 'running',
+              plan: JSON.stringify(plan),
+              actor,
+              created_at: new Date(),
+              before_snapshot_id,
+            })
+            .returningAll()
+            .executeTakeFirstOrThrow();
+          return toApply(row);
+        });
+      } catch (error) {
+        if (sqlstate(error) !== UNIQUE_VIOLATION) throw error;
+        throw new PgLuthierError({
+          code: 'apply_in_progress',
+          status: 409,
+          message: 'This recommendation is being applied already.',
+          remedy: "Follow the running apply in the target's list of applies.",
+        });
+      }
+    },
+    get: async (targetId, applyId) => {
+      const row = await db
+        .selectFrom('pgluthier.apply')
+        .selectAll()
+        .where('target_id', '=', targetId)
+        .where('apply_id', '=', applyId)
+        .executeTakeFirst();
+      if (!row) throw notFound('apply', applyId);
+      return toApply(row);
+    },
+    list: async (targetId, { state }) => {
+      let query = db
+        .selectFrom('pgluthier.apply')
+        .selectAll()
+        .where('target_id', '=', targetId)
+        .orderBy('created_at', 'desc');
+      if (state) query = query.where('state', '=', state);
+      return (await query.execute()).map(toApply);
+    },
+    listOpen: async () => {
+      const rows = await db
+        .selectFrom('pgluthier.apply')
+        .selectAll()
+        .where('state', 'in', ['queued', 'running'])
+        .orderBy('created_at')
+        .execute();
+      return rows.map(toApply);
+    },
+    setProgress: async (targetId, applyId, progress) => {
+      await db
+        .updateTable('pgluthier.apply')
+        .set({ progress: JSON.stringify(progress) })
+        .where('target_id', '=', targetId)
+        .where('apply_id', '=', applyId)
+        .where('state', '=', 'running')
+        .execute();
+    },
+    finish: (targetId, applyId, outcome, { after_snapshot_id }) =>
+      db.transaction().execute(async (transaction) => {
+        const { state, event } = ends[outcome.outcome];
+        const row = await transaction
+          .updateTable('pgluthier.apply')
+          .set({
+            state,
+            outcome: JSON.stringify(outcome),
+            after_snapshot_id,
+            finished_at: new Date(),
+            progress: null,
+          })
+          .where('target_id', '=', targetId)
+          .where('apply_id', '=', applyId)
+          .where('state', 'in', ['queued', 'running'])
+          .returningAll()
+          .executeTakeFirst();
+        if (!row) {
+          throw new PgLuthierError({
+            code: 'invalid_state_transition',
+            status: 409,
+            message: `Apply ${applyId} has ended already.`,
+          });
+        }
+        const recommendation = await lockNewest(transaction, targetId, row.recommendation_id);
+        await step(transaction, targetId, recommendation, event, {
+          actor: row.actor,
+          details: { apply_id: applyId, outcome: outcome.outcome },
+        });
+        return toApply(row);
+      }),
+    saveVerdict: (targetId, applyId, verdict, event) =>
+      db.transaction().execute(async (transaction) => {
+        const row = await transaction
+          .updateTable('pgluthier.apply')
+          .set({ verdict: JSON.stringify(verdict), ...(event ? { state: 'done' } : {}) })
+          .where('target_id', '=', targetId)
+          .where('apply_id', '=', applyId)
+          .where('state', '=', 'verifying')
+          .returningAll()
+          .executeTakeFirst();
+        if (!row) {
+          throw new PgLuthierError({
+            code: 'invalid_state_transition',
+            status: 409,
+            message: `Apply ${applyId} is not being verified.`,
+          });
+        }
+        if (event) {
+          const recommendation = await lockNewest(transaction, targetId, row.recommendation_id);
+          await step(transaction, targetId, recommendation, event, {
+            actor: 'verification',
+            details: { apply_id: applyId, verdict: verdict.verdict },
+          });
+        }
+        return toApply(row);
+      }),
+    journal: (targetId, applyId) => journal(db, targetId, applyId),
+  };
+}
+
+/** Each call is a transaction of its own that waits for the disk, whatever the server's default is. */
+function journal(db: Database, targetId: string, applyId: string): Journal {
+  const durable = sql`SELECT set_config('synchronous_commit', 'on', true)`;
+  return {
+    intend: (entry) =>
+      db.transaction().execute(async (transaction) => {
+        await durable.execute(transaction);
+        const { last } = await transaction
+          .selectFrom('pgluthier.journal')
+          .select(({ fn }) => fn.max('step').as('last'))
+          .where('target_id', '=', targetId)
+          .where('apply_id', '=', applyId)
+          .executeTakeFirstOrThrow();
+        const number = (last ?? 0) + 1;
+        await transaction
+          .insertInto('pgluthier.journal')
+          .values({
+            target_id: targetId,
+            apply_id: applyId,
+            step: number,
+            ...entry,
+            state: 'intended',
+            started_at: new Date(),
+          })
+          .execute();
+        return number;
+      }),
+    settle: (number, { state, sqlstate: code, message }) =>
+      db.transaction().execute(async (transaction) => {
+        await durable.execute(transaction);
+        const settled = await transaction
+          .updateTable('pgluthier.journal')
+          .set({ state, sqlstate: code, message, finished_at: new Date() })
+          .where('target_id', '=', targetId)
+          .where('apply_id', '=', applyId)
+          .where('step', '=', number)
+          .executeTakeFirst();
+        if (settled.numUpdatedRows !== 1n) throw new Error(`journal step ${number} of ${applyId} is missing`);
+      }),
+    entries: async () => {
+      const rows = await db
+        .selectFrom('pgluthier.journal')
+        .selectAll()
+        .where('target_id', '=', targetId)
+        .where('apply_id', '=', applyId)
+        .orderBy('step')
+        .execute();
+      return rows.map(({ target_id: _target, apply_id: _apply, ...row }) => row as JournalEntry);
+    },
+  };
+}

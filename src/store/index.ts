@@ -1,0 +1,86 @@
+/**
+ * Room rule. store/ keeps what the service knows: targets, snapshots, analyses, recommendations, applies, job runs and
+ * the audit log, in PostgreSQL through Kysely; one file a noun. It may import domain only. It is the only code with
+ * Kysely, decides no policy, and never talks to a target.
+ */
+import type { Logger } from 'pino';
+import { type AnalysisStore, analysisStore } from './analyses.ts';
+import { type ApplyStore, applyStore } from './applies.ts';
+import { type AuditStore, auditStore } from './audit.ts';
+import { createDatabase, createPool, storeUnreachable } from './database.ts';
+import { type JobRunStore, jobRunStore } from './job-runs.ts';
+import { migrate, readMigrations } from './migrate.ts';
+import { type RecommendationStore, recommendationStore } from './recommendations.ts';
+import { type RetentionStore, retentionStore } from './retention.ts';
+import { type SnapshotStore, snapshotStore } from './snapshots.ts';
+import { type TargetStore, targetStore } from './targets.ts';
+
+export type { AnalysisHeader } from './analyses.ts';
+export type { Apply } from './applies.ts';
+export type { SnapshotHeader } from './snapshots.ts';
+
+export interface StoreOptions {
+  dsn: string;
+  /** 32 bytes: seals DSNs. */
+  secretKey: Buffer;
+  logger?: Logger;
+  /** Connections at most; default 10. */
+  poolSize?: number;
+}
+
+export interface Store {
+  targets: TargetStore;
+  snapshots: SnapshotStore;
+  analyses: AnalysisStore;
+  recommendations: RecommendationStore;
+  applies: ApplyStore;
+  jobRuns: JobRunStore;
+  audit: AuditStore;
+  retention: RetentionStore;
+  /** Brings the schema up to date; safe when several processes start at once. Names of the files applied now. */
+  migrate(): Promise<string[]>;
+  /** @throws PgLuthierError `store_unreachable`. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the store and makes sure that it answers. @throws PgLuthierError `store_unreachable`. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const pool = createPool(options.dsn, options.poolSize ?? 10);
+  const db = createDatabase(pool);
+  const ping = async () => {
+    try {
+      await pool.query('SELECT 1');
+    } catch (error) {
+      throw storeUnreachable(error);
+    }
+  };
+  try {
+    await ping();
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+  return {
+    targets: targetStore(db, options.secretKey),
+    snapshots: snapshotStore(db),
+    analyses: analysisStore(db),
+    recommendations: recommendationStore(db),
+    applies: applyStore(db),
+    jobRuns: jobRunStore(db),
+    audit: auditStore(db),
+    retention: retentionStore(db),
+    migrate: async () => {
+      const client = await pool.connect();
+      try {
+        const applied = await migrate(client, await readMigrations());
+        if (applied.length > 0) options.logger?.info({ migrations: applied }, 'store migrated');
+        return applied;
+      } finally {
+        client.release();
+      }
+    },
+    ping,
+    close: () => db.destroy(),
+  };
+}

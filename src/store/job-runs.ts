@@ -1,0 +1,63 @@
+/** Job runs: who claimed which fire, and how it ended. */
+import { type Database, newId } from './database.ts';
+
+export interface JobRun {
+  id: string;
+  job: string;
+  fire_at: string;
+  /** Which replica ran it. */
+  instance: string;
+  state: string;
+  started_at: string;
+  finished_at: string | null;
+  details: Record<string, unknown> | null;
+  error: string | null;
+}
+
+export interface JobRunStore {
+  /** The run's id, or null when another replica claimed this fire. */
+  claim(run: { job: string; fire_at: Date; instance: string }): Promise<string | null>;
+  finish(
+    id: string,
+    end: {
+      state: 'succeeded' | 'failed' | 'skipped';
+      details: Record<string, unknown> | null;
+      error: string | null;
+    },
+  ): Promise<void>;
+  /** Newest first. */
+  list(options: { limit: number; job?: string | undefined }): Promise<JobRun[]>;
+}
+
+export function jobRunStore(db: Database): JobRunStore {
+  return {
+    claim: async ({ job, fire_at, instance }) => {
+      const row = await db
+        .insertInto('pgluthier.job_run')
+        .values({
+          job_run_id: newId('run'),
+          job,
+          fire_at,
+          instance,
+          state: 'running',
+          started_at: new Date(),
+        })
+        .onConflict((conflict) => conflict.columns(['job', 'fire_at']).doNothing())
+        .returning('job_run_id')
+        .executeTakeFirst();
+      return row?.job_run_id ?? null;
+    },
+    finish: async (id, { state, details, error }) => {
+      await db
+        .updateTable('pgluthier.job_run')
+        .set({ state, details: details && JSON.stringify(details), error, finished_at: new Date() })
+        .where('job_run_id', '=', id)
+        .execute();
+    },
+    list: async ({ limit, job }) => {
+      let query = db.selectFrom('pgluthier.job_run').selectAll().orderBy('started_at', 'desc').limit(limit);
+      if (job !== undefined) query = query.where('job', '=', job);
+      return (await query.execute()).map(({ job_run_id, ...row }) => ({ id: job_run_id, ...row }));
+    },
+  };
+}
