@@ -89,7 +89,8 @@ export async function initCluster(options: ClusterOptions): Promise<void> {
   await rmdir(unfinished);
 }
 
-function unusable(directory: string, cause: unknown): PgLuthierError {
+/** The error for a directory that the file system does not let us use. */
+export function unusable(directory: string, cause: unknown): PgLuthierError {
   return new PgLuthierError({
     code: 'embedded_directory_unreachable',
     status: 500,

@@ -16,7 +16,7 @@ const ownerSchema = z.object({
 
 type Owner = z.infer<typeof ownerSchema>;
 
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 3_000;
 /** Three missed heartbeats; then one more second to see whether the next one comes after all. */
 const CLAIM_PATIENCE = { silenceMs: 3 * HEARTBEAT_MS, patienceMs: 3 * HEARTBEAT_MS + 1_000 };
 
@@ -102,7 +102,9 @@ function keepFresh(file: string): Claim {
 
 /** Claims a directory that nobody else can know yet. */
 export async function claimNew(file: string): Promise<Claim> {
-  await writeFile(file, JSON.stringify(self()), { mode: 0o600 });
+  // Renamed into place: whoever sees the file sees all of it.
+  await writeFile(`${file}.new`, JSON.stringify(self()), { mode: 0o600 });
+  await rename(`${file}.new`, file);
   return keepFresh(file);
 }
 

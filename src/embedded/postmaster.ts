@@ -9,7 +9,7 @@ import { processCommand, processStart } from './account.ts';
 export type StopMode = 'fast' | 'immediate';
 
 /** pg_ctl's own mapping of shutdown modes to signals. */
-export const STOP_SIGNAL = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
+const STOP_SIGNAL = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
 
 const FAST_STOP_MS = 60_000;
 const IMMEDIATE_STOP_MS = 15_000;
@@ -44,7 +44,7 @@ async function servesDirectory(pid: number, dataDirectory: string): Promise<bool
 }
 
 /** Waits until the process has ended; false: it had not within the time. */
-export async function processEnded(pid: number, withinMs: number): Promise<boolean> {
+async function processEnded(pid: number, withinMs: number): Promise<boolean> {
   const start = processStart(pid);
   const deadline = Date.now() + withinMs;
   while (start !== null && processStart(pid) === start) {

@@ -15,6 +15,7 @@ import {
   initCluster,
   inspectDirectory,
   SERVER_ENVIRONMENT,
+  unusable,
   writeSettings,
 } from './cluster.ts';
 import { logTail } from './log.ts';
@@ -249,7 +250,9 @@ class Server implements EmbeddedServer {
 }
 
 async function claimDirectory(dataDirectory: string): Promise<Claim> {
-  const claimed = await claim(`${dataDirectory}.owner`);
+  const claimed = await claim(`${dataDirectory}.owner`).catch((error: unknown) => {
+    throw unusable(dataDirectory, error);
+  });
   if (claimed) return claimed;
   throw new PgLuthierError({
     code: 'embedded_in_use',

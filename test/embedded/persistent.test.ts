@@ -1,6 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
@@ -75,6 +86,22 @@ describe('a persistent server', () => {
     await expect(startOwner({ temporaryDirectory, embedded: { dataDirectory } })).rejects.toThrow(
       'embedded_in_use',
     );
+    await kept(server);
+    await server.stop();
+  });
+
+  it('in a volume shared with another container belongs to that one while it gives signs of life', async () => {
+    const dataDirectory = await stoppedCluster();
+    const ownerFile = `${dataDirectory}.owner`;
+    // This very pid, were it not for the other namespace.
+    const owner = { pid: process.pid, start: '1', boot: 'same', pid_namespace: 'pid:[1]' };
+    await writeFile(ownerFile, JSON.stringify(owner));
+    const heart = setInterval(() => void utimes(ownerFile, new Date(), new Date()), 500);
+    await expect(startEmbedded({ dataDirectory })).rejects.toMatchObject({ code: 'embedded_in_use' });
+    clearInterval(heart);
+    const long = new Date(Date.now() - 60_000);
+    await utimes(ownerFile, long, long);
+    const server = await startEmbedded({ dataDirectory });
     await kept(server);
     await server.stop();
   });

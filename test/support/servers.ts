@@ -7,7 +7,7 @@ import { testMajors } from './provider.ts';
 
 export { testMajors };
 
-export interface TestDatabase {
+interface TestDatabase {
   name: string;
   dsn: string;
   drop(): Promise<void>;
