@@ -63,9 +63,13 @@ function statementRanges(text: string, tokens: Tokens): { start: number; end: nu
   const total = byteLength(text);
   const parsed = tryParse(text);
   if ('tree' in parsed) {
+    let previous = 0;
     return (parsed.tree.stmts ?? []).map((raw) => {
-      const start = raw.stmt_location ?? 0;
-      return { start, end: raw.stmt_len ? start + raw.stmt_len : total };
+      // The grammar of 18 leaves comments before a statement out of it: they belong to it here.
+      const start = previous;
+      const end = raw.stmt_len ? (raw.stmt_location ?? 0) + raw.stmt_len : total;
+      previous = end;
+      return { start, end };
     });
   }
   const ranges: { start: number; end: number }[] = [];
