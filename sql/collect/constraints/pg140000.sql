@@ -1,0 +1,14 @@
+SELECT n.nspname::text AS schema, c.relname::text AS "table", c.oid::int8 AS table_oid, k.conname::text AS name,
+    k.contype::text AS type, pg_get_constraintdef(k.oid) AS definition, k.convalidated AS valid,
+    CASE WHEN k.contype = 'f' THEN k.confrelid::int8 END AS referenced_oid,
+    ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, position)
+          JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.attnum ORDER BY u.position) AS columns,
+    ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, position)
+          JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = u.attnum ORDER BY u.position) AS referenced_columns,
+    CASE WHEN k.contype IN ('p', 'u', 'x') THEN (SELECT i.relname::text FROM pg_class AS i WHERE i.oid = k.conindid) END AS index_name
+FROM pg_constraint AS k
+JOIN pg_class AS c ON c.oid = k.conrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND n.nspname NOT LIKE 'pg\_temp%'
+ORDER BY n.nspname, c.relname, k.contype, k.conname

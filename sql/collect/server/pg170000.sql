@@ -1,0 +1,12 @@
+-- 17 and newer name every provider's locale datlocale.
+SELECT
+    current_setting('server_version') AS server_version, current_setting('server_version_num')::int8 AS server_version_num,
+    current_database()::text AS database, pg_postmaster_start_time() AS started_at,
+    CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
+        THEN (SELECT system_identifier::text FROM pg_control_system()) END AS system_identifier,
+    pg_is_in_recovery() AS in_recovery, current_setting('block_size')::int8 AS block_size,
+    pg_encoding_to_char(d.encoding)::text AS encoding, d.datcollate::text AS lc_collate, d.datctype::text AS lc_ctype,
+    d.datlocprovider::text AS locale_provider, d.datlocale::text AS icu_locale,
+    CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS database_size_bytes,
+    (SELECT stats_reset FROM pg_stat_database WHERE datid = d.oid) AS stats_reset, clock_timestamp() AS taken_at
+FROM pg_database AS d WHERE d.datname = current_database()

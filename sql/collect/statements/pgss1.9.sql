@@ -1,0 +1,13 @@
+-- pg_stat_statements 1.9 (PostgreSQL 14): no JIT counters, times of blocks under their old names.
+SELECT
+    s.userid::int8 AS userid, s.dbid::int8 AS dbid, s.queryid::text AS queryid, s.toplevel,
+    r.rolname::text AS "user", left(s.query, 100000) AS query,
+    s.calls, s.total_exec_time AS total_exec_time_ms, s.mean_exec_time AS mean_exec_time_ms,
+    s.stddev_exec_time AS stddev_exec_time_ms, s.min_exec_time AS min_exec_time_ms,
+    s.max_exec_time AS max_exec_time_ms, s.plans, s.total_plan_time AS total_plan_time_ms, s.rows,
+    s.shared_blks_hit, s.shared_blks_read, s.shared_blks_dirtied, s.shared_blks_written,
+    s.temp_blks_read, s.temp_blks_written, s.wal_records, s.wal_bytes,
+    NULL::float8 AS jit_time_ms, NULL::timestamptz AS stats_since
+FROM :extension_schema.pg_stat_statements AS s
+LEFT JOIN pg_roles AS r ON r.oid = s.userid
+WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -1,0 +1,33 @@
+-- Before 16 there is no n_tup_newpage_upd. Sizes take a short AccessShare lock on each relation; one that somebody
+-- locks exclusively makes this wait for lock_timeout: then :main_size and its like are taken from relpages.
+SELECT
+    c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
+    c.relpersistence::text AS relpersistence, pg_get_userbyid(c.relowner)::text AS owner,
+    c.relpages::int8 AS relpages, c.reltuples::float8 AS reltuples, c.relallvisible::int8 AS relallvisible,
+    coalesce(:main_size / current_setting('block_size')::int8, 0)::int8 AS main_pages,
+    coalesce(:total_size, 0)::int8 AS total_bytes,
+    coalesce(:toast_size, 0)::int8 AS toast_bytes,
+    coalesce(:indexes_size, 0)::int8 AS indexes_bytes,
+    coalesce(c.reloptions, '{}')::text[] AS reloptions,
+    coalesce((SELECT t.reloptions FROM pg_class AS t WHERE t.oid = c.reltoastrelid), '{}')::text[] AS toast_reloptions,
+    (SELECT i.inhparent::int8 FROM pg_inherits AS i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1) AS parent_oid,
+    c.relispartition AS is_partition,
+    coalesce(s.seq_scan, 0) AS seq_scan, coalesce(s.seq_tup_read, 0) AS seq_tup_read,
+    s.idx_scan, s.idx_tup_fetch,
+    coalesce(s.n_tup_ins, 0) AS n_tup_ins, coalesce(s.n_tup_upd, 0) AS n_tup_upd,
+    coalesce(s.n_tup_del, 0) AS n_tup_del, coalesce(s.n_tup_hot_upd, 0) AS n_tup_hot_upd,
+    NULL::int8 AS n_tup_newpage_upd,
+    coalesce(s.n_live_tup, 0) AS n_live_tup, coalesce(s.n_dead_tup, 0) AS n_dead_tup,
+    coalesce(s.n_mod_since_analyze, 0) AS n_mod_since_analyze,
+    coalesce(s.n_ins_since_vacuum, 0) AS n_ins_since_vacuum,
+    s.last_vacuum, s.last_autovacuum, s.last_analyze, s.last_autoanalyze,
+    coalesce(s.vacuum_count, 0) AS vacuum_count, coalesce(s.autovacuum_count, 0) AS autovacuum_count,
+    coalesce(s.analyze_count, 0) AS analyze_count, coalesce(s.autoanalyze_count, 0) AS autoanalyze_count,
+    CASE WHEN c.relfrozenxid::text <> '0' THEN age(c.relfrozenxid)::int8 END AS xid_age
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
+WHERE c.relkind IN ('r', 'p', 'm', 'f')
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
+ORDER BY n.nspname, c.relname

@@ -1,0 +1,47 @@
+/** Indexes with their definition, what they back, their size and use. */
+import { z } from 'zod';
+import type { IndexRow } from '../domain/index.ts';
+import { type Reader, readNoun } from './reader.ts';
+import { reloptions } from './reloptions.ts';
+import { readWithSizes } from './sizes.ts';
+
+const indexSchema: z.ZodType<IndexRow> = z.object({
+  oid: z.number(),
+  table_oid: z.number(),
+  schema: z.string(),
+  table: z.string(),
+  name: z.string(),
+  method: z.string(),
+  definition: z.string(),
+  keys: z.array(z.string()),
+  include: z.array(z.string()),
+  key_attnums: z.array(z.number()),
+  opclasses: z.array(z.string()),
+  collations: z.array(z.number()),
+  options: z.array(z.number()),
+  predicate: z.string().nullable(),
+  is_unique: z.boolean(),
+  is_primary: z.boolean(),
+  is_exclusion: z.boolean(),
+  is_valid: z.boolean(),
+  is_ready: z.boolean(),
+  is_replica_identity: z.boolean(),
+  is_clustered: z.boolean(),
+  constraint_name: z.string().nullable(),
+  is_partition: z.boolean(),
+  relkind: z.string(),
+  relpages: z.number(),
+  reltuples: z.number(),
+  main_pages: z.number(),
+  size_bytes: z.number(),
+  reloptions,
+  idx_scan: z.number(),
+  idx_tup_read: z.number(),
+  idx_tup_fetch: z.number(),
+  last_idx_scan: z.string().nullable(),
+});
+
+/** All indexes of users' tables. */
+export function readIndexes(reader: Reader): Promise<IndexRow[]> {
+  return readWithSizes(reader, 'indexes', (sql) => readNoun(reader, 'indexes', sql, indexSchema));
+}

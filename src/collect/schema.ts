@@ -1,0 +1,78 @@
+/** What a twin needs beyond tables, indexes and columns. */
+import { z } from 'zod';
+import type { Capabilities, SchemaFacts } from '../domain/index.ts';
+import { type Reader, readNoun } from './reader.ts';
+import { sqlVariant } from './variants.ts';
+
+const text = z.string();
+const texts = z.array(z.string());
+
+const enumSchema: z.ZodType<SchemaFacts['enums'][number]> = z.object({
+  schema: text,
+  name: text,
+  labels: texts,
+});
+const domainSchema: z.ZodType<SchemaFacts['domains'][number]> = z.object({
+  schema: text,
+  name: text,
+  base_type: text,
+  not_null: z.boolean(),
+  checks: texts,
+});
+const constraintSchema: z.ZodType<SchemaFacts['constraints'][number]> = z.object({
+  schema: text,
+  table: text,
+  table_oid: z.number(),
+  name: text,
+  type: text,
+  definition: text,
+  valid: z.boolean(),
+  referenced_oid: z.number().nullable(),
+  columns: texts,
+  referenced_columns: texts,
+  index_name: text.nullable(),
+});
+const partitionKeySchema = z.object({ table_oid: z.number(), definition: text });
+const partitionBoundSchema = z.object({ table_oid: z.number(), parent_oid: z.number(), definition: text });
+const inheritsSchema = z.object({ table_oid: z.number(), parent_oid: z.number() });
+const viewSchema = z.object({ oid: z.number(), schema: text, name: text, definition: text });
+const functionSchema = z.object({ schema: text, name: text, language: text, definition: text });
+const levelSchema = z.object({ oid: z.number(), level: z.number() });
+
+/** Types, constraints, partitioning, views, functions; each by itself. */
+export async function readSchema(reader: Reader, capabilities: Capabilities): Promise<SchemaFacts> {
+  const version = String(reader.session.server_version_num);
+  const read = <T>(noun: string, schema: z.ZodType<T>) =>
+    readNoun(reader, noun, sqlVariant(noun, version), schema);
+  return {
+    enums: await read('enums', enumSchema),
+    domains: await read('domains', domainSchema),
+    constraints: await read('constraints', constraintSchema),
+    partition_keys: await read('partition-keys', partitionKeySchema),
+    partition_bounds: await read('partition-bounds', partitionBoundSchema),
+    inherits: await read('inherits', inheritsSchema),
+    views: await read('views', viewSchema),
+    functions: await read('functions', functionSchema),
+    btree_levels: await readLevels(reader, capabilities, version),
+  };
+}
+
+/** Heights come from pageinspect where it happens to be there; without it the size model estimates them, which is no limit worth a word. */
+async function readLevels(
+  reader: Reader,
+  capabilities: Capabilities,
+  version: string,
+): Promise<Record<string, number>> {
+  if (!capabilities.is_superuser || capabilities.extensions.pageinspect === undefined) return {};
+  const [place] = await reader.session.query<{ schema: string }>(
+    "SELECT nspname::text AS schema FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pageinspect'",
+  );
+  if (!place) return {};
+  const rows = await readNoun(
+    reader,
+    'btree-levels',
+    sqlVariant('btree-levels', version, { extension_schema: place.schema }),
+    levelSchema,
+  );
+  return Object.fromEntries(rows.map((row) => [String(row.oid), row.level]));
+}

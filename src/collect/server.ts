@@ -1,0 +1,44 @@
+/** The server and the database as such. */
+import { z } from 'zod';
+import { type Capabilities, PgLuthierError, type ServerFacts } from '../domain/index.ts';
+import { type Reader, readNoun } from './reader.ts';
+import { sqlVariant } from './variants.ts';
+
+const serverSchema = z.object({
+  server_version: z.string(),
+  server_version_num: z.number(),
+  database: z.string(),
+  started_at: z.string(),
+  system_identifier: z.string().nullable(),
+  in_recovery: z.boolean(),
+  block_size: z.number(),
+  encoding: z.string(),
+  lc_collate: z.string().nullable(),
+  lc_ctype: z.string().nullable(),
+  locale_provider: z.string().nullable(),
+  icu_locale: z.string().nullable(),
+  database_size_bytes: z.number().nullable(),
+  stats_reset: z.string().nullable(),
+  taken_at: z.string(),
+});
+
+/** Without these facts a snapshot means nothing: a failure here is one of the whole. */
+export async function readServer(
+  reader: Reader,
+  capabilities: Capabilities,
+): Promise<{ server: ServerFacts; taken_at: string }> {
+  const version = String(reader.session.server_version_num);
+  const [row] = await readNoun(reader, 'server', sqlVariant('server', version), serverSchema);
+  if (!row) {
+    throw new PgLuthierError({
+      code: 'server_facts_unreadable',
+      status: 502,
+      message: reader.limits.at(-1)?.message ?? 'The server does not say what it is.',
+    });
+  }
+  const { taken_at, ...facts } = row;
+  return {
+    taken_at,
+    server: { ...facts, extensions: capabilities.extensions, managed_service: capabilities.managed_service },
+  };
+}
