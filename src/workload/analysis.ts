@@ -6,7 +6,7 @@ import type { OutputColumn, Scope } from './scope.ts';
 import type { CatalogTable, UsageCatalog } from './usage-catalog.ts';
 
 /** A table's range-table entry while its statement is read. */
-export interface RelationUse {
+interface RelationUse {
   table: CatalogTable;
   alias: string;
   /** Null: all. */
@@ -41,7 +41,7 @@ export interface ParameterUse {
 }
 
 /** An unqualified relation that only a schema off the search path has. */
-export interface OffPathName {
+interface OffPathName {
   location: number;
   schema: string;
 }
@@ -50,7 +50,7 @@ export interface OffPathName {
 export type QueryPurpose = 'top' | 'derived' | 'value' | 'exists';
 
 /** How to read the parts that lead back to query levels: set once, so that readers need not import each other. */
-export interface Readers {
+interface Readers {
   readQuery(query: Node, parent: Scope | null, purpose: QueryPurpose, hints?: Hint[]): OutputColumn[];
 }
 

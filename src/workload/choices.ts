@@ -1,15 +1,22 @@
 /** Choosing values for one parameter from what surrounds it. */
 import { quoteLiteral, type Snapshot, type WorkloadQuery } from '../domain/index.ts';
 import type { Analysis, ParameterUse } from './analysis.ts';
-import { jsonMembers, textSearchConfig } from './erased-constants.ts';
-import { fixedArgument, TRANSPARENT_FUNCTIONS, TSQUERY_FUNCTIONS } from './function-arguments.ts';
-import type { Hint } from './hint.ts';
+import { textSearchConfig } from './erased-constants.ts';
+import { fixedArgument, TSQUERY_FUNCTIONS } from './function-arguments.ts';
+import type { Hint, OperatorHint } from './hint.ts';
+import { boundOf, innermostOperator, operandKey } from './hint-readings.ts';
+import { jsonChoices } from './json-choices.ts';
 import { type Erased, type OperandValues, operandValues } from './operand-values.ts';
-import { commutator, DISTANCE } from './operators.ts';
-import { shapeOf } from './parser.ts';
-import { lastName, withoutCasts } from './tree.ts';
+import { DISTANCE } from './operators.ts';
+import { holdsParameter, lastName, withoutCasts } from './tree.ts';
 import { familyOfType, plainValue, plainValueOfType, type TypeFamily } from './type-family.ts';
-import { type Choice, comparisonChoices, containsChoices, distanceChoices, even } from './value-choices.ts';
+import {
+  type Choice,
+  comparisonChoices,
+  containsChoices,
+  distanceChoices,
+  fragmentChoices,
+} from './value-choices.ts';
 
 /** What goes into a parameter's place. */
 export interface ParameterChoice {
@@ -51,40 +58,6 @@ const LONELY: ReadonlyMap<string, string> = new Map(
 
 function fixed(sql: string, source: string, operator: string | null, column: string | null): ParameterChoice {
   return { column, operator, choices: [{ sql, weight: 1, frequency: null }], source };
-}
-
-/** Bound that a comparison sets on the operand: the operator is turned when the parameter is on the left. */
-export function boundOf(hint: Extract<Hint, { kind: 'operator' }>): 'low' | 'high' | null {
-  const operator = hint.side === 'left' ? commutator(hint.operator) : hint.operator;
-  if (operator === '>' || operator === '>=') return 'low';
-  return operator === '<' || operator === '<=' ? 'high' : null;
-}
-
-/** Key under which bounds of one operand meet. */
-export function operandKey(hint: Extract<Hint, { kind: 'operator' }>): string | null {
-  if (hint.operand === null) return null;
-  return `${hint.operand.columns[0]?.relation} ${shapeOf(hint.operand.node)}`;
-}
-
-/** How much a place tells about the value: with several places of one parameter the best one decides. */
-export function informativeness(hint: Hint): number {
-  switch (hint.kind) {
-    case 'limit':
-    case 'offset':
-      return 5;
-    case 'operator':
-      return hint.operand !== null ? 4 : 1 + informativeness(hint.outer) / 10;
-    case 'cast':
-      return Math.max(2, informativeness(hint.outer) - 0.5);
-    case 'function':
-      return TRANSPARENT_FUNCTIONS.has(hint.name) || TSQUERY_FUNCTIONS.has(hint.name) ? 3 : 1.5;
-    case 'alternative':
-      return hint.operand !== null ? 2 : 1;
-    case 'assign':
-      return 2;
-    case 'none':
-      return 0;
-  }
 }
 
 /** Chooses values for a parameter. */
@@ -171,9 +144,9 @@ class Chooser {
 
   private cast(hint: Extract<Hint, { kind: 'cast' }>): ParameterChoice {
     const family: TypeFamily = hint.array ? 'array' : familyOfType(hint.type);
-    if (family === 'interval') return this.interval(hint);
     const operator = innermostOperator(hint.outer);
     const values = operator?.operand ? this.values(operator.operand) : null;
+    if (family === 'interval' && values?.family !== 'interval') return this.interval(hint);
     if (values !== null && operator !== null && (hint.array || alike(family, values))) {
       const inner = this.choose(hint.outer);
       if (family !== 'integer') return inner;
@@ -224,7 +197,7 @@ class Chooser {
     };
   }
 
-  private operator(hint: Extract<Hint, { kind: 'operator' }>): ParameterChoice {
+  private operator(hint: OperatorHint): ParameterChoice {
     const { operator, operand } = hint;
     const values = operand === null ? null : this.values(operand);
     if (ARITHMETIC.has(operator)) return this.arithmetic(hint, values);
@@ -240,8 +213,15 @@ class Chooser {
     }
     const named = { column: values.name, operator: hint.quantified ? `${operator} ANY` : operator };
     if (values.family === 'json' && hint.side === 'right') {
-      const json = this.json(hint, values);
-      if (json !== null) return { ...named, ...json };
+      const relation = operand?.columns[0]?.relation ?? -1;
+      const table = this.context.analysis.relations[relation]?.table;
+      const json = jsonChoices(hint, table, values.column.name);
+      if (json !== null) {
+        const { key, ...chosen } = json;
+        // What is compared with this member asks for its key later.
+        if (key !== null) this.context.erased.set(this.use.number, { value: key, source: chosen.source });
+        return { ...named, ...chosen };
+      }
     }
     if (DISTANCE.has(operator)) return { ...named, ...distanceChoices(values) };
     if (values.family === 'array' || values.family === 'range' || operator === '@@') {
@@ -275,10 +255,7 @@ class Chooser {
     return found?.labels ?? [];
   }
 
-  private arithmetic(
-    hint: Extract<Hint, { kind: 'operator' }>,
-    values: OperandValues | null,
-  ): ParameterChoice {
+  private arithmetic(hint: OperatorHint, values: OperandValues | null): ParameterChoice {
     const day = "'1 day'::interval";
     if (values !== null) {
       const time = values.family === 'timestamp' || values.family === 'time' || values.family === 'interval';
@@ -287,77 +264,21 @@ class Chooser {
     return fixed(isClock(hint) ? day : '1', 'an operand of arithmetic', hint.operator, null);
   }
 
-  private concatenation(
-    hint: Extract<Hint, { kind: 'operator' }>,
-    values: OperandValues | null,
-  ): ParameterChoice {
+  private concatenation(hint: OperatorHint, values: OperandValues | null): ParameterChoice {
     const outer = innermostOperator(hint.outer);
     if (values === null && outer?.operand && outer.pattern !== null) {
       const searched = this.values(outer.operand);
+      // `LIKE $1 || $2`: the wildcard is what was put behind.
+      if (hint.side === 'right' && hint.other !== null && holdsParameter(hint.other)) {
+        return fixed("'%'", 'taken for the wildcard of a pattern', outer.operator, searched?.name ?? null);
+      }
       if (searched !== null) {
-        const text = comparisonChoices(
-          { ...outer, pattern: null, operator: '=', quantified: false, place: null },
-          searched,
-          {
-            takenAt: this.takenAt,
-            bound: null,
-            band: false,
-            squashed: false,
-            rowsPerCall: null,
-            enumLabels: [],
-          },
-        );
-        return {
-          column: searched.name,
-          operator: outer.operator,
-          choices: text.choices,
-          source: `${text.source}, as part of a pattern`,
-        };
+        const pieces = fragmentChoices(searched);
+        return { column: searched.name, operator: outer.operator, ...pieces };
       }
     }
     if (values !== null) return this.typed(values, 'an operand of ||');
     return fixed("'x'", 'an operand of ||', '||', null);
-  }
-
-  /** Keys, paths and contained documents out of the documents that pg_stats holds. */
-  private json(
-    hint: Extract<Hint, { kind: 'operator' }>,
-    values: OperandValues,
-  ): Pick<ParameterChoice, 'choices' | 'source'> | null {
-    const relation = hint.operand?.columns[0]?.relation ?? -1;
-    const all = jsonMembers(this.context.analysis.relations[relation]?.table, values.column.name);
-    // `(meta -> 'n')::int`: a member of that type.
-    const wanted = hint.outer.kind === 'cast' ? jsonTypeOf(familyOfType(hint.outer.type)) : null;
-    const fitting = all.filter((each) => wanted !== null && typeof each.value === wanted);
-    const members = fitting.length > 0 ? fitting : all;
-    const [first] = members;
-    const source = first === undefined ? 'no document in pg_stats' : 'members of documents in pg_stats';
-    const key = first?.key ?? 'key';
-    const one = (text: string) => ({ choices: even([quoteLiteral(text)]), source });
-    switch (hint.operator) {
-      case '->':
-      case '->>':
-        this.context.erased.set(this.use.number, { value: key, source });
-        return one(key);
-      case '?':
-        return one(key);
-      case '#>':
-      case '#>>':
-      case '?|':
-      case '?&':
-        return one(`{"${key.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"}`);
-      case '@?':
-        return one(`$.${JSON.stringify(key)}`);
-      case '@@':
-        return one(`$.${JSON.stringify(key)} == ${JSON.stringify(first?.value ?? 'value')}`);
-      case '@>': {
-        const documents = members.slice(0, 2).map((each) => JSON.stringify({ [each.key]: each.value }));
-        if (documents.length === 0) documents.push('{"key": "value"}');
-        return { choices: even(documents.map(quoteLiteral)), source };
-      }
-      default:
-        return null;
-    }
   }
 
   /** `tstzrange($1, $2)`: the day before the snapshot, or 1 to 10. */
@@ -398,27 +319,13 @@ class Chooser {
   }
 }
 
-/** typeof a JSON value that a cast to this family takes; null: any. */
-function jsonTypeOf(family: TypeFamily): 'number' | 'boolean' | null {
-  if (family === 'integer' || family === 'number') return 'number';
-  return family === 'boolean' ? 'boolean' : null;
-}
-
-/** The nearest operator around, through casts and functions. */
-function innermostOperator(hint: Hint): Extract<Hint, { kind: 'operator' }> | null {
-  for (let each: Hint | null = hint; each !== null; each = 'outer' in each ? each.outer : null) {
-    if (each.kind === 'operator') return each;
-  }
-  return null;
-}
-
 /** Values of a column can be written as a cast's type. */
 function alike(family: TypeFamily, values: OperandValues): boolean {
   const group = (each: TypeFamily) => (each === 'integer' ? 'number' : each === 'date' ? 'timestamp' : each);
   return family === 'text' || group(family) === group(values.family) || family === 'other';
 }
 
-function isClock(hint: Extract<Hint, { kind: 'operator' }>): boolean {
+function isClock(hint: OperatorHint): boolean {
   if (hint.other === null) return false;
   const bare = withoutCasts(hint.other);
   if ('SQLValueFunction' in bare) return true;

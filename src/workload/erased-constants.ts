@@ -5,7 +5,6 @@ import type { Hint } from './hint.ts';
 import { shapeOf, tryParse } from './parser.ts';
 import { constantText, isNode, lastName, walk, withoutCasts } from './tree.ts';
 import type { CatalogTable } from './usage-catalog.ts';
-import { valuePool } from './value-pool.ts';
 
 /** A constant with where it was found. */
 export interface ErasedConstant {
@@ -102,30 +101,4 @@ export function textSearchConfig(analysis: Analysis, table: CatalogTable | undef
     if (config !== null) return { value: config, source: `expression of index ${index}` };
   }
   return { value: analysis.catalog.text_search_config ?? 'simple', source: 'default_text_search_config' };
-}
-
-/** A JSON document's members with scalar values, over all documents that statistics hold: the most frequent first. */
-export function jsonMembers(
-  table: CatalogTable | undefined,
-  column: string,
-): { key: string; value: unknown; documents: number }[] {
-  const pool = valuePool(table?.columns.get(column)?.stats ?? null);
-  const members = new Map<string, { key: string; value: unknown; documents: number }>();
-  for (const text of [...pool.common.map((each) => each.value), ...pool.bounds]) {
-    let document: unknown;
-    try {
-      document = JSON.parse(text);
-    } catch {
-      // A json value that JavaScript cannot read offers no member.
-      continue;
-    }
-    if (typeof document !== 'object' || document === null || Array.isArray(document)) continue;
-    for (const [key, value] of Object.entries(document)) {
-      if (typeof value === 'object') continue;
-      const known = members.get(key);
-      if (known === undefined) members.set(key, { key, value, documents: 1 });
-      else known.documents++;
-    }
-  }
-  return [...members.values()].sort((a, b) => b.documents - a.documents);
 }

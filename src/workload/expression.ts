@@ -1,9 +1,10 @@
 /** Reading expressions: columns resolved and unqualified, parameters noted with what surrounds them. */
 import type { A_Expr, FuncCall, Node, SubLink } from '@pgsql/types';
+import { isAggregateCall } from './aggregates.ts';
 import { type Analysis, type ColumnUse, type Expression, noteRead } from './analysis.ts';
 import { type Hint, type ListPlace, NO_HINT } from './hint.ts';
 import { columnsOfSource, noteStar, resolveColumn, type Scope, starSources } from './scope.ts';
-import { holdsParameter, isNode, lastName, namesOf, stringOf, walk } from './tree.ts';
+import { holdsColumn, holdsParameter, isNode, lastName, namesOf } from './tree.ts';
 
 /** What is gathered while one expression is read. */
 interface Gathering {
@@ -11,38 +12,6 @@ interface Gathering {
   opaque: boolean;
   parameter: boolean;
   sublink: boolean;
-}
-
-/** PostgreSQL's own aggregates by name (pg_aggregate of 18); an aggregate of an extension is read as a function. */
-const AGGREGATES: ReadonlySet<string> = new Set(
-  'any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp every json_agg json_agg_strict json_arrayagg json_object_agg json_objectagg jsonb_agg jsonb_object_agg max min mode percentile_cont percentile_disc range_agg range_intersect_agg regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy stddev stddev_pop stddev_samp string_agg sum var_pop var_samp variance xmlagg'.split(
-    ' ',
-  ),
-);
-
-/** A call of an aggregate (or a window function, which is as opaque). */
-export function isAggregateCall(call: FuncCall): boolean {
-  return (
-    call.over !== undefined ||
-    call.agg_star === true ||
-    call.agg_within_group === true ||
-    call.agg_distinct === true ||
-    call.agg_filter !== undefined ||
-    (call.agg_order?.length ?? 0) > 0 ||
-    AGGREGATES.has(lastName(call.funcname))
-  );
-}
-
-/** Tells whether a call of an aggregate stands in a tree, sub-selects apart. */
-export function holdsAggregate(tree: unknown): boolean {
-  let found = false;
-  walk(tree, (node) => {
-    if ('SubLink' in node) return false;
-    if ('FuncCall' in node && isAggregateCall(node.FuncCall)) found = true;
-    if ('GroupingFunc' in node || 'JsonObjectAgg' in node || 'JsonArrayAgg' in node) found = true;
-    return !found;
-  });
-  return found;
 }
 
 /** Reads an expression once; a second reading of the same node gives the first one's result. */
@@ -359,13 +328,4 @@ class ExpressionReader {
       },
     };
   }
-}
-
-function holdsColumn(tree: unknown): boolean {
-  let found = false;
-  walk(tree, (node) => {
-    if ('ColumnRef' in node && stringOf(node.ColumnRef.fields?.at(-1)) !== undefined) found = true;
-    return !found;
-  });
-  return found;
 }

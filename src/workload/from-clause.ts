@@ -40,7 +40,7 @@ function findCte(scope: Scope, name: string): CteMeaning | null {
 }
 
 /** A table as a source of its own in `scope`; returns its relation number. */
-export function addTable(analysis: Analysis, scope: Scope, table: CatalogTable, range: RangeVar): number {
+function addTable(analysis: Analysis, scope: Scope, table: CatalogTable, range: RangeVar): number {
   const alias = range.alias?.aliasname ?? range.relname ?? table.name;
   const relation = addRelation(analysis, table, alias);
   const renamed = namesOf(range.alias?.colnames);

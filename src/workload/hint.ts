@@ -47,3 +47,6 @@ export type Hint =
 
 /** The hint of a parameter of which nothing is known. */
 export const NO_HINT: Hint = { kind: 'none' };
+
+/** A parameter that meets an operator. */
+export type OperatorHint = Extract<Hint, { kind: 'operator' }>;

@@ -71,7 +71,7 @@ export function likeKind(pattern: Node | undefined): PredicateKind {
 }
 
 /** `~`: as `likeKind`, for a pattern anchored at an ordinary character and without alternatives. */
-export function regexKind(pattern: Node | undefined): PredicateKind {
+function regexKind(pattern: Node | undefined): PredicateKind {
   const text = patternText(pattern);
   if (text === null || !text.startsWith('^') || text.includes('|')) return 'like_infix';
   const first = text.charAt(1);

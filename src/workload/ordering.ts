@@ -2,8 +2,8 @@
 import type { Node, SortBy } from '@pgsql/types';
 import type { UsageOrder } from '../domain/index.ts';
 import type { Analysis, Expression } from './analysis.ts';
-import { indexableRelation, operandOf } from './condition.ts';
 import { readExpression } from './expression.ts';
+import { indexableRelation, operandOf } from './operand.ts';
 import { DISTANCE } from './operators.ts';
 import type { OutputColumn, Scope } from './scope.ts';
 import { lastName, stringOf } from './tree.ts';

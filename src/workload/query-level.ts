@@ -1,108 +1,18 @@
 /** Reading query levels: FROM, WHERE, the target list, GROUP BY, ORDER BY, LIMIT, WITH, set operations. */
-import type { Node, SelectStmt, WithClause } from '@pgsql/types';
+import type { Node, SelectStmt } from '@pgsql/types';
+import { holdsAggregate } from './aggregates.ts';
 import { type Analysis, type Expression, type QueryPurpose, relationsOf } from './analysis.ts';
-import { operandOf, readCondition } from './condition.ts';
-import { holdsAggregate, readExpression } from './expression.ts';
+import { readCondition } from './condition.ts';
+import { readExpression } from './expression.ts';
 import { readFrom } from './from-clause.ts';
 import { type Hint, NO_HINT } from './hint.ts';
+import { operandOf } from './operand.ts';
 import { readOrdering } from './ordering.ts';
 import { shapeOf } from './parser.ts';
-import {
-  childScope,
-  columnsOfSource,
-  noteStar,
-  type OutputColumn,
-  type Scope,
-  starSources,
-} from './scope.ts';
-import { holdsParameter, lastName, namesOf, stringOf, walk } from './tree.ts';
-
-/** Name that PostgreSQL gives an output column without AS (FigureColname). */
-function outputName(target: Node): string {
-  if ('ColumnRef' in target) return namesOf(target.ColumnRef.fields).at(-1) ?? '?column?';
-  if ('FuncCall' in target) return lastName(target.FuncCall.funcname);
-  if ('A_Indirection' in target) return namesOf(target.A_Indirection.indirection).at(-1) ?? '?column?';
-  if ('CoalesceExpr' in target) return 'coalesce';
-  if ('CaseExpr' in target) return 'case';
-  if ('TypeCast' in target && target.TypeCast.arg !== undefined) {
-    const inner = outputName(target.TypeCast.arg);
-    return inner === '?column?' ? lastName(target.TypeCast.typeName?.names) : inner;
-  }
-  if ('CollateClause' in target && target.CollateClause.arg !== undefined) {
-    return outputName(target.CollateClause.arg);
-  }
-  return '?column?';
-}
-
-/** Registers WITH queries in the scope and reads each of them once. */
-export function readWith(
-  analysis: Analysis,
-  scope: Scope,
-  clause: WithClause | undefined,
-  statement: unknown,
-): void {
-  for (const node of clause?.ctes ?? []) {
-    if (!('CommonTableExpr' in node)) continue;
-    const { ctename = '', ctequery, ctematerialized, aliascolnames } = node.CommonTableExpr;
-    if (ctequery === undefined) continue;
-    let references = 0;
-    let refersToItself = false;
-    walk(statement, (each) => {
-      if ('RangeVar' in each && each.RangeVar.schemaname === undefined && each.RangeVar.relname === ctename) {
-        references++;
-      }
-    });
-    if (clause?.recursive === true) {
-      walk(ctequery, (each) => {
-        if (
-          'RangeVar' in each &&
-          each.RangeVar.schemaname === undefined &&
-          each.RangeVar.relname === ctename
-        ) {
-          refersToItself = true;
-        }
-      });
-      if (refersToItself) scope.ctes.set(ctename, { columns: null });
-    }
-    // PostgreSQL folds a WITH query into its parent if it is a plain SELECT that is referred to once (docs, 7.8.3).
-    const folded =
-      'SelectStmt' in ctequery &&
-      !refersToItself &&
-      ctematerialized !== 'CTEMaterializeAlways' &&
-      (references === 1 || ctematerialized === 'CTEMaterializeNever');
-    const columns = analysis.readers.readQuery(ctequery, scope, folded ? 'derived' : 'value');
-    const names = namesOf(aliascolnames);
-    scope.ctes.set(ctename, {
-      columns: columns.map((column, index) => ({
-        ...column,
-        name: names[index] ?? column.name,
-        transparent: column.transparent && folded,
-      })),
-    });
-  }
-}
-
-/** Expands a target list into output columns, without reading their expressions. */
-export function targetColumns(
-  analysis: Analysis,
-  scope: Scope,
-  targets: readonly Node[],
-  mark: boolean,
-): OutputColumn[] {
-  return targets.flatMap((target): OutputColumn[] => {
-    if (!('ResTarget' in target) || target.ResTarget.val === undefined) return [];
-    const { val, name } = target.ResTarget;
-    const fields = 'ColumnRef' in val ? (val.ColumnRef.fields ?? []) : [];
-    const last = fields.at(-1);
-    if (last !== undefined && 'A_Star' in last) {
-      return starSources(scope, namesOf(fields)).flatMap((source) => {
-        if (mark) noteStar(analysis, source);
-        return columnsOfSource(source, scope);
-      });
-    }
-    return [{ name: name ?? outputName(val), transparent: true, meanings: [{ node: val, scope }] }];
-  });
-}
+import { childScope, columnsOfSource, type OutputColumn, type Scope } from './scope.ts';
+import { targetColumns } from './target-list.ts';
+import { holdsParameter, lastName, stringOf, walk } from './tree.ts';
+import { readWith } from './with-clause.ts';
 
 class LevelReader {
   private readonly analysis: Analysis;

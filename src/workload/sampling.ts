@@ -7,19 +7,13 @@ import {
   type Snapshot,
   type WorkloadQuery,
 } from '../domain/index.ts';
+import { holdsAggregate } from './aggregates.ts';
 import type { Analysis, ParameterUse } from './analysis.ts';
-import {
-  boundOf,
-  type ChoiceContext,
-  chooseValues,
-  informativeness,
-  operandKey,
-  type ParameterChoice,
-} from './choices.ts';
+import { type ChoiceContext, chooseValues, type ParameterChoice } from './choices.ts';
 import { constantsOfIndexes } from './erased-constants.ts';
-import { holdsAggregate } from './expression.ts';
+import { boundOf, informativeness, operandKey } from './hint-readings.ts';
 import { loadGrammar, parseTree, scanTokens } from './parser.ts';
-import { applyEdits, type Edit, sliceBytes } from './splice.ts';
+import { applyEdits, type Edit } from './splice.ts';
 import { analyseStatement } from './usage.ts';
 import type { UsageCatalog } from './usage-catalog.ts';
 import type { Choice } from './value-choices.ts';
@@ -104,13 +98,6 @@ function weighByObservedRows(
   only.choice.source += '; weights by observed rows per call';
 }
 
-/** A literal set apart from what it would run together with. */
-function fitted(sql: string, text: string, start: number): string {
-  const before = start === 0 ? '' : sliceBytes(sql, start - 1, start);
-  const joins = /[\p{L}\p{N}_$"'\uFFFD]/u.test(before);
-  return joins || (text.startsWith('-') && before === '-') ? ` ${text}` : text;
-}
-
 function choiceAt(choice: ParameterChoice, sample: number): Choice | undefined {
   return choice.choices[Math.min(sample, choice.choices.length - 1)];
 }
@@ -126,7 +113,11 @@ class Sampler {
     this.tokens = tokens;
   }
 
-  /** The text of a sample: parameters replaced, tables that are off the search path qualified. */
+  /**
+   * The text of a sample: parameters replaced, tables that are off the search path qualified.
+   * A parameter has no neighbour that a literal in its place could run together with: literals are quoted, NULL or
+   * numbers without a sign, and the grammar takes no letter or digit beside a parameter.
+   */
   private text(planned: readonly PlannedParameter[], sample: number): string {
     const sql = this.query.query;
     const literals = new Map(
@@ -135,7 +126,7 @@ class Sampler {
     const edits: Edit[] = this.tokens.flatMap((token): Edit[] => {
       if (token.tokenName !== 'PARAM') return [];
       const literal = literals.get(Number(token.text.slice(1))) ?? 'NULL';
-      return [{ start: token.start, end: token.end, text: fitted(sql, literal, token.start) }];
+      return [{ start: token.start, end: token.end, text: literal }];
     });
     for (const { location, schema } of this.analysis.off_path) {
       edits.push({ start: location, end: location, text: `${quoteIdentifier(schema)}.` });

@@ -71,3 +71,13 @@ export function holdsParameter(node: unknown): boolean {
   });
   return found;
 }
+
+/** Tells whether a column (not only `*`) stands anywhere in a tree. */
+export function holdsColumn(tree: unknown): boolean {
+  let found = false;
+  walk(tree, (node) => {
+    if ('ColumnRef' in node && stringOf(node.ColumnRef.fields?.at(-1)) !== undefined) found = true;
+    return !found;
+  });
+  return found;
+}

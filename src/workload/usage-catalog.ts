@@ -112,7 +112,7 @@ function currentSetting(snapshot: Snapshot, name: string): string | null {
  * Schemas of a search_path setting, e.g. `"$user", public`. `$user` becomes the user's own schema where a user is
  * given, and is left out otherwise. Needs `loadGrammar()` first.
  */
-export function schemasOfSearchPath(setting: string, user: string | null): string[] {
+function schemasOfSearchPath(setting: string, user: string | null): string[] {
   const schemas: string[] = [];
   for (const token of scanTokens(setting) ?? []) {
     if (isComment(token) || token.text === ',') continue;

@@ -7,9 +7,11 @@ import { readExpression } from './expression.ts';
 import { readFrom, readTable } from './from-clause.ts';
 import { type Hint, NO_HINT } from './hint.ts';
 import { loadGrammar, parseTree } from './parser.ts';
-import { readSelect, readWith, targetColumns } from './query-level.ts';
+import { readSelect } from './query-level.ts';
 import { childScope, type OutputColumn, type Scope } from './scope.ts';
+import { targetColumns } from './target-list.ts';
 import type { UsageCatalog } from './usage-catalog.ts';
+import { readWith } from './with-clause.ts';
 
 type Dml = InsertStmt | UpdateStmt | MergeStmt;
 

@@ -1,7 +1,7 @@
 /** SQL literals out of an operand's values: for comparisons, patterns, containment, distance. */
 import { quoteLiteral } from '../domain/index.ts';
 import { arrayValues, formatArrayText } from './array-text.ts';
-import type { Hint } from './hint.ts';
+import type { OperatorHint } from './hint.ts';
 import type { OperandValues } from './operand-values.ts';
 import { plainValue, plainValueOfType } from './type-family.ts';
 import { equalityValues, knownValues, orderedValues, quantile } from './value-pool.ts';
@@ -15,7 +15,6 @@ export interface Choice {
   frequency: number | null;
 }
 
-type OperatorHint = Extract<Hint, { kind: 'operator' }>;
 type Chosen = { choices: Choice[]; source: string };
 
 /** Literals of equal weight. */
@@ -55,7 +54,7 @@ const RANGE_WEIGHTS = [0.5, 0.3, 0.2];
 function rangeChoices(values: OperandValues, place: ComparisonPlace): Chosen | null {
   const numeric = values.family === 'integer' || values.family === 'number';
   const ordered = orderedValues(values.pool, numeric);
-  if (ordered.length < 2) return null;
+  if (new Set(ordered).size < 2) return null;
   const recent = values.family === 'timestamp' || values.family === 'date';
   const shares = selectivities(values);
   const last = ordered.length - 1;
@@ -63,8 +62,11 @@ function rangeChoices(values: OperandValues, place: ComparisonPlace): Chosen | n
     if (!place.band) return quantile(ordered, place.bound === 'low' ? 1 - share : share);
     // Both bounds come from the same band, so that low < high: at the newest end for times, else in the middle.
     const width = Math.max(1, Math.round(share * last));
-    const low = recent ? last - width : Math.floor((last - width) / 2);
-    return ordered[place.bound === 'low' ? low : low + width] ?? null;
+    let low = recent ? last - width : Math.floor((last - width) / 2);
+    let high = low + width;
+    while (ordered[high] === ordered[low] && high < last) high++;
+    while (ordered[high] === ordered[low] && low > 0) low--;
+    return ordered[place.bound === 'low' ? low : high] ?? null;
   });
   const choices = chosen.flatMap((value, index) =>
     value === null ? [] : [{ sql: quoteLiteral(value), weight: RANGE_WEIGHTS[index] ?? 0, frequency: null }],
@@ -78,6 +80,17 @@ function rangeChoices(values: OperandValues, place: ComparisonPlace): Chosen | n
 function fragment(value: string, length: number): string {
   const word = value.split(/[^\p{L}\p{N}]+/u).find((each) => each !== '') ?? '';
   return [...word].slice(0, length).join('');
+}
+
+/** Pieces of values without anything that a pattern would read as its own. */
+export function fragmentChoices(values: OperandValues): Chosen {
+  const known = knownValues(values.pool).filter((value) => fragment(value, 3).length >= 2);
+  const pieces = new Set([
+    fragment(known[0] ?? 'abc', 4),
+    fragment(known[Math.floor(known.length / 2)] ?? 'abc', 5),
+  ]);
+  const source = known.length === 0 ? NO_STATISTICS : 'pieces of common and other values (pg_stats)';
+  return { choices: even([...pieces].map(quoteLiteral)), source };
 }
 
 function patternChoices(hint: OperatorHint, values: OperandValues): Chosen {

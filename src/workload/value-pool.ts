@@ -99,14 +99,21 @@ function compareAs(numeric: boolean): (a: string, b: string) => number {
   return numeric ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 }
 
+/** Places that a common value gets in an ordered list for each hundredth of the rows that it has. */
+const SLOTS = 100;
+
 /**
- * The known values in ascending order: the histogram's bounds (in the server's own order), or, for a column that has
- * only common values, those sorted.
+ * Values in ascending order, each as often as it stands for rows: the histogram's bounds (in the server's own order,
+ * equally many rows between them), or, for a column that has only common values, those sorted, repeated by frequency.
  */
 export function orderedValues(pool: ValuePool, numeric: boolean): string[] {
   if (pool.bounds.length > 1) return pool.bounds;
-  const values = [...pool.common.map((each) => each.value), ...pool.bounds];
-  return [...new Set(values)].sort(compareAs(numeric));
+  const compare = compareAs(numeric);
+  return [...pool.common]
+    .sort((a, b) => compare(a.value, b.value))
+    .flatMap((each) =>
+      Array.from({ length: Math.max(1, Math.round(each.weight * SLOTS)) }, () => each.value),
+    );
 }
 
 /** Value at a quantile (0..1) of an ascending list. */

@@ -16,7 +16,7 @@ async function rows<T>(client: pg.Client, sql: string): Promise<T[]> {
   return result.rows as T[];
 }
 
-export async function readStatements(client: pg.Client): Promise<StatementRow[]> {
+async function readStatements(client: pg.Client): Promise<StatementRow[]> {
   const version = await rows<{ n: number }>(client, `select current_setting('server_version_num')::int n`);
   const since = (version[0]?.n ?? 0) >= 170000 ? 'stats_since::text' : 'null::text';
   const found = await rows<Partial<StatementRow> & { queryid: string }>(
