@@ -73,7 +73,9 @@ class SetAsideTally {
   private readonly entries = new Map<string, SetAside>();
 
   add(code: string, row: StatementDelta): void {
-    const text = code === 'text_hidden' ? `queryid ${row.queryid}` : (row.query ?? `queryid ${row.queryid}`);
+    // A role that may not see a statement gets neither its text nor its queryid.
+    const unnamed = row.queryid === '' ? `statements of ${row.user ?? row.userid}` : `queryid ${row.queryid}`;
+    const text = code === 'text_hidden' ? unnamed : (row.query ?? unnamed);
     const key = `${code}\n${text}`;
     const entry = this.entries.get(key) ?? { query: text, calls: 0, total_exec_time_ms: 0, code };
     entry.calls += row.calls;

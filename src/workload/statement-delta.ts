@@ -1,6 +1,6 @@
 /** Deltas of pg_stat_statements' rows, keyed on their identity. */
 import type { Limit, Snapshot, StatementDelta, StatementRow } from '../domain/index.ts';
-import { subtractMoments } from './moments.ts';
+import { joinMoments, subtractMoments } from './moments.ts';
 
 /** Counters that only grow while a row lives; mean and standard deviation are worked out from them. */
 const COUNTERS = [
@@ -49,6 +49,30 @@ function subtract(before: StatementRow, after: StatementRow): StatementDelta {
   return delta;
 }
 
+/**
+ * One row for each identity. Rows of other users come without a queryid to a role that may not see them: they cannot
+ * be told apart and are added up, as one row of all that this user ran.
+ */
+function byIdentity(rows: readonly StatementRow[]): Map<string, StatementRow> {
+  const folded = new Map<string, StatementRow>();
+  for (const row of rows) {
+    const key = identity(row);
+    const known = folded.get(key);
+    if (known === undefined) {
+      folded.set(key, row);
+      continue;
+    }
+    const sum = { ...known, stats_since: null };
+    for (const counter of COUNTERS) sum[counter] += row[counter];
+    const moments = joinMoments(
+      { n: known.calls, mean: known.mean_exec_time_ms, stddev: known.stddev_exec_time_ms },
+      { n: row.calls, mean: row.mean_exec_time_ms, stddev: row.stddev_exec_time_ms },
+    );
+    folded.set(key, { ...sum, mean_exec_time_ms: moments.mean, stddev_exec_time_ms: moments.stddev });
+  }
+  return folded;
+}
+
 /** Any counter below its earlier reading: the row began anew. */
 function fell(before: StatementRow, after: StatementRow): boolean {
   return COUNTERS.some((key) => after[key] < before[key]);
@@ -64,7 +88,7 @@ function sameRow(before: StatementRow, after: StatementRow): boolean {
 
 /**
  * Activity of each statement in the window. A row that is not in the earlier snapshot counts from zero if it began
- * within the window: told by `stats_since` (17+), else by the earlier snapshot having seen all rows. A row that was
+ * within the window: told by `stats_since` (17+), else by the earlier snapshot having seen statements at all. A row that was
  * reset, or evicted and made anew, counts from its new beginning.
  */
 export function diffStatements(from: Snapshot, to: Snapshot): { deltas: StatementDelta[]; limits: Limit[] } {
@@ -73,36 +97,40 @@ export function diffStatements(from: Snapshot, to: Snapshot): { deltas: Statemen
   const infoKnown = from.statements_info !== null && to.statements_info !== null;
   const everything =
     infoKnown && (from.statements_info?.stats_reset !== to.statements_info?.stats_reset || evictions < 0);
-  const earlierIncomplete = from.limits.some((limit) => limit.scope === 'statements');
+  // Nothing was seen, for a reason that was given: not the same as nothing having run.
+  const earlierUnseen =
+    from.statements.length === 0 && from.limits.some((limit) => limit.scope === 'statements');
   // Rows are read within duration_ms of taken_at: one made in that time may be missing from the earlier snapshot.
   const begin = Date.parse(from.taken_at) - from.duration_ms;
   const end = Date.parse(to.taken_at) + to.duration_ms;
 
-  const earlier = new Map(from.statements.map((row) => [identity(row), row]));
-  const seen = new Set<string>();
+  const earlier = byIdentity(from.statements);
+  const later = byIdentity(to.statements);
   const deltas: StatementDelta[] = [];
   let anew = 0;
   let unknownStart = 0;
   let fromFuture = 0;
-  for (const row of to.statements) {
-    const key = identity(row);
-    if (seen.has(key)) continue;
-    seen.add(key);
+  for (const [key, row] of later) {
     const before = earlier.get(key);
     const since = row.stats_since === null ? null : Date.parse(row.stats_since);
     if (since !== null && since > end) fromFuture++;
     if (before === undefined || everything) {
-      const isNew = since !== null ? since >= begin : everything || !earlierIncomplete;
+      const isNew = since !== null ? since >= begin : everything || !earlierUnseen;
       if (isNew) deltas.push(sinceZero(row));
       else unknownStart++;
     } else if (!sameRow(before, row)) {
+      // A sum of hidden rows that fell lost some of them: what the others did cannot be told.
+      if (row.queryid === '') {
+        unknownStart++;
+        continue;
+      }
       anew++;
       deltas.push(sinceZero(row));
     } else {
       deltas.push(subtract(before, row));
     }
   }
-  const vanished = everything ? 0 : [...earlier.keys()].filter((key) => !seen.has(key)).length;
+  const vanished = everything ? 0 : [...earlier.keys()].filter((key) => !later.has(key)).length;
 
   if (everything) {
     limits.push(

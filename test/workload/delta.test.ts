@@ -133,6 +133,18 @@ describe('statements', () => {
   });
 });
 
+test('hidden rows, which share an empty queryid, are added up and never counted twice', () => {
+  const from = first({ statements: [rowOf('', [1, 2]), rowOf('', [3])] });
+  const more = diffSnapshots(
+    from,
+    second({ statements: [rowOf('', [1, 2, 5]), rowOf('', [3, 7]), rowOf('', [9])] }),
+  );
+  expect(more.statements).toMatchObject([{ calls: 3, mean_exec_time_ms: 7 }]);
+  const fewer = diffSnapshots(from, second({ statements: [rowOf('', [3, 8])] }));
+  expect(fewer.statements).toEqual([]);
+  expect(codes(fewer)).toContain('statements_start_unknown');
+});
+
 const callTimes = fc.array(fc.double({ min: 0.01, max: 1000, noNaN: true }), { maxLength: 12 });
 const history = fc.array(fc.tuple(callTimes, callTimes, callTimes), { minLength: 1, maxLength: 6 });
 
