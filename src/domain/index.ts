@@ -6,6 +6,7 @@ export * from './apply.ts';
 export * from './change.ts';
 export * from './errors.ts';
 export * from './identifier.ts';
+export * from './index-ddl.ts';
 export * from './lifecycle.ts';
 export * from './recommendation.ts';
 export * from './report.ts';

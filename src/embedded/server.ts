@@ -68,7 +68,8 @@ export interface EmbeddedServer {
   readonly superuser: string;
   /** For `new pg.Client({ connectionString })` and libpq; `postgres` where no database is named. */
   dsn(database?: string): string;
-  restart(): Promise<void>;
+  /** Stops in order and starts again; `whileDown` runs in between, when nothing of the files is in memory. */
+  restart(whileDown?: () => Promise<void>): Promise<void>;
   stop(mode?: StopMode): Promise<void>;
 }
 
@@ -231,8 +232,9 @@ class Server implements EmbeddedServer {
     }
   }
 
-  async restart(): Promise<void> {
+  async restart(whileDown?: () => Promise<void>): Promise<void> {
     if (this.child?.pid !== undefined) await stopPid(this.child.pid, 'fast');
+    await whileDown?.();
     await this.boot();
   }
 
