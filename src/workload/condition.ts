@@ -41,9 +41,11 @@ class ConditionReader {
         for (const arg of args) this.condition(arg, place);
       } else if (boolop === 'OR_EXPR') {
         const disjunction = place.disjunction ?? ++this.analysis.disjunctions;
+        const first = this.analysis.predicates.length;
         args.forEach((arg, index) => {
           this.condition(arg, { disjunction, branch: place.branch ?? index });
         });
+        if (place.disjunction === null) this.factorOut(first, args.length);
       } else this.negation(node, args[0], place);
       return;
     }
@@ -68,6 +70,32 @@ class ConditionReader {
       const operand = node.FuncCall.args?.[0];
       if (operand !== undefined) this.emit(this.read(operand), 'like_prefix', '^@', null, whole, place);
     } else this.emit(whole, 'other', '', null, whole, place);
+  }
+
+  /**
+   * What every arm of an OR demands holds without it: PostgreSQL takes such clauses out (find_duplicate_ors in
+   * prepqual.c). Only clauses without parameters are sure to be the same.
+   */
+  private factorOut(first: number, arms: number): void {
+    const { predicates } = this.analysis;
+    const inArms = new Map<string, Set<number>>();
+    const keyOf = ({ branch: _branch, disjunction: _disjunction, ...rest }: UsagePredicate) =>
+      rest.literal === null && rest.joins === null ? null : JSON.stringify(rest);
+    for (const predicate of predicates.slice(first)) {
+      const key = keyOf(predicate);
+      if (key === null) continue;
+      inArms.set(key, (inArms.get(key) ?? new Set()).add(predicate.branch ?? 0));
+    }
+    const taken = new Set<string>();
+    for (const predicate of predicates.splice(first)) {
+      const key = keyOf(predicate);
+      if (key === null || inArms.get(key)?.size !== arms) predicates.push(predicate);
+      else if (!taken.has(key)) {
+        taken.add(key);
+        const { branch: _branch, ...rest } = predicate;
+        predicates.push({ ...rest, disjunction: null });
+      }
+    }
   }
 
   private negation(node: Node, arg: Node | undefined, place: Place): void {
@@ -272,12 +300,14 @@ class ConditionReader {
   ): void {
     const relation = indexableRelation(operand);
     if (relation === null) return;
-    const joined = other?.columns.find((use) => use.relation !== relation) ?? null;
+    // A correlated sub-select is worked out for each row: nothing to look up in an index.
+    const perRow = other?.sublink && other.columns.length > 0;
+    const joined = perRow ? null : (other?.columns.find((use) => use.relation !== relation) ?? null);
     const alone = whole !== null && !whole.opaque && !whole.parameter && !whole.sublink && joined === null;
     const predicate: UsagePredicate = {
       ...operandOf(this.analysis, operand),
       relation,
-      kind,
+      kind: perRow ? 'other' : kind,
       operator,
       joins: joined === null ? null : { relation: joined.relation, column: joined.column },
       literal: alone && isFixed(whole.node) ? deparseFaithfully(whole.node) : null,

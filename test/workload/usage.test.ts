@@ -121,6 +121,15 @@ describe('predicates', () => {
         `tasks.status equality = [status = 'a'] or 1/0`,
       ],
     ],
+    [
+      `(status = 'a' and active) or (active and id = 3)`,
+      [
+        'tasks.active equality = [active]',
+        'tasks.id equality = [id = 3] or 1/1',
+        `tasks.status equality = [status = 'a'] or 1/0`,
+      ],
+    ],
+    [`id = $1 or id = $2`, ['tasks.id equality = or 1/0', 'tasks.id equality = or 1/1']],
     [`ctid = '(0,1)' and $1`, []],
   ])('where %s', async (condition, expected) => {
     expect(await predicates(`select 1 from tasks where ${condition}`)).toEqual([...expected].sort());
