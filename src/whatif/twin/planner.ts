@@ -16,6 +16,7 @@ import {
   type WhatIf,
 } from '../../domain/index.ts';
 import type { EmbeddedServer } from '../../embedded/index.ts';
+import { describeExpressions } from './expression-statistics.ts';
 import { extendRelation, raiseBtree } from './pages.ts';
 
 /** A statement whose planning takes longer is given up, in ms. */
@@ -122,7 +123,7 @@ export class Twin implements WhatIf {
       size.pages,
       size.tuples,
     ]);
-    await this.#describeExpressions(definition, made.oid);
+    await describeExpressions(this.#admin, this.#planner, this.#snapshot, definition, made.oid);
     await this.#admin.query('UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1', [made.oid]);
     this.#candidates.set(name, { oid: made.oid, handle: name });
     return name;
@@ -228,15 +229,4 @@ async function connect(dsn: string): Promise<pg.Client> {
 
 function indexNames(node: PlanNode): string[] {
   return [...(node['Index Name'] ? [node['Index Name']] : []), ...(node.Plans ?? []).flatMap(indexNames)];
-}
-
-/** lower(x), upper(x), btrim(x): the column whose distinct values they about keep; null: nothing is known. */
-function sourceColumn(expression: string): string | null {
-  const match =
-    /^(?:lower|upper|btrim|ltrim|rtrim)\(\(?("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)\)?(?:::text)?\)$/.exec(
-      expression.trim(),
-    );
-  const name = match?.[1];
-  if (name === undefined) return null;
-  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
 }
