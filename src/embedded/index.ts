@@ -4,4 +4,5 @@
  * server is used for, and a server it starts never outlives the process that asked for it by more than moments.
  */
 export { availableMajors } from './binaries.ts';
-export { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from './server.ts';
+export type { EmbeddedOptions, EmbeddedServer } from './server.ts';
+export { startEmbedded } from './start.ts';

@@ -23,8 +23,8 @@ const TEST_SETTINGS = {
   shared_preload_libraries: 'pg_stat_statements',
 };
 
-/** testcontainers' HTTP client (undici 8) needs Node 22.19; on an older one the embedded servers serve. */
-const testcontainersRuns = Number(process.versions.node.split('.')[0]) > 22;
+/** testcontainers' HTTP client (undici 8) needs Node 22.19; below 24 the embedded servers serve. */
+const testcontainersRuns = Number(process.versions.node.split('.')[0]) >= 24;
 
 function dockerAnswers(): boolean {
   if (!testcontainersRuns) return false;
