@@ -89,7 +89,8 @@ export async function openTarget(dsn: string, options: SessionOptions): Promise<
   const query = async <T extends object>(sql: string, parameters: unknown[] = []): Promise<T[]> => {
     if (lost) throw queryError(lost, address);
     try {
-      const { rows } = await client.query(`/* pgluthier */ ${sql}`, parameters);
+      // Behind the statement: PostgreSQL 18 cuts comments before it off before pg_stat_statements sees the text.
+      const { rows } = await client.query(`${sql}\n/* pgluthier */`, parameters);
       return rows as T[];
     } catch (error) {
       throw queryError(error, address);

@@ -123,10 +123,21 @@ export class Twin implements WhatIf {
       size.pages,
       size.tuples,
     ]);
+    await this.#restoreTable(definition);
     await describeExpressions(this.#admin, this.#planner, this.#snapshot, definition, made.oid);
     await this.#admin.query('UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1', [made.oid]);
     this.#candidates.set(name, { oid: made.oid, handle: name });
     return name;
+  }
+
+  /** CREATE INDEX counts the table's rows and writes what it found, none, into pg_class (before 18 even with autovacuum off). */
+  async #restoreTable({ schema, table }: IndexDefinition): Promise<void> {
+    const row = this.#snapshot.tables.find((item) => item.schema === schema && item.name === table);
+    if (!row) return;
+    await this.#admin.query(
+      'UPDATE pg_class SET relpages = $2, reltuples = $3, relallvisible = $4 WHERE oid = $1::regclass',
+      [quoteQualified(schema, table), row.relpages, row.reltuples, row.relallvisible],
+    );
   }
 
   async costs(configuration: Configuration, statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
