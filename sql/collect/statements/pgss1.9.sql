@@ -1,6 +1,6 @@
 -- pg_stat_statements 1.9 (PostgreSQL 14): no JIT counters, times of blocks under their old names.
 SELECT
-    s.userid::int8 AS userid, s.dbid::int8 AS dbid, s.queryid::text AS queryid, s.toplevel,
+    s.userid::int8 AS userid, s.dbid::int8 AS dbid, coalesce(s.queryid::text, '') AS queryid, s.toplevel,
     r.rolname::text AS "user", left(s.query, 100000) AS query,
     s.calls, s.total_exec_time AS total_exec_time_ms, s.mean_exec_time AS mean_exec_time_ms,
     s.stddev_exec_time AS stddev_exec_time_ms, s.min_exec_time AS min_exec_time_ms,

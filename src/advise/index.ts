@@ -1,0 +1,7 @@
+/**
+ * Room rule. advise/ holds the advisors' knowledge: rules (one a file under rules/<area>/), and what they share:
+ * index-advisor/, settings/, autovacuum/. It may import domain and workload. It is given everything it looks at: it
+ * never fetches, never writes, and renders no SQL but the definitions of candidates.
+ */
+export { runRules } from './engine.ts';
+export { loadRules } from './registry.ts';
