@@ -41,6 +41,11 @@ export interface Selection {
 const BLOCK = 8192;
 export const bytesOf = (size: IndexSize) => size.pages * BLOCK;
 
+/** Without a budget, an index as large as its table must do this much more than a tiny one to go first. */
+const BULK_PENALTY = 0.3;
+const bulk = ({ size_bytes, candidate }: Contender) =>
+  size_bytes / (BLOCK * Math.max(1, candidate.table.row.main_pages));
+
 /** Calls × cost of the statements that touch one of these tables. */
 async function costOf(
   input: SelectionInput,
@@ -71,7 +76,9 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     .filter((contender) => contender.alone - contender.write.cost > 0)
     .map((contender) => ({ contender, benefit: contender.alone - contender.write.cost, round: -1 }));
   const rank = (item: { contender: Contender; benefit: number }) =>
-    input.budget_bytes === null ? item.benefit : item.benefit / Math.max(BLOCK, item.contender.size_bytes);
+    input.budget_bytes === null
+      ? item.benefit / (1 + BULK_PENALTY * bulk(item.contender))
+      : item.benefit / Math.max(BLOCK, item.contender.size_bytes);
 
   for (let round = 0; queue.length > 0; ) {
     if (Date.now() > input.deadline) {
@@ -82,6 +89,16 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     const [first] = queue;
     if (!first) break;
     const { contender } = first;
+    const rival = chosen.find((other) => isAlternative(contender, other));
+    if (rival) {
+      queue.shift();
+      left.push({
+        contender,
+        code: 'dominated_by_chosen',
+        reason: `${rival.candidate.key} serves the same ranges; a B-tree and a block-range index on one column are alternatives`,
+      });
+      continue;
+    }
     if (input.budget_bytes !== null && used + contender.size_bytes > input.budget_bytes) {
       queue.shift();
       left.push({
@@ -117,6 +134,15 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   }
   const improved = cutShort ? chosen : await improve(input, chosen, threshold, left);
   return { chosen: improved, left, cut_short: cutShort };
+}
+
+/** A block-range index and a plain B-tree that lead with the same column do the same work in two ways. */
+function isAlternative(a: Contender, b: Contender): boolean {
+  if (a.table_oid !== b.table_oid) return false;
+  const [first, second] = [a.candidate.definition, b.candidate.definition];
+  if (first.where !== null || second.where !== null) return false;
+  const methods = new Set([first.method, second.method]);
+  return methods.has('brin') && methods.has('btree') && first.keys[0]?.column === second.keys[0]?.column;
 }
 
 function tooLittle(contender: Contender, benefit: number, base: number): { code: string; reason: string } {
@@ -157,7 +183,7 @@ async function improve(
         changed = true;
         break;
       }
-      const better = await bestExchange(input, member, rest, withIt + member.write.cost);
+      const better = await bestExchange(input, member, rest, withIt + member.write.cost, without);
       if (better) {
         left.push({
           contender: member,
@@ -176,6 +202,8 @@ async function improve(
 
 /** An exchange must save at least this share of what is there, or searching would go round in circles. */
 const EXCHANGE_GAIN = 0.002;
+/** Without a budget a larger index must save this much more than the one that it replaces. */
+const LARGER_GAIN = 0.1;
 /** Contenders of the same table that are tried in a member's place, the best alone first. */
 const EXCHANGES_TRIED = 12;
 
@@ -184,6 +212,7 @@ async function bestExchange(
   member: Contender,
   rest: Contender[],
   present: number,
+  without: number,
 ): Promise<Contender | null> {
   const used = rest.reduce((sum, other) => sum + other.size_bytes, 0);
   const room = input.budget_bytes === null ? Number.POSITIVE_INFINITY : input.budget_bytes - used;
@@ -200,8 +229,12 @@ async function bestExchange(
   let best: Contender | null = null;
   let bestCost = present * (1 - EXCHANGE_GAIN);
   for (const other of others) {
+    if (rest.some((third) => isAlternative(other, third))) continue;
+    // Where bytes are free, more of them still want a reason: a tenth more saved than by what stands here.
+    const larger = input.budget_bytes === null && other.size_bytes > member.size_bytes;
+    const needed = larger ? present - LARGER_GAIN * (without - present) : Number.POSITIVE_INFINITY;
     const cost = (await costOf(input, [...rest, other], new Set([member.table_oid]))) + other.write.cost;
-    if (cost < bestCost) {
+    if (cost < Math.min(bestCost, needed)) {
       best = other;
       bestCost = cost;
     }
