@@ -1,0 +1,131 @@
+/** Indexes that a failed CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY left behind. */
+import type { IndexRow, RecommendationDraft, Rejection, Rule, RuleContext } from '../../../domain/index.ts';
+import { dropDraft } from '../../index-advisor/drop.ts';
+import { sameness } from '../../index-advisor/existing.ts';
+
+const ID = 'index/invalid';
+/**
+ * An index that was invalid at both ends of so long a window is taken for a leftover. A build may last longer, which
+ * a snapshot cannot tell apart: hence the note, and the lower confidence.
+ */
+const LEFTOVER_SECONDS = 3600;
+
+export const rule: Rule = {
+  id: ID,
+  area: 'index',
+  title: 'An index is invalid',
+  description:
+    'An index with pg_index.indisvalid = false answers no query, yet one that is ready takes every write. Proposes to ' +
+    `drop it when it was there at both ends of a window of at least ${LEFTOVER_SECONDS / 3600} hour; before that it may ` +
+    'still be being built, and is only reported. Quiet for valid indexes; an invalid index of a partitioned table wants ' +
+    "its partitions' indexes attached, not a drop.",
+  evaluate: (context) => {
+    const recommendations: RecommendationDraft[] = [];
+    const rejections: Rejection[] = [];
+    for (const index of context.snapshot.indexes) {
+      if (index.is_valid) continue;
+      const candidate = `drop ${index.schema}.${index.name}`;
+      if (index.relkind === 'I' || index.is_partition) {
+        const reason =
+          'it belongs to a partitioned index, which is valid once an index of each partition is attached';
+        rejections.push({ rule: ID, candidate, code: 'part_of_partitioned_index', reason });
+      } else if (index.constraint_name !== null || index.is_replica_identity) {
+        const reason =
+          index.constraint_name === null
+            ? 'it is the replica identity'
+            : `the constraint ${index.constraint_name} needs it`;
+        rejections.push({ rule: ID, candidate, code: 'backs_constraint', reason });
+      } else recommendations.push(isLeftover(index, context) ? dropOf(index, context) : findingOf(index));
+    }
+    return { recommendations, rejections, limits: [] };
+  },
+};
+
+function isLeftover(index: IndexRow, { window }: RuleContext): boolean {
+  return (
+    window !== null &&
+    window.seconds >= LEFTOVER_SECONDS &&
+    window.indexes.some((delta) => delta.oid === index.oid)
+  );
+}
+
+/** REINDEX CONCURRENTLY names its new index so, and the old one `_ccold`, with a number where the name is taken. */
+function origin(index: IndexRow): string {
+  return /_cc(?:new|old)\d*$/.test(index.name) ? 'REINDEX CONCURRENTLY' : 'CREATE INDEX CONCURRENTLY';
+}
+
+function costOfKeeping(index: IndexRow): string {
+  return index.is_ready
+    ? 'It answers no query, but every write to the table maintains it.'
+    : 'It answers no query and takes no writes; it only holds disk space and its name.';
+}
+
+function dropOf(index: IndexRow, context: RuleContext): RecommendationDraft {
+  const valid = context.snapshot.indexes.find(
+    (other) => other.oid !== index.oid && other.is_valid && sameness(other) === sameness(index),
+  );
+  const hours = ((context.window?.seconds ?? 0) / 3600).toFixed(1);
+  return dropDraft(index, {
+    rule: ID,
+    title: `${index.schema}.${index.name} is invalid`,
+    rationale: `${index.name} was left behind by ${origin(index)} and has been invalid for at least ${hours} hours. ${costOfKeeping(index)}`,
+    severity: index.is_ready ? 'medium' : 'low',
+    confidence: 0.8,
+    evidence: [
+      {
+        name: 'a valid index of the same definition',
+        value: valid ? `${valid.schema}.${valid.name}` : null,
+        unit: null,
+        source: 'pg_index',
+        level: 'measured',
+        formula: null,
+      },
+      {
+        name: 'takes writes',
+        value: index.is_ready,
+        unit: null,
+        source: 'pg_index.indisready',
+        level: 'measured',
+        formula: null,
+      },
+    ],
+    notes: [
+      'Look at pg_stat_progress_create_index first: an index that is being built is invalid until its end.',
+      ...(valid ? [] : ['No valid index of this definition exists: if it is wanted, build it anew.']),
+    ],
+  });
+}
+
+function findingOf(index: IndexRow): RecommendationDraft {
+  return {
+    rule: ID,
+    change: { kind: 'finding' },
+    key: `index.invalid ${index.schema}.${index.name}`,
+    title: `${index.schema}.${index.name} is invalid`,
+    rationale: `${index.name} on ${index.schema}.${index.table} is invalid: it is being built right now, or ${origin(index)} failed. ${costOfKeeping(index)} If pg_stat_progress_create_index shows no build of it, drop it; after a window of an hour in which it stays invalid, that is proposed here.`,
+    severity: 'info',
+    evidence_level: 'measured',
+    confidence: 0.5,
+    estimate: { cost_before: null, cost_after: null, size_bytes: null, write_overhead: null },
+    affects: [],
+    evidence: [
+      {
+        name: 'definition',
+        value: index.definition,
+        unit: null,
+        source: 'pg_get_indexdef',
+        level: 'measured',
+        formula: null,
+      },
+      {
+        name: 'size',
+        value: index.size_bytes,
+        unit: 'bytes',
+        source: 'pg_relation_size',
+        level: 'measured',
+        formula: null,
+      },
+    ],
+    risk: { locks: 'none: nothing is changed', restart: false, reload: false, notes: [] },
+  };
+}

@@ -1,0 +1,275 @@
+/** Foreign keys whose referencing side is read whole for each row that goes from the referenced table. */
+import {
+  type Evidence,
+  type IndexDefinition,
+  type IndexRow,
+  PgLuthierError,
+  quoteIdentifier,
+  quoteQualified,
+  type RecommendationDraft,
+  type Rejection,
+  type Rule,
+  type RuleContext,
+  type Snapshot,
+  type WorkloadQuery,
+} from '../../../domain/index.ts';
+import {
+  sampleStatements,
+  statementUsage,
+  type UsageCatalog,
+  usageCatalog,
+} from '../../../workload/index.ts';
+import { type AdvisorCatalog, advisorCatalog } from '../../index-advisor/catalog.ts';
+import { indexName, normalisedDefinition } from '../../index-advisor/naming.ts';
+import { bytesOf } from '../../index-advisor/selection.ts';
+import { indexSize } from '../../index-advisor/size-model.ts';
+
+const ID = 'index/unindexed-foreign-key';
+/** Planner cost units that one check must save: below this the referencing table is read as fast without an index. */
+const MINIMUM_GAIN = 10;
+
+type ForeignKey = Snapshot['schema']['constraints'][number];
+
+export const rule: Rule = {
+  id: ID,
+  area: 'index',
+  title: 'A foreign key has no index on its referencing side',
+  description:
+    'For each row deleted from the referenced table PostgreSQL looks for rows that refer to it (ri_triggers.c); without ' +
+    'an index that begins with the referencing columns it reads the whole table. Fires where such deletes happened and ' +
+    'the planner finds the look-up cheaper with an index. Quiet where nothing is deleted, and where the workload itself ' +
+    'asks by these columns: index/missing weighs that index together with all others.',
+  evaluate: async (context) => {
+    const recommendations: RecommendationDraft[] = [];
+    const rejections: Rejection[] = [];
+    const catalog = advisorCatalog(context.snapshot);
+    const open = context.snapshot.schema.constraints.filter(
+      (constraint) => constraint.type === 'f' && isOpen(constraint, catalog),
+    );
+    if (open.length === 0) return { recommendations, rejections, limits: [] };
+    const names = await usageCatalog(context.snapshot);
+    const asked = await askedColumns(context, names);
+    for (const key of open) {
+      const reject = (code: string, reason: string) =>
+        rejections.push({
+          rule: ID,
+          candidate: `index on ${key.schema}.${key.table} (${key.columns.join(', ')}) for ${key.name}`,
+          code,
+          reason,
+        });
+      const deletes = deletedRows(context, key.referenced_oid);
+      if (deletes <= 0) {
+        reject('no_parent_changes', 'no row was deleted from the referenced table');
+      } else if (key.columns.some((column) => asked.has(`${key.table_oid}.${column}`))) {
+        reject('weighed_by_index_missing', "the workload's statements ask by its columns themselves");
+      } else if (context.what_if === null) {
+        reject('not_simulated', `${deletes} rows were deleted, but there was no planner to weigh an index`);
+      } else {
+        const draft = await weigh(context, key, deletes, catalog, names);
+        if ('code' in draft) reject(draft.code, draft.reason);
+        else recommendations.push(draft);
+      }
+    }
+    return { recommendations, rejections, limits: [] };
+  },
+};
+
+/** A foreign key of a plain table that no usable index serves. Partitioned tables are left to their partitions. */
+function isOpen(constraint: ForeignKey, catalog: AdvisorCatalog): boolean {
+  const table = catalog.tables.get(constraint.table_oid);
+  if (table === undefined || table.row.relkind !== 'r') return false;
+  const wanted = constraint.columns.map((name) => table.columns.get(name)?.attnum);
+  const serves = (index: IndexRow) => {
+    const leading = index.key_attnums.slice(0, wanted.length);
+    return (
+      index.is_valid &&
+      index.predicate === null &&
+      ['btree', 'hash'].includes(index.method) &&
+      // Any order of the columns will do: each is compared for equality.
+      wanted.every((attnum) => attnum !== undefined && leading.includes(attnum))
+    );
+  };
+  return !table.indexes.some(serves);
+}
+
+/** Rows deleted from a table: in the window, or since its counters began where there is only one snapshot. */
+function deletedRows({ window, snapshot }: RuleContext, oid: number | null): number {
+  if (window !== null) return window.tables.find((delta) => delta.oid === oid)?.n_tup_del ?? 0;
+  return snapshot.tables.find((table) => table.oid === oid)?.n_tup_del ?? 0;
+}
+
+/** `oid.column` of each column that a statement of the workload has a condition on. */
+async function askedColumns({ workload }: RuleContext, catalog: UsageCatalog): Promise<Set<string>> {
+  const asked = new Set<string>();
+  for (const query of workload.queries) {
+    try {
+      const usage = await statementUsage(query.query, catalog);
+      for (const predicate of usage.predicates) {
+        const oid = usage.relations[predicate.relation]?.table_oid;
+        if (predicate.column !== null) asked.add(`${oid}.${predicate.column}`);
+      }
+    } catch (error) {
+      // index/missing names the statements that cannot be read, with the reason.
+      if (!(error instanceof PgLuthierError)) throw error;
+    }
+  }
+  return asked;
+}
+
+/** The look-up that the trigger does for one deleted row, as a statement of the workload. */
+function checkOf(key: ForeignKey, deletes: number): WorkloadQuery {
+  const conditions = key.columns.map((column, index) => `x.${quoteIdentifier(column)} = $${index + 1}`);
+  return {
+    query_id: `check of ${key.schema}.${key.table}.${key.name}`,
+    query: `SELECT 1 FROM ONLY ${quoteQualified(key.schema, key.table)} x WHERE ${conditions.join(' AND ')}`,
+    class: 'select',
+    calls: deletes,
+    total_exec_time_ms: 0,
+    mean_exec_time_ms: 0,
+    stddev_exec_time_ms: 0,
+    rows: 0,
+    shared_blks_hit: 0,
+    shared_blks_read: 0,
+    shared_blks_dirtied: 0,
+    temp_blks_written: 0,
+    wal_bytes: 0,
+    share_of_time: 0,
+    users: [],
+    queryids: [],
+  };
+}
+
+async function weigh(
+  context: RuleContext,
+  key: ForeignKey,
+  deletes: number,
+  catalog: AdvisorCatalog,
+  names: UsageCatalog,
+): Promise<RecommendationDraft | { code: string; reason: string }> {
+  const { what_if: whatIf, snapshot } = context;
+  const table = catalog.tables.get(key.table_oid);
+  if (whatIf === null || table === undefined) throw new Error('weigh() needs a planner and a table');
+  const bare: Omit<IndexDefinition, 'name'> = {
+    schema: key.schema,
+    table: key.table,
+    method: 'btree',
+    unique: false,
+    keys: key.columns.map((column) => ({
+      column,
+      expression: null,
+      opclass: null,
+      collation: null,
+      direction: 'asc',
+      nulls: null,
+    })),
+    include: [],
+    where: null,
+    options: {},
+  };
+  const definition: IndexDefinition = {
+    ...bare,
+    name: indexName(
+      bare,
+      snapshot.indexes.filter((index) => index.schema === key.schema),
+    ),
+  };
+  const size = indexSize({ definition, table, selectivity: 1 });
+  const { samples, parameters } = await sampleStatements(checkOf(key, deletes), snapshot, names);
+  let handle: string;
+  try {
+    handle = await whatIf.addIndex(definition, size);
+  } catch (error) {
+    if (!(error instanceof PgLuthierError)) throw error;
+    return { code: 'refused_by_postgresql', reason: `PostgreSQL refuses it: ${error.message}` };
+  }
+  const costWith = async (created: string[]): Promise<number> => {
+    const answers = await whatIf.costs({ created, hidden: [] }, samples);
+    return answers.reduce(
+      (sum, answer, index) => sum + (answer.cost ?? Number.NaN) * (samples[index]?.weight ?? 0),
+      0,
+    );
+  };
+  const before = await costWith([]);
+  const after = await costWith([handle]);
+  if (Number.isNaN(before) || Number.isNaN(after)) {
+    return { code: 'not_simulated', reason: 'the look-up of the foreign key could not be planned' };
+  }
+  if (before - after < MINIMUM_GAIN) {
+    const reason = `one look-up costs ${before.toFixed(1)} without and ${after.toFixed(1)} with it (planner cost units)`;
+    return { code: 'no_gain', reason };
+  }
+  const period = context.window === null ? 'since the counters began' : 'in the window';
+  const engine = `${whatIf.engine} EXPLAIN`;
+  const evidence: Evidence[] = [
+    {
+      name: `rows deleted from the referenced table ${period}`,
+      value: deletes,
+      unit: 'rows',
+      source: 'pg_stat_user_tables.n_tup_del',
+      level: 'measured',
+      formula: null,
+    },
+    {
+      name: 'one look-up now',
+      value: before,
+      unit: 'cost',
+      source: engine,
+      level: 'simulated',
+      formula: null,
+    },
+    {
+      name: 'one look-up with the index',
+      value: after,
+      unit: 'cost',
+      source: engine,
+      level: 'simulated',
+      formula: null,
+    },
+    {
+      name: 'size',
+      value: bytesOf(size),
+      unit: 'bytes',
+      source: 'size model for btree',
+      level: 'estimated',
+      formula: `${size.pages} pages × 8192 for ${Math.round(size.tuples)} entries`,
+    },
+    ...parameters.map(
+      (parameter): Evidence => ({
+        name: `samples of ${parameter.column ?? `$${parameter.number}`}`,
+        value: parameter.values.join(', ').slice(0, 200),
+        unit: null,
+        source: parameter.source,
+        level: 'simulated',
+        formula: null,
+      }),
+    ),
+  ];
+  return {
+    rule: ID,
+    change: { kind: 'index.create', index: definition },
+    key: `index.create ${normalisedDefinition(definition)}`,
+    title: `Index on ${key.schema}.${key.table} (${key.columns.join(', ')}) for the foreign key ${key.name}`,
+    rationale: `${deletes} rows were deleted from the referenced table ${period}; for each of them PostgreSQL looks for rows of ${key.schema}.${key.table} that refer to it, at ${before.toFixed(0)} cost units now and ${after.toFixed(0)} with this index. If the referenced rows are no longer deleted, the index is not needed for that.`,
+    severity: before > 1000 && deletes > 100 ? 'high' : 'medium',
+    evidence_level: 'simulated',
+    confidence: 0.9,
+    estimate: {
+      cost_before: deletes * before,
+      cost_after: deletes * after,
+      size_bytes: bytesOf(size),
+      write_overhead: null,
+    },
+    affects: [],
+    evidence,
+    risk: {
+      locks:
+        'ShareUpdateExclusive on the table while it is built: reads and writes go on; other DDL, VACUUM and ANALYZE of this table wait.',
+      restart: false,
+      reload: false,
+      notes: [
+        'CREATE INDEX CONCURRENTLY reads the table twice and waits for transactions that are older than itself.',
+        'Every insert into the table maintains it.',
+      ],
+    },
+  };
+}
