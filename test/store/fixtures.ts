@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import type { Recommendation, Snapshot } from '../../src/domain/index.ts';
+import { openStore, type Store } from '../../src/store/index.ts';
+import { testServer } from '../support/servers.ts';
+
+/** A migrated store in a database of its own. */
+export async function freshStore(major = 18): Promise<{ store: Store; dsn: string; close: () => Promise<void> }> {
+  const server = await testServer({ major });
+  const database = await server.createDatabase();
+  const store = await openStore({ dsn: database.dsn, secretKey: randomBytes(32) });
+  await store.migrate();
+  return {
+    store,
+    dsn: database.dsn,
+    close: async () => {
+      await store.close();
+      await database.drop();
+    },
+  };
+}
+
+/** A snapshot with content that storage could spoil. */
+export function hostileSnapshot(takenAt: string, calls: number): Snapshot {
+  const statement = {
+    userid: 10,
+    dbid: 5,
+    queryid: '-9223372036854775808',
+    toplevel: true,
+    user: "o'brien \\ \"x\"",
+    query: "SELECT '{\"a\": \"\\\\u0001\"}', 'é漢字 🐘', E'\\n\\t' -- comment",
+    calls,
+    total_exec_time_ms: calls * 1.5,
+    mean_exec_time_ms: 1.5,
+    stddev_exec_time_ms: 0.25,
+    min_exec_time_ms: 1,
+    max_exec_time_ms: 2,
+    plans: 0,
+    total_plan_time_ms: 0,
+    rows: calls,
+    shared_blks_hit: 9_007_199_254_740_991,
+    shared_blks_read: 0,
+    shared_blks_dirtied: 0,
+    shared_blks_written: 0,
+    temp_blks_read: 0,
+    temp_blks_written: 0,
+    wal_records: 0,
+    wal_bytes: 0,
+    jit_time_ms: null,
+    stats_since: null,
+  };
+  return {
+    format_version: 1,
+    taken_at: takenAt,
+    duration_ms: 12.5,
+    server: {
+      server_version: '18.4',
+      server_version_num: 180004,
+      database: 'ä "db"',
+      started_at: '2026-01-01T00:00:00.123456Z',
+      system_identifier: '7711434771903836238',
+      in_recovery: false,
+      block_size: 8192,
+      encoding: 'UTF8',
+      lc_collate: 'C',
+      lc_ctype: 'C',
+      locale_provider: 'b',
+      icu_locale: 'C.UTF-8',
+      database_size_bytes: 1,
+      stats_reset: null,
+      extensions: { pg_stat_statements: '1.12' },
+      managed_service: null,
+    },
+    host: {
+      ram_bytes: { value: null, source: 'not visible' },
+      cpu_count: { value: 2, source: 'operator' },
+      disk_type: { value: 'ssd', source: 'operator' },
+    },
+    statements: [statement, { ...statement, queryid: '2', query: null }, { ...statement, queryid: '3' }],
+    statements_info: { dealloc: 1, stats_reset: null },
+    tables: [],
+    indexes: [],
+    columns: [],
+    settings: [],
+    setting_overrides: [],
+    schema: {
+      enums: [{ schema: 's', name: 'e', labels: ["it's", 'a\\b', ''] }],
+      domains: [],
+      constraints: [],
+      partition_keys: [],
+      partition_bounds: [],
+      inherits: [],
+      views: [],
+      functions: [],
+      btree_levels: { '1': 2 },
+    },
+    counters: { database: null, checkpoints: null, wal: null },
+    limits: [],
+  };
+}
+
+/** A recommendation as an analysis hands it over. */
+export function recommendation(id: string, overrides: Partial<Recommendation> = {}): Recommendation {
+  return {
+    id,
+    fingerprint: id.repeat(4),
+    kind: 'analyze',
+    rule: 'health/statistics-missing',
+    change: { kind: 'analyze', schema: 'public', table: 't' },
+    key: `analyze public.${id}`,
+    title: id,
+    rationale: 'because',
+    severity: 'low',
+    evidence_level: 'measured',
+    confidence: 1,
+    estimate: { cost_before: null, cost_after: null, size_bytes: null, write_overhead: null },
+    affects: [],
+    evidence: [{ name: 'n', value: 1, unit: null, source: 's', level: 'measured', formula: null }],
+    risk: { locks: 'none', restart: false, reload: false, notes: [] },
+    statements: ['ANALYZE public.t'],
+    rollback: [],
+    plan_hash: 'a'.repeat(64),
+    state: 'open',
+    ...overrides,
+  };
+}
