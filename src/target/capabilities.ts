@@ -24,7 +24,7 @@ export async function detectCapabilities(session: TargetSession): Promise<Capabi
             pg_has_role(current_user, 'pg_monitor', 'USAGE') AS is_monitor,
             pg_has_role(current_user, 'pg_read_all_data', 'USAGE') AS reads_all_data,
             pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS reads_all_stats,
-            current_setting('shared_preload_libraries', true) AS preload,
+            (SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries') AS preload,
             current_setting('compute_query_id', true) AS compute_query_id`,
   );
   if (!role) throw new Error('a SELECT without FROM gave no row');

@@ -1,4 +1,5 @@
 /** What drivers and servers throw, in the words of PgLuthier; never with a DSN in them. */
+import pg from 'pg';
 import { PgLuthierError } from '../domain/index.ts';
 
 /** An error of the server itself for one statement; decisions go by `sqlstate`, never by the text. */
@@ -17,10 +18,9 @@ export class TargetQueryError extends PgLuthierError {
   }
 }
 
-/** SQLSTATE of a server's error; null for anything else. */
+/** SQLSTATE of a server's error; null for anything else: the system's own codes (EPIPE) can look alike. */
 function sqlstateOf(error: unknown): string | null {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : null;
+  return error instanceof pg.DatabaseError && error.code !== undefined ? error.code : null;
 }
 
 const unreachable: Record<string, string> = {

@@ -135,7 +135,9 @@ function countCpuList(list: string): number {
 async function diskType(session: TargetSession, reader: HostReader | null): Promise<Sourced<DiskType>> {
   if (!reader) return unknown(NOT_READABLE);
   const dataDirectory = await session
-    .query<{ path: string | null }>("SELECT current_setting('data_directory', true) AS path")
+    .query<{ path: string | null }>(
+      "SELECT (SELECT setting FROM pg_settings WHERE name = 'data_directory') AS path",
+    )
     .then(([row]) => row?.path ?? null)
     .catch(() => null);
   if (dataDirectory === null) return unknown('this role may not see data_directory (pg_read_all_settings)');
