@@ -3,6 +3,7 @@ import type {
   IndexDefinition,
   IndexKey,
   Operand,
+  PredicateKind,
   StatementUsage,
   UsageOrder,
   UsagePredicate,
@@ -18,6 +19,14 @@ const MAX_INCLUDED = 4;
 const MAX_INCLUDED_BYTES = 64;
 /** A table smaller than this is read whole as fast as through any index. */
 const MIN_PAGES = 8;
+/** What is looked for within a value changes from search to search: no index of one search's rows is kept. */
+const SEARCHES: ReadonlySet<PredicateKind> = new Set([
+  'contains',
+  'full_text',
+  'like_prefix',
+  'like_infix',
+  'distance',
+]);
 /** From this correlation and size on, a range of pages holds a range of values. */
 const BRIN_CORRELATION = 0.9;
 const BRIN_PAGES = 1024;
@@ -84,7 +93,9 @@ function wishOf(usage: StatementUsage, position: number, relation: UsageRelation
       ...plain.filter((predicate) => ['full_text', 'contains', 'like_infix'].includes(predicate.kind)),
       ...own.filter((predicate) => predicate.disjunction !== null && predicate.joins === null),
     ]),
-    literals: conjuncts.filter((predicate) => predicate.literal !== null && predicate.joins === null),
+    literals: conjuncts.filter(
+      (predicate) => predicate.literal !== null && predicate.joins === null && !SEARCHES.has(predicate.kind),
+    ),
     orders:
       usage.orders.find(
         (order) => order.length > 0 && order.every((item) => item.relation === position && usable(item)),

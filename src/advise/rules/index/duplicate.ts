@@ -30,7 +30,9 @@ export const rule: Rule = {
     const reject = (index: IndexRow, code: string, reason: string) =>
       rejections.push({ rule: ID, candidate: `drop ${index.schema}.${index.name}`, code, reason });
 
-    for (const group of groupBy(context.snapshot.indexes, sameness)) {
+    for (const alike of groupBy(context.snapshot.indexes, sameness)) {
+      // An invalid index answers nothing: a valid one never goes in its favour (index/invalid looks after it).
+      const group = alike.filter((index) => index.is_valid && index.is_ready);
       if (group.length < 2) continue;
       const sorted = group.toSorted(
         (a, b) => Number(isHeld(b)) - Number(isHeld(a)) || b.idx_scan - a.idx_scan || a.oid - b.oid,

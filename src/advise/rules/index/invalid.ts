@@ -4,11 +4,8 @@ import { dropDraft } from '../../index-advisor/drop.ts';
 import { sameness } from '../../index-advisor/existing.ts';
 
 const ID = 'index/invalid';
-/**
- * An index that was invalid at both ends of so long a window is taken for a leftover. A build may last longer, which
- * a snapshot cannot tell apart: hence the note, and the lower confidence.
- */
-const LEFTOVER_SECONDS = 3600;
+/** Names that REINDEX CONCURRENTLY gives its new and its old indexes while it works. */
+const REINDEX_NAME = /_cc(?:new|old)\d*$/;
 
 export const rule: Rule = {
   id: ID,
@@ -16,9 +13,9 @@ export const rule: Rule = {
   title: 'An index is invalid',
   description:
     'An index with pg_index.indisvalid = false answers no query, yet one that is ready takes every write. Proposes to ' +
-    `drop it when it was there at both ends of a window of at least ${LEFTOVER_SECONDS / 3600} hour; before that it may ` +
-    'still be being built, and is only reported. Quiet for valid indexes; an invalid index of a partitioned table wants ' +
-    "its partitions' indexes attached, not a drop.",
+    'drop it when a valid index of its table is younger: a table has one concurrent build at a time (CREATE INDEX, ' +
+    '“Building Indexes Concurrently”), so its own has ended. Otherwise it may still be being built, and is only ' +
+    "reported. Quiet for valid indexes; a partitioned table's invalid index wants its partitions' indexes attached.",
   evaluate: (context) => {
     const recommendations: RecommendationDraft[] = [];
     const rejections: Rejection[] = [];
@@ -35,23 +32,30 @@ export const rule: Rule = {
             ? 'it is the replica identity'
             : `the constraint ${index.constraint_name} needs it`;
         rejections.push({ rule: ID, candidate, code: 'backs_constraint', reason });
-      } else recommendations.push(isLeftover(index, context) ? dropOf(index, context) : findingOf(index));
+      } else {
+        const younger = youngerIndex(index, context);
+        recommendations.push(younger === null ? findingOf(index) : dropOf(index, younger, context));
+      }
     }
     return { recommendations, rejections, limits: [] };
   },
 };
 
-function isLeftover(index: IndexRow, { window }: RuleContext): boolean {
-  return (
-    window !== null &&
-    window.seconds >= LEFTOVER_SECONDS &&
-    window.indexes.some((delta) => delta.oid === index.oid)
+/** A younger valid index of the table; null: the build of this one may still be going on. OIDs grow with time. */
+function youngerIndex(index: IndexRow, { snapshot }: RuleContext): IndexRow | null {
+  if (REINDEX_NAME.test(index.name)) return null;
+  const younger = snapshot.indexes.find(
+    (other) =>
+      other.table_oid === index.table_oid &&
+      other.oid > index.oid &&
+      other.is_valid &&
+      !REINDEX_NAME.test(other.name),
   );
+  return younger ?? null;
 }
 
-/** REINDEX CONCURRENTLY names its new index so, and the old one `_ccold`, with a number where the name is taken. */
 function origin(index: IndexRow): string {
-  return /_cc(?:new|old)\d*$/.test(index.name) ? 'REINDEX CONCURRENTLY' : 'CREATE INDEX CONCURRENTLY';
+  return REINDEX_NAME.test(index.name) ? 'REINDEX CONCURRENTLY' : 'CREATE INDEX CONCURRENTLY';
 }
 
 function costOfKeeping(index: IndexRow): string {
@@ -60,18 +64,25 @@ function costOfKeeping(index: IndexRow): string {
     : 'It answers no query and takes no writes; it only holds disk space and its name.';
 }
 
-function dropOf(index: IndexRow, context: RuleContext): RecommendationDraft {
+function dropOf(index: IndexRow, younger: IndexRow, context: RuleContext): RecommendationDraft {
   const valid = context.snapshot.indexes.find(
     (other) => other.oid !== index.oid && other.is_valid && sameness(other) === sameness(index),
   );
-  const hours = ((context.window?.seconds ?? 0) / 3600).toFixed(1);
   return dropDraft(index, {
     rule: ID,
     title: `${index.schema}.${index.name} is invalid`,
-    rationale: `${index.name} was left behind by ${origin(index)} and has been invalid for at least ${hours} hours. ${costOfKeeping(index)}`,
+    rationale: `${index.name} was left behind by ${origin(index)}: ${younger.name} was built on its table since, and only one such build runs at a time. ${costOfKeeping(index)}`,
     severity: index.is_ready ? 'medium' : 'low',
-    confidence: 0.8,
+    confidence: 0.9,
     evidence: [
+      {
+        name: 'a valid index of its table that is younger',
+        value: `${younger.schema}.${younger.name}`,
+        unit: null,
+        source: 'pg_index, OIDs in order',
+        level: 'measured',
+        formula: null,
+      },
       {
         name: 'a valid index of the same definition',
         value: valid ? `${valid.schema}.${valid.name}` : null,
@@ -102,7 +113,7 @@ function findingOf(index: IndexRow): RecommendationDraft {
     change: { kind: 'finding' },
     key: `index.invalid ${index.schema}.${index.name}`,
     title: `${index.schema}.${index.name} is invalid`,
-    rationale: `${index.name} on ${index.schema}.${index.table} is invalid: it is being built right now, or ${origin(index)} failed. ${costOfKeeping(index)} If pg_stat_progress_create_index shows no build of it, drop it; after a window of an hour in which it stays invalid, that is proposed here.`,
+    rationale: `${index.name} on ${index.schema}.${index.table} is invalid: it is being built right now, or ${origin(index)} failed. ${costOfKeeping(index)} If pg_stat_progress_create_index shows no build of it, drop it.`,
     severity: 'info',
     evidence_level: 'measured',
     confidence: 0.5,

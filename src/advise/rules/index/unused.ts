@@ -35,6 +35,11 @@ export const rule: Rule = {
         });
         continue;
       }
+      if (snapshot.server.in_recovery) {
+        const reason = "it was not used on this standby, whose counters say nothing of the primary's use";
+        rejections.push({ rule: ID, candidate, code: 'standby', reason });
+        continue;
+      }
       if (age < MINIMUM_AGE_DAYS) {
         const reason = `it was not used, but the statistics are only ${age.toFixed(1)} days old; ${MINIMUM_AGE_DAYS} are asked for`;
         rejections.push({ rule: ID, candidate, code: 'statistics_too_young', reason });

@@ -1,0 +1,102 @@
+/** A rule's context out of a real database: collected, with a twin of it where a test asks for plans. */
+import pg from 'pg';
+import { collectSnapshot } from '../../../../src/collect/index.ts';
+import type {
+  IndexDefinition,
+  RecommendationDraft,
+  RuleContext,
+  Snapshot,
+  WhatIf,
+  Workload,
+} from '../../../../src/domain/index.ts';
+import { renderIndexDefinition } from '../../../../src/domain/index.ts';
+import { openTarget } from '../../../../src/target/index.ts';
+import { openTwin } from '../../../../src/whatif/index.ts';
+import { workloadFromFiles } from '../../../../src/workload/index.ts';
+import { type TestServer, testServer } from '../../../support/servers.ts';
+
+/** One database of the shared server, read by the real collector. */
+export interface SampleDatabase {
+  dsn: string;
+  query(sql: string): Promise<unknown>;
+  snapshot(): Promise<Snapshot>;
+  close(): Promise<void>;
+}
+
+export async function sampleDatabase(sql: string, server?: TestServer): Promise<SampleDatabase> {
+  const database = await (server ?? (await testServer())).createDatabase();
+  const client = new pg.Client({ connectionString: database.dsn });
+  await client.connect();
+  await client.query(sql);
+  return {
+    dsn: database.dsn,
+    query: (text) => client.query(text),
+    snapshot: async () => {
+      const session = await openTarget(database.dsn, {
+        applicationName: 'pgluthier-test',
+        readOnly: true,
+      });
+      try {
+        return await collectSnapshot(session);
+      } finally {
+        await session.close();
+      }
+    },
+    close: async () => {
+      await client.end();
+      await database.drop();
+    },
+  };
+}
+
+const NOTHING_SEEN: Workload = {
+  source: 'window',
+  from: null,
+  to: null,
+  seconds: null,
+  queries: [],
+  set_aside: [],
+  database_time_ms: 0,
+  limits: [],
+};
+
+/** Everything empty but for what is given; `sql` is the workload, one call a statement unless it says otherwise. */
+export async function contextOf(
+  snapshot: Snapshot,
+  parts: Partial<RuleContext> & { sql?: string } = {},
+): Promise<RuleContext> {
+  const { sql, ...rest } = parts;
+  return {
+    snapshot,
+    window: null,
+    workload:
+      sql === undefined ? NOTHING_SEEN : await workloadFromFiles([{ name: 'workload.sql', text: sql }]),
+    what_if: null,
+    index_budget_bytes: null,
+    progress: () => {},
+    deadline: Date.now() + 600_000,
+    ...rest,
+  };
+}
+
+export async function twinOf(snapshot: Snapshot): Promise<WhatIf> {
+  return openTwin(snapshot);
+}
+
+/** Definitions that are to be made, without their names: `public.t USING btree (a, b)`. */
+export function created(recommendations: readonly RecommendationDraft[]): string[] {
+  return recommendations.flatMap(({ change }) =>
+    change.kind === 'index.create' ? [shapeOf(change.index)] : [],
+  );
+}
+
+function shapeOf(index: IndexDefinition): string {
+  return renderIndexDefinition({ ...index, name: 'x' }).replace('CREATE INDEX x ON ', '');
+}
+
+/** Names of the indexes that are to be dropped. */
+export function dropped(recommendations: readonly RecommendationDraft[]): string[] {
+  return recommendations.flatMap(({ change }) =>
+    change.kind === 'index.drop' ? [`${change.schema}.${change.name}`] : [],
+  );
+}

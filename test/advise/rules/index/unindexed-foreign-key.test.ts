@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { rule } from '../../../../src/advise/rules/index/unindexed-foreign-key.ts';
+import type { Snapshot, WhatIf } from '../../../../src/domain/index.ts';
+import { contextOf, created, type SampleDatabase, sampleDatabase, twinOf } from './context.ts';
+
+let database: SampleDatabase;
+let snapshot: Snapshot;
+let whatIf: WhatIf;
+
+beforeAll(async () => {
+  database = await sampleDatabase(`
+    CREATE SCHEMA other;
+    CREATE TABLE "Parent" ("Id" int PRIMARY KEY);
+    CREATE TABLE quiet (id int PRIMARY KEY);
+    CREATE TABLE "Child" (id int, "parentId" int REFERENCES "Parent", quiet_id int REFERENCES quiet, pad text);
+    CREATE TABLE other."Child" (id int, "parentId" int REFERENCES "Parent", pad text);
+    CREATE TABLE small (id int, parent_id int REFERENCES "Parent");
+    CREATE TABLE partly (id int, parent_id int REFERENCES "Parent", pad text);
+    CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b));
+    CREATE TABLE paired (id int, a int, b int, pad text, FOREIGN KEY (a, b) REFERENCES pairs (a, b));
+    INSERT INTO "Parent" SELECT generate_series(1, 5000);
+    INSERT INTO quiet SELECT generate_series(1, 10);
+    INSERT INTO pairs SELECT g, g FROM generate_series(1, 1000) g;
+    INSERT INTO "Child" SELECT g, g % 4000 + 1, 1, repeat('x', 100) FROM generate_series(1, 50000) g;
+    INSERT INTO other."Child" SELECT g, g % 4000 + 1, repeat('x', 100) FROM generate_series(1, 50000) g;
+    INSERT INTO partly SELECT g, g % 4000 + 1, repeat('x', 100) FROM generate_series(1, 50000) g;
+    INSERT INTO paired SELECT g, g % 900 + 1, g % 900 + 1, repeat('x', 100) FROM generate_series(1, 50000) g;
+    INSERT INTO small SELECT g, g FROM generate_series(1, 10) g;
+    CREATE INDEX served ON other."Child" ("parentId", id);
+    CREATE INDEX not_enough ON partly (parent_id) WHERE id < 100;
+    CREATE INDEX other_order ON paired (b, a, id);
+    DELETE FROM "Parent" WHERE "Id" > 4900;
+    DELETE FROM pairs WHERE a > 950;
+    ANALYZE;
+  `);
+  await database.query('SELECT pg_stat_force_next_flush()');
+  snapshot = await database.snapshot();
+  whatIf = await twinOf(snapshot);
+});
+
+afterAll(async () => {
+  await whatIf?.close();
+  await database?.close();
+});
+
+test('an index where parents are deleted, none where it is served, small, or no parent goes', async () => {
+  const result = await rule.evaluate(await contextOf(snapshot, { what_if: whatIf }));
+  expect(created(result.recommendations).toSorted()).toEqual([
+    'public."Child" USING btree ("parentId")',
+    'public.partly USING btree (parent_id)',
+  ]);
+  const codes = result.rejections.map((each) => [each.candidate, each.code]).toSorted();
+  expect(codes).toEqual([
+    ['index on public.Child (quiet_id) for Child_quiet_id_fkey', 'no_parent_changes'],
+    ['index on public.small (parent_id) for small_parent_id_fkey', 'no_gain'],
+  ]);
+  for (const { estimate, evidence } of result.recommendations) {
+    expect(evidence).toContainEqual(expect.objectContaining({ value: 100, unit: 'rows' }));
+    expect(estimate.cost_before).toBeGreaterThan(10 * (estimate.cost_after ?? Number.POSITIVE_INFINITY));
+  }
+});
+
+test('what the workload asks by itself is left to index/missing', async () => {
+  const context = await contextOf(snapshot, {
+    what_if: whatIf,
+    sql: 'SELECT * FROM "Child" WHERE "parentId" = 7;',
+  });
+  const result = await rule.evaluate(context);
+  expect(created(result.recommendations)).toEqual(['public.partly USING btree (parent_id)']);
+  expect(result.rejections.map((each) => each.code)).toContain('weighed_by_index_missing');
+});
+
+test('without a planner it says so', async () => {
+  const result = await rule.evaluate(await contextOf(snapshot));
+  expect(result.recommendations).toEqual([]);
+  expect(result.rejections.filter((each) => each.code === 'not_simulated')).toHaveLength(3);
+});
