@@ -1,6 +1,6 @@
 /** The ticker: node-cron fires, the store decides which replica runs, and every run leaves a record. */
 import { hostname } from 'node:os';
-import { schedule, type ScheduledTask } from 'node-cron';
+import { type ScheduledTask, schedule } from 'node-cron';
 import type { Config } from '../src/config.ts';
 import { PgLuthierError } from '../src/domain/index.ts';
 import type { Services } from '../src/pipeline/index.ts';

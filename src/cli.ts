@@ -16,7 +16,12 @@ import { renderDiagnosis, renderReport, renderReportMarkdown, renderReportSql } 
 import { createLogger, openConfiguredStore, startService } from './service.ts';
 import { diagnoseTarget, isUsable, targetAddress } from './target/index.ts';
 import { packageVersion } from './version.ts';
-import { diffSnapshots, workloadFromFiles, workloadFromSnapshot, workloadFromWindow } from './workload/index.ts';
+import {
+  diffSnapshots,
+  workloadFromFiles,
+  workloadFromSnapshot,
+  workloadFromWindow,
+} from './workload/index.ts';
 
 const EXIT = { ok: 0, findings: 1, usage: 2, connection: 3, failed: 4 } as const;
 
@@ -62,15 +67,24 @@ export async function runCli(argv: string[]): Promise<number> {
     .alias('analyse')
     .description('advise on one database, now, and change nothing')
     .argument('<dsn>', 'postgresql:// URL, env:NAME or file:/path')
-    .option('--workload <path>', 'statements from a .sql file or a folder of them, in place of pg_stat_statements')
-    .option('--window <seconds>', 'watch the database for so long, in place of its counters since their reset', positiveInteger)
+    .option(
+      '--workload <path>',
+      'statements from a .sql file or a folder of them, in place of pg_stat_statements',
+    )
+    .option(
+      '--window <seconds>',
+      'watch the database for so long, in place of its counters since their reset',
+      positiveInteger,
+    )
     .option('--budget <size>', 'disk that new indexes may take in all, e.g. 300MB', byteSize)
     .addOption(new Option('--only <area...>', 'only rules of these areas').choices([...ruleAreas]))
     .option('--ram <size>', "the host's memory, e.g. 16GB", byteSize)
     .option('--cpu <count>', "the host's CPUs", positiveInteger)
     .addOption(new Option('--disk <type>', "the host's disks").choices(['hdd', 'ssd', 'nvme', 'san']))
     .option('--json', 'print the report as JSON')
-    .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'markdown', 'sql']).default('text'))
+    .addOption(
+      new Option('--format <format>', 'how to print it').choices(['text', 'markdown', 'sql']).default('text'),
+    )
     .option('-o, --output <file>', 'write to a file')
     .action(async (dsn: string, options: AnalyzeOptions) => {
       const report = await analyzeOnce(dsn, options);
@@ -118,7 +132,9 @@ function reportFailure(error: unknown): number {
     if (error.code === 'config_invalid' || error.code.startsWith('workload_')) return EXIT.usage;
     return connectionCodes.has(error.code) ? EXIT.connection : EXIT.failed;
   }
-  process.stderr.write(`pgluthier: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `pgluthier: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   return EXIT.failed;
 }
 
@@ -140,7 +156,11 @@ async function analyzeOnce(given: string, options: AnalyzeOptions): Promise<Repo
   const progress = createProgress();
   try {
     const dsn = await resolveDsn(given, environmentVariable);
-    const overrides: HostOverrides = { ram_bytes: options.ram, cpu_count: options.cpu, disk_type: options.disk };
+    const overrides: HostOverrides = {
+      ram_bytes: options.ram,
+      cpu_count: options.cpu,
+      disk_type: options.disk,
+    };
     // Files are read first: a mistake in them must not cost a snapshot.
     const files = options.workload ? await readWorkload(options.workload) : null;
     const fromFiles = files ? await workloadFromFiles(files) : null;
@@ -239,7 +259,9 @@ async function serveUntilStopped(config: Config): Promise<void> {
   const logger = createLogger(config.log_level);
   const stop = stopSignal();
   const service = await startService(config, logger);
-  process.stdout.write(`PgLuthier ${packageVersion} listens on ${service.url} (API: ${service.url}/openapi.json)\n`);
+  process.stdout.write(
+    `PgLuthier ${packageVersion} listens on ${service.url} (API: ${service.url}/openapi.json)\n`,
+  );
   if (service.fresh_token) {
     process.stdout.write(
       `API token, shown this once: ${service.fresh_token}\n` +
@@ -290,7 +312,8 @@ async function demo(
 
 function positiveInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('It must be a whole number above 0.');
+  if (!Number.isInteger(value) || value <= 0)
+    throw new InvalidArgumentError('It must be a whole number above 0.');
   return value;
 }
 

@@ -65,10 +65,7 @@ export async function openConfiguredStore(
 /** Starts everything; what had been started is stopped again when a later step fails. */
 export async function startService(config: Config, logger: Logger): Promise<RunningService> {
   const { store, embedded } = await openConfiguredStore(config, logger);
-  const closers: (() => Promise<unknown>)[] = [
-    async () => embedded?.stop(),
-    () => store.close(),
-  ];
+  const closers: (() => Promise<unknown>)[] = [async () => embedded?.stop(), () => store.close()];
   const closeAll = async () => {
     for (const close of closers.reverse()) await close();
   };

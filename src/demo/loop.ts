@@ -56,7 +56,13 @@ interface ApplyResource {
   progress: { phase: string; fraction: number | null } | null;
 }
 interface StatementsResource {
-  items: { query_id: string; query: string; calls: number; mean_exec_time_ms: number; total_exec_time_ms: number }[];
+  items: {
+    query_id: string;
+    query: string;
+    calls: number;
+    mean_exec_time_ms: number;
+    total_exec_time_ms: number;
+  }[];
 }
 
 export interface DemoLoopOptions {
@@ -112,7 +118,8 @@ export async function runDemoLoop(options: DemoLoopOptions): Promise<DemoResult>
     (resource) => resource.state !== 'running',
     () => progress(`analysing: ${Math.round((Date.now() - startedAt) / 1000)} s`),
   );
-  if (!analysis.report) throw new Error(`the analysis failed: ${analysis.error?.message ?? 'no reason given'}`);
+  if (!analysis.report)
+    throw new Error(`the analysis failed: ${analysis.error?.message ?? 'no reason given'}`);
 
   const applied: (DemoApply & { apply_id: string | null })[] = [];
   for (const recommendation of analysis.report.recommendations.filter(approvable)) {
@@ -128,7 +135,11 @@ export async function runDemoLoop(options: DemoLoopOptions): Promise<DemoResult>
   for (const item of applied) {
     if (item.apply_id === null) continue;
     progress(`verifying: ${item.title}`);
-    const verified = await callService<ApplyResource>(service, 'POST', `${base}/applies/${item.apply_id}/verify`);
+    const verified = await callService<ApplyResource>(
+      service,
+      'POST',
+      `${base}/applies/${item.apply_id}/verify`,
+    );
     item.verdict = verified.verdict;
     item.state = (
       await callService<Recommendation>(service, 'GET', `${base}/recommendations/${item.recommendation_id}`)

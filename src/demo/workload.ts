@@ -97,7 +97,13 @@ const STATEMENTS: WorkloadStatement[] = [
     // … and everything is logged.
     times: 60,
     sql: `INSERT INTO app.action_log (task_id, arm_id, action, succeeded, duration_ms) VALUES ($1, $2, $3, $4, $5)`,
-    parameters: (draw) => [skewedTask(draw), 1 + Math.floor(12 * draw()), 'call', true, Math.floor(500 * draw())],
+    parameters: (draw) => [
+      skewedTask(draw),
+      1 + Math.floor(12 * draw()),
+      'call',
+      true,
+      Math.floor(500 * draw()),
+    ],
   },
   {
     // Primary-key look-ups: the control that no advice touches.

@@ -12,7 +12,9 @@ export const applySchema = z
     target_id: z.string(),
     recommendation_id: z.string(),
     state: z.enum(applyStates),
-    plan: z.object({ plan_hash: z.string(), statements: z.array(z.string()), rollback: z.array(z.string()) }).loose(),
+    plan: z
+      .object({ plan_hash: z.string(), statements: z.array(z.string()), rollback: z.array(z.string()) })
+      .loose(),
     actor: z.string(),
     created_at: z.string(),
     finished_at: z.string().nullable(),

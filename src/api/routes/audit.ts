@@ -32,7 +32,10 @@ export const auditRoutes: RouteFile = (router, services) => {
       path: '/v1/audit/verify',
       summary: 'Recompute the hash chain',
       responses: {
-        200: json('The result.', z.object({ ok: z.boolean(), first_bad_id: z.union([z.string(), z.number()]).nullable() }).loose()),
+        200: json(
+          'The result.',
+          z.object({ ok: z.boolean(), first_bad_id: z.union([z.string(), z.number()]).nullable() }).loose(),
+        ),
         ...problems,
       },
     }),

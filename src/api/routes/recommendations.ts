@@ -77,13 +77,7 @@ export const recommendationRoutes: RouteFile = (router, services) => {
       const { target_id, recommendation_id } = context.req.valid('param');
       const { plan_hash } = context.req.valid('json');
       return context.json(
-        await approveRecommendation(
-          services,
-          target_id,
-          recommendation_id,
-          plan_hash,
-          context.get('actor'),
-        ),
+        await approveRecommendation(services, target_id, recommendation_id, plan_hash, context.get('actor')),
         200,
       );
     },

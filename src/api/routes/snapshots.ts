@@ -31,8 +31,7 @@ export const snapshotRoutes: RouteFile = (router, services) => {
       request: { params: targetParams },
       responses: { 201: json('Taken.', snapshotSchema), ...problems },
     }),
-    async (context) =>
-      context.json(await collectTarget(services, context.req.valid('param').target_id), 201),
+    async (context) => context.json(await collectTarget(services, context.req.valid('param').target_id), 201),
   );
   router.openapi(
     createRoute({

@@ -41,7 +41,12 @@ export const statementRoutes: RouteFile = (router, services) => {
             database_time_ms: z.number(),
             items: z.array(statementSchema),
             set_aside: z.array(
-              z.object({ query: z.string(), calls: z.number(), total_exec_time_ms: z.number(), code: z.string() }),
+              z.object({
+                query: z.string(),
+                calls: z.number(),
+                total_exec_time_ms: z.number(),
+                code: z.string(),
+              }),
             ),
           }),
         ),

@@ -98,8 +98,7 @@ export const targetRoutes: RouteFile = (router, services) => {
       summary: 'All targets',
       responses: { 200: json('Targets.', z.object({ items: z.array(targetSchema) })), ...problems },
     }),
-    async (context) =>
-      context.json({ items: (await services.store.targets.list()).map(publicTarget) }, 200),
+    async (context) => context.json({ items: (await services.store.targets.list()).map(publicTarget) }, 200),
   );
   router.openapi(
     createRoute({

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { pino } from 'pino';
+import { loadRules } from '../../src/advise/index.ts';
+import { createApp } from '../../src/api/index.ts';
+import { BackgroundWork, type Services } from '../../src/pipeline/index.ts';
+import { freshStore } from '../store/fixtures.ts';
+
+export const TOKEN = 'a-token-for-tests-only';
+
+export interface TestService {
+  services: Services;
+  /** Asks the app in this process; the body is JSON. */
+  ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }>;
+  close(): Promise<void>;
+}
+
+/** The real app over a real store, without a socket. */
+export async function testService(environment: Record<string, string> = {}): Promise<TestService> {
+  const { store, close } = await freshStore();
+  const services: Services = {
+    store,
+    logger: pino({ level: 'silent' }),
+    rules: await loadRules(),
+    now: () => new Date(),
+    environmentVariable: (name) => environment[name],
+    background: new BackgroundWork(),
+  };
+  const app = createApp({
+    services,
+    token_hash: createHash('sha256').update(TOKEN).digest(),
+    version: '0.0.0',
+  });
+  return {
+    services,
+    ask: async (method, path, body, headers = { authorization: `Bearer ${TOKEN}` }) => {
+      const response = await app.request(path, {
+        method,
+        headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return {
+        status: response.status,
+        body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+        headers: response.headers,
+      };
+    },
+    close: async () => {
+      await services.background.stop();
+      await close();
+    },
+  };
+}
