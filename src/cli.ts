@@ -9,12 +9,19 @@ import { loadRules } from './advise/index.ts';
 import { collectSnapshot } from './collect/index.ts';
 import { type Config, environmentVariable, loadConfig } from './config.ts';
 import { runDemo } from './demo/index.ts';
-import { type HostOverrides, PgLuthierError, type Report, type RuleArea, ruleAreas } from './domain/index.ts';
+import {
+  type HostOverrides,
+  isUsable,
+  PgLuthierError,
+  type Report,
+  type RuleArea,
+  ruleAreas,
+} from './domain/index.ts';
 import { analyse, resolveDsn, withReadSession } from './pipeline/index.ts';
 import { createProgress } from './progress.ts';
 import { renderDiagnosis, renderReport, renderReportMarkdown, renderReportSql } from './report/index.ts';
 import { createLogger, openConfiguredStore, startService } from './service.ts';
-import { diagnoseTarget, isUsable, targetAddress } from './target/index.ts';
+import { diagnoseTarget, targetAddress } from './target/index.ts';
 import { packageVersion } from './version.ts';
 import {
   diffSnapshots,

@@ -48,3 +48,30 @@ export interface Capabilities {
   managed_service: string | null;
   limits: Limit[];
 }
+
+/** One thing that the doctor looked at. */
+export interface DiagnosisCheck {
+  id: string;
+  title: string;
+  /** null: could not be told. */
+  ok: boolean | null;
+  /** `required`: nothing works without it. `advised`: advice is poorer. `apply`: only for applying changes. */
+  need: 'required' | 'advised' | 'apply';
+  detail: string;
+  /** The SQL or the setting that mends it; null where nothing is to be done. */
+  remedy: string | null;
+}
+
+/** What a role can see and do on a target. */
+export interface Diagnosis {
+  address: string;
+  role: string;
+  server_version: string;
+  checks: DiagnosisCheck[];
+  limits: Limit[];
+}
+
+/** Whether a diagnosis finds everything that collecting needs. */
+export function isUsable(diagnosis: Diagnosis): boolean {
+  return diagnosis.checks.every((check) => check.need !== 'required' || check.ok === true);
+}

@@ -1,28 +1,8 @@
 /** The doctor: what this role can see and do on a target, and exactly what to grant where it cannot. */
-import { type Limit, quoteIdentifier } from '../domain/index.ts';
+import { type Diagnosis, type DiagnosisCheck, quoteIdentifier } from '../domain/index.ts';
 import { detectCapabilities } from './capabilities.ts';
 import { detectHostFacts } from './host-facts.ts';
 import { openTarget, type TargetSession } from './session.ts';
-
-export interface DiagnosisCheck {
-  id: string;
-  title: string;
-  /** null: could not be told. */
-  ok: boolean | null;
-  /** `required`: nothing works without it. `advised`: advice is poorer. `apply`: only for applying changes. */
-  need: 'required' | 'advised' | 'apply';
-  detail: string;
-  /** The SQL or the setting that mends it; null where nothing is to be done. */
-  remedy: string | null;
-}
-
-export interface Diagnosis {
-  address: string;
-  role: string;
-  server_version: string;
-  checks: DiagnosisCheck[];
-  limits: Limit[];
-}
 
 /**
  * Connects and checks everything that collecting, advising and applying need.
@@ -209,9 +189,4 @@ async function hostChecks(session: TargetSession): Promise<DiagnosisCheck[]> {
     detail: fact.value === null ? fact.source : `${fact.value} (${fact.source})`,
     remedy: `Tell it: --ram, --cpu, --disk on the command line, or "host": { "${id}": … } when adding the target.`,
   }));
-}
-
-/** Whether a diagnosis finds everything that collecting needs. */
-export function isUsable(diagnosis: Diagnosis): boolean {
-  return diagnosis.checks.every((check) => check.need !== 'required' || check.ok === true);
 }

@@ -4,7 +4,7 @@
  * across targets, and never writes: changes go through apply/, on sessions opened here.
  */
 export { detectCapabilities } from './capabilities.ts';
-export { type Diagnosis, type DiagnosisCheck, diagnoseTarget, isUsable } from './doctor.ts';
+export { diagnoseTarget } from './doctor.ts';
 export { targetAddress } from './dsn.ts';
 export { TargetQueryError } from './errors.ts';
 export { detectHostFacts } from './host-facts.ts';

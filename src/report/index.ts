@@ -1,0 +1,8 @@
+/**
+ * Room rule. report/ turns results into text for people: a terminal, Markdown, a file of SQL. It may import domain
+ * only. It computes nothing: what it shows stands in the object that it is given.
+ */
+export { renderDiagnosis } from './diagnosis.ts';
+export { renderReportMarkdown } from './markdown.ts';
+export { renderReportSql } from './sql.ts';
+export { renderReport } from './text.ts';
