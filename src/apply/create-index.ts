@@ -1,0 +1,178 @@
+/** CREATE INDEX CONCURRENTLY: built, checked, and its own remains removed when it did not work out. */
+import { type ApplyOutcome, type Change, type IndexDefinition, quoteQualified } from '../domain/index.ts';
+import { TargetQueryError, type TargetSession } from '../target/index.ts';
+import {
+  canonicalForm,
+  findIndex,
+  type IndexFacts,
+  type IndexForm,
+  indexesOf,
+  resemblesDefinition,
+  sameForm,
+} from './index-facts.ts';
+import { dropIndexStatement } from './plan.ts';
+import { followed } from './progress.ts';
+import { findRelation } from './relation.ts';
+import {
+  type ApplyRun,
+  applied,
+  type Facts,
+  failed,
+  journalled,
+  needsAttention,
+  reasonOf,
+  SQLSTATE,
+  setTimeouts,
+} from './run.ts';
+
+/** Longest wait for locks of a clean-up, ms: it must not hold up a stop of the service for long. */
+const CLEANUP_LOCK_TIMEOUT_MS = 60_000;
+
+type CreateIndex = Extract<Change, { kind: 'index.create' }>;
+
+export async function createIndex(
+  run: ApplyRun,
+  change: CreateIndex,
+  statement: string,
+): Promise<ApplyOutcome> {
+  const { index } = change;
+  const form = await canonicalForm(run.session, index);
+  const twin = await equivalentIndex(run.session, index, form);
+  if (twin) {
+    return failed(
+      'equivalent_index_exists',
+      `${quoteQualified(twin.schema, twin.name)} is the same index already; nothing was built.`,
+    );
+  }
+  await setTimeouts(run.session, {
+    lock_timeout: run.lockBudgetMs,
+    statement_timeout: run.statementTimeoutMs,
+  });
+  const begun = performance.now();
+  try {
+    await followed(run, () => journalled(run, 'statement', statement));
+  } catch (error) {
+    if (!(error instanceof TargetQueryError)) throw error;
+    const [code, message] = reasonOf(run, error);
+    // Somebody else has the name: whatever stands there is not ours.
+    if (error.sqlstate === SQLSTATE.duplicate_table) return failed(code, message);
+    return cleanUpAfter(run, change, form, { code, message });
+  }
+  return finishIndex(run, change, form, { duration_ms: Math.round(performance.now() - begun) });
+}
+
+/** Checks the built index and gives it statistics where it needs its own. */
+export async function finishIndex(
+  run: ApplyRun,
+  { index }: CreateIndex,
+  form: IndexForm | null,
+  facts: Facts,
+): Promise<ApplyOutcome> {
+  const built = await findIndex(run.session, index.schema, index.name);
+  const name = quoteQualified(index.schema, index.name);
+  if (!built?.is_valid) {
+    return needsAttention('index_not_valid', `${name} was built but is ${built ? 'invalid' : 'not there'}.`);
+  }
+  if (!isAsDefined(built, index, form)) {
+    return needsAttention(
+      'index_differs',
+      `${name} is valid but not the index of the plan; it is: ${built.definition}`,
+    );
+  }
+  if (index.keys.some((key) => key.expression !== null)) {
+    // Expressions have statistics only from the next ANALYZE on; without them the planner guesses.
+    await setTimeouts(run.session, { lock_timeout: 5_000, statement_timeout: run.statementTimeoutMs });
+    try {
+      await journalled(run, 'analyze', `ANALYZE ${quoteQualified(index.schema, index.table)}`);
+    } catch (error) {
+      if (!(error instanceof TargetQueryError) && !run.signal?.aborted) throw error;
+      facts.analyze_failed = error instanceof Error ? error.message : String(error);
+    }
+  }
+  return applied({
+    ...facts,
+    index_oid: built.oid,
+    size_bytes: built.size_bytes,
+    definition: built.definition,
+    definition_check: form ? 'normal form' : 'catalog facts',
+  });
+}
+
+/**
+ * Removes what a build of ours left, when it is certainly that: our journal has the build, its name was free before,
+ * and what stands there now is invalid, on the same table, of the same definition, and nobody is building it.
+ */
+export async function cleanUpAfter(
+  run: ApplyRun,
+  { index }: CreateIndex,
+  form: IndexForm | null,
+  reason: { code: string; message: string },
+): Promise<ApplyOutcome> {
+  const name = quoteQualified(index.schema, index.name);
+  const left = await findIndex(run.session, index.schema, index.name);
+  if (!left) return failed(reason.code, `${reason.message} Nothing was left behind.`);
+  if (left.is_valid) {
+    // Cancelled or lost after its last commit: it is done all the same.
+    return finishIndex(run, { kind: 'index.create', index }, form, { note: reason.message });
+  }
+  const facts = { leftover_index: name, leftover_definition: left.definition };
+  if (left.table !== index.table || !isAsDefined(left, index, form)) {
+    return needsAttention(
+      'foreign_leftover',
+      `${reason.message} An invalid index ${name} stands there that is not of this plan; it was left alone.`,
+      facts,
+    );
+  }
+  if (await isBeingBuilt(run.session, left.table_oid)) {
+    return needsAttention(
+      'index_being_built',
+      `${reason.message} An invalid index ${name} stands there and another session works on its table; it was left alone.`,
+      facts,
+    );
+  }
+  run.onProgress({ phase: 'removing the unfinished index', fraction: null, blockers: [] });
+  await setTimeouts(run.session, {
+    lock_timeout: Math.min(run.lockBudgetMs, CLEANUP_LOCK_TIMEOUT_MS),
+    statement_timeout: run.statementTimeoutMs,
+  });
+  try {
+    await journalled(run, 'cleanup', dropIndexStatement(index.schema, index.name), { heedAbort: false });
+  } catch (error) {
+    if (!(error instanceof TargetQueryError)) throw error;
+    return needsAttention(
+      'leftover_not_removed',
+      `${reason.message} The unfinished index ${name} is invalid and could not be dropped yet: ${error.message} Drop it with ${dropIndexStatement(index.schema, index.name)}.`,
+      facts,
+    );
+  }
+  return failed(reason.code, `${reason.message} The unfinished index was dropped.`, { cleaned_up: name });
+}
+
+/** Is it what the plan asked for? By PostgreSQL's own normal form where that could be had. */
+export function isAsDefined(found: IndexFacts, index: IndexDefinition, form: IndexForm | null): boolean {
+  return form ? sameForm(found.form, form) : resemblesDefinition(found.form, index);
+}
+
+async function equivalentIndex(
+  session: TargetSession,
+  index: IndexDefinition,
+  form: IndexForm | null,
+): Promise<IndexFacts | null> {
+  const relation = form && (await findRelation(session, index.schema, index.table));
+  if (!relation) return null;
+  const others = await indexesOf(session, relation.oid);
+  return others.find((other) => other.is_valid && sameForm(other.form, form)) ?? null;
+}
+
+/** Another client's ShareUpdateExclusive lock on the table: a concurrent build (or a VACUUM) that is not ours. */
+async function isBeingBuilt(session: TargetSession, tableOid: number): Promise<boolean> {
+  const rows = await session.query(
+    `SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+     WHERE l.locktype = 'relation' AND l.relation = $1 AND l.granted
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_backend_pid()
+       AND coalesce(a.backend_type, '') <> 'autovacuum worker'`,
+    [tableOid],
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,141 @@
+/** Runs an approved plan in a session of its own, from the last check to the proof that it took effect. */
+import {
+  type ApplyOutcome,
+  type ApplyPlan,
+  type ApplyProgress,
+  type Journal,
+  PgLuthierError,
+} from '../domain/index.ts';
+import type { openTarget } from '../target/index.ts';
+import { tryApplyLock } from './advisory-lock.ts';
+import { analyzeTable } from './analyze.ts';
+import { createIndex } from './create-index.ts';
+import { dropIndex } from './drop-index.ts';
+import { findDrift } from './preflight.ts';
+import { recoverApply } from './recover.ts';
+import { setReloptions } from './reloptions.ts';
+import { type ApplyRun, applicationName, failed, needsAttention } from './run.ts';
+import { applySetting } from './setting.ts';
+
+/** Concurrent index DDL blocks nobody while it waits: ten minutes, as GitLab's and Polar's migrations allow at most. */
+const DEFAULT_LOCK_BUDGET_MS = 10 * 60_000;
+/** GitLab's limit for a concurrent build: 20 h. Set outright: a role's default once killed builds half-way. */
+const DEFAULT_STATEMENT_TIMEOUT_MS = 20 * 3_600_000;
+const LOCK_PATIENCE_MS = 2_000;
+
+export interface ExecuteOptions {
+  dsn: string;
+  apply_id: string;
+  openSession: typeof openTarget;
+  journal: Journal;
+  onProgress: (progress: ApplyProgress) => void;
+  /** Aborted: the running statement is cancelled, and what it left is cleaned up. */
+  signal?: AbortSignal;
+  /** Longest wait for locks, ms; default 10 minutes. */
+  lockBudgetMs?: number;
+  /** Longest run of one statement, ms; default 20 hours. */
+  statementTimeoutMs?: number;
+}
+
+/**
+ * Runs the plan's statements as they stand. Each is journalled before it is sent and settled after. Whatever the
+ * server answers becomes the outcome.
+ * @throws PgLuthierError when no session could be opened, or the plan is not what its hash says: nothing was sent
+ * then. Errors of the journal pass through: the next start recovers.
+ */
+export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Promise<ApplyOutcome> {
+  const statementTimeoutMs = options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS;
+  const session = await options.openSession(options.dsn, {
+    applicationName: applicationName(options.apply_id),
+    readOnly: false,
+    statementTimeoutMs: 60_000,
+    lockTimeoutMs: 5_000,
+  });
+  const run: ApplyRun = {
+    apply_id: options.apply_id,
+    dsn: options.dsn,
+    openSession: options.openSession,
+    session,
+    journal: options.journal,
+    onProgress: options.onProgress,
+    signal: options.signal,
+    lockBudgetMs: options.lockBudgetMs ?? DEFAULT_LOCK_BUDGET_MS,
+    statementTimeoutMs,
+  };
+  try {
+    if (!(await tryApplyLock(session, options.apply_id, LOCK_PATIENCE_MS))) {
+      return failed('apply_running', 'Another session runs this apply already.');
+    }
+    const drift = await findDrift(session, plan);
+    const [first] = drift;
+    if (first) {
+      return failed(first.code, drift.map((item) => item.message).join(' '), { drift });
+    }
+    return await runKind(run, plan);
+  } catch (error) {
+    if (options.signal?.aborted && isAbort(error)) {
+      return failed('cancelled', 'It was cancelled as asked, between two statements.');
+    }
+    if (error instanceof PgLuthierError && error.code === 'target_connection_lost') {
+      return await afterLoss(plan, options, error);
+    }
+    throw error;
+  } finally {
+    await session.close();
+  }
+}
+
+function runKind(run: ApplyRun, plan: ApplyPlan): Promise<ApplyOutcome> {
+  const { change, statements } = plan;
+  const [statement = ''] = statements;
+  switch (change.kind) {
+    case 'index.create':
+      return createIndex(run, change, statement);
+    case 'index.drop':
+      return dropIndex(run, change, statement);
+    case 'setting':
+      return applySetting(run, change, statements);
+    case 'table.reloptions':
+      return setReloptions(run, change, statements);
+    case 'analyze':
+      return analyzeTable(run, change, statement);
+    case 'finding':
+      throw new Error('a finding passed its own refusal');
+  }
+}
+
+/** Our session ended under us: look at once what it left, while the server answers. */
+async function afterLoss(
+  plan: ApplyPlan,
+  options: ExecuteOptions,
+  loss: PgLuthierError,
+): Promise<ApplyOutcome> {
+  let recovered: ApplyOutcome | null;
+  try {
+    recovered = await recoverApply({
+      plan,
+      apply_id: options.apply_id,
+      entries: await options.journal.entries(),
+      dsn: options.dsn,
+      openSession: options.openSession,
+      journal: options.journal,
+    });
+  } catch (error) {
+    if (!(error instanceof PgLuthierError)) throw error;
+    return needsAttention(
+      'target_connection_lost',
+      `${loss.message} What it left could not be seen: ${error.message}`,
+    );
+  }
+  return (
+    recovered ??
+    needsAttention(
+      'target_connection_lost',
+      `${loss.message} The backend still works on the statement alone.`,
+    )
+  );
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}

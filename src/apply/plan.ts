@@ -1,0 +1,113 @@
+/** From a typed change to the SQL that does it and the SQL that undoes it, frozen under one hash. */
+import { createHash } from 'node:crypto';
+import {
+  type ApplyPlan,
+  type Change,
+  PgLuthierError,
+  quoteIdentifier,
+  quoteLiteral,
+  quoteQualified,
+  renderIndexDefinition,
+} from '../domain/index.ts';
+import { canonicalJson } from './canonical-json.ts';
+
+const RELOAD = 'SELECT pg_reload_conf()';
+
+/**
+ * The statements of a change, one an entry, and those that undo it. Nothing for a finding, no rollback for ANALYZE.
+ * A setting's rollback writes the value that was in force; the exact earlier state of postgresql.auto.conf (an entry
+ * or none) is only known when the change runs, and is then in the outcome's facts.
+ * @throws PgLuthierError `index_definition_unreadable` when a drop's definition has not the form of pg_get_indexdef.
+ */
+export function renderChange(change: Change): { statements: string[]; rollback: string[] } {
+  switch (change.kind) {
+    case 'index.create':
+      return {
+        statements: [renderIndexDefinition(change.index, { concurrently: true })],
+        rollback: [dropIndexStatement(change.index.schema, change.index.name)],
+      };
+    case 'index.drop':
+      return {
+        statements: [dropIndexStatement(change.schema, change.name)],
+        rollback: [concurrentDefinition(change.name, change.definition)],
+      };
+    case 'setting': {
+      const name = change.name.split('.').map(quoteIdentifier).join('.');
+      return {
+        statements: [`ALTER SYSTEM SET ${name} = ${quoteLiteral(change.value)}`, RELOAD],
+        rollback: [`ALTER SYSTEM SET ${name} = ${quoteLiteral(change.current_value)}`, RELOAD],
+      };
+    }
+    case 'table.reloptions':
+      return {
+        statements: reloptionStatements(change.schema, change.table, change.set),
+        rollback: reloptionStatements(
+          change.schema,
+          change.table,
+          Object.fromEntries(Object.keys(change.set).map((name) => [name, change.previous[name] ?? null])),
+        ),
+      };
+    case 'analyze':
+      return { statements: [`ANALYZE ${quoteQualified(change.schema, change.table)}`], rollback: [] };
+    case 'finding':
+      return { statements: [], rollback: [] };
+  }
+}
+
+/** The plan of a change: rendered once; its hash is what an approval is bound to. */
+export function buildPlan(change: Change): ApplyPlan {
+  const { statements, rollback } = renderChange(change);
+  return { change, statements, rollback, plan_hash: planHash({ change, statements, rollback }) };
+}
+
+/** SHA-256 hex over the canonical JSON of change, statements and rollback. */
+export function planHash({ change, statements, rollback }: Omit<ApplyPlan, 'plan_hash'>): string {
+  return createHash('sha256').update(canonicalJson({ change, statements, rollback })).digest('hex');
+}
+
+export function dropIndexStatement(schema: string, name: string): string {
+  return `DROP INDEX CONCURRENTLY ${quoteQualified(schema, name)}`;
+}
+
+/**
+ * pg_get_indexdef writes `CREATE [UNIQUE] INDEX name ON …`; CONCURRENTLY goes behind INDEX. The name must be the one
+ * that is dropped, so that nothing else is rebuilt by the rollback.
+ */
+function concurrentDefinition(name: string, definition: string): string {
+  for (const prefix of ['CREATE INDEX ', 'CREATE UNIQUE INDEX ']) {
+    const start = `${prefix}${quoteIdentifier(name)} ON `;
+    if (definition.startsWith(start) && !definition.startsWith('ONLY ', start.length)) {
+      return `${prefix}CONCURRENTLY ${definition.slice(prefix.length)}`;
+    }
+  }
+  throw new PgLuthierError({
+    code: 'index_definition_unreadable',
+    status: 422,
+    message: `The definition kept of index ${name} has not the form that pg_get_indexdef() writes.`,
+    remedy: 'Run an analysis again; an index on a partitioned table cannot be dropped concurrently.',
+  });
+}
+
+/** SET for values, RESET for null; a name with a prefix (`toast.`) has each part quoted for itself. */
+export function reloptionStatements(
+  schema: string,
+  table: string,
+  options: Readonly<Record<string, string | null>>,
+): string[] {
+  const quoteName = (name: string) => name.split('.').map(quoteIdentifier).join('.');
+  const set: string[] = [];
+  const reset: string[] = [];
+  for (const [name, value] of Object.entries(options)) {
+    if (value === null) reset.push(quoteName(name));
+    else set.push(`${quoteName(name)} = ${reloptionValue(value)}`);
+  }
+  const alter = `ALTER TABLE ${quoteQualified(schema, table)}`;
+  return [
+    ...(set.length > 0 ? [`${alter} SET (${set.join(', ')})`] : []),
+    ...(reset.length > 0 ? [`${alter} RESET (${reset.join(', ')})`] : []),
+  ];
+}
+
+function reloptionValue(value: string): string {
+  return /^(-?\d+(\.\d+)?|on|off|true|false)$/.test(value) ? value : quoteLiteral(value);
+}

@@ -1,0 +1,113 @@
+/** Index changes against the catalog as it is now. */
+import { type Change, quoteQualified } from '../domain/index.ts';
+import type { TargetSession } from '../target/index.ts';
+import type { Drift } from './drift.ts';
+import { findIndex, indexesOf, resemblesDefinition } from './index-facts.ts';
+import type { Checked } from './preflight.ts';
+import { findRelation, missingColumns, type Relation } from './relation.ts';
+
+export async function checkIndexCreate(
+  session: TargetSession,
+  { index }: Extract<Change, { kind: 'index.create' }>,
+): Promise<Checked> {
+  const table = quoteQualified(index.schema, index.table);
+  const relation = await findRelation(session, index.schema, index.table);
+  if (!relation) return missing('relation_missing', `There is no table ${table} any more.`);
+  const drift = indexable(relation, table);
+  const columns = [...index.keys.flatMap((key) => key.column ?? []), ...index.include];
+  const gone = await missingColumns(session, relation.oid, columns);
+  if (gone.length > 0) {
+    drift.push({ code: 'column_missing', message: `${table} has no column ${gone.join(', ')} any more.` });
+  }
+  const namesake = await findRelation(session, index.schema, index.name);
+  if (namesake) {
+    const facts = await findIndex(session, index.schema, index.name);
+    const state = facts && !facts.is_valid ? ' (an invalid index: the remains of a build)' : '';
+    drift.push({
+      code: 'name_taken',
+      message: `There is a relation ${quoteQualified(index.schema, index.name)} already${state}.`,
+    });
+  }
+  const equivalent = (await indexesOf(session, relation.oid)).find(
+    (other) => other.is_valid && other.name !== index.name && resemblesDefinition(other.form, index),
+  );
+  if (equivalent) {
+    drift.push({
+      code: 'equivalent_index_exists',
+      message: `${quoteQualified(equivalent.schema, equivalent.name)} on ${table} is the same index already.`,
+    });
+  }
+  return { drift, table_oid: relation.oid };
+}
+
+export async function checkIndexDrop(
+  session: TargetSession,
+  change: Extract<Change, { kind: 'index.drop' }>,
+): Promise<Checked> {
+  const name = quoteQualified(change.schema, change.name);
+  const index = await findIndex(session, change.schema, change.name);
+  if (!index) return missing('index_missing', `There is no index ${name} any more.`);
+  const drift: Drift[] = [];
+  if (index.relkind === 'I' || index.is_attached) {
+    drift.push({
+      code: 'not_supported_yet',
+      message: `${name} is part of a partitioned table's index, which cannot be dropped concurrently.`,
+    });
+  }
+  if (index.table !== change.table || index.definition !== change.definition) {
+    drift.push({
+      code: 'index_changed',
+      message: `${name} is not the index that was judged; it is now: ${index.definition}`,
+    });
+  }
+  if (index.is_primary || index.is_exclusion || index.constraints.length > 0) {
+    drift.push({
+      code: 'index_backs_constraint',
+      message: `${name} serves the constraint ${index.constraints.join(', ') || 'of its table'} and cannot go.`,
+    });
+  }
+  if (index.is_replica_identity) {
+    drift.push({
+      code: 'index_is_replica_identity',
+      message: `${name} is its table's replica identity: without it logical replication cannot tell rows.`,
+    });
+  }
+  const relation = await findRelation(session, change.schema, change.table);
+  if (relation && !relation.owned)
+    drift.push(notOwned(quoteQualified(change.schema, change.table), relation));
+  return { drift, table_oid: index.table_oid };
+}
+
+function missing(code: string, message: string): Checked {
+  return { drift: [{ code, message }], table_oid: null };
+}
+
+export function notOwned(table: string, relation: Relation): Drift {
+  return {
+    code: 'not_owner',
+    message: `This role has not the rights of ${relation.owner}, who owns ${table}; grant it that role's membership.`,
+  };
+}
+
+function indexable(relation: Relation, table: string): Drift[] {
+  if (relation.relkind === 'p') {
+    return [
+      {
+        code: 'not_supported_yet',
+        message: `${table} is partitioned; an index on it cannot be built concurrently in one statement.`,
+      },
+    ];
+  }
+  if (!['r', 'm'].includes(relation.relkind)) {
+    return [{ code: 'relation_changed', message: `${table} is no table any more.` }];
+  }
+  const drift: Drift[] = [];
+  if (!relation.owned) drift.push(notOwned(table, relation));
+  if (!relation.may_create_in_schema) {
+    drift.push({
+      code: 'missing_schema_create',
+      message: `This role may not create in the schema of ${table}; an index needs GRANT CREATE ON SCHEMA.`,
+    });
+  }
+  return drift;
+}

@@ -1,0 +1,106 @@
+/** The target as it is now against what was approved: what drifted, what is refused, and who is in the way. */
+import type { ApplyPlan, Blocker } from '../domain/index.ts';
+import { PgLuthierError } from '../domain/index.ts';
+import type { TargetSession } from '../target/index.ts';
+import { findBlockers } from './blockers.ts';
+import type { Drift } from './drift.ts';
+import { planHash } from './plan.ts';
+import { checkIndexCreate, checkIndexDrop } from './preflight-index.ts';
+import { checkSetting } from './preflight-setting.ts';
+import { checkAnalyze, checkReloptions } from './preflight-table.ts';
+
+/** Versions whose CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY could corrupt an index (fixed in 14.4). */
+const CORRUPTING = { from: 140000, to: 140003 };
+
+/** What a kind's own check found; `table_oid`: whose users can be in the way. */
+export interface Checked {
+  drift: Drift[];
+  table_oid: number | null;
+}
+
+/**
+ * Checks without writing anything; the session may be read-only. Refusals (standby, missing rights, what is not
+ * supported yet) are drift too, with a code of their own.
+ * @throws PgLuthierError `plan_changed` when the plan is not what its hash says, `not_applicable` for a finding.
+ */
+export async function preflight(
+  session: TargetSession,
+  plan: ApplyPlan,
+): Promise<{ drift: Drift[]; blockers: Blocker[] }> {
+  const drift = await refusals(session, plan);
+  if (drift.length > 0) return { drift, blockers: [] };
+  const checked = await checkKind(session, plan);
+  if (checked.drift.length > 0 || checked.table_oid === null) return { drift: checked.drift, blockers: [] };
+  return { drift: [], blockers: await blockersOf(session, plan, checked.table_oid) };
+}
+
+/** The check of drift alone: what execution repeats right before it begins. */
+export async function findDrift(session: TargetSession, plan: ApplyPlan): Promise<Drift[]> {
+  const drift = await refusals(session, plan);
+  return drift.length > 0 ? drift : (await checkKind(session, plan)).drift;
+}
+
+async function refusals(session: TargetSession, plan: ApplyPlan): Promise<Drift[]> {
+  if (planHash(plan) !== plan.plan_hash) {
+    throw new PgLuthierError({
+      code: 'plan_changed',
+      status: 409,
+      message: 'The plan is not the one that was approved: its hash does not fit its statements.',
+      remedy: 'Run an analysis and approve what it proposes.',
+    });
+  }
+  if (plan.change.kind === 'finding') {
+    throw new PgLuthierError({
+      code: 'not_applicable',
+      status: 422,
+      message: 'A finding is for a person to act on; there is nothing to apply.',
+    });
+  }
+  const [server] = await session.query<{ in_recovery: boolean }>('SELECT pg_is_in_recovery() AS in_recovery');
+  if (server?.in_recovery) {
+    return [{ code: 'standby', message: 'The target is a standby; changes are made on its primary.' }];
+  }
+  const version = session.server_version_num;
+  const concurrently = plan.change.kind === 'index.create' || plan.change.kind === 'index.drop';
+  if (concurrently && version >= CORRUPTING.from && version <= CORRUPTING.to) {
+    return [
+      {
+        code: 'concurrent_index_corruption',
+        message:
+          'PostgreSQL 14.0 to 14.3 can corrupt indexes that are built CONCURRENTLY; update to 14.4 or later first.',
+      },
+    ];
+  }
+  return [];
+}
+
+function checkKind(session: TargetSession, { change }: ApplyPlan): Promise<Checked> {
+  switch (change.kind) {
+    case 'index.create':
+      return checkIndexCreate(session, change);
+    case 'index.drop':
+      return checkIndexDrop(session, change);
+    case 'setting':
+      return checkSetting(session, change);
+    case 'table.reloptions':
+      return checkReloptions(session, change);
+    case 'analyze':
+      return checkAnalyze(session, change);
+    case 'finding':
+      return Promise.resolve({ drift: [], table_oid: null });
+  }
+}
+
+function blockersOf(session: TargetSession, { change }: ApplyPlan, tableOid: number): Promise<Blocker[]> {
+  switch (change.kind) {
+    case 'index.create':
+      return findBlockers(session, tableOid, 'writers_and_snapshots');
+    case 'index.drop':
+      return findBlockers(session, tableOid, 'users');
+    case 'table.reloptions':
+    case 'analyze':
+      return findBlockers(session, tableOid, 'maintenance');
+    default:
+      return Promise.resolve([]);
+  }
+}

@@ -1,0 +1,111 @@
+/** Follows a concurrent build through a second session: phase, fraction, and whom it waits for. */
+import type { Blocker } from '../domain/index.ts';
+import type { TargetSession } from '../target/index.ts';
+import { blockerOf } from './blockers.ts';
+import { type ApplyRun, applicationName } from './run.ts';
+
+const POLL_MS = 1_000;
+
+/** pg_stat_progress_create_index, for one backend. */
+interface BuildProgress {
+  phase: string | null;
+  lockers_total: number | null;
+  lockers_done: number | null;
+  current_locker_pid: number | null;
+  blocks_total: number | null;
+  blocks_done: number | null;
+  tuples_total: number | null;
+  tuples_done: number | null;
+}
+
+/** Runs `work` and reports its progress each second. Losing sight of it never fails the work. */
+export async function followed<T>(run: ApplyRun, work: () => Promise<T>): Promise<T> {
+  let watcher: TargetSession | null = null;
+  let stopped = false;
+  let wake = () => {};
+  const watch = async () => {
+    while (!stopped) {
+      try {
+        watcher ??= await run.openSession(run.dsn, {
+          applicationName: `${applicationName(run.apply_id)}:watch`,
+          readOnly: true,
+          statementTimeoutMs: 5_000,
+        });
+        await report(run, watcher);
+      } catch {
+        // The watcher's connection may go; the next round opens another one.
+        await watcher?.close();
+        watcher = null;
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, POLL_MS);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        if (stopped) wake();
+      });
+    }
+    await watcher?.close();
+  };
+  const watching = watch();
+  try {
+    return await work();
+  } finally {
+    stopped = true;
+    wake();
+    await watching;
+  }
+}
+
+async function report(run: ApplyRun, watcher: TargetSession): Promise<void> {
+  const { pid } = run.session;
+  const [row] = await watcher.query<BuildProgress>(
+    `SELECT phase, lockers_total, lockers_done, current_locker_pid, blocks_total, blocks_done,
+            tuples_total, tuples_done
+     FROM pg_stat_progress_create_index WHERE pid = $1`,
+    [pid],
+  );
+  const [waiting] = await watcher.query<{ pids: number[]; active: boolean }>(
+    `SELECT pg_blocking_pids(pid) AS pids, state = 'active' AS active FROM pg_stat_activity WHERE pid = $1`,
+    [pid],
+  );
+  const phase = row?.phase ?? (waiting?.pids.length ? 'waiting for locks' : 'running');
+  const pids = new Set([
+    ...(waiting?.pids ?? []),
+    ...(row?.current_locker_pid ? [row.current_locker_pid] : []),
+  ]);
+  const blockers: Blocker[] = [];
+  for (const blocking of pids) {
+    // pg_blocking_pids says 0 for a prepared transaction.
+    const blocker =
+      blocking === 0 ? preparedTransaction() : await blockerOf(watcher, blocking, `is waited for: ${phase}`);
+    if (blocker) blockers.push(blocker);
+  }
+  run.onProgress({ phase, fraction: row ? fractionOf(row) : null, blockers });
+}
+
+function preparedTransaction(): Blocker {
+  return {
+    pid: 0,
+    user: null,
+    application_name: null,
+    query: null,
+    age_seconds: null,
+    reason: 'a prepared transaction is waited for',
+  };
+}
+
+/** Share of the present phase, in the unit that the server counts in it. */
+function fractionOf(row: BuildProgress): number | null {
+  const pairs: [number | null, number | null][] = row.phase?.startsWith('waiting')
+    ? [[row.lockers_done, row.lockers_total]]
+    : [
+        [row.blocks_done, row.blocks_total],
+        [row.tuples_done, row.tuples_total],
+      ];
+  for (const [done, total] of pairs) {
+    if (done !== null && total !== null && total > 0) return Math.min(1, done / total);
+  }
+  return null;
+}

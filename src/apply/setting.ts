@@ -1,0 +1,109 @@
+/** ALTER SYSTEM, reload, and a look whether the value is really in force. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ApplyOutcome, type Change, quoteIdentifier, quoteLiteral } from '../domain/index.ts';
+import { TargetQueryError, type TargetSession } from '../target/index.ts';
+import {
+  type ApplyRun,
+  applicationName,
+  applied,
+  type Facts,
+  failed,
+  journalled,
+  needsAttention,
+  reasonOf,
+  setTimeouts,
+} from './run.ts';
+import { autoConfEntry, readFileEntries, readOverrides, readSetting } from './setting-state.ts';
+import { sameSettingValue } from './setting-value.ts';
+
+/** The postmaster rereads its files asynchronously: looked for this often, for this long. */
+const POLL_MS = 100;
+const POLLS = 100;
+
+type SettingChange = Extract<Change, { kind: 'setting' }>;
+
+export async function applySetting(
+  run: ApplyRun,
+  change: SettingChange,
+  statements: readonly string[],
+): Promise<ApplyOutcome> {
+  const previous = autoConfEntry(await readFileEntries(run.session, change.name));
+  await setTimeouts(run.session, {
+    lock_timeout: Math.min(run.lockBudgetMs, 5_000),
+    statement_timeout: run.statementTimeoutMs,
+  });
+  const facts = await settingFacts(run.session, change.name, previous);
+  for (const statement of statements) {
+    try {
+      // One statement a call: ALTER SYSTEM is refused in a transaction, also in an implicit one.
+      await journalled(run, 'statement', statement);
+    } catch (error) {
+      if (!(error instanceof TargetQueryError)) throw error;
+      const [code, message] = reasonOf(run, error);
+      return failed(code, message, facts);
+    }
+  }
+  return judgeSetting(run, change, facts);
+}
+
+/** What was there before, how to get back to exactly that, and for whom the new value does not count. */
+export async function settingFacts(
+  session: TargetSession,
+  name: string,
+  previous: string | null,
+): Promise<Facts> {
+  const quoted = name.split('.').map(quoteIdentifier).join('.');
+  return {
+    previous_entry: previous,
+    exact_rollback: [
+      previous === null
+        ? `ALTER SYSTEM RESET ${quoted}`
+        : `ALTER SYSTEM SET ${quoted} = ${quoteLiteral(previous)}`,
+      'SELECT pg_reload_conf()',
+    ],
+    overridden_for: await readOverrides(session, name),
+  };
+}
+
+/** Polls fresh sessions until the value is in force or only a restart is missing. */
+export async function judgeSetting(
+  run: Pick<ApplyRun, 'apply_id' | 'dsn' | 'openSession'>,
+  change: SettingChange,
+  facts: Facts,
+): Promise<ApplyOutcome> {
+  // A fresh session has what new sessions get; reset_val leaves out what this client itself sets.
+  const session = await run.openSession(run.dsn, {
+    applicationName: `${applicationName(run.apply_id)}:check`,
+    readOnly: true,
+  });
+  try {
+    for (let poll = 0; poll < POLLS; poll += 1) {
+      const setting = await readSetting(session, change.name);
+      if (!setting) break;
+      if (setting.pending_restart) return applied({ ...facts, in_force: false }, true);
+      if (setting.reset_val !== null && sameSettingValue(setting.reset_val, change.value, setting)) {
+        return applied({ ...facts, in_force: true });
+      }
+      await sleep(POLL_MS);
+    }
+    const entries = await readFileEntries(session, change.name);
+    const last = entries.at(-1);
+    const setting = await readSetting(session, change.name);
+    const written =
+      setting &&
+      last?.setting != null &&
+      sameSettingValue(last.setting, change.value, setting) &&
+      last.applied;
+    if (written) {
+      // In force for the server, but our own role or database has a value of its own.
+      return applied({ ...facts, in_force: true, masked_for_us: true });
+    }
+    return needsAttention(
+      'setting_not_in_force',
+      `${change.name} was written, but the server does not use it${last?.error ? `: ${last.error}` : ''}.`,
+      facts,
+    );
+  } finally {
+    await session.close();
+  }
+}
