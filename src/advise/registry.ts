@@ -13,11 +13,14 @@ const RULES = fileURLToPath(new URL('./rules/', import.meta.url));
 export async function loadRules(): Promise<Rule[]> {
   const rules: Rule[] = [];
   for (const area of ruleAreas) {
-    const names = (await readdir(join(RULES, area))).filter((name) => /^[a-z0-9-]+\.[jt]s$/.test(name)).sort();
+    const names = (await readdir(join(RULES, area)))
+      .filter((name) => /^[a-z0-9-]+\.[jt]s$/.test(name))
+      .sort();
     for (const name of names) {
       const module: { rule?: Rule } = await import(pathToFileURL(join(RULES, area, name)).href);
       const id = `${area}/${name.replace(/\.[jt]s$/, '')}`;
-      if (module.rule?.id !== id) throw new Error(`advise/rules/${area}/${name} must export rule with id ${id}`);
+      if (module.rule?.id !== id)
+        throw new Error(`advise/rules/${area}/${name} must export rule with id ${id}`);
       rules.push(module.rule);
     }
   }

@@ -1,42 +1,12 @@
-/**
- * How large an index will be. B-trees after src/backend/access/nbtree of PostgreSQL 13+: aligned tuples, deduplication
- * into posting lists, fill factor 90, inner pages at 70. Others by rougher formulas, each with its reason.
- */
-import type { ColumnRow, IndexDefinition, IndexSize } from '../../domain/index.ts';
-import { type AdvisorTable, distinctCount, rowCount } from './catalog.ts';
+/** How large an index will be, by access method; each formula's source stands with it. */
+import type { IndexDefinition, IndexSize } from '../../domain/index.ts';
+import { alignTo, btreeSize } from './btree-size.ts';
+import { type AdvisorTable, rowCount } from './catalog.ts';
+import { ginSize } from './gin-size.ts';
+import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
 
-const BLOCK = 8192;
-/** Page header 24 and B-tree opaque area 16 bytes. */
-const BTREE_USABLE = BLOCK - 24 - 16;
-const LEAF_FILL = 0.9;
-const INNER_FILL = 0.7;
-const LINE_POINTER = 4;
-const INDEX_TUPLE_HEADER = 8;
-const TID = 6;
-/** BTMaxItemSize-related limit of a posting list made by CREATE INDEX: a tenth of a page, less a line pointer. */
-const MAX_POSTING = 816 - LINE_POINTER;
-/** Types whose equal values may differ in bytes: _bt_allequalimage() refuses to deduplicate them. */
-const NOT_DEDUPLICATED = new Set(['numeric', 'double precision', 'real', 'jsonb']);
-
-const align8 = (bytes: number) => Math.ceil(bytes / 8) * 8;
-const alignments: Record<string, number> = { c: 1, s: 2, i: 4, d: 8 };
-
-/** A value's bytes in an index tuple: short varlenas are not aligned. */
-function widthOf(column: ColumnRow | undefined): { width: number; alignment: number } {
-  if (!column) return { width: 16, alignment: 1 };
-  const width = column.typlen > 0 ? column.typlen : (column.stats?.avg_width ?? 16);
-  const isShortVarlena = column.typlen < 0 && width <= 127;
-  return { width, alignment: isShortVarlena ? 1 : (alignments[column.typalign] ?? 8) };
-}
-
-function dataBytes(columns: (ColumnRow | undefined)[]): number {
-  let offset = 0;
-  for (const column of columns) {
-    const { width, alignment } = widthOf(column);
-    offset = Math.ceil(offset / alignment) * alignment + width;
-  }
-  return offset;
-}
+const PAGE = 8192;
+const USABLE = PAGE - 24;
 
 /** Rows that a predicate keeps: what `selectivity` says of the table's rows. */
 export interface SizeInput {
@@ -46,105 +16,106 @@ export interface SizeInput {
   selectivity: number;
 }
 
-/** Size by the index's method. */
+/** Pages, entries and height of the index as CREATE INDEX would leave it. */
 export function indexSize(input: SizeInput): IndexSize {
-  const rows = Math.max(1, rowCount(input.table) * input.selectivity);
-  switch (input.definition.method) {
-    case 'btree':
-      return btreeSize(input, rows);
-    case 'brin':
-      return brinSize(input);
-    case 'gin':
-      return ginSize(input, rows);
-    case 'hash':
-      return { pages: Math.ceil((rows * 20) / (BLOCK * 0.75)) + 2, tuples: rows, tree_height: null };
-    default:
-      // GiST and others: an entry of the key's bounding value a row, pages three quarters full.
-      return {
-        pages: Math.ceil((rows * (align8(keyBytes(input)) + 12)) / (BLOCK * 0.75)) + 1,
-        tuples: rows,
-        tree_height: null,
-      };
-  }
-}
-
-function keyColumns({ definition, table }: SizeInput): (ColumnRow | undefined)[] {
-  return definition.keys.map((key) => (key.column === null ? undefined : table.columns.get(key.column)));
-}
-
-function keyBytes(input: SizeInput): number {
-  return dataBytes(keyColumns(input));
-}
-
-function btreeSize(input: SizeInput, rows: number): IndexSize {
   const { definition, table } = input;
-  const keys = keyColumns(input);
-  const included = definition.include.map((name) => table.columns.get(name));
-  const all = [...keys, ...included];
-  const hasNulls = all.some((column) => (column?.stats?.null_frac ?? 0) > 0);
-  // With a null the tuple has a bitmap of INDEX_MAX_KEYS bits: 4 bytes, aligned with the header to 16.
-  const header = hasNulls ? 16 : INDEX_TUPLE_HEADER;
-  const tuple = align8(header + dataBytes(all));
-  const perPage = BTREE_USABLE * LEAF_FILL;
-  const deduplicates =
-    !definition.unique &&
-    definition.include.length === 0 &&
-    keys.every((column) => column === undefined || !NOT_DEDUPLICATED.has(column.type.replace(/\(.*/, '')));
-  const groups = deduplicates ? distinctKeys(keys, rows, rowCount(table)) : rows;
-  const leafPages = Math.max(1, Math.ceil(leafBytes(rows, groups, tuple) / perPage));
-  const pivot = align8(INDEX_TUPLE_HEADER + dataBytes(keys)) + LINE_POINTER;
-  const fanOut = Math.max(2, Math.floor((BTREE_USABLE * INNER_FILL) / pivot));
-  let pages = leafPages;
-  let height = 0;
-  for (let width = leafPages; width > 1; ) {
-    width = Math.ceil(width / fanOut);
-    pages += width;
-    height += 1;
+  const rows = Math.max(1, rowCount(table) * input.selectivity);
+  const keys = definition.keys.map((key) => ofSubset(keyFacts(key, table), rows, input.selectivity));
+  const { main_pages: pages } = table.row;
+  switch (definition.method) {
+    case 'btree':
+      return btreeSize({
+        keys,
+        include: definition.include.flatMap((name) => {
+          const column = table.columns.get(name);
+          return column === undefined ? [] : [columnFacts(column, rowCount(table))];
+        }),
+        rows,
+        unique: definition.unique,
+        fillfactor: Number(definition.options.fillfactor ?? 90),
+        deduplicate: definition.options.deduplicate_items !== 'off',
+      });
+    case 'brin':
+      return brinSize(keys, pages, Number(definition.options.pages_per_range ?? 128));
+    case 'hash':
+      return hashSize(keys, rows, Number(definition.options.fillfactor ?? 75));
+    case 'gin':
+      return ginSize(
+        keys.map((facts, position) => ({
+          facts,
+          opclass: definition.keys[position]?.opclass?.split('.').at(-1) ?? null,
+          is_text: definition.keys[position]?.expression?.includes('to_tsvector') ?? false,
+        })),
+        rows,
+        Math.max(1, pages * input.selectivity),
+      );
+    default:
+      return gistSize(keys, rows);
   }
-  return { pages: pages + 1, tuples: rows, tree_height: height };
 }
 
-/** Groups of equal keys: distinct values multiply, but are no more than the rows. */
-function distinctKeys(keys: (ColumnRow | undefined)[], rows: number, tableRows: number): number {
-  let product = 1;
-  for (const column of keys) product *= distinctCount(column, tableRows) ?? rows;
-  return Math.min(rows, product);
+function keyFacts(key: IndexDefinition['keys'][number], table: AdvisorTable): KeyFacts {
+  const rows = rowCount(table);
+  const column = key.column === null ? undefined : table.columns.get(key.column);
+  if (column !== undefined) return columnFacts(column, rows);
+  const expression = key.expression ?? '';
+  const words = new Set(expression.match(/"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []);
+  const columns = [...table.columns.values()].filter(
+    ({ name }) => words.has(name) || words.has(`"${name.replaceAll('"', '""')}"`),
+  );
+  return expressionFacts(expression, columns, rows);
 }
 
-function leafBytes(rows: number, groups: number, tuple: number): number {
-  const perGroup = rows / groups;
-  if (perGroup < 1.5) return rows * (tuple + LINE_POINTER);
-  // Group sizes vary about their mean (as Poisson's do): those with one row stay plain tuples.
-  const single = perGroup < 30 ? perGroup * Math.exp(-perGroup) : 0;
-  const perPosting = Math.max(1, Math.floor((MAX_POSTING - tuple) / TID));
-  const full = Math.floor(perGroup / perPosting);
-  const rest = perGroup - full * perPosting;
-  const posting = (tids: number) => align8(tuple + tids * TID) + LINE_POINTER;
-  const bytesOfGroup = full * posting(perPosting) + (rest > 0 ? posting(rest) : 0);
-  return groups * (single * (tuple + LINE_POINTER) + (1 - single) * bytesOfGroup);
-}
-
-/** A summary of min and max for each range of pages, and a map of 6 bytes a range (1,360 a page). */
-function brinSize({ definition, table }: SizeInput): IndexSize {
-  const perRange = Number(definition.options.pages_per_range ?? 128);
-  const ranges = Math.max(1, Math.ceil(table.row.main_pages / perRange));
-  const bytes = align8(8 + 2 * keyBytes({ definition, table, selectivity: 1 })) + LINE_POINTER;
-  const pages = 1 + Math.ceil(ranges / 1360) + Math.ceil((ranges * bytes) / (BLOCK - 32));
-  return { pages, tuples: ranges, tree_height: null };
+/** Of a share of the rows, drawn without regard to this key: the rarer values of it do not all occur. */
+function ofSubset(key: KeyFacts, rows: number, selectivity: number): KeyFacts {
+  if (selectivity >= 1) return key;
+  return { ...key, distinct: Math.max(1, key.distinct * (1 - Math.exp(-rows / key.distinct))) };
 }
 
 /**
- * An entry a distinct element, a posting of about two bytes (varbyte-encoded differences) an element and row. Elements
- * a row come from the statistics where there are any; otherwise one for each 12 bytes of the value.
+ * BRIN: metapage, reverse map (6 bytes a range: REVMAP_PAGE_MAXITEMS, 1360, a page) and one summary a range of two
+ * values a key (brin_tuple.c: 5 bytes of header and null bits, aligned).
  */
-function ginSize(input: SizeInput, rows: number): IndexSize {
-  const [column] = keyColumns(input);
-  const stats = column?.stats;
-  const average = stats?.elem_count_histogram?.at(-1);
-  const width = stats?.avg_width ?? 64;
-  const elements = Math.max(1, average ?? width / 12);
-  const commonest = stats?.most_common_elem_freqs?.length ?? 0;
-  const distinct = Math.max(commonest, Math.min(rows * elements * 0.1, rows));
-  const bytes = rows * elements * 2.2 + distinct * 32;
-  return { pages: Math.ceil(bytes / (BLOCK * 0.85)) + 2, tuples: rows * elements, tree_height: null };
+function brinSize(keys: readonly KeyFacts[], tablePages: number, pagesPerRange: number): IndexSize {
+  const ranges = Math.max(1, Math.ceil(tablePages / pagesPerRange));
+  const values = keys.reduce((sum, key) => alignTo(sum, key.align) + 2 * alignTo(key.width, key.align), 0);
+  const tuple = alignTo(8 + values, 8) + 4;
+  const summaries = Math.ceil(ranges / Math.max(1, Math.floor((USABLE - 8) / tuple)));
+  return { pages: 1 + Math.ceil(ranges / 1360) + summaries, tuples: ranges, tree_height: null };
+}
+
+/**
+ * Hash: buckets for the rows at a target of (8192 × fillfactor / 100) / 20 each, in powers of two up to 512 and in
+ * quarters of the next power above (_hash_init, _hash_spareindex). Equal values share a bucket, and what exceeds its
+ * page goes to overflow pages: values fall into buckets as a Poisson distribution.
+ */
+function hashSize(keys: readonly KeyFacts[], rows: number, fillfactor: number): IndexSize {
+  const perBucket = Math.max(10, Math.floor((PAGE * fillfactor) / 100 / 20));
+  const wanted = Math.max(2, rows / perBucket);
+  let buckets = 2;
+  while (buckets < wanted) buckets += buckets < 512 ? buckets : 2 ** Math.floor(Math.log2(buckets)) / 4;
+  const perPage = Math.floor((USABLE - 16) / 20);
+  const distinct = Math.min(rows, keys[0]?.distinct ?? rows);
+  const perValue = rows / distinct;
+  const mean = distinct / buckets;
+  let probability = Math.exp(-mean);
+  let pagesPerBucket = mean > 50 ? Math.ceil(rows / buckets / perPage) : 0;
+  for (let values = 0; mean <= 50 && values < mean + 12 * Math.sqrt(mean) + 20; values += 1) {
+    pagesPerBucket += probability * Math.max(1, Math.ceil((values * perValue) / perPage));
+    probability *= mean / (values + 1);
+  }
+  return { pages: Math.ceil(buckets * pagesPerBucket) + 2, tuples: rows, tree_height: null };
+}
+
+/** GiST: an entry of the key's bounding value a row, pages about three quarters full after splits. */
+function gistSize(keys: readonly KeyFacts[], rows: number): IndexSize {
+  const bytes = keys.reduce((sum, key) => alignTo(sum, key.align) + key.width, 8);
+  const perPage = Math.max(2, Math.floor(((USABLE - 16) * 0.75) / (alignTo(bytes, 8) + 4)));
+  let level = Math.max(1, Math.ceil(rows / perPage));
+  let pages = level;
+  while (level > 1) {
+    level = Math.ceil(level / perPage);
+    pages += level;
+  }
+  return { pages, tuples: rows, tree_height: null };
 }

@@ -1,0 +1,260 @@
+/**
+ * Size of a freshly built B-tree. It follows nbtsort.c (_bt_buildadd, _bt_load) and nbtdedup.c of PostgreSQL 13 to 18:
+ * tuples are packed into leaves up to the fill factor, equal keys merge into posting lists of a tenth of a page.
+ */
+import type { IndexSize } from '../../domain/index.ts';
+import type { KeyFacts } from './key-facts.ts';
+
+const PAGE = 8192;
+/** A page without header (24) and special space (16). */
+const USABLE = PAGE - 24 - 16;
+const LINE_POINTER = 4;
+const TUPLE_HEADER = 8;
+/** Header and null bitmap (for up to 32 columns), aligned. */
+const TUPLE_HEADER_WITH_NULLS = 16;
+const TID = 6;
+/** BTREE_NONLEAF_FILLFACTOR. */
+const INNER_FILLFACTOR = 70;
+/** MAXALIGN_DOWN(BLCKSZ × 10 / 100) − sizeof(ItemIdData): longest posting-list tuple that a build makes. */
+const MAX_POSTING = 812;
+/** More tuples than this are not packed one by one: a sample of the groups is, and scaled up. */
+const SIMULATED_TUPLES = 20_000;
+/** Points of the distribution of group sizes. */
+const QUANTILES = 32;
+
+export function alignTo(bytes: number, alignment: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
+}
+
+/** Draws of widths that a tuple's average size is taken over. */
+const DRAWS = 64;
+
+/** Average bytes of an index tuple with these values (none null), MAXALIGN'ed. */
+function tupleBytes(values: readonly KeyFacts[], header = TUPLE_HEADER): number {
+  const draws = values.some((value) => value.widths.length > 1) ? DRAWS : 1;
+  let total = 0;
+  for (let draw = 0; draw < draws; draw += 1) {
+    let offset = header;
+    values.forEach((value, position) => {
+      // Different strides: the columns' widths are independent of each other.
+      const width =
+        value.widths[(draw * (2 * position + 1) + 7 * position) % value.widths.length] ?? value.width;
+      offset = alignTo(offset, value.align) + width;
+    });
+    total += alignTo(offset, 8);
+  }
+  return total / draws;
+}
+
+/** Which of the values are null, and in what share of the rows: nulls of different columns taken as independent. */
+function nullPatterns<T extends KeyFacts>(values: readonly T[]): { present: T[]; share: number }[] {
+  let patterns: { present: T[]; share: number }[] = [{ present: [], share: 1 }];
+  for (const value of values) {
+    patterns = patterns.flatMap(({ present, share }) => [
+      ...(value.null_frac < 1
+        ? [{ present: [...present, value], share: share * (1 - value.null_frac) }]
+        : []),
+      ...(value.null_frac > 0 ? [{ present, share: share * value.null_frac }] : []),
+    ]);
+  }
+  return patterns;
+}
+
+/** Average bytes of a tuple over all rows. */
+function averageTupleBytes(values: readonly KeyFacts[]): number {
+  return nullPatterns(values).reduce((sum, { present, share }) => {
+    const header = present.length < values.length ? TUPLE_HEADER_WITH_NULLS : TUPLE_HEADER;
+    return sum + share * tupleBytes(present, header);
+  }, 0);
+}
+
+/** Groups of equal keys: `groups` of them with `rows` rows each on average. */
+interface GroupClass {
+  groups: number;
+  rows: number;
+  /** Bytes of a plain tuple of these keys. */
+  bytes: number;
+  /** Group sizes scatter as a Poisson distribution (values drawn at random). */
+  scattered: boolean;
+}
+
+/** Distinct combinations that `rows` rows drawn over the product of the keys' values would show. */
+export function distinctCombinations(keys: readonly KeyFacts[], rows: number): number {
+  const product = keys.reduce((total, key) => Math.min(total * key.distinct, 1e15), 1);
+  const [only, ...more] = keys;
+  // One column's distinct values are what ANALYZE counted; of combinations only some occur among so few rows.
+  if (only !== undefined && more.length === 0) return Math.max(1, Math.min(rows, only.distinct));
+  const largest = Math.max(...keys.map((key) => key.distinct));
+  return Math.max(1, Math.min(rows, Math.max(largest, product * (1 - Math.exp(-rows / product)))));
+}
+
+function groupClasses(keys: readonly KeyFacts[], rows: number): GroupClass[] {
+  return nullPatterns(keys).flatMap(({ present, share }) => {
+    const count = rows * share;
+    if (count < 0.5) return [];
+    const header = present.length < keys.length ? TUPLE_HEADER_WITH_NULLS : TUPLE_HEADER;
+    const bytes = tupleBytes(present, header);
+    const [only] = present;
+    if (only === undefined) return [{ groups: 1, rows: count, bytes, scattered: false }];
+    if (present.length > 1) {
+      const groups = distinctCombinations(present, count);
+      return [{ groups, rows: count / groups, bytes, scattered: true }];
+    }
+    return singleKeyClasses(only, count, bytes);
+  });
+}
+
+/** The most common values each by itself, the rest alike. */
+function singleKeyClasses(key: KeyFacts, rows: number, bytes: number): GroupClass[] {
+  const classes: GroupClass[] = [];
+  let rest = rows;
+  for (const share of key.most_common_freqs) {
+    // pg_stats gives shares of all rows, nulls among them.
+    const count = Math.min(rest, (share / (1 - key.null_frac)) * rows);
+    if (count < 1) continue;
+    classes.push({ groups: 1, rows: count, bytes, scattered: false });
+    rest -= count;
+  }
+  if (rest >= 1) {
+    const distinct = distinctCombinations([key], rows) - classes.length;
+    const others = Math.min(rest, Math.max(1, distinct));
+    classes.push({ groups: others, rows: rest / others, bytes, scattered: true });
+  }
+  return classes;
+}
+
+/** Sizes of groups of `mean` rows that each have at least one: quantiles of a Poisson distribution without zero. */
+function scatteredSizes(mean: number): number[] {
+  if (mean > 60 || mean <= 1.0001) return [mean];
+  let low = 1e-6;
+  let high = mean;
+  for (let step = 0; step < 50; step += 1) {
+    const lambda = (low + high) / 2;
+    if (lambda / (1 - Math.exp(-lambda)) < mean) low = lambda;
+    else high = lambda;
+  }
+  const sizes: number[] = [];
+  let size = 1;
+  let probability = (low * Math.exp(-low)) / (1 - Math.exp(-low));
+  let cumulated = probability;
+  for (let quantile = 0; quantile < QUANTILES; quantile += 1) {
+    while (cumulated < (quantile + 0.5) / QUANTILES && size < 1000) {
+      size += 1;
+      probability *= low / size;
+      cumulated += probability;
+    }
+    sizes.push(size);
+  }
+  // Neighbours in the index are not neighbours in size.
+  return sizes.map((_, index) => sizes[(index * 13) % QUANTILES] ?? mean);
+}
+
+/** Packs tuples into leaves as a build does. */
+class LeafPacker {
+  pages = 1;
+  private readonly full: number;
+  private free = USABLE - LINE_POINTER;
+  private count = 0;
+  private last = 0;
+  private lastExtra = 0;
+
+  constructor(fillfactor: number) {
+    this.full = Math.floor((PAGE * (100 - fillfactor)) / 100);
+  }
+
+  /** @param extra bytes of its posting list, which the page's high key would do without. */
+  add(bytes: number, extra: number): void {
+    const space = this.free - LINE_POINTER;
+    if (space < bytes + 8 || (space + this.lastExtra < this.full && this.count > 1)) {
+      // The last tuple begins the next page and leaves its key behind as the high key.
+      this.pages += 1;
+      this.free = USABLE - LINE_POINTER - (this.last + LINE_POINTER);
+      this.count = 1;
+    }
+    this.free -= bytes + LINE_POINTER;
+    this.count += 1;
+    this.last = bytes;
+    this.lastExtra = extra;
+  }
+}
+
+/** Leaves that groups of equal keys fill when equal keys are merged. */
+function deduplicatedLeaves(classes: readonly GroupClass[], fillfactor: number): number {
+  const tuples = classes.reduce(
+    (sum, each) => sum + each.groups * Math.max(1, each.rows / ((MAX_POSTING - each.bytes) / TID)),
+    0,
+  );
+  const scale = Math.max(1, tuples / SIMULATED_TUPLES);
+  const packer = new LeafPacker(fillfactor);
+  for (const each of classes) {
+    const perPosting = Math.max(1, Math.floor((Math.floor(MAX_POSTING / 8) * 8 - each.bytes) / TID));
+    // A few huge groups are made smaller, many small ones fewer.
+    const shrinkRows = each.groups < 2 * scale || each.rows > perPosting * 20;
+    const groups = shrinkRows ? Math.round(each.groups) : Math.max(1, Math.round(each.groups / scale));
+    const sizes = each.scattered ? scatteredSizes(each.rows) : [each.rows];
+    for (let group = 0; group < groups; group += 1) {
+      let rows = (sizes[group % sizes.length] ?? each.rows) / (shrinkRows ? scale : 1);
+      while (rows > 0.5) {
+        const merged = Math.min(perPosting, Math.max(1, Math.round(rows)));
+        const bytes = merged === 1 ? each.bytes : alignTo(each.bytes + merged * TID, 8);
+        packer.add(bytes, bytes - each.bytes);
+        rows -= merged;
+      }
+    }
+  }
+  return Math.max(1, Math.round((packer.pages - 0.5) * scale));
+}
+
+interface BtreeShape {
+  keys: readonly KeyFacts[];
+  include: readonly KeyFacts[];
+  /** Rows in the index. */
+  rows: number;
+  unique: boolean;
+  /** Percent; 90 is PostgreSQL's default. */
+  fillfactor: number;
+  /** Storage parameter deduplicate_items. */
+  deduplicate: boolean;
+}
+
+/** Pages, tuples and height of a B-tree as CREATE INDEX would leave it. */
+export function btreeSize(shape: BtreeShape): IndexSize {
+  const rows = Math.max(0, Math.round(shape.rows));
+  if (rows === 0) return { pages: 1, tuples: 0, tree_height: 0 };
+  const bytes = averageTupleBytes([...shape.keys, ...shape.include]);
+  // An index with included columns never deduplicates (_bt_allequalimage).
+  const merges =
+    shape.deduplicate &&
+    !shape.unique &&
+    shape.include.length === 0 &&
+    shape.keys.every((key) => key.equalimage);
+  const slack = Math.floor((PAGE * (100 - shape.fillfactor)) / 100);
+  const perLeaf = Math.max(1, Math.floor((USABLE - 2 * LINE_POINTER - slack) / (bytes + LINE_POINTER)));
+  const leaves = merges
+    ? deduplicatedLeaves(groupClasses(shape.keys, rows), shape.fillfactor)
+    : Math.ceil(rows / perLeaf);
+  // Pivot tuples keep only the keys that tell two leaves apart, and a row's address where the keys do not.
+  const distinct = distinctCombinations(shape.keys, rows);
+  const significant = leadingKeysThatTell(shape.keys, rows);
+  const pivot = averageTupleBytes(significant) + (distinct < rows * 0.9 ? 8 : 0);
+  const innerSlack = Math.floor((PAGE * (100 - INNER_FILLFACTOR)) / 100);
+  const fanOut = Math.max(2, Math.floor((USABLE - 2 * LINE_POINTER - innerSlack) / (pivot + LINE_POINTER)));
+  let pages = leaves;
+  let level = leaves;
+  let height = 0;
+  while (level > 1) {
+    level = Math.ceil(level / fanOut);
+    pages += level;
+    height += 1;
+  }
+  return { pages: pages + 1, tuples: rows, tree_height: height };
+}
+
+/** The shortest leading part of the keys that is about as distinct as a leaf's boundary needs. */
+function leadingKeysThatTell(keys: readonly KeyFacts[], rows: number): readonly KeyFacts[] {
+  for (let count = 1; count < keys.length; count += 1) {
+    const leading = keys.slice(0, count);
+    if (distinctCombinations(leading, rows) > rows / 2) return leading;
+  }
+  return keys;
+}

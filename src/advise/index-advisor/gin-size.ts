@@ -1,0 +1,104 @@
+/**
+ * Size of a freshly built GIN index: a tree of entries, each with its rows as a compressed list beside it or, when
+ * long, in a tree of its own (gindatapage.c, ginpostinglist.c). How many entries a document has is an assumption where
+ * no statistics tell: such estimates are good to a factor of two.
+ */
+import type { IndexSize } from '../../domain/index.ts';
+import { alignTo } from './btree-size.ts';
+import type { KeyFacts } from './key-facts.ts';
+
+const PAGE = 8192;
+const USABLE = PAGE - 24 - 8;
+/** GinMaxItemSize: a longer list of rows moves to a posting tree. */
+const MAX_ENTRY = 2700;
+/** Entry pages are split in the middle while keys arrive in order, and filled by later batches. */
+const ENTRY_FILL = 0.6;
+const HEADER = 8;
+
+/** Entries of one kind: `keys` of them, each found in `rows` rows. */
+interface EntryClass {
+  keys: number;
+  rows: number;
+  bytes: number;
+}
+
+/**
+ * Bytes of one row's address: variable-length differences of (block << 11 | offset), 7 bits a byte.
+ * @param gap pages between two rows that hold the entry.
+ */
+function addressBytes(gap: number): number {
+  if (gap <= 1) return gap + 1;
+  return Math.max(2, Math.ceil((11 + Math.log2(gap)) / 7));
+}
+
+/** What a document holds, by operator class: distinct entries a row, distinct entries in all, bytes an entry. */
+function entryClasses(key: KeyFacts, opclass: string | null, isText: boolean, rows: number): EntryClass[] {
+  const bytes = key.width;
+  if (opclass === 'gin_trgm_ops') {
+    // Trigrams of words: about one a character, from an alphabet that natural text uses a few thousand of.
+    return zipf(Math.max(1, bytes * 0.95), Math.min(6_000, rows * bytes), rows, 4);
+  }
+  if (key.elements !== null) {
+    const known = key.element_freqs.map((share) => ({ keys: 1, rows: share * rows, bytes: 12 }));
+    const knownPerRow = key.element_freqs.reduce((sum, share) => sum + share, 0);
+    const rest = Math.max(0, key.elements - knownPerRow) * rows;
+    if (rest < 1) return known;
+    const smallest = Math.max(1, (key.element_freqs.at(-1) ?? 1 / rows) * rows);
+    const keys = Math.max(1, rest / Math.max(1, smallest / 2));
+    return [...known, { keys, rows: rest / keys, bytes: 12 }];
+  }
+  if (isText) {
+    const words = Math.max(1, bytes / 7);
+    // Heaps' law: a text of n words uses about 20 n^0.5 different ones.
+    return zipf(words, Math.min(20 * Math.sqrt(rows * words), rows * words), rows, 8, 50);
+  }
+  const members = Math.max(1, bytes / 16);
+  const perMember = opclass === 'jsonb_path_ops' ? 1 : 2;
+  return [{ keys: Math.max(1, (rows * members) / 20), rows: 20 * perMember, bytes: 8 }];
+}
+
+/**
+ * Entries whose frequencies fall as 1 / (rank + shift) (Zipf and Mandelbrot), no entry in more than all rows.
+ * @param shift flattens the top: stop words are not in a tsvector.
+ */
+function zipf(perRow: number, distinct: number, rows: number, bytes: number, shift = 0): EntryClass[] {
+  const harmonic = Math.log((Math.max(2, distinct) + shift + 0.56) / (shift + 0.56));
+  const classes: EntryClass[] = [];
+  for (let rank = 1; rank <= distinct; rank *= 2) {
+    const last = Math.min(distinct, rank * 2 - 1);
+    const share = (perRow * rows) / harmonic / (Math.sqrt(rank * last) + shift);
+    classes.push({ keys: last - rank + 1, rows: Math.min(rows, Math.max(1, share)), bytes });
+  }
+  return classes;
+}
+
+/** One key of a GIN index. */
+export interface GinKey {
+  facts: KeyFacts;
+  opclass: string | null;
+  /** The key is a to_tsvector(…) of a text of this width. */
+  is_text: boolean;
+}
+
+/**
+ * Pages and entries of a GIN index.
+ * @param tablePages pages that the table's rows lie on: they tell how far apart an entry's rows are.
+ */
+export function ginSize(keys: readonly GinKey[], rows: number, tablePages: number): IndexSize {
+  let entryBytes = 0;
+  let treePages = 0;
+  for (const { facts, opclass, is_text } of keys) {
+    for (const each of entryClasses(facts, opclass, is_text, rows)) {
+      const list = each.rows * addressBytes(tablePages / Math.max(1, each.rows));
+      const inline = alignTo(HEADER + each.bytes + list, 8) + 4;
+      if (inline <= MAX_ENTRY) entryBytes += each.keys * inline;
+      else {
+        entryBytes += each.keys * (alignTo(HEADER + each.bytes, 8) + 4);
+        treePages += each.keys * Math.max(1, Math.ceil(list / (USABLE - 32)) * 1.02);
+      }
+    }
+  }
+  const leaves = Math.max(1, Math.ceil(entryBytes / (USABLE * ENTRY_FILL)));
+  const pages = 1 + leaves + Math.ceil(leaves / 200) + Math.ceil(treePages);
+  return { pages, tuples: rows, tree_height: null };
+}
