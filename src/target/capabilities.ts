@@ -12,11 +12,14 @@ interface RoleRow {
   is_monitor: boolean;
   reads_all_data: boolean;
   reads_all_stats: boolean;
-  preload: string | null;
-  compute_query_id: string | null;
+  statements_loaded: boolean;
 }
 
-/** Asks the server for the role's memberships, the extensions and the preloaded libraries. */
+/**
+ * Asks the server for the role's memberships, the extensions and the preloaded libraries. Nothing here is refused to
+ * any role: settings are looked up in pg_settings, which leaves out what is hidden, where current_setting() would fail.
+ * pg_stat_statements.max is there only where the library was preloaded, and for everybody to see.
+ */
 export async function detectCapabilities(session: TargetSession): Promise<Capabilities> {
   const [role] = await session.query<RoleRow>(
     `SELECT pg_is_in_recovery() AS in_recovery,
@@ -24,8 +27,7 @@ export async function detectCapabilities(session: TargetSession): Promise<Capabi
             pg_has_role(current_user, 'pg_monitor', 'USAGE') AS is_monitor,
             pg_has_role(current_user, 'pg_read_all_data', 'USAGE') AS reads_all_data,
             pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS reads_all_stats,
-            (SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries') AS preload,
-            current_setting('compute_query_id', true) AS compute_query_id`,
+            EXISTS (SELECT 1 FROM pg_settings WHERE name = 'pg_stat_statements.max') AS statements_loaded`,
   );
   if (!role) throw new Error('a SELECT without FROM gave no row');
   const extensionRows = await session.query<{ name: string; version: string; schema: string }>(
@@ -33,17 +35,7 @@ export async function detectCapabilities(session: TargetSession): Promise<Capabi
      FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace ORDER BY extname`,
   );
   const statements = extensionRows.find((row) => row.name === 'pg_stat_statements');
-  const loaded = await statementsAnswer(session, statements?.schema ?? null, role.preload);
   const major = Math.floor(session.server_version_num / 10_000);
-  const limits: Limit[] = [];
-  if (major > NEWEST_TESTED_MAJOR) {
-    limits.push({
-      scope: 'server',
-      code: 'version_untested',
-      message: `PostgreSQL ${major} is newer than ${NEWEST_TESTED_MAJOR}, the newest that was tested.`,
-      remedy: null,
-    });
-  }
   return {
     server_version_num: session.server_version_num,
     major,
@@ -53,27 +45,32 @@ export async function detectCapabilities(session: TargetSession): Promise<Capabi
     reads_all_data: role.is_superuser || role.reads_all_data,
     pg_stat_statements: statements?.version ?? null,
     pg_stat_statements_schema: statements?.schema ?? null,
-    pg_stat_statements_loaded: loaded,
+    pg_stat_statements_loaded: role.statements_loaded,
     sees_all_statements: role.is_superuser || role.reads_all_stats,
     extensions: Object.fromEntries(extensionRows.map((row) => [row.name, row.version])),
     hypopg: extensionRows.find((row) => row.name === 'hypopg')?.version ?? null,
     managed_service: await detectManagedService(session),
-    limits,
+    limits: limitsOf(major, role),
   };
 }
 
-/**
- * shared_preload_libraries is visible to superusers and pg_read_all_settings only; pg_stat_statements.max exists only
- * where the library is loaded, and everybody may see it.
- */
-async function statementsAnswer(
-  session: TargetSession,
-  schema: string | null,
-  preload: string | null,
-): Promise<boolean> {
-  if (schema === null) return preload?.includes('pg_stat_statements') ?? false;
-  const [row] = await session.query<{ loaded: string | null }>(
-    "SELECT current_setting('pg_stat_statements.max', true) AS loaded",
-  );
-  return row?.loaded !== null && row?.loaded !== undefined;
+function limitsOf(major: number, role: RoleRow): Limit[] {
+  const limits: Limit[] = [];
+  if (major > NEWEST_TESTED_MAJOR) {
+    limits.push({
+      scope: 'server',
+      code: 'version_untested',
+      message: `PostgreSQL ${major} is newer than ${NEWEST_TESTED_MAJOR}, the newest that was tested.`,
+      remedy: null,
+    });
+  }
+  if (!role.is_superuser && !role.is_monitor) {
+    limits.push({
+      scope: 'server',
+      code: 'not_monitor',
+      message: 'This role does not see all settings, nor what other sessions do.',
+      remedy: 'GRANT pg_monitor TO the role.',
+    });
+  }
+  return limits;
 }

@@ -1,5 +1,4 @@
 /** What drivers and servers throw, in the words of PgLuthier; never with a DSN in them. */
-import pg from 'pg';
 import { PgLuthierError } from '../domain/index.ts';
 
 /** An error of the server itself for one statement; decisions go by `sqlstate`, never by the text. */
@@ -18,9 +17,15 @@ export class TargetQueryError extends PgLuthierError {
   }
 }
 
-/** SQLSTATE of a server's error; null for anything else: the system's own codes (EPIPE) can look alike. */
-function sqlstateOf(error: unknown): string | null {
-  return error instanceof pg.DatabaseError && error.code !== undefined ? error.code : null;
+/** SQLSTATE of a server's error; null for anything else. The driver's own errors have codes of five letters too (EPIPE). */
+export function sqlstateOf(error: unknown): string | null {
+  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown };
+  return typeof code === 'string' && typeof severity === 'string' ? code : null;
+}
+
+/** The driver's word when the server answers "no TLS" to a request for it. */
+export function refusesTls(error: unknown): boolean {
+  return error instanceof Error && error.message === 'The server does not support SSL connections';
 }
 
 const unreachable: Record<string, string> = {
@@ -32,18 +37,51 @@ const unreachable: Record<string, string> = {
   ENETUNREACH: 'no route to this network',
   ECONNRESET: 'the connection was reset',
   ENOENT: 'there is no such socket',
-  EACCES: 'this user may not use the socket',
+  EACCES: 'this account may not use the socket',
+  '57P03': 'the server is starting up or shutting down',
 };
 
 /** Why a connection could not be opened. */
 export function connectionError(error: unknown, address: string): PgLuthierError {
   const sqlstate = sqlstateOf(error);
+  const code = (error as { code?: unknown } | null)?.code;
+  const message = error instanceof Error ? error.message : '';
+  if (sqlstate === '28000' && message.includes('no pg_hba.conf entry')) {
+    const plain = message.includes('no encryption') || message.includes('SSL off');
+    return new PgLuthierError({
+      code: 'target_auth_failed',
+      status: 422,
+      message: `${address} lets this role in from here by no rule of its pg_hba.conf.`,
+      remedy: plain
+        ? 'Add sslmode=require to the DSN if the server asks for TLS; else a line for this role, database and address in pg_hba.conf.'
+        : 'Add a line for this role, database and address to pg_hba.conf.',
+      cause: error,
+    });
+  }
   if (sqlstate === '28P01' || sqlstate === '28000') {
     return new PgLuthierError({
       code: 'target_auth_failed',
       status: 422,
       message: `${address} refused this role or its password.`,
       remedy: "Check user and password in the DSN, and the server's pg_hba.conf.",
+      cause: error,
+    });
+  }
+  if (sqlstate === null && /client password must be a/.test(message)) {
+    return new PgLuthierError({
+      code: 'target_auth_failed',
+      status: 422,
+      message: `${address} asks for a password, and the DSN has none.`,
+      remedy: 'Put the password into the DSN, percent-encoded, or into ~/.pgpass of this account.',
+      cause: error,
+    });
+  }
+  if (sqlstate === '42501') {
+    return new PgLuthierError({
+      code: 'target_auth_failed',
+      status: 422,
+      message: `The role may not connect to this database at ${address}.`,
+      remedy: 'GRANT CONNECT ON DATABASE … TO the role.',
       cause: error,
     });
   }
@@ -65,10 +103,23 @@ export function connectionError(error: unknown, address: string): PgLuthierError
       cause: error,
     });
   }
-  const word = (error as { code?: string } | null)?.code ?? '';
+  if (refusesTls(error) || isTlsError(code)) {
+    return new PgLuthierError({
+      code: 'target_tls_failed',
+      status: 422,
+      message: refusesTls(error)
+        ? `${address} offers no TLS, which the DSN's sslmode asks for.`
+        : `TLS with ${address} failed: ${message} (${String(code)}).`,
+      remedy: refusesTls(error)
+        ? "Turn the server's ssl on, or use sslmode=prefer where the network is trusted."
+        : 'Give the authority that signed the server certificate in sslrootcert, or check the host name in the DSN.',
+      cause: error,
+    });
+  }
   const reason =
-    unreachable[word] ??
-    (sqlstate ? `the server answers with SQLSTATE ${sqlstate}` : 'no connection came about');
+    unreachable[typeof code === 'string' ? code : ''] ??
+    (sqlstate ? `the server answers with SQLSTATE ${sqlstate}` : null) ??
+    (message === 'timeout expired' ? 'no answer in time' : 'no connection came about');
   return new PgLuthierError({
     code: 'target_unreachable',
     status: 502,
@@ -78,21 +129,48 @@ export function connectionError(error: unknown, address: string): PgLuthierError
   });
 }
 
-/** SQLSTATE classes and codes that end the session with the statement. */
-const SESSION_ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25P04']);
+/** Codes of node:tls and OpenSSL. */
+function isTlsError(code: unknown): boolean {
+  return (
+    typeof code === 'string' &&
+    (/^(ERR_TLS|ERR_SSL|EPROTO$|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/.test(code) ||
+      code === 'HOSTNAME_MISMATCH')
+  );
+}
 
-/** An error of a running session: the server's own word, or the loss of the connection. */
-export function queryError(error: unknown, address: string): PgLuthierError {
-  const sqlstate = sqlstateOf(error);
-  if (sqlstate !== null && !SESSION_ENDED.has(sqlstate) && !sqlstate.startsWith('08')) {
-    return new TargetQueryError(sqlstate, error instanceof Error ? error.message : String(error), error);
-  }
+/** SQLSTATEs that end the session with the statement. */
+const SESSION_ENDED = new Set(['57P01', '57P02', '57P03', '57P04', '57P05', '25P03', '25P04']);
+
+/** The session is gone: the server ended it, or the network did. */
+export function connectionLost(address: string, cause: unknown, reason?: string): PgLuthierError {
+  const sqlstate = sqlstateOf(cause);
+  const why = reason ?? (sqlstate ? `SQLSTATE ${sqlstate}` : null);
   return new PgLuthierError({
     code: 'target_connection_lost',
     status: 502,
-    message: `The session on ${address} ended${sqlstate ? ` (SQLSTATE ${sqlstate})` : ''}.`,
+    message: `The session on ${address} ended${why ? ` (${why})` : ''}.`,
     remedy: 'The server restarted, failed over or ended our session; the next run connects anew.',
     details: sqlstate ? { sqlstate } : {},
-    cause: error,
+    cause,
   });
+}
+
+/**
+ * An error of a running session: the server's own word, or the loss of the connection. What is neither is given back
+ * as it is: a defect, or a value that a parser refused.
+ */
+export function queryError(error: unknown, address: string): unknown {
+  const sqlstate = sqlstateOf(error);
+  if (sqlstate !== null) {
+    return SESSION_ENDED.has(sqlstate) || sqlstate.startsWith('08')
+      ? connectionLost(address, error)
+      : new TargetQueryError(sqlstate, error instanceof Error ? error.message : String(error), error);
+  }
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  const ofTheNetwork =
+    typeof code === 'string' && /^(E[A-Z]+|ERR_STREAM_\w+|ERR_SOCKET_\w+)$/.test(code) && code !== 'EINVAL';
+  const ofTheDriver =
+    typeof message === 'string' &&
+    /^(Connection terminated|Client has encountered a connection error|Client was closed)/.test(message);
+  return ofTheNetwork || ofTheDriver ? connectionLost(address, error) : error;
 }

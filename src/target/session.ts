@@ -1,8 +1,7 @@
 /** One session on a target: bounded in every direction, marked as ours, with values in the types that the rooms expect. */
-import pg from 'pg';
 import { PgLuthierError } from '../domain/index.ts';
-import { parseDsn, targetAddress } from './dsn.ts';
-import { connectionError, queryError } from './errors.ts';
+import { type Connection, connect } from './connection.ts';
+import { detectPooling, type Pooling } from './pooler.ts';
 
 export interface SessionOptions {
   /** Starts with `pgluthier`: it is how a DBA recognises us. */
@@ -22,100 +21,94 @@ export interface TargetSession {
   readonly address: string;
   /** The host as the DSN names it: a socket directory, a name or an address. */
   readonly host: string;
+  /** Whether the way there is under TLS. */
+  readonly encrypted: boolean;
+  /** `session`: there is a pooler in between which keeps a backend for us. */
+  readonly pooling: Pooling;
   /** Our backend: with `backendStart` it names one backend for good. */
   readonly pid: number;
   readonly backendStart: string;
   readonly server_version_num: number;
   /**
    * Runs one statement. int8 and numeric come as numbers, timestamps as ISO 8601 in UTC.
-   * @throws PgLuthierError `target_connection_lost`; the server's own errors come as `TargetQueryError` with SQLSTATE.
+   * @throws PgLuthierError `target_connection_lost`, `target_value_unreadable`; the server's own errors come as
+   * `TargetQueryError` with SQLSTATE.
    */
   query<T extends object>(sql: string, parameters?: unknown[]): Promise<T[]>;
   close(): Promise<void>;
 }
 
-const INT8 = 20;
-const NUMERIC = 1700;
-const TIMESTAMPTZ = 1184;
+/** Oldest server that the collecting SQL is written for. */
+const OLDEST_VERSION_NUM = 140_000;
 
-/** int8 as a number: every counter fits; what does not is an error, never a rounded value. */
-function parseInt8(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new Error(`an int8 beyond 2^53 came where a counter was expected`);
-  return value;
+/**
+ * How much longer than statement_timeout we wait: the server ends what is too slow; only when it cannot answer any
+ * more does this end the wait.
+ */
+function answerLimit(statementTimeoutMs: number): number {
+  return statementTimeoutMs === 0
+    ? 0
+    : statementTimeoutMs + Math.min(10_000, Math.max(1_000, statementTimeoutMs));
 }
-
-/** `2026-01-31 12:00:00.123456+00` as ISO 8601; infinities stay words. */
-function parseTimestamp(text: string): string {
-  return text.endsWith('infinity') ? text : `${text.replace(' ', 'T').replace(/\+00$/, '')}Z`;
-}
-
-const parsers: Record<number, (text: string) => unknown> = {
-  [INT8]: parseInt8,
-  [NUMERIC]: Number,
-  [TIMESTAMPTZ]: parseTimestamp,
-};
-
-const types: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    parsers[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
-};
 
 /**
  * Opens one session.
- * @throws PgLuthierError `dsn_invalid`, `target_unreachable`, `target_auth_failed`, `target_database_missing`,
- * `target_busy`.
+ * @throws PgLuthierError `dsn_invalid`, `target_unreachable`, `target_auth_failed`, `target_tls_failed`,
+ * `target_database_missing`, `target_busy`, `target_behind_pooler`, `target_too_old`.
  */
 export async function openTarget(dsn: string, options: SessionOptions): Promise<TargetSession> {
-  const address = targetAddress(dsn);
-  const client = new pg.Client({
-    connectionString: dsn,
-    application_name: options.applicationName,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
-    keepAlive: true,
-    types,
-  });
-  let lost: Error | null = null;
-  // Without a listener node-postgres would end the process when an idle connection drops.
-  client.on('error', (error) => {
-    lost = error;
-  });
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const limitMs = answerLimit(statementTimeoutMs);
+  const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
+  const settings = { applicationName: options.applicationName, timeoutMs: connectTimeoutMs };
+  const connection = await connect(dsn, settings);
+  // Behind the statement: PostgreSQL 18 cuts comments before it off before pg_stat_statements sees the text.
+  const query = <T extends object>(sql: string, parameters: unknown[] = []): Promise<T[]> =>
+    connection.query<T>(`${sql}\n/* pgluthier */`, parameters, limitMs);
   try {
-    await client.connect();
+    const pooling = await detectPooling(connection, () => connect(dsn, settings), connectTimeoutMs);
+    const identity = await prepareSession(query, connection, { ...options, statementTimeoutMs });
+    return {
+      address: connection.address,
+      host: connection.host,
+      encrypted: connection.encrypted,
+      pooling,
+      query,
+      async close() {
+        // A pooler may hand this backend on as we leave it.
+        if (pooling === 'session') await query('RESET ALL').catch(() => {});
+        await connection.close();
+      },
+      ...identity,
+    };
   } catch (error) {
-    await client.end().catch(() => {});
-    throw connectionError(error, address);
-  }
-  const query = async <T extends object>(sql: string, parameters: unknown[] = []): Promise<T[]> => {
-    if (lost) throw queryError(lost, address);
-    try {
-      // Behind the statement: PostgreSQL 18 cuts comments before it off before pg_stat_statements sees the text.
-      const { rows } = await client.query(`${sql}\n/* pgluthier */`, parameters);
-      return rows as T[];
-    } catch (error) {
-      throw queryError(error, address);
-    }
-  };
-  const close = async () => {
-    await client.end().catch(() => {});
-  };
-  try {
-    const identity = await prepareSession(query, options);
-    return { address, host: parseDsn(dsn).host ?? 'localhost', query, close, ...identity };
-  } catch (error) {
-    await close();
+    await connection.close();
     throw error;
   }
 }
 
+type Query = TargetSession['query'];
+
 async function prepareSession(
-  query: <T extends object>(sql: string, parameters?: unknown[]) => Promise<T[]>,
-  options: SessionOptions,
+  query: Query,
+  connection: Connection,
+  options: SessionOptions & { statementTimeoutMs: number },
 ): Promise<Pick<TargetSession, 'pid' | 'backendStart' | 'server_version_num'>> {
-  const [version] = await query<{ num: string }>("SELECT current_setting('server_version_num') AS num");
+  const [version] = await query<{ num: string }>(
+    "SELECT pg_catalog.current_setting('server_version_num') AS num",
+  );
   const serverVersion = Number(version?.num);
+  if (!(serverVersion >= OLDEST_VERSION_NUM)) {
+    throw new PgLuthierError({
+      code: 'target_too_old',
+      status: 422,
+      message: `${connection.address} runs PostgreSQL ${Math.floor(serverVersion / 10_000)}; 14 is the oldest that PgLuthier knows.`,
+      remedy: 'Upgrade the server; versions before 14 are out of support.',
+    });
+  }
   const settings: Record<string, string> = {
-    statement_timeout: String(options.statementTimeoutMs ?? 30_000),
+    application_name: options.applicationName,
+    statement_timeout: String(options.statementTimeoutMs),
     lock_timeout: String(options.lockTimeoutMs ?? 1_000),
     idle_in_transaction_session_timeout: '60000',
     default_transaction_read_only: options.readOnly ? 'on' : 'off',
@@ -126,24 +119,18 @@ async function prepareSession(
     bytea_output: 'hex',
     extra_float_digits: '1',
     ...(options.readOnly ? { jit: 'off', max_parallel_workers_per_gather: '0' } : {}),
+    // A role's own limit on transactions would cut CREATE INDEX CONCURRENTLY short.
     ...(serverVersion >= 170000 ? { transaction_timeout: '0' } : {}),
   };
   // set_config over one statement: names are ours, values are parameters.
   const names = Object.keys(settings);
   await query(
-    `SELECT ${names.map((name, index) => `set_config('${name}', $${index + 1}, false)`).join(', ')}`,
+    `SELECT ${names.map((name, index) => `pg_catalog.set_config('${name}', $${index + 1}, false)`).join(', ')}`,
     Object.values(settings),
   );
   const [backend] = await query<{ pid: number; backend_start: string }>(
     'SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()',
   );
-  if (!backend) {
-    throw new PgLuthierError({
-      code: 'target_connection_lost',
-      status: 502,
-      message: 'The session does not see itself in pg_stat_activity.',
-      remedy: 'Connect directly, not through a pooler in transaction mode.',
-    });
-  }
+  if (!backend) throw new Error('a session must see itself in pg_stat_activity');
   return { pid: backend.pid, backendStart: backend.backend_start, server_version_num: serverVersion };
 }
