@@ -8,7 +8,7 @@ export const verifyJob: Job = {
   cron: (config) => config.jobs.verify_cron,
   deadlineMs: 4 * 60_000,
   run: async (services, config) => {
-    await recoverApplies(services);
+    await recoverApplies(services, 60_000);
     return eachTarget(services, config.concurrency, (target) => verifyAllApplied(services, target.id));
   },
 };

@@ -13,6 +13,9 @@ import { BackgroundWork, recoverApplies, type Services } from './pipeline/index.
 import { openStore, type Store } from './store/index.ts';
 import { packageVersion } from './version.ts';
 
+/** An apply that is younger than this at our start may be another replica's, on its way to its lock. */
+const STARTING_MS = 2_000;
+
 export interface RunningService {
   /** Where the API listens, e.g. http://127.0.0.1:8420. */
   url: string;
@@ -81,7 +84,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     };
     closers.push(() => services.background.stop());
     // A stop may have left applies open: they come first, before anybody can start new ones.
-    await recoverApplies(services);
+    await recoverApplies(services, STARTING_MS);
 
     const app = createApp({ services, token_hash: token.hash, version: packageVersion });
     const { url, close } = await listen(app.fetch, config);

@@ -6,9 +6,14 @@ import { finishApply } from './apply-approved.ts';
 import type { Services } from './services.ts';
 import { targetDsn } from './target-session.ts';
 
-/** Recovers all open applies, one after the other; a target that cannot be reached leaves its apply open for the next try. */
-export async function recoverApplies(services: Services): Promise<void> {
+/**
+ * Recovers all open applies, one after the other; a target that cannot be reached leaves its apply open for the next
+ * try, as does a session that still runs it.
+ * @param minimumAgeMs younger ones may belong to a replica that has not got to its lock yet: they are left alone.
+ */
+export async function recoverApplies(services: Services, minimumAgeMs: number): Promise<void> {
   for (const apply of await services.store.applies.listOpen()) {
+    if (services.now().getTime() - Date.parse(apply.created_at) < minimumAgeMs) continue;
     const log = services.logger.child({ apply_id: apply.id, target_id: apply.target_id });
     try {
       const dsn = await targetDsn(services, apply.target_id);
@@ -21,6 +26,7 @@ export async function recoverApplies(services: Services): Promise<void> {
         openSession: openTarget,
         journal,
       });
+      if (outcome === null) continue;
       log.info({ outcome: outcome.outcome }, 'recovered an apply that a stop had left open');
       await finishApply(services, apply, outcome);
     } catch (error) {
