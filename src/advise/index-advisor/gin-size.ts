@@ -50,7 +50,7 @@ function entryClasses(key: KeyFacts, opclass: string | null, isText: boolean, ro
   if (isText) {
     const words = Math.max(1, bytes / 7);
     // Heaps' law: a text of n words uses about 20 n^0.5 different ones.
-    return zipf(words, Math.min(20 * Math.sqrt(rows * words), rows * words), rows, 8, 50);
+    return zipf(words, Math.min(20 * Math.sqrt(rows * words), rows * words), rows, 8, 300);
   }
   const members = Math.max(1, bytes / 16);
   const perMember = opclass === 'jsonb_path_ops' ? 1 : 2;

@@ -1,0 +1,170 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { advisorCatalog } from '../../../src/advise/index-advisor/catalog.ts';
+import { indexSize } from '../../../src/advise/index-advisor/size-model.ts';
+import { collectSnapshot } from '../../../src/collect/index.ts';
+import { type IndexDefinition, type IndexKey, renderIndexDefinition } from '../../../src/domain/index.ts';
+import { openTarget } from '../../../src/target/index.ts';
+import { testMajors, testServer } from '../../support/servers.ts';
+
+const column = (name: string, opclass: string | null = null): IndexKey => ({
+  column: name,
+  expression: null,
+  opclass,
+  collation: null,
+  direction: 'asc',
+  nulls: null,
+});
+const expression = (text: string): IndexKey => ({ ...column(''), column: null, expression: text });
+const on = (keys: (string | IndexKey)[], rest: Partial<IndexDefinition> = {}): IndexDefinition => ({
+  schema: 'public',
+  table: 't',
+  name: 'measured',
+  method: 'btree',
+  unique: false,
+  keys: keys.map((key) => (typeof key === 'string' ? column(key) : key)),
+  include: [],
+  where: null,
+  options: {},
+  ...rest,
+});
+
+const btrees: IndexDefinition[] = [
+  on(['id']),
+  on(['big']),
+  on(['k1000']),
+  on(['fk']),
+  on(['status']),
+  on(['at']),
+  on(['day']),
+  on(['gone']),
+  on(['email']),
+  on(['digest']),
+  on(['amount']),
+  on(['token']),
+  on(['real8']),
+  on(['flag']),
+  on(['small']),
+  on(['status', 'at']),
+  on(['k1000', 'day']),
+  on(['small', 'flag']),
+  on(['fk', 'gone']),
+  on(['email', 'id']),
+  on(['status', 'email']),
+  on(['k1000', 'status']),
+  on(['fk'], { include: ['amount'] }),
+  on(['fk'], { include: ['at', 'status'] }),
+  on(['id'], { where: "status = 'pending'" }),
+  on(['fk'], { where: 'gone IS NOT NULL' }),
+  on(['id'], { unique: true }),
+  on(['id'], { options: { fillfactor: '70' } }),
+  on(['k1000'], { options: { deduplicate_items: 'off' } }),
+  on([expression('lower(email)')]),
+  on([expression('date(stamp)')]),
+];
+const others: IndexDefinition[] = [
+  on(['at'], { method: 'brin', options: { pages_per_range: '16' } }),
+  on(['email'], { method: 'hash' }),
+  on(['k1000'], { method: 'hash' }),
+  on(['tags'], { method: 'gin' }),
+  on([column('email', 'gin_trgm_ops')], { method: 'gin' }),
+];
+
+const first = testMajors[0];
+const last = testMajors.at(-1);
+
+describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
+  let client: pg.Client;
+  let drop: () => Promise<void>;
+  let table: Parameters<typeof indexSize>[0]['table'];
+
+  beforeAll(async () => {
+    const server = await testServer(major === undefined ? {} : { major });
+    const database = await server.createDatabase();
+    drop = database.drop;
+    client = new pg.Client({ connectionString: database.dsn });
+    await client.connect();
+    await client.query(`
+      CREATE EXTENSION pg_trgm; CREATE EXTENSION pageinspect;
+      SELECT setseed(0.4);
+      CREATE TABLE t AS SELECT g::int id, g::bigint big, (random() * 1000)::int k1000, (random() * 20000)::int fk,
+        CASE WHEN random() < 0.9 THEN 'done' WHEN random() < 0.7 THEN 'open' ELSE 'pending' END status,
+        timestamptz '2024-01-01' + g * interval '1 minute' AS at,
+        (timestamp '2024-01-01' + (random() * 2500)::int * interval '1 day')::date AS day,
+        timestamp '2024-01-01' + g * interval '20 minutes' stamp,
+        CASE WHEN random() < 0.8 THEN NULL ELSE timestamptz '2024-01-01' + random() * 1e7 * interval '1 second' END gone,
+        'user' || (random() * 1e6)::int || '@example.com' email, md5(g::text) digest,
+        (random() * 10000)::numeric(12, 2) amount, gen_random_uuid() token, random() real8, random() < 0.1 flag,
+        (random() * 30)::int::int2 small,
+        ARRAY[(random() * 50)::int, (random() * 500)::int, (random() * 5000)::int] tags
+        FROM generate_series(1, 100000) g;
+      ANALYZE t;`);
+    const session = await openTarget(database.dsn, { applicationName: 'pgluthier-test', readOnly: true });
+    const snapshot = await collectSnapshot(session);
+    await session.close();
+    const found = [...advisorCatalog(snapshot).tables.values()].find((each) => each.row.name === 't');
+    if (found === undefined) throw new Error('the table was not collected');
+    table = found;
+  });
+
+  afterAll(async () => {
+    await client?.end();
+    await drop?.();
+  });
+
+  /** Builds the index for real; its pages, and levels above the leaves of a B-tree. */
+  async function build(definition: IndexDefinition): Promise<{ pages: number; level: number | null }> {
+    await client.query(renderIndexDefinition(definition));
+    const { rows } = await client.query("SELECT (pg_relation_size('measured') / 8192)::int pages");
+    const level =
+      definition.method === 'btree'
+        ? await client.query("SELECT level::int FROM bt_metap('measured')")
+        : undefined;
+    await client.query('DROP INDEX measured');
+    return { pages: rows[0].pages, level: level?.rows[0].level ?? null };
+  }
+
+  async function kept(where: string | null): Promise<number> {
+    if (where === null) return 1;
+    const { rows } = await client.query(
+      `SELECT count(*) FILTER (WHERE ${where})::float8 / count(*) share FROM t`,
+    );
+    return rows[0].share;
+  }
+
+  test('B-trees: 9 of 10 within 10 % of the real pages, each within 20 %, nearly all heights right', async () => {
+    const ratios: { shape: string; ratio: number; height: boolean }[] = [];
+    for (const definition of btrees) {
+      const predicted = indexSize({ definition, table, selectivity: await kept(definition.where) });
+      const real = await build(definition);
+      ratios.push({
+        shape: renderIndexDefinition(definition),
+        ratio: predicted.pages / real.pages,
+        height: predicted.tree_height === real.level,
+      });
+    }
+    const off = (by: number) => ratios.filter(({ ratio }) => Math.abs(ratio - 1) > by);
+    expect(off(0.2)).toEqual([]);
+    expect(off(0.1).length).toBeLessThanOrEqual(btrees.length / 10);
+    expect(ratios.filter(({ height }) => !height).length).toBeLessThanOrEqual(1);
+  });
+
+  test('hash, BRIN, and GIN of arrays and trigrams', async () => {
+    const ratios: Record<string, number> = {};
+    for (const definition of others) {
+      const predicted = indexSize({ definition, table, selectivity: 1 });
+      ratios[`${definition.method} ${definition.keys[0]?.column}`] =
+        predicted.pages / (await build(definition)).pages;
+    }
+    for (const [name, ratio] of Object.entries(ratios)) {
+      // GIN's entries are an assumption: good to a factor of two.
+      const tolerance = name.startsWith('gin') ? 2 : 1.25;
+      expect(ratio, name).toBeLessThan(tolerance);
+      expect(ratio, name).toBeGreaterThan(1 / tolerance);
+    }
+  });
+
+  test('an empty index is its metapage and a root', () => {
+    expect(indexSize({ definition: on(['id']), table, selectivity: 0 })).toMatchObject({ tree_height: 0 });
+  });
+});
