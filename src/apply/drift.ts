@@ -4,3 +4,9 @@ export interface Drift {
   code: string;
   message: string;
 }
+
+/** What a kind's own check found; `table_oid`: whose users can be in the way. */
+export interface Checked {
+  drift: Drift[];
+  table_oid: number | null;
+}

@@ -1,9 +1,8 @@
 /** Index changes against the catalog as it is now. */
 import { type Change, quoteQualified } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
-import type { Drift } from './drift.ts';
+import type { Checked, Drift } from './drift.ts';
 import { findIndex, indexesOf, resemblesDefinition } from './index-facts.ts';
-import type { Checked } from './preflight.ts';
 import { findRelation, missingColumns, type Relation } from './relation.ts';
 
 export async function checkIndexCreate(

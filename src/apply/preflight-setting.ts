@@ -2,8 +2,7 @@
 import type { Change } from '../domain/index.ts';
 import { detectHostFacts, type TargetSession } from '../target/index.ts';
 import { isAllowedSetting } from './allowed.ts';
-import type { Drift } from './drift.ts';
-import type { Checked } from './preflight.ts';
+import type { Checked, Drift } from './drift.ts';
 import { readSetting } from './setting-state.ts';
 import { inBaseUnits, outOfBounds, type SettingState, sameSettingValue } from './setting-value.ts';
 

@@ -2,8 +2,7 @@
 import { type Change, quoteQualified } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import { isAllowedReloption } from './allowed.ts';
-import type { Drift } from './drift.ts';
-import type { Checked } from './preflight.ts';
+import type { Checked, Drift } from './drift.ts';
 import { notOwned } from './preflight-index.ts';
 import { findRelation, type Relation } from './relation.ts';
 

@@ -3,7 +3,7 @@ import type { ApplyPlan, Blocker } from '../domain/index.ts';
 import { PgLuthierError } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import { findBlockers } from './blockers.ts';
-import type { Drift } from './drift.ts';
+import type { Checked, Drift } from './drift.ts';
 import { planHash } from './plan.ts';
 import { checkIndexCreate, checkIndexDrop } from './preflight-index.ts';
 import { checkSetting } from './preflight-setting.ts';
@@ -11,12 +11,6 @@ import { checkAnalyze, checkReloptions } from './preflight-table.ts';
 
 /** Versions whose CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY could corrupt an index (fixed in 14.4). */
 const CORRUPTING = { from: 140000, to: 140003 };
-
-/** What a kind's own check found; `table_oid`: whose users can be in the way. */
-export interface Checked {
-  drift: Drift[];
-  table_oid: number | null;
-}
 
 /**
  * Checks without writing anything; the session may be read-only. Refusals (standby, missing rights, what is not

@@ -27,6 +27,10 @@ export async function recoverApplies(services: Services, minimumAgeMs: number): 
         journal,
       });
       if (outcome === null) continue;
+      if (outcome === null) {
+        log.info('the apply of before still runs on the target; it stays open');
+        continue;
+      }
       log.info({ outcome: outcome.outcome }, 'recovered an apply that a stop had left open');
       await finishApply(services, apply, outcome);
     } catch (error) {

@@ -1,0 +1,35 @@
+/** What a verdict is made from, and what it is. */
+import type { Change, Snapshot, Verdict, Window, Workload } from '../../domain/index.ts';
+
+/** One side of the comparison: a window, its workload, and the snapshot at its end. */
+export interface Side {
+  window: Window;
+  workload: Workload;
+  snapshot: Snapshot;
+}
+
+export interface VerifyInput {
+  change: Change;
+  /** Statements that the advice was about. */
+  affected_query_ids: string[];
+  before: Side;
+  after: Side;
+}
+
+/** A verdict, and whether more time could still change it. */
+export interface Judgement {
+  verdict: Verdict;
+  retry: boolean;
+}
+
+export function judgement(
+  verdict: Verdict['verdict'],
+  reason: string,
+  retry: boolean,
+  found: Partial<Pick<Verdict, 'statements' | 'measures'>> = {},
+): Judgement {
+  return {
+    verdict: { verdict, reason, statements: found.statements ?? [], measures: found.measures ?? [] },
+    retry,
+  };
+}

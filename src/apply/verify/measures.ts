@@ -1,0 +1,35 @@
+/** Measures beside the statements' times, from one side's window or snapshot. */
+import type { TableDelta, TableRow } from '../../domain/index.ts';
+import type { Side } from './judgement.ts';
+
+export function tableRow(
+  side: Side,
+  { schema, table }: { schema: string; table: string },
+): TableRow | undefined {
+  return side.snapshot.tables.find((row) => row.schema === schema && row.name === table);
+}
+
+export function tableDelta(side: Side, table: { schema: string; table: string }): TableDelta | undefined {
+  const row = tableRow(side, table);
+  return row && side.window.tables.find((delta) => delta.oid === row.oid);
+}
+
+/** HOT updates over all updates in the window; null without updates. */
+export function hotRatio(side: Side, table: { schema: string; table: string }): number | null {
+  const delta = tableDelta(side, table);
+  return delta && delta.n_tup_upd > 0 ? delta.n_tup_hot_upd / delta.n_tup_upd : null;
+}
+
+/** Dead rows over all rows at the window's end; null for an empty table. */
+export function deadRatio(side: Side, table: { schema: string; table: string }): number | null {
+  const row = tableRow(side, table);
+  const rows = row ? row.n_live_tup + row.n_dead_tup : 0;
+  return row && rows > 0 ? row.n_dead_tup / rows : null;
+}
+
+/** Bytes that statements wrote to temporary files, for each hour of the window. */
+export function tempBytesPerHour(side: Side): number | null {
+  if (!(side.window.seconds > 0)) return null;
+  const blocks = side.window.statements.reduce((sum, row) => sum + row.temp_blks_written, 0);
+  return (blocks * side.snapshot.server.block_size * 3600) / side.window.seconds;
+}

@@ -1,0 +1,69 @@
+/** A dropped index: did anything that uses its table get slower without it? */
+import { type Change, quoteQualified } from '../../domain/index.ts';
+import { compareAll, pairsOf } from './compare.ts';
+import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
+import { hotRatio } from './measures.ts';
+import { mentionsTable } from './mentions.ts';
+import { globalShift, MIN_CALLS } from './shift.ts';
+import { isWrite, MIN_WRITE_LOSS_MS } from './verify-create.ts';
+
+export function verifyIndexDrop(
+  { before, after, affected_query_ids }: VerifyInput,
+  change: Extract<Change, { kind: 'index.drop' }>,
+): Judgement {
+  const name = quoteQualified(change.schema, change.name);
+  if (after.snapshot.indexes.some((row) => row.schema === change.schema && row.name === change.name)) {
+    return judgement('inconclusive', `There is an index ${name} again.`, false);
+  }
+  const affected = new Set(affected_query_ids);
+  const onTable = (pair: { after: { query_id: string; query: string } }) =>
+    affected.has(pair.after.query_id) || mentionsTable(pair.after.query, change.table);
+  const pairs = pairsOf(before.workload, after.workload);
+  const shift = globalShift(pairs.filter((pair) => !onTable(pair)));
+  const compared = compareAll(pairs.filter(onTable), shift);
+  const slower = compared.filter(
+    (item) =>
+      item.word === 'slower' && (!isWrite(item.pair.after.class) || -item.gain_ms > MIN_WRITE_LOSS_MS),
+  );
+  const found = {
+    statements: compared.map((item) => item.measured),
+    measures: [
+      {
+        name: 'size of the index',
+        before:
+          before.snapshot.indexes.find((row) => row.schema === change.schema && row.name === change.name)
+            ?.size_bytes ?? null,
+        after: 0,
+        unit: 'bytes',
+      },
+      {
+        name: 'share of HOT updates on the table',
+        before: hotRatio(before, change),
+        after: hotRatio(after, change),
+        unit: 'share',
+      },
+    ],
+  };
+  if (slower.length > 0) {
+    return judgement(
+      'regressed',
+      `${slower.length} statement(s) on ${quoteQualified(change.schema, change.table)} got slower without ${name}.`,
+      false,
+      found,
+    );
+  }
+  if (compared.length === 0) {
+    return judgement(
+      'inconclusive',
+      `No statement on its table ran ${MIN_CALLS} times both before and after.`,
+      true,
+      found,
+    );
+  }
+  return judgement(
+    'succeeded',
+    `None of ${compared.length} statement(s) on its table got slower without ${name}.`,
+    false,
+    found,
+  );
+}

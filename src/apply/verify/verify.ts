@@ -1,0 +1,29 @@
+/** What an applied change gained, by the target's own counters: the window before it against the window after it. */
+import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
+import { verifyIndexCreate } from './verify-create.ts';
+import { verifyIndexDrop } from './verify-drop.ts';
+import { verifyAnalyze, verifyReloptions, verifySetting } from './verify-in-force.ts';
+
+/**
+ * Judges a change. Statements: Welch's test on interval means, at least 30 calls on both sides, p < 0.01 after Holm's
+ * correction, an effect of at least 10 %; statements that the change does not concern take out what got slower or
+ * faster altogether. Settings and storage parameters succeed when they are in force; what they moved is in the
+ * measures.
+ */
+export function verifyApply(input: VerifyInput): Judgement {
+  const { change } = input;
+  switch (change.kind) {
+    case 'index.create':
+      return verifyIndexCreate(input, change);
+    case 'index.drop':
+      return verifyIndexDrop(input, change);
+    case 'setting':
+      return verifySetting(input, change);
+    case 'table.reloptions':
+      return verifyReloptions(input, change);
+    case 'analyze':
+      return verifyAnalyze(input, change);
+    case 'finding':
+      return judgement('inconclusive', 'A finding changes nothing that could be measured.', false);
+  }
+}
