@@ -1,11 +1,22 @@
 /** Runs rules over a context; one that fails is a limit of the result, not the end of the others. */
-import { PgLuthierError, type Rule, type RuleContext, type RuleResult } from '../domain/index.ts';
+import { type Limit, PgLuthierError, type Rule, type RuleContext, type RuleResult } from '../domain/index.ts';
 
-/** What all rules gave together. */
-export async function runRules(rules: readonly Rule[], context: RuleContext): Promise<RuleResult> {
+/** Told of each rule that failed, with the whole error: for the log, never for the result. */
+export type OnRuleFailure = (rule: Rule, error: unknown) => void;
+
+/**
+ * What all rules gave together, in the order in which they were given. A rule that throws gives nothing but a limit
+ * `rule_failed`. Its message holds only what an error says to people (`PgLuthierError.message`): the text of any
+ * other may quote values out of the database.
+ */
+export async function runRules(
+  rules: readonly Rule[],
+  context: RuleContext,
+  onFailure?: OnRuleFailure,
+): Promise<RuleResult> {
   const total: RuleResult = { recommendations: [], rejections: [], limits: [] };
-  for (const rule of rules) {
-    context.progress(`rule ${rule.id}`);
+  for (const [position, rule] of rules.entries()) {
+    context.progress(`rule ${position + 1} of ${rules.length}: ${rule.title}`);
     try {
       const result = await rule.evaluate(context);
       total.recommendations.push(...result.recommendations);
@@ -13,16 +24,22 @@ export async function runRules(rules: readonly Rule[], context: RuleContext): Pr
       total.limits.push(...result.limits);
       if (result.coverage) total.coverage = result.coverage;
     } catch (error) {
-      total.limits.push({
-        scope: rule.id,
-        code: 'rule_failed',
-        message:
-          error instanceof PgLuthierError
-            ? `The rule ${rule.id} failed: ${error.message}`
-            : `The rule ${rule.id} failed unexpectedly (${error instanceof Error ? error.message : String(error)}); its advice is missing here.`,
-        remedy: 'Please report it with the snapshot, if you may share that.',
-      });
+      total.limits.push(failure(rule, error));
+      onFailure?.(rule, error);
     }
   }
   return total;
+}
+
+function failure(rule: Rule, error: unknown): Limit {
+  const known = error instanceof PgLuthierError;
+  return {
+    scope: rule.id,
+    code: 'rule_failed',
+    message: known
+      ? `The rule ${rule.id} failed: ${error.message}`
+      : `The rule ${rule.id} failed on a defect of its own; its advice is missing here.`,
+    remedy:
+      known && error.remedy ? error.remedy : 'Please report it with the snapshot, if you may share that.',
+  };
 }

@@ -21,6 +21,10 @@ export async function startDemoTarget(
     settings: {
       shared_preload_libraries: 'pg_stat_statements',
       track_io_timing: 'on',
+      // A throwaway server would not care for its data; a real one does, and its writes cost what they cost.
+      fsync: 'on',
+      full_page_writes: 'on',
+      synchronous_commit: 'on',
       max_wal_size: '4GB',
     },
   });

@@ -89,13 +89,13 @@ const STATEMENTS: WorkloadStatement[] = [
   },
   {
     // Tasks change their status all the time …
-    times: 120,
+    times: 40,
     sql: 'UPDATE app.tasks SET status = $1, attempts = attempts + 1, updated_at = now() WHERE id = $2',
     parameters: (draw) => [draw() < 0.8 ? 'completed' : 'failed', 1 + Math.floor(298_000 * draw())],
   },
   {
     // … and everything is logged.
-    times: 60,
+    times: 40,
     sql: `INSERT INTO app.action_log (task_id, arm_id, action, succeeded, duration_ms) VALUES ($1, $2, $3, $4, $5)`,
     parameters: (draw) => [
       skewedTask(draw),

@@ -54,6 +54,7 @@ export async function verifyApplied(services: Services, targetId: string, applyI
   const { verdict, retry } = verifyApply({
     change: apply.plan.change,
     affected_query_ids: recommendation.affects.map((affected) => affected.query_id),
+    otherwise_changed_query_ids: await changedByOthers(services, apply, beforeEnd.taken_at),
     before: { window: before, workload: await workloadFromWindow(before), snapshot: beforeEnd },
     after: { window: after, workload: await workloadFromWindow(after), snapshot: snapshotAfter },
   });
@@ -61,6 +62,19 @@ export async function verifyApplied(services: Services, targetId: string, applyI
     services.now().getTime() - Date.parse(apply.finished_at ?? apply.created_at) > VERIFICATION_DEADLINE_MS;
   const event = retry && !overdue ? null : eventOf[verdict.verdict];
   return store.applies.saveVerdict(targetId, applyId, verdict, event);
+}
+
+/** Statements that other changes, applied since the window before began to end, were meant for. */
+async function changedByOthers(services: Services, apply: Apply, since: string): Promise<string[]> {
+  const { store } = services;
+  const day = Date.parse(since) - BEFORE_WINDOW_MS;
+  const ids = new Set<string>();
+  for (const other of await store.applies.list(apply.target_id, {})) {
+    if (other.id === apply.id || Date.parse(other.created_at) < day) continue;
+    const { affects } = await store.recommendations.get(apply.target_id, other.recommendation_id);
+    for (const { query_id } of affects) ids.add(query_id);
+  }
+  return [...ids];
 }
 
 /** Verifies every apply that waits for it; one that cannot be judged yet is left for the next time. */

@@ -53,15 +53,20 @@ export function currentTrigger(table: TableRow, settings: readonly SettingRow[],
   };
 }
 
-/** Dead rows that come together between two vacuums, at best. */
-const WANTED_HOURS = 1;
+/** Autovacuum looks at a table once in autovacuum_naptime; two rounds are the soonest that makes sense. */
+const ROUNDS = 2;
 
-/** An hour of churn between 1 % and 20 % of the rows; a tenth of it as threshold, the rest as scale factor. */
+/**
+ * As few dead rows as 1 % of the table, or what two rounds of autovacuum leave together if that is more, at most
+ * 20 %; a tenth of it as threshold, the rest as scale factor.
+ */
 export function proposeTrigger(
   deadPerHour: number,
   rows: number,
+  naptimeSeconds: number,
 ): { trigger: number; threshold: number; scale_factor: number; formula: string } {
-  const target = Math.min(Math.max(deadPerHour * WANTED_HOURS, 0.01 * rows), 0.2 * rows);
+  const together = (deadPerHour / 3600) * naptimeSeconds * ROUNDS;
+  const target = Math.min(Math.max(together, 0.01 * rows), 0.2 * rows);
   const threshold = Math.round(Math.min(target, Math.max(50, 0.1 * target)));
   const factor = Math.min(Math.max((target - threshold) / rows, 0.0001), 0.2);
   const scale_factor = Number(factor.toPrecision(2));
@@ -69,6 +74,6 @@ export function proposeTrigger(
     trigger: threshold + scale_factor * rows,
     threshold,
     scale_factor,
-    formula: `clamp(${Math.round(deadPerHour)} rows an hour × ${WANTED_HOURS} h, 1 %, 20 % of ${Math.round(rows)}) = ${threshold} + ${scale_factor} × rows`,
+    formula: `clamp(${Math.round(deadPerHour)} rows an hour × ${ROUNDS} × ${naptimeSeconds} s naptime, 1 %, 20 % of ${Math.round(rows)}) = ${threshold} + ${scale_factor} × rows`,
   };
 }

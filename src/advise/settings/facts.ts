@@ -64,12 +64,12 @@ export function measured(
 
 /**
  * Connections that count for memory: max_connections says what could come, not what does. A server's own count of
- * backends (times a margin), at least four a CPU, at most max_connections.
+ * backends (times a margin), at least four a CPU and a quarter of max_connections.
  */
 export function activeConnections(context: RuleContext, cpus: number): { value: number; evidence: Evidence } {
   const allowed = Number(setting(context, 'max_connections')?.setting ?? 100);
   const seen = context.snapshot.counters.database?.numbackends ?? 0;
-  const value = Math.min(allowed, Math.max(4 * cpus, 2 * seen));
+  const value = Math.min(allowed, Math.max(4 * cpus, 2 * seen, allowed / 4));
   return {
     value,
     evidence: {
@@ -78,7 +78,7 @@ export function activeConnections(context: RuleContext, cpus: number): { value: 
       unit: null,
       source: 'pg_stat_database.numbackends, pg_settings.max_connections',
       level: 'estimated',
-      formula: `min(max_connections ${allowed}, max(4 × ${cpus} CPUs, 2 × ${seen} backends seen))`,
+      formula: `min(max_connections ${allowed}, max(4 × ${cpus} CPUs, 2 × ${seen} backends seen, max_connections / 4))`,
     },
   };
 }

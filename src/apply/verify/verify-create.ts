@@ -34,8 +34,9 @@ export function verifyIndexCreate(
   const affectedIds = new Set(input.affected_query_ids);
   const pairs = pairsOf(before.workload, after.workload);
   const onTable = (query: string) => mentionsTable(query, index.table);
+  const changed = new Set([...affectedIds, ...input.otherwise_changed_query_ids]);
   const shift = globalShift(
-    pairs.filter((pair) => !affectedIds.has(pair.after.query_id) && !onTable(pair.after.query)),
+    pairs.filter((pair) => !changed.has(pair.after.query_id) && !onTable(pair.after.query)),
   );
   const affected = compareAll(
     pairs.filter((pair) => affectedIds.has(pair.after.query_id)),

@@ -23,8 +23,8 @@ export const rule: Rule = {
   area: 'autovacuum',
   title: 'Autovacuum comes too late for a churned table',
   description:
-    'The trigger is autovacuum_vacuum_threshold + autovacuum_vacuum_scale_factor × rows. The wanted one is an hour of ' +
-    'churn, within 1 % and 20 % of the live rows, split into a threshold and a scale factor. Fires for tables of 50,000 ' +
+    'The trigger is autovacuum_vacuum_threshold + autovacuum_vacuum_scale_factor × rows. The wanted one is 1 % of the ' +
+    'live rows, or what two rounds of autovacuum (naptime) leave together, at most 20 %, split into a threshold and a scale factor. Fires for tables of 50,000 ' +
     'rows and more whose present trigger is at least twice as late. Partitioned parents hold no such settings.',
   evaluate: (context) => {
     const result: RuleResult = { recommendations: [], rejections: [], limits: [] };
@@ -45,7 +45,10 @@ function judge(table: TableRow, context: RuleContext): RecommendationDraft | Rej
   const churn = churnOf(table, context);
   if (churn === null || churn.dead_per_hour === 0) return null;
   const present = currentTrigger(table, context.snapshot.settings, rows);
-  const wanted = proposeTrigger(churn.dead_per_hour, rows);
+  const naptime = Number(
+    context.snapshot.settings.find((row) => row.name === 'autovacuum_naptime')?.setting ?? 60,
+  );
+  const wanted = proposeTrigger(churn.dead_per_hour, rows, naptime);
   const runsAfter = (churn.dead_per_hour * 24) / wanted.trigger;
   const runsNow = (churn.dead_per_hour * 24) / present.trigger;
   const reject = (code: string, reason: string): Rejection => ({

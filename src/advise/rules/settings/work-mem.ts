@@ -2,9 +2,12 @@
 import type { Rule } from '../../../domain/index.ts';
 import { baselineOf, hostInputs, measured } from '../../settings/facts.ts';
 import { limited, propose } from '../../settings/propose.ts';
+import { MB } from '../../settings/units.ts';
 
 const ID = 'settings/work-mem';
 const BLOCK = 8192;
+/** Nothing spilled: a little room for what comes, and no more. */
+const WITHOUT_EVIDENCE = 32 * MB;
 
 export const rule: Rule = {
   id: ID,
@@ -22,8 +25,8 @@ export const rule: Rule = {
     return propose(context, {
       rule: ID,
       name: 'work_mem',
-      value: baseline.work_mem.value,
-      formula: baseline.work_mem.formula,
+      value: spilled > 0 ? baseline.work_mem.value : Math.min(baseline.work_mem.value, WITHOUT_EVIDENCE),
+      formula: `${baseline.work_mem.formula}${spilled > 0 ? '' : '; at most 32MB while nothing spills'}`,
       why:
         spilled > 0
           ? `${spilling.length} statement(s) wrote temporary files in the window: they sorted or hashed more than work_mem holds.`
