@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { runRules } from '../../src/advise/engine.ts';
+import { PgLuthierError, type Rule, type RuleResult } from '../../src/domain/index.ts';
+import { contextOf, snapshotOf } from '../support/snapshot-builder.ts';
+
+function ruleThat(id: string, evaluate: Rule['evaluate']): Rule {
+  return { id, area: 'health', title: id, description: id, evaluate };
+}
+
+const rejecting = (candidate: string): RuleResult => ({
+  recommendations: [],
+  rejections: [{ rule: 'health/a', candidate, code: 'c', reason: 'r' }],
+  limits: [],
+});
+
+test('gathers what all rules give, in their order, and tells which one is at work', async () => {
+  const told: string[] = [];
+  const result = await runRules(
+    [
+      ruleThat('health/a', () => rejecting('first')),
+      ruleThat('health/b', async () => ({ ...rejecting('second'), coverage: coverage() })),
+    ],
+    contextOf(snapshotOf(), { progress: (message) => told.push(message) }),
+  );
+  expect(result.rejections.map((item) => item.candidate)).toEqual(['first', 'second']);
+  expect(result.coverage).toEqual(coverage());
+  expect(told).toEqual(['rule 1 of 2: health/a', 'rule 2 of 2: health/b']);
+});
+
+const coverage = () => ({ analysed: ['q'], not_analysed: [], cost_before: 2, cost_after: 1 });
+
+test('a rule that throws, or rejects, is a limit; the others still run', async () => {
+  const failed: unknown[] = [];
+  const secret = new TypeError("cannot read 'ssn' of customer 4711");
+  const result = await runRules(
+    [
+      ruleThat('health/throws', () => {
+        throw secret;
+      }),
+      ruleThat('health/refuses', async () => {
+        throw new PgLuthierError({ code: 'x', status: 422, message: 'no statistics', remedy: 'ANALYZE' });
+      }),
+      ruleThat('health/works', () => rejecting('kept')),
+    ],
+    contextOf(snapshotOf()),
+    (rule, error) => failed.push([rule.id, error]),
+  );
+  expect(result.rejections.map((item) => item.candidate)).toEqual(['kept']);
+  expect(result.limits).toEqual([
+    {
+      scope: 'health/throws',
+      code: 'rule_failed',
+      message: expect.stringContaining('health/throws'),
+      remedy: expect.stringContaining('report'),
+    },
+    {
+      scope: 'health/refuses',
+      code: 'rule_failed',
+      message: 'The rule health/refuses failed: no statistics',
+      remedy: 'ANALYZE',
+    },
+  ]);
+  // What a defect says may hold the user's data: it goes to the log only.
+  expect(JSON.stringify(result)).not.toContain('4711');
+  expect(failed).toContainEqual(['health/throws', secret]);
+});
