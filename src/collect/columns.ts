@@ -1,10 +1,17 @@
 /** Columns with their types and statistics. */
 import { z } from 'zod';
-import type { Capabilities, ColumnRow } from '../domain/index.ts';
+import { type ColumnRow, quoteIdentifier } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
 import { sqlVariant } from './variants.ts';
 
 const frequencies = z.array(z.number()).nullable();
+
+interface SeenColumn {
+  column: ColumnRow;
+  may_select: boolean;
+  /** Row-level security of the table is in force for this role: pg_stats then shows nothing of it. */
+  behind_policies: boolean;
+}
 
 const columnSchema = z
   .object({
@@ -24,6 +31,8 @@ const columnSchema = z
     identity: z.string(),
     default_expression: z.string().nullable(),
     stattarget: z.number().nullable(),
+    may_select: z.boolean(),
+    behind_policies: z.boolean(),
     inherited: z.boolean().nullable(),
     null_frac: z.number().nullable(),
     avg_width: z.number().nullable(),
@@ -36,8 +45,10 @@ const columnSchema = z
     most_common_elem_freqs: frequencies,
     elem_count_histogram: frequencies,
   })
-  .transform((row): ColumnRow => {
+  .transform((row): SeenColumn => {
     const {
+      may_select,
+      behind_policies,
       inherited,
       null_frac,
       avg_width,
@@ -53,41 +64,55 @@ const columnSchema = z
     } = row;
     const seen = inherited !== null && null_frac !== null && avg_width !== null && n_distinct !== null;
     return {
-      ...column,
-      stats: seen
-        ? {
-            inherited,
-            null_frac,
-            avg_width,
-            n_distinct,
-            most_common_vals,
-            most_common_freqs,
-            histogram_bounds,
-            correlation,
-            most_common_elems,
-            most_common_elem_freqs,
-            elem_count_histogram,
-          }
-        : null,
+      may_select,
+      behind_policies,
+      column: {
+        ...column,
+        stats: seen
+          ? {
+              inherited,
+              null_frac,
+              avg_width,
+              n_distinct,
+              most_common_vals,
+              most_common_freqs,
+              histogram_bounds,
+              correlation,
+              most_common_elems,
+              most_common_elem_freqs,
+              elem_count_histogram,
+            }
+          : null,
+      },
     };
   });
 
-/** All columns of users' tables; a role that may not read tables sees them without statistics, and that is a limit. */
-export async function readColumns(reader: Reader, capabilities: Capabilities): Promise<ColumnRow[]> {
-  const columns = await readNoun(
+/** All columns of users' tables; of those that the role may not read without statistics, and that is a limit. */
+export async function readColumns(reader: Reader): Promise<ColumnRow[]> {
+  const seen = await readNoun(
     reader,
     'columns',
     sqlVariant('columns', String(reader.session.server_version_num)),
-    columnSchema as z.ZodType<ColumnRow>,
+    columnSchema,
   );
-  const unseen = columns.filter((column) => column.stats === null).length;
-  if (unseen > 0 && !capabilities.reads_all_data) {
+  const role = quoteIdentifier(reader.session.role);
+  const unreadable = seen.filter((item) => !item.may_select).length;
+  if (unreadable > 0) {
     reader.limits.push({
       scope: 'columns',
       code: 'column_statistics_hidden',
-      message: `${unseen} of ${columns.length} columns have no visible statistics: pg_stats shows only tables that the role may SELECT.`,
-      remedy: 'GRANT pg_read_all_data to the role.',
+      message: `Statistics of ${unreadable} of ${seen.length} columns are hidden: pg_stats shows only what the role may SELECT.`,
+      remedy: `GRANT pg_read_all_data TO ${role};`,
     });
   }
-  return columns;
+  const behindPolicies = seen.filter((item) => item.may_select && item.behind_policies).length;
+  if (behindPolicies > 0) {
+    reader.limits.push({
+      scope: 'columns',
+      code: 'column_statistics_behind_policies',
+      message: `Statistics of ${behindPolicies} of ${seen.length} columns are hidden: their tables have row-level security, which pg_stats heeds.`,
+      remedy: `ALTER ROLE ${role} BYPASSRLS;`,
+    });
+  }
+  return seen.map((item) => item.column);
 }

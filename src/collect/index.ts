@@ -4,13 +4,14 @@
  */
 import type { HostOverrides, Limit, Snapshot } from '../domain/index.ts';
 import { detectCapabilities, detectHostFacts, type TargetSession } from '../target/index.ts';
+import { busyLimits } from './busy.ts';
 import { readColumns } from './columns.ts';
 import { readCounters } from './counters.ts';
 import { readIndexes } from './indexes.ts';
 import type { Reader } from './reader.ts';
 import { readSchema } from './schema.ts';
 import { readServer } from './server.ts';
-import { readSettingOverrides, readSettings } from './settings.ts';
+import { readSettings } from './settings.ts';
 import { readStatements } from './statements.ts';
 import { readTables } from './tables.ts';
 
@@ -32,7 +33,12 @@ export async function collectSnapshot(
 ): Promise<Snapshot> {
   const started = Date.now();
   const limits: Limit[] = [];
-  const reader: Reader = { session, limits, deadline: started + (options.deadlineMs ?? 120_000) };
+  const reader: Reader = {
+    session,
+    limits,
+    deadline: started + (options.deadlineMs ?? 120_000),
+    busy: new Map(),
+  };
   const capabilities = await detectCapabilities(session);
   limits.push(...capabilities.limits);
   const { server, taken_at } = await readServer(reader, capabilities);
@@ -40,10 +46,10 @@ export async function collectSnapshot(
   const counters = await readCounters(reader);
   const tables = await readTables(reader);
   const indexes = await readIndexes(reader);
-  const columns = await readColumns(reader, capabilities);
-  const settings = await readSettings(reader);
-  const setting_overrides = await readSettingOverrides(reader);
+  const columns = await readColumns(reader);
+  const { settings, setting_overrides } = await readSettings(reader);
   const schema = await readSchema(reader, capabilities);
+  limits.push(...busyLimits(reader.busy));
   const host = await detectHostFacts(session, options.host_overrides ?? {});
   return {
     format_version: 1,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { IndexRow } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
 import { reloptions } from './reloptions.ts';
-import { readWithSizes } from './sizes.ts';
+import { sqlVariant } from './variants.ts';
 
 const indexSchema: z.ZodType<IndexRow> = z.object({
   oid: z.number(),
@@ -43,5 +43,10 @@ const indexSchema: z.ZodType<IndexRow> = z.object({
 
 /** All indexes of users' tables. */
 export function readIndexes(reader: Reader): Promise<IndexRow[]> {
-  return readWithSizes(reader, 'indexes', (sql) => readNoun(reader, 'indexes', sql, indexSchema));
+  return readNoun(
+    reader,
+    'indexes',
+    sqlVariant('indexes', String(reader.session.server_version_num)),
+    indexSchema,
+  );
 }

@@ -1,29 +1,30 @@
 /** Reading one noun so that its failure is its own: a missing right becomes a limit, a lost connection ends it all. */
 import { z } from 'zod';
-import { type Limit, PgLuthierError } from '../domain/index.ts';
+import { type Limit, PgLuthierError, quoteIdentifier } from '../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
+import { type Busy, findBusy } from './busy.ts';
 
-/** SQLSTATEs of a relation that somebody holds exclusively, or that takes too long. */
 const LOCK_NOT_AVAILABLE = '55P03';
 const QUERY_CANCELED = '57014';
 const INSUFFICIENT_PRIVILEGE = '42501';
 /** Something vanished between two looks at the catalogs. */
 const VANISHED = new Set(['42P01', 'XX000', '42704', '42883']);
 
+/** A noun is asked for at most so often: a relation may vanish, then another may be locked. */
+const ATTEMPTS = 3;
+
 export interface Reader {
   session: TargetSession;
   limits: Limit[];
   /** Epoch ms after which no further noun is begun. */
   deadline: number;
-}
-
-/** Whether an error means that waiting for a lock or a time limit ended the statement. */
-export function timedOut(error: unknown): boolean {
-  return error instanceof TargetQueryError && [LOCK_NOT_AVAILABLE, QUERY_CANCELED].includes(error.sqlstate);
+  /** Relations that others hold exclusively, found out when a noun had to wait for one. */
+  busy: Busy;
 }
 
 /**
- * Rows of one noun, checked against its schema; on a failure that is this noun's own an empty list and a limit.
+ * Rows of one noun, checked against its schema; on a failure that is this noun's own an empty list and a limit. Where
+ * the SQL has a `$1`, it is the OIDs of relations that must not be touched, because somebody holds them.
  * @throws PgLuthierError `target_connection_lost`.
  */
 export async function readNoun<T>(
@@ -41,50 +42,61 @@ export async function readNoun<T>(
     });
     return [];
   }
-  let rows: object[];
-  try {
-    rows = await readTwice(reader, sql);
-  } catch (error) {
-    if (!(error instanceof TargetQueryError)) throw error;
-    reader.limits.push(limitOf(noun, error));
+  const avoidsBusy = sql.includes('$1');
+  for (let attempt = 1; ; attempt += 1) {
+    const again = attempt < ATTEMPTS;
+    try {
+      const rows = await reader.session.query(sql, avoidsBusy ? [[...reader.busy.keys()]] : []);
+      const parsed = z.array(schema).safeParse(rows);
+      if (parsed.success) return parsed.data;
+      // Functions of the catalog give null for what is dropped meanwhile: the second look no longer meets it.
+      if (again) continue;
+      reader.limits.push(unexpectedShape(noun, parsed.error.issues[0]));
+    } catch (error) {
+      if (!isOfTheNoun(error)) throw error;
+      const sqlstate = error instanceof TargetQueryError ? error.sqlstate : '';
+      if (again && VANISHED.has(sqlstate)) continue;
+      if (again && avoidsBusy && sqlstate === LOCK_NOT_AVAILABLE) {
+        for (const [oid, name] of await findBusy(reader.session)) reader.busy.set(oid, name);
+        continue;
+      }
+      reader.limits.push(limitOf(noun, error, reader.session.role));
+    }
     return [];
   }
-  const parsed = z.array(schema).safeParse(rows);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new PgLuthierError({
-    code: 'collect_unexpected_shape',
-    status: 502,
+}
+
+function isOfTheNoun(error: unknown): error is PgLuthierError {
+  return (
+    error instanceof TargetQueryError ||
+    (error instanceof PgLuthierError && error.code === 'target_value_unreadable')
+  );
+}
+
+function unexpectedShape(noun: string, issue: z.core.$ZodIssue | undefined): Limit {
+  return {
+    scope: noun,
+    code: 'unexpected_shape',
     message: `${noun}: the server's answer has another form than expected at ${issue?.path.join('.')}: ${issue?.message}`,
     remedy: 'This is a defect of PgLuthier for this server version: please report it.',
-  });
+  };
 }
 
-/** A relation dropped while the statement ran makes it fail once; the second look no longer meets it. */
-async function readTwice(reader: Reader, sql: string): Promise<object[]> {
-  try {
-    return await reader.session.query(sql);
-  } catch (error) {
-    if (!(error instanceof TargetQueryError) || !VANISHED.has(error.sqlstate)) throw error;
-    return reader.session.query(sql);
-  }
-}
-
-function limitOf(noun: string, error: TargetQueryError): Limit {
-  if (error.sqlstate === INSUFFICIENT_PRIVILEGE) {
+function limitOf(noun: string, error: PgLuthierError, role: string): Limit {
+  const sqlstate = error instanceof TargetQueryError ? error.sqlstate : null;
+  if (sqlstate === INSUFFICIENT_PRIVILEGE) {
     return {
       scope: noun,
       code: 'insufficient_privilege',
-      message: `${noun} cannot be read by this role.`,
-      remedy:
-        'GRANT pg_monitor, pg_read_all_data to the role; `pgluthier doctor` gives the exact statements.',
+      message: `${noun} cannot be read by this role: ${error.message}`,
+      remedy: `GRANT pg_monitor, pg_read_all_data TO ${quoteIdentifier(role)};`,
     };
   }
-  if (timedOut(error)) {
+  if (sqlstate === LOCK_NOT_AVAILABLE || sqlstate === QUERY_CANCELED) {
     return {
       scope: noun,
       code: 'timed_out',
-      message: `${noun} could not be read in time (SQLSTATE ${error.sqlstate}).`,
+      message: `${noun} could not be read in time (SQLSTATE ${sqlstate}).`,
       remedy: 'Somebody held a lock, or the server was busy; the next snapshot tries again.',
     };
   }

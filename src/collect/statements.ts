@@ -1,7 +1,14 @@
 /** Statements and the state of their counting. The variant goes by the extension's version, not the server's. */
 import { z } from 'zod';
-import type { Capabilities, StatementRow, StatementsInfo } from '../domain/index.ts';
+import {
+  type Capabilities,
+  quoteIdentifier,
+  quoteQualified,
+  type StatementRow,
+  type StatementsInfo,
+} from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
+import { withoutSecrets } from './secrets.ts';
 import { sqlVariant } from './variants.ts';
 
 const statementSchema: z.ZodType<StatementRow> = z.object({
@@ -10,7 +17,10 @@ const statementSchema: z.ZodType<StatementRow> = z.object({
   queryid: z.string(),
   toplevel: z.boolean(),
   user: z.string().nullable(),
-  query: z.string().nullable(),
+  query: z
+    .string()
+    .nullable()
+    .transform((text) => (text === null ? null : withoutSecrets(text))),
   calls: z.number(),
   total_exec_time_ms: z.number(),
   mean_exec_time_ms: z.number(),
@@ -81,10 +91,11 @@ export async function readStatements(
     reader.limits.push({
       scope: 'statements',
       code: 'texts_hidden',
-      message: "This role does not see the texts of other users' statements.",
-      remedy: 'GRANT pg_read_all_stats (or pg_monitor) to the role.',
+      message: "This role does not see the texts of other roles' statements.",
+      remedy: `GRANT pg_monitor TO ${quoteIdentifier(reader.session.role)};`,
     });
   }
+  if (!(await mayRead(reader, schema))) return nothing;
   const place = { extension_schema: schema };
   const info = await readNoun(
     reader,
@@ -99,4 +110,30 @@ export async function readStatements(
     statementSchema,
   );
   return { statements, statements_info: info[0] ?? null };
+}
+
+/** The extension may stand in a schema that this role may not use, and its views' rights may be revoked. */
+async function mayRead(reader: Reader, schema: string): Promise<boolean> {
+  const views = ['pg_stat_statements', 'pg_stat_statements_info'].map((view) => quoteQualified(schema, view));
+  const [right] = await reader.session.query<{ on_schema: boolean; on_views: boolean }>(
+    `SELECT has_schema_privilege($1::text, 'USAGE') AS on_schema,
+            CASE WHEN has_schema_privilege($1::text, 'USAGE')
+                THEN (SELECT bool_and(has_table_privilege(c.oid, 'SELECT')) FROM pg_class AS c
+                      WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+                          AND c.relname IN ('pg_stat_statements', 'pg_stat_statements_info')) END AS on_views`,
+    [schema],
+  );
+  if (right?.on_schema && right.on_views) return true;
+  const role = quoteIdentifier(reader.session.role);
+  const grants = [
+    right?.on_schema ? [] : [`GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${role};`],
+    right?.on_views ? [] : [`GRANT SELECT ON ${views.join(', ')} TO ${role};`],
+  ].flat();
+  reader.limits.push({
+    scope: 'statements',
+    code: 'pg_stat_statements_not_readable',
+    message: `This role may not read ${views[0]}: no workload can be seen.`,
+    remedy: grants.join(' '),
+  });
+  return false;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { TableRow } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
 import { reloptions } from './reloptions.ts';
-import { readWithSizes } from './sizes.ts';
+import { sqlVariant } from './variants.ts';
 
 const tableSchema: z.ZodType<TableRow> = z.object({
   oid: z.number(),
@@ -49,5 +49,10 @@ const tableSchema: z.ZodType<TableRow> = z.object({
 
 /** All tables of users' schemas. */
 export function readTables(reader: Reader): Promise<TableRow[]> {
-  return readWithSizes(reader, 'tables', (sql) => readNoun(reader, 'tables', sql, tableSchema));
+  return readNoun(
+    reader,
+    'tables',
+    sqlVariant('tables', String(reader.session.server_version_num)),
+    tableSchema,
+  );
 }

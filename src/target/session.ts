@@ -25,6 +25,8 @@ export interface TargetSession {
   readonly encrypted: boolean;
   /** `session`: there is a pooler in between which keeps a backend for us. */
   readonly pooling: Pooling;
+  /** The role that we are (current_user). */
+  readonly role: string;
   /** Our backend: with `backendStart` it names one backend for good. */
   readonly pid: number;
   readonly backendStart: string;
@@ -93,7 +95,7 @@ async function prepareSession(
   query: Query,
   connection: Connection,
   options: SessionOptions & { statementTimeoutMs: number },
-): Promise<Pick<TargetSession, 'pid' | 'backendStart' | 'server_version_num'>> {
+): Promise<Pick<TargetSession, 'role' | 'pid' | 'backendStart' | 'server_version_num'>> {
   const [version] = await query<{ num: string }>(
     "SELECT pg_catalog.current_setting('server_version_num') AS num",
   );
@@ -128,9 +130,14 @@ async function prepareSession(
     `SELECT ${names.map((name, index) => `pg_catalog.set_config('${name}', $${index + 1}, false)`).join(', ')}`,
     Object.values(settings),
   );
-  const [backend] = await query<{ pid: number; backend_start: string }>(
-    'SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()',
+  const [backend] = await query<{ role: string; pid: number; backend_start: string }>(
+    'SELECT current_user::text AS role, pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()',
   );
   if (!backend) throw new Error('a session must see itself in pg_stat_activity');
-  return { pid: backend.pid, backendStart: backend.backend_start, server_version_num: serverVersion };
+  return {
+    role: backend.role,
+    pid: backend.pid,
+    backendStart: backend.backend_start,
+    server_version_num: serverVersion,
+  };
 }

@@ -174,7 +174,7 @@ describe('while others work', () => {
     await holder.connect();
     await holder.query('BEGIN; LOCK TABLE other."Select" IN ACCESS EXCLUSIVE MODE');
     const snapshot = await collect(database.dsn);
-    expect(snapshot.limits.map((limit) => limit.code)).toContain('sizes_from_catalog');
+    expect(snapshot.limits.map((limit) => limit.code)).toContain('relations_locked');
     expect(snapshot.tables.find((row) => row.schema === 'Größe')?.main_pages).toBeGreaterThan(0);
     await holder.end();
     await database.drop();

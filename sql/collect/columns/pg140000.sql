@@ -1,4 +1,5 @@
 -- Columns with what pg_stats says of them. Arrays as their text: they are given to a planner as they are.
+-- $1: relations that somebody holds: to print their expressions would wait.
 SELECT
     c.oid::int8 AS table_oid, n.nspname::text AS schema, c.relname::text AS "table", a.attname::text AS name,
     a.attnum::int4 AS attnum, format_type(a.atttypid, a.atttypmod) AS type, a.attlen::int4 AS typlen,
@@ -7,8 +8,11 @@ SELECT
     CASE WHEN a.attcollation <> t.typcollation AND co.oid IS NOT NULL
         THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END AS collation,
     a.attgenerated::text AS generated, a.attidentity::text AS identity,
-    pg_get_expr(d.adbin, d.adrelid) AS default_expression,
+    CASE WHEN c.oid <> ALL ($1::oid[]) THEN pg_get_expr(d.adbin, d.adrelid) END AS default_expression,
     CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::int4 END AS stattarget,
+    -- The conditions of the view pg_stats itself.
+    has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_select,
+    c.relrowsecurity AND row_security_active(c.oid) AS behind_policies,
     s.inherited, s.null_frac::float8 AS null_frac, s.avg_width::int4 AS avg_width, s.n_distinct::float8 AS n_distinct,
     s.most_common_vals::text AS most_common_vals, s.most_common_freqs::float8[] AS most_common_freqs,
     s.histogram_bounds::text AS histogram_bounds, s.correlation::float8 AS correlation,

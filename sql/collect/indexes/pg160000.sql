@@ -1,4 +1,5 @@
 -- 16 and newer know when an index was last used.
+-- $1: relations that somebody holds; their sizes are the catalog's, and what has an expression is left out.
 SELECT
     c.oid::int8 AS oid, x.indrelid::int8 AS table_oid, n.nspname::text AS schema, t.relname::text AS "table",
     c.relname::text AS name, am.amname::text AS method, pg_get_indexdef(c.oid) AS definition,
@@ -25,8 +26,8 @@ SELECT
     ) AS constraint_name,
     c.relispartition AS is_partition, c.relkind::text AS relkind,
     c.relpages::int8 AS relpages, c.reltuples::float8 AS reltuples,
-    coalesce(:main_size / current_setting('block_size')::int8, 0)::int8 AS main_pages,
-    coalesce(:main_size, 0)::int8 AS size_bytes,
+    coalesce(z.main / current_setting('block_size')::int8, 0)::int8 AS main_pages,
+    coalesce(z.main, 0)::int8 AS size_bytes,
     coalesce(c.reloptions, '{}')::text[] AS reloptions,
     coalesce(s.idx_scan, 0) AS idx_scan, coalesce(s.idx_tup_read, 0) AS idx_tup_read,
     coalesce(s.idx_tup_fetch, 0) AS idx_tup_fetch, s.last_idx_scan
@@ -36,7 +37,13 @@ JOIN pg_class AS t ON t.oid = x.indrelid
 JOIN pg_namespace AS n ON n.oid = t.relnamespace
 JOIN pg_am AS am ON am.oid = c.relam
 LEFT JOIN pg_stat_all_indexes AS s ON s.indexrelid = c.oid
+CROSS JOIN LATERAL (SELECT x.indexrelid = ANY ($1::oid[]) OR x.indrelid = ANY ($1::oid[]) AS held) AS l
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN l.held THEN c.relpages * current_setting('block_size')::int8 ELSE pg_relation_size(c.oid) END AS main
+) AS z
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
-    AND pg_get_indexdef(c.oid) IS NOT NULL
+    -- CASE: only so is the function surely not called for the others.
+    AND CASE WHEN l.held AND (x.indexprs IS NOT NULL OR x.indpred IS NOT NULL) THEN false
+        ELSE pg_get_indexdef(c.oid) IS NOT NULL END
 ORDER BY n.nspname, t.relname, c.relname

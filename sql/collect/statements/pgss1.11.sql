@@ -1,7 +1,12 @@
 -- pg_stat_statements 1.11 (PostgreSQL 17 and newer): with the JIT of deforming, and since when each row counts.
 SELECT
     s.userid::int8 AS userid, s.dbid::int8 AS dbid, coalesce(s.queryid::text, '') AS queryid, s.toplevel,
-    r.rolname::text AS "user", left(s.query, 100000) AS query,
+    r.rolname::text AS "user",
+    -- Without the right to see it there is neither queryid nor text. The comment that never ends keeps a cut text from
+    -- being taken for a whole one.
+    CASE WHEN s.queryid IS NULL THEN NULL
+        WHEN length(s.query) > 100000 THEN left(s.query, 100000) || ' /* cut off'
+        ELSE s.query END AS query,
     s.calls, s.total_exec_time AS total_exec_time_ms, s.mean_exec_time AS mean_exec_time_ms,
     s.stddev_exec_time AS stddev_exec_time_ms, s.min_exec_time AS min_exec_time_ms,
     s.max_exec_time AS max_exec_time_ms, s.plans, s.total_plan_time AS total_plan_time_ms, s.rows,

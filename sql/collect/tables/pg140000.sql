@@ -1,13 +1,13 @@
--- Before 16 there is no n_tup_newpage_upd. Sizes take a short AccessShare lock on each relation; one that somebody
--- locks exclusively makes this wait for lock_timeout: then :main_size and its like are taken from relpages.
+-- Before 16 there is no n_tup_newpage_upd.
+-- $1: relations that somebody holds; their sizes are the catalog's, for measuring would wait.
 SELECT
     c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
     c.relpersistence::text AS relpersistence, pg_get_userbyid(c.relowner)::text AS owner,
     c.relpages::int8 AS relpages, c.reltuples::float8 AS reltuples, c.relallvisible::int8 AS relallvisible,
-    coalesce(:main_size / current_setting('block_size')::int8, 0)::int8 AS main_pages,
-    coalesce(:total_size, 0)::int8 AS total_bytes,
-    coalesce(:toast_size, 0)::int8 AS toast_bytes,
-    coalesce(:indexes_size, 0)::int8 AS indexes_bytes,
+    coalesce(z.main / b.size, 0)::int8 AS main_pages,
+    coalesce(z.total, 0)::int8 AS total_bytes,
+    coalesce(z.toast, 0)::int8 AS toast_bytes,
+    coalesce(z.indexes, 0)::int8 AS indexes_bytes,
     coalesce(c.reloptions, '{}')::text[] AS reloptions,
     coalesce((SELECT t.reloptions FROM pg_class AS t WHERE t.oid = c.reltoastrelid), '{}')::text[] AS toast_reloptions,
     (SELECT i.inhparent::int8 FROM pg_inherits AS i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1) AS parent_oid,
@@ -27,6 +27,22 @@ SELECT
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
+CROSS JOIN (SELECT current_setting('block_size')::int8 AS size) AS b
+CROSS JOIN LATERAL (
+    SELECT pg_relation_size(c.oid) AS main, pg_total_relation_size(c.oid) AS total,
+        pg_total_relation_size(nullif(c.reltoastrelid, 0)) AS toast, pg_indexes_size(c.oid) AS indexes
+    WHERE c.oid <> ALL ($1::oid[])
+    UNION ALL
+    SELECT c.relpages * b.size, (c.relpages + e.toast + e.indexes) * b.size, e.toast * b.size, e.indexes * b.size
+    FROM (
+        SELECT coalesce((SELECT sum(t.relpages) FROM pg_class AS t
+                         WHERE t.oid = c.reltoastrelid
+                            OR t.oid IN (SELECT ti.indexrelid FROM pg_index AS ti WHERE ti.indrelid = c.reltoastrelid)), 0) AS toast,
+            coalesce((SELECT sum(i.relpages) FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid
+                      WHERE x.indrelid = c.oid), 0) AS indexes
+    ) AS e
+    WHERE c.oid = ANY ($1::oid[])
+) AS z
 WHERE c.relkind IN ('r', 'p', 'm', 'f')
     AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'

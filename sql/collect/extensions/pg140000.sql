@@ -1,1 +1,0 @@
-SELECT extname::text AS name, extversion AS version FROM pg_extension ORDER BY 1

@@ -1,0 +1,37 @@
+/**
+ * Relations that other sessions hold, or wait to hold, exclusively. Measuring a relation's size and printing its
+ * expressions take a short lock on it and so wait behind DDL; a monitor must not. What had to wait is read again with
+ * these left alone.
+ */
+import { type Limit, quoteQualified } from '../domain/index.ts';
+import type { TargetSession } from '../target/index.ts';
+import { sqlVariant } from './variants.ts';
+
+/** Quoted names by OID. */
+export type Busy = Map<number, string>;
+
+/** pg_locks is looked at only after a lock_timeout: it stops the lock manager for a moment. */
+export async function findBusy(session: TargetSession): Promise<Busy> {
+  const rows = await session.query<{ oid: number; schema: string; name: string }>(
+    sqlVariant('busy', String(session.server_version_num)),
+  );
+  return new Map(rows.map((row) => [row.oid, quoteQualified(row.schema, row.name)]));
+}
+
+const NAMED_AT_MOST = 10;
+
+/** What a snapshot that left busy relations alone has to say of itself. */
+export function busyLimits(busy: Busy): Limit[] {
+  if (busy.size === 0) return [];
+  const names = [...busy.values()].sort();
+  const shown = names.slice(0, NAMED_AT_MOST).join(', ');
+  const more = names.length > NAMED_AT_MOST ? ` and ${names.length - NAMED_AT_MOST} more` : '';
+  return [
+    {
+      scope: 'relations',
+      code: 'relations_locked',
+      message: `Other sessions held exclusive locks while collecting (${shown}${more}): sizes of these relations are the catalog's last estimates; their partial and expression indexes, defaults, checks, bounds, and views over them are left out.`,
+      remedy: 'The next snapshot after the DDL has ended sees them.',
+    },
+  ];
+}
