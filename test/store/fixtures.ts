@@ -4,7 +4,9 @@ import { openStore, type Store } from '../../src/store/index.ts';
 import { testServer } from '../support/servers.ts';
 
 /** A migrated store in a database of its own. */
-export async function freshStore(major = 18): Promise<{ store: Store; dsn: string; close: () => Promise<void> }> {
+export async function freshStore(
+  major = 18,
+): Promise<{ store: Store; dsn: string; close: () => Promise<void> }> {
   const server = await testServer({ major });
   const database = await server.createDatabase();
   const store = await openStore({ dsn: database.dsn, secretKey: randomBytes(32) });
@@ -26,7 +28,7 @@ export function hostileSnapshot(takenAt: string, calls: number): Snapshot {
     dbid: 5,
     queryid: '-9223372036854775808',
     toplevel: true,
-    user: "o'brien \\ \"x\"",
+    user: 'o\'brien \\ "x"',
     query: "SELECT '{\"a\": \"\\\\u0001\"}', 'é漢字 🐘', E'\\n\\t' -- comment",
     calls,
     total_exec_time_ms: calls * 1.5,

@@ -100,7 +100,9 @@ describe('targets', () => {
       [targetId, second.id],
     );
     await client.end();
-    await expect(store.targets.getDsnSource(second.id)).rejects.toMatchObject({ code: 'secret_key_mismatch' });
+    await expect(store.targets.getDsnSource(second.id)).rejects.toMatchObject({
+      code: 'secret_key_mismatch',
+    });
     await store.targets.remove(second.id, 'test');
     await expect(store.targets.get(second.id)).rejects.toMatchObject({ code: 'target_not_found' });
   });
@@ -121,7 +123,10 @@ describe('snapshots', () => {
     expect(await store.snapshots.get(targetId, b.id)).toEqual(second);
     expect((await store.snapshots.latest(targetId))?.id).toBe(b.id);
     expect((await store.snapshots.oldestSince(targetId, new Date('2026-11-21T00:00:00Z')))?.id).toBe(b.id);
-    expect((await store.snapshots.list(targetId, { limit: 10 })).map((header) => header.id)).toEqual([b.id, a.id]);
+    expect((await store.snapshots.list(targetId, { limit: 10 })).map((header) => header.id)).toEqual([
+      b.id,
+      a.id,
+    ]);
   });
 
   it('keep what does not change once', async () => {
@@ -148,7 +153,9 @@ describe('snapshots', () => {
     await store.snapshots.recordFailure(targetId, 'target_unreachable', 'nobody there');
     const [newest] = await store.snapshots.list(targetId, { limit: 1 });
     expect(newest).toMatchObject({ status: 'failed', limits: [{ code: 'target_unreachable' }] });
-    await expect(store.snapshots.get(targetId, newest?.id ?? '')).rejects.toMatchObject({ code: 'snapshot_failed' });
+    await expect(store.snapshots.get(targetId, newest?.id ?? '')).rejects.toMatchObject({
+      code: 'snapshot_failed',
+    });
     expect((await store.snapshots.latest(targetId))?.status).toBe('complete');
   });
 
@@ -165,7 +172,9 @@ describe('snapshots', () => {
     const kept = await fresh.store.snapshots.save(target.id, hostileSnapshot(new Date().toISOString(), 2));
     const dropped = await fresh.store.retention.drop({ snapshotsOlderThanDays: 30 });
     expect(dropped).toMatchObject({ partitions: ['snapshot_20200101'], parts: 1 });
-    await expect(fresh.store.snapshots.get(target.id, old.id)).rejects.toMatchObject({ code: 'snapshot_not_found' });
+    await expect(fresh.store.snapshots.get(target.id, old.id)).rejects.toMatchObject({
+      code: 'snapshot_not_found',
+    });
     expect((await fresh.store.snapshots.get(target.id, kept.id)).statements).toHaveLength(3);
     await fresh.close();
   });
@@ -193,7 +202,10 @@ describe('recommendations', () => {
     expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
     for (const result of results) {
       if (result.status === 'rejected') {
-        expect(result.reason).toMatchObject({ code: 'invalid_state_transition', details: { state: 'approved' } });
+        expect(result.reason).toMatchObject({
+          code: 'invalid_state_transition',
+          details: { state: 'approved' },
+        });
       }
     }
   });
@@ -211,7 +223,11 @@ describe('recommendations', () => {
   it('lose their approval when the plan changes, stay dismissed, and are superseded when no longer proposed', async () => {
     await take(recommendation('r1'), recommendation('r2'), recommendation('r3'), recommendation('r4'));
     await act('r3', 'dismiss');
-    await take(recommendation('r1', { plan_hash: 'c'.repeat(64) }), recommendation('r2'), recommendation('r3'));
+    await take(
+      recommendation('r1', { plan_hash: 'c'.repeat(64) }),
+      recommendation('r2'),
+      recommendation('r3'),
+    );
     expect(await stateOf('r1')).toBe('open');
     expect(await stateOf('r3')).toBe('dismissed');
     expect(await stateOf('r4')).toBe('superseded');
@@ -234,7 +250,10 @@ describe('recommendations', () => {
 
   it('are listed page by page, by severity', async () => {
     const fresh = await freshStore();
-    const target = await fresh.store.targets.add({ name: 'p', dsn: 'env:X', address: '', host_overrides: {} }, 'test');
+    const target = await fresh.store.targets.add(
+      { name: 'p', dsn: 'env:X', address: '', host_overrides: {} },
+      'test',
+    );
     const items = (['low', 'high', 'medium'] as const).map((severity, index) =>
       recommendation(`p${index}`, { severity }),
     );
@@ -274,7 +293,12 @@ describe('applies', () => {
     const apply = created[0];
     if (!apply) throw new Error('no apply');
     const journal = store.applies.journal(targetId, apply.id);
-    const step = await journal.intend({ purpose: 'statement', sql: 'ANALYZE', backend_pid: 1, backend_start: 't' });
+    const step = await journal.intend({
+      purpose: 'statement',
+      sql: 'ANALYZE',
+      backend_pid: 1,
+      backend_start: 't',
+    });
     expect(await journal.entries()).toMatchObject([{ step, state: 'intended', finished_at: null }]);
     await journal.settle(step, { state: 'done', sqlstate: null, message: null });
     expect(await journal.entries()).toMatchObject([{ step, state: 'done' }]);
