@@ -20,10 +20,7 @@ SELECT
     x.indisunique AS is_unique, x.indisprimary AS is_primary, x.indisexclusion AS is_exclusion,
     x.indisvalid AS is_valid, x.indisready AS is_ready, x.indisreplident AS is_replica_identity,
     x.indisclustered AS is_clustered,
-    (
-        SELECT con.conname::text FROM pg_constraint AS con
-        WHERE con.conindid = c.oid ORDER BY con.contype = 'f', con.conname LIMIT 1
-    ) AS constraint_name,
+    con.conname::text AS constraint_name,
     c.relispartition AS is_partition, c.relkind::text AS relkind,
     c.relpages::int8 AS relpages, c.reltuples::float8 AS reltuples,
     coalesce(z.main / current_setting('block_size')::int8, 0)::int8 AS main_pages,
@@ -36,6 +33,11 @@ JOIN pg_class AS c ON c.oid = x.indexrelid
 JOIN pg_class AS t ON t.oid = x.indrelid
 JOIN pg_namespace AS n ON n.oid = t.relnamespace
 JOIN pg_am AS am ON am.oid = c.relam
+-- Its own constraint before foreign keys of others that need it; pg_constraint has no index over conindid.
+LEFT JOIN (
+    SELECT DISTINCT ON (conindid) conindid, conname FROM pg_constraint WHERE conindid <> 0
+    ORDER BY conindid, contype = 'f', conname
+) AS con ON con.conindid = c.oid
 LEFT JOIN pg_stat_all_indexes AS s ON s.indexrelid = c.oid
 CROSS JOIN LATERAL (SELECT x.indexrelid = ANY ($1::oid[]) OR x.indrelid = ANY ($1::oid[]) AS held) AS l
 CROSS JOIN LATERAL (
