@@ -97,7 +97,8 @@ export function reloptionStatements(
   const quoteName = (name: string) => name.split('.').map(quoteIdentifier).join('.');
   const set: string[] = [];
   const reset: string[] = [];
-  for (const [name, value] of Object.entries(options)) {
+  // By name: the store's jsonb gives an object's members back in an order of its own, and the plan's hash must not care.
+  for (const [name, value] of Object.entries(options).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     if (value === null) reset.push(quoteName(name));
     else set.push(`${quoteName(name)} = ${reloptionValue(value)}`);
   }

@@ -26,9 +26,11 @@ export function renderIndexDefinition(
   index: IndexDefinition,
   options: { concurrently?: boolean; only?: boolean } = {},
 ): string {
-  const storage = Object.entries(index.options).map(
-    ([name, value]) => `${quoteIdentifier(name)} = ${/^[\w.]+$/.test(value) ? value : quoteLiteral(value)}`,
-  );
+  const storage = Object.entries(index.options)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([name, value]) => `${quoteIdentifier(name)} = ${/^[\w.]+$/.test(value) ? value : quoteLiteral(value)}`,
+    );
   return [
     `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX`,
     options.concurrently ? 'CONCURRENTLY' : '',

@@ -32,8 +32,8 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
           `SELECT ${quoteLiteral(value)} AS ${quoteIdentifier(value.slice(0, 10))}`,
         );
         const name = fields[0]?.name ?? '';
-        expect(Object.values(rows[0] as Record<string, string>)[0]).toBe(value.toWellFormed());
-        expect(value.slice(0, 10).toWellFormed().startsWith(name)).toBe(true);
+        expect(Object.values(rows[0] as Record<string, string>)[0]).toBe(value);
+        expect(value.slice(0, 10).startsWith(name)).toBe(true);
       }),
       { numRuns: 60 },
     );
