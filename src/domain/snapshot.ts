@@ -28,6 +28,8 @@ export interface ServerFacts {
   /** pg_stat_database.stats_reset of this database. */
   stats_reset: string | null;
   extensions: Record<string, string>;
+  /** Schema that each extension was created in; absent: not read. */
+  extension_schemas?: Record<string, string>;
   managed_service: string | null;
 }
 
@@ -219,6 +221,10 @@ export interface ColumnStats {
   most_common_elems: string | null;
   most_common_elem_freqs: number[] | null;
   elem_count_histogram: number[] | null;
+  /** Range types, 17+: lengths of the ranges as text array, share of empty ones, bounds as text array of ranges. */
+  range_length_histogram?: string | null;
+  range_empty_frac?: number | null;
+  range_bounds_histogram?: string | null;
 }
 
 export interface SettingRow {
@@ -287,6 +293,13 @@ export interface SchemaFacts {
   functions: { schema: string; name: string; language: string; definition: string }[];
   /** Height of each B-tree where it can be seen (bt_metap), by index OID. */
   btree_levels: Record<string, number>;
+  /** pg_stats of the expressions of existing indexes: `tablename` is the index there, `attname` the key. Absent: not read. */
+  expression_stats?: {
+    index_oid: number;
+    /** Number of the key in the index, from 1. */
+    attnum: number;
+    stats: ColumnStats;
+  }[];
 }
 
 /** Server-wide and database-wide counters. */
