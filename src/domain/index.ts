@@ -4,6 +4,7 @@
  */
 export * from './apply.ts';
 export * from './change.ts';
+export * from './counters.ts';
 export * from './errors.ts';
 export * from './identifier.ts';
 export * from './index-ddl.ts';

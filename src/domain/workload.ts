@@ -1,6 +1,6 @@
 /** Windows and the workload seen in them. */
 import type { Limit } from './recommendation.ts';
-import type { StatementRow } from './snapshot.ts';
+import type { Counters, StatementRow } from './snapshot.ts';
 
 /** The change of one object's counters between two snapshots. Property names are the counters'. */
 export interface TableDelta {
@@ -25,6 +25,13 @@ export interface IndexDelta {
 /** A statement's activity in a window: same identity and counters as its row, as differences; mean, stddev of the interval itself. */
 export type StatementDelta = Omit<StatementRow, 'min_exec_time_ms' | 'max_exec_time_ms' | 'stats_since'>;
 
+/** What the database-wide and server-wide counters counted in a window; null: not seen at both ends. */
+export interface CountersDelta {
+  database: Omit<NonNullable<Counters['database']>, 'numbackends' | 'stats_reset'> | null;
+  checkpoints: Omit<NonNullable<Counters['checkpoints']>, 'stats_reset'> | null;
+  wal: Omit<NonNullable<Counters['wal']>, 'stats_reset'> | null;
+}
+
 /** Two snapshots and what happened between them. */
 export interface Window {
   from: string;
@@ -33,6 +40,8 @@ export interface Window {
   statements: StatementDelta[];
   tables: TableDelta[];
   indexes: IndexDelta[];
+  /** Absent: not worked out (an older window). */
+  counters?: CountersDelta;
   /** Resets, restarts, evictions in the window: they lower what can be claimed. */
   limits: Limit[];
 }
