@@ -4,6 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { quoteIdentifier, quoteLiteral } from '../../src/domain/index.ts';
 import { testMajors, testServer } from '../support/servers.ts';
 
+/** What UTF-8 makes of half a surrogate pair: a replacement character. */
+const wellFormed = (text: string) => Buffer.from(text, 'utf8').toString('utf8');
+
 describe.each(testMajors)('PostgreSQL %i', (major) => {
   let client: pg.Client;
   beforeAll(async () => {
@@ -32,8 +35,8 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
           `SELECT ${quoteLiteral(value)} AS ${quoteIdentifier(value.slice(0, 10))}`,
         );
         const name = fields[0]?.name ?? '';
-        expect(Object.values(rows[0] as Record<string, string>)[0]).toBe(value);
-        expect(value.slice(0, 10).startsWith(name)).toBe(true);
+        expect(Object.values(rows[0] as Record<string, string>)[0]).toBe(wellFormed(value));
+        expect(wellFormed(value.slice(0, 10)).startsWith(name)).toBe(true);
       }),
       { numRuns: 60 },
     );
