@@ -1,0 +1,181 @@
+/** kill -9 of the service at each call of the journal, for each kind: what recovery says is what the catalogs show. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildPlan, recoverApply } from '../../src/apply/index.ts';
+import type { ApplyOutcome, Change } from '../../src/domain/index.ts';
+import { openTarget } from '../../src/target/index.ts';
+import { newJournal } from './journal.ts';
+import {
+  applyDatabase,
+  column,
+  createIndexChange,
+  indexState,
+  newApplyId,
+  QUALIFIED,
+  rows,
+  TABLE,
+  until,
+} from './target.ts';
+
+interface Subject {
+  name: string;
+  /** Makes the state before, and says what is to be done in it. */
+  prepare(): Promise<Change>;
+  /** Is the change's effect in the catalogs; `null`: neither before nor after. */
+  effect(): Promise<boolean | null>;
+  /** Statements that are journalled when nothing goes wrong. */
+  entries: number;
+}
+
+let dsn: string;
+let drop: () => Promise<void>;
+beforeAll(async () => {
+  ({ dsn, drop } = await applyDatabase());
+});
+afterAll(() => drop());
+
+const script = fileURLToPath(new URL('chaos-process.ts', import.meta.url));
+
+const subjects: Subject[] = [
+  {
+    name: 'index.create',
+    entries: 2,
+    prepare: async () => {
+      await rows(dsn, 'DROP INDEX IF EXISTS "Shöp"."Größe Idx"');
+      return createIndexChange({ keys: [{ ...column(''), column: null, expression: 'lower(status)' }] });
+    },
+    effect: async () => ({ valid: true, absent: false, invalid: null })[await indexState(dsn)],
+  },
+  {
+    name: 'index.drop',
+    entries: 1,
+    prepare: async () => {
+      await rows(dsn, `CREATE INDEX IF NOT EXISTS goes ON ${QUALIFIED} (n)`);
+      const definition = `CREATE INDEX goes ON ${QUALIFIED} USING btree (n)`;
+      return { kind: 'index.drop', ...TABLE, name: 'goes', definition };
+    },
+    effect: async () => ({ valid: false, absent: true, invalid: null })[await indexState(dsn, 'goes')],
+  },
+  {
+    name: 'setting',
+    entries: 2,
+    prepare: async () => {
+      await rows(dsn, "ALTER SYSTEM SET work_mem = '5MB'");
+      await rows(dsn, 'SELECT pg_reload_conf()');
+      await until(async () => (await workMem()).now === '5MB');
+      return { kind: 'setting', name: 'work_mem', value: '9MB', current_value: '5MB', context: 'user' };
+    },
+    effect: async () => {
+      const { now, entry } = await workMem();
+      if (now !== entry) return null;
+      return { '9MB': true, '5MB': false }[now] ?? null;
+    },
+  },
+  {
+    name: 'table.reloptions',
+    entries: 1,
+    prepare: async () => {
+      await rows(dsn, `ALTER TABLE ${QUALIFIED} RESET (fillfactor)`);
+      return {
+        kind: 'table.reloptions',
+        ...TABLE,
+        set: { fillfactor: '77' },
+        previous: { fillfactor: null },
+      };
+    },
+    effect: async () => {
+      const [row] = await rows<{ reloptions: string[] | null }>(
+        dsn,
+        `SELECT reloptions FROM pg_class WHERE relname = 'Order Items'`,
+      );
+      return row?.reloptions?.includes('fillfactor=77') ?? false;
+    },
+  },
+  {
+    name: 'analyze',
+    entries: 1,
+    prepare: async () => {
+      await rows(dsn, 'DROP TABLE IF EXISTS fresh');
+      await rows(dsn, 'CREATE TABLE fresh AS SELECT 1 AS a');
+      return { kind: 'analyze', schema: 'public', table: 'fresh' };
+    },
+    effect: async () => {
+      const [row] = await rows<{ analysed: boolean }>(
+        dsn,
+        `SELECT EXISTS (SELECT FROM pg_stats WHERE tablename = 'fresh') AS analysed`,
+      );
+      return row?.analysed ?? null;
+    },
+  },
+];
+
+async function workMem(): Promise<{ now: string; entry: string | null }> {
+  const [row] = await rows<{ now: string; entry: string | null }>(
+    dsn,
+    `SELECT current_setting('work_mem') AS now,
+            (SELECT setting FROM pg_file_settings WHERE name = 'work_mem' ORDER BY seqno DESC LIMIT 1) AS entry`,
+  );
+  return row ?? { now: '', entry: null };
+}
+
+async function invalidIndexes(): Promise<number> {
+  return (await rows(dsn, 'SELECT FROM pg_index WHERE NOT indisvalid')).length;
+}
+
+describe.each(subjects)('$name', (subject) => {
+  const points = Array.from({ length: subject.entries }, (_, index) => index + 1).flatMap((call) =>
+    (['intend', 'settle'] as const).flatMap((method) =>
+      (['before', 'after'] as const).map((moment) => ({ method, call, moment })),
+    ),
+  );
+
+  it.each(points)('killed $moment $method $call', async ({ method, call, moment }) => {
+    const change = await subject.prepare();
+    expect(await subject.effect()).toBe(false);
+    const plan = buildPlan(change);
+    const journal = newJournal();
+    const applyId = newApplyId();
+    const child = spawn(
+      process.execPath,
+      [
+        '--import',
+        'tsx',
+        script,
+        dsn,
+        applyId,
+        journal.path,
+        JSON.stringify(plan),
+        method,
+        `${call}`,
+        moment,
+      ],
+      { stdio: 'ignore' },
+    );
+    const [, signal] = await once(child, 'exit');
+    expect(signal).toBe('SIGKILL');
+    const recover = async (): Promise<ApplyOutcome | null> =>
+      recoverApply({
+        plan,
+        apply_id: applyId,
+        entries: await journal.entries(),
+        dsn,
+        openSession: openTarget,
+        journal,
+      });
+    const outcome = await until(recover);
+    // The outcome and the catalogs agree; a statement that ran is never run again, one that did not has no trace.
+    expect(['applied', 'failed']).toContain(outcome.outcome);
+    expect(await subject.effect()).toBe(outcome.outcome === 'applied');
+    const began = call > 1 || method === 'settle';
+    expect(outcome.outcome).toBe(began ? 'applied' : 'failed');
+    expect(await invalidIndexes()).toBe(0);
+    const entries = await journal.entries();
+    expect(entries.filter((entry) => entry.state === 'intended')).toEqual([]);
+    const first = plan.statements[0];
+    expect(entries.filter((entry) => entry.sql === first).length).toBeLessThanOrEqual(1);
+    // Asked again, it says the same.
+    expect(await until(recover)).toMatchObject({ outcome: outcome.outcome });
+  });
+});
