@@ -1,5 +1,7 @@
--- What PgLuthier needs to watch a database: run it as a superuser (or the service's administrator) in that database.
--- Replace pgluthier_collector by your role's name and give it a password of your own.
+-- What PgLuthier needs to watch a database: run it as a superuser (or the service's administrator) in that database,
+-- in every database that is to be watched; the role itself is made once a server. PostgreSQL 14 and newer.
+-- Replace pgluthier_collector by your role's name and give it a password of your own (\password in psql, so that it
+-- reaches neither a log nor pg_stat_statements).
 
 CREATE ROLE pgluthier_collector LOGIN;
 
@@ -10,5 +12,13 @@ GRANT pg_monitor TO pgluthier_collector;
 -- SELECT on single tables; the others are then advised on without their columns' statistics, which the report says.
 GRANT pg_read_all_data TO pgluthier_collector;
 
+-- Tables with row-level security show their statistics only to roles that their policies do not bind.
+-- ALTER ROLE pgluthier_collector BYPASSRLS;
+
 -- Statements are counted by this extension; its library must be in shared_preload_libraries.
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+
+-- Memory, CPUs and disk of the host are read through the server only with these two, which let the role read every
+-- file that the server can: to tell PgLuthier the three figures is the better way.
+-- GRANT pg_read_server_files TO pgluthier_collector;
+-- GRANT EXECUTE ON FUNCTION pg_read_file(text, bigint, bigint, boolean) TO pgluthier_collector;

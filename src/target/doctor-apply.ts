@@ -1,0 +1,141 @@
+/** The doctor on applying: whose tables the role may change, where it may create, which settings it may set. */
+import { type Capabilities, type DiagnosisCheck, quoteIdentifier } from '../domain/index.ts';
+import type { TargetSession } from './session.ts';
+
+/** Settings that advice is given on today; sql/roles/applier.sql grants the same (a test compares). */
+export const advisedSettings: readonly string[] = [
+  'checkpoint_completion_target',
+  'effective_cache_size',
+  'effective_io_concurrency',
+  'maintenance_work_mem',
+  'max_wal_size',
+  'min_wal_size',
+  'random_page_cost',
+  'shared_buffers',
+  'work_mem',
+];
+
+/** Before this version only superusers may ALTER SYSTEM. */
+const PARAMETER_PRIVILEGES_SINCE = 150_000;
+
+export async function applyChecks(
+  session: TargetSession,
+  capabilities: Capabilities,
+): Promise<DiagnosisCheck[]> {
+  return [
+    await ownership(session),
+    await creating(session),
+    await settings(session, capabilities),
+    await earlierValues(session),
+  ];
+}
+
+const USER_TABLES = `
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'`;
+
+/** Index DDL and storage parameters are the owner's: membership in that role is the least that works. */
+async function ownership(session: TargetSession): Promise<DiagnosisCheck> {
+  const [row] = await session.query<{ tables: number; owned: number; owners: string[] | null }>(
+    `SELECT count(*) AS tables, count(*) FILTER (WHERE pg_has_role(c.relowner, 'USAGE')) AS owned,
+            array_agg(DISTINCT pg_get_userbyid(c.relowner)::text) FILTER (WHERE NOT pg_has_role(c.relowner, 'USAGE')) AS owners
+     ${USER_TABLES}`,
+  );
+  const role = quoteIdentifier(session.role);
+  return {
+    id: 'apply_tables',
+    title: 'may change tables and indexes',
+    ok: row ? row.tables === row.owned : null,
+    need: 'apply',
+    detail: `owns, directly or by membership, ${row?.owned ?? 0} of ${row?.tables ?? 0} tables`,
+    remedy: (row?.owners ?? []).map((owner) => `GRANT ${quoteIdentifier(owner)} TO ${role};`).join(' '),
+  };
+}
+
+/** CREATE INDEX asks for CREATE on the table's schema as well; a trial on an empty copy for TEMPORARY. */
+async function creating(session: TargetSession): Promise<DiagnosisCheck> {
+  const [row] = await session.query<{ schemas: string[] | null; temporary: boolean; database: string }>(
+    `SELECT (SELECT array_agg(DISTINCT n.nspname::text) ${USER_TABLES} AND NOT has_schema_privilege(n.oid, 'CREATE')) AS schemas,
+            has_database_privilege(current_database(), 'TEMPORARY') AS temporary, current_database()::text AS database`,
+  );
+  const role = quoteIdentifier(session.role);
+  const grants = (row?.schemas ?? []).map(
+    (schema) => `GRANT CREATE ON SCHEMA ${quoteIdentifier(schema)} TO ${role};`,
+  );
+  if (row && !row.temporary) {
+    grants.push(`GRANT TEMPORARY ON DATABASE ${quoteIdentifier(row.database)} TO ${role};`);
+  }
+  return {
+    id: 'apply_schemas',
+    title: 'may create indexes',
+    ok: row ? grants.length === 0 : null,
+    need: 'apply',
+    detail:
+      grants.length === 0
+        ? 'CREATE on every schema that has tables'
+        : `lacks CREATE on ${row?.schemas?.length ?? 0} schemas${row?.temporary ? '' : ' and TEMPORARY on the database'}`,
+    remedy: grants.join(' '),
+  };
+}
+
+async function settings(session: TargetSession, capabilities: Capabilities): Promise<DiagnosisCheck> {
+  const granular = session.server_version_num >= PARAMETER_PRIVILEGES_SINCE;
+  const [row] = await session.query<{ denied: string[]; reload: boolean; forbidden: boolean }>(
+    `SELECT ARRAY(SELECT name FROM unnest($1::text[]) AS name
+                  WHERE NOT ${granular ? "has_parameter_privilege(name, 'ALTER SYSTEM')" : '$2::boolean'} ORDER BY name) AS denied,
+            has_function_privilege('pg_catalog.pg_reload_conf()', 'EXECUTE') AS reload,
+            EXISTS (SELECT 1 FROM pg_settings WHERE name = 'allow_alter_system' AND setting = 'off')${granular ? ' AND $2::boolean IS NOT NULL' : ''} AS forbidden`,
+    [[...advisedSettings], capabilities.is_superuser],
+  );
+  const base = { id: 'apply_settings', title: 'may change settings', need: 'apply' as const };
+  if (!row) return { ...base, ok: null, detail: 'could not be told', remedy: null };
+  const service = capabilities.managed_service;
+  if (row.forbidden) {
+    return {
+      ...base,
+      ok: false,
+      detail: 'allow_alter_system = off: settings are made outside of the server',
+      remedy:
+        "Make changes of settings where the server's configuration is kept (Patroni, an operator, the service's console).",
+    };
+  }
+  const role = quoteIdentifier(session.role);
+  const grants = [
+    row.denied.length > 0 && granular
+      ? [`GRANT ALTER SYSTEM ON PARAMETER ${row.denied.map(quoteIdentifier).join(', ')} TO ${role};`]
+      : [],
+    row.reload ? [] : [`GRANT EXECUTE ON FUNCTION pg_reload_conf() TO ${role};`],
+  ].flat();
+  const ok = row.denied.length === 0 && row.reload;
+  return {
+    ...base,
+    ok,
+    detail: ok
+      ? `ALTER SYSTEM for ${advisedSettings.length} settings, and pg_reload_conf()`
+      : `ALTER SYSTEM is denied for ${row.denied.join(', ') || 'none'}${row.reload ? '' : '; pg_reload_conf() is denied'}`,
+    remedy:
+      service !== null
+        ? `On ${service} settings are changed through the service (parameter group, flags, console), not by ALTER SYSTEM.`
+        : granular
+          ? grants.join(' ')
+          : 'Before PostgreSQL 15 only a superuser may ALTER SYSTEM: make changes of settings by hand.',
+  };
+}
+
+/** What stood in postgresql.auto.conf before a change is its way back. */
+async function earlierValues(session: TargetSession): Promise<DiagnosisCheck> {
+  const [row] = await session.query<{ ok: boolean }>(
+    `SELECT has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')
+            AND has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS ok`,
+  );
+  const role = quoteIdentifier(session.role);
+  return {
+    id: 'apply_settings_rollback',
+    title: 'sees what a setting was set to before',
+    ok: row?.ok ?? null,
+    need: 'apply',
+    detail: 'pg_file_settings',
+    remedy: `GRANT SELECT ON pg_file_settings TO ${role}; GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO ${role};`,
+  };
+}

@@ -1,0 +1,85 @@
+/** A TCP door in front of a test server, to stand for what lies between us and it: a network, or a pooler. */
+import { connect, createServer, type Socket } from 'node:net';
+import { parseDsn } from '../../src/target/dsn.ts';
+
+export interface TcpFront {
+  /** The DSN of this database through the door. */
+  dsn: string;
+  /** From now on nothing passes in either direction, and nobody is told. */
+  fallSilent(): void;
+  close(): Promise<void>;
+}
+
+export interface TcpFrontOptions {
+  /** Announce this process id instead of the backend's, as poolers do. */
+  announcedPid?: number;
+}
+
+const SSL_REQUEST = 80877103;
+const BACKEND_KEY_DATA = 'K'.charCodeAt(0);
+const READY_FOR_QUERY = 'Z'.charCodeAt(0);
+
+/** Replaces the process id in BackendKeyData of the server's first messages. */
+function announcing(pid: number, forward: (chunk: Buffer) => void): (chunk: Buffer) => void {
+  let held = Buffer.alloc(0);
+  let started = false;
+  return (chunk) => {
+    if (started) return forward(chunk);
+    held = Buffer.concat([held, chunk]);
+    for (let at = 0; at + 5 <= held.length; ) {
+      const length = held.readUInt32BE(at + 1);
+      if (at + 1 + length > held.length) return;
+      if (held[at] === BACKEND_KEY_DATA) held.writeUInt32BE(pid, at + 5);
+      if (held[at] === READY_FOR_QUERY) started = true;
+      at += 1 + length;
+    }
+    forward(held);
+    held = Buffer.alloc(0);
+  };
+}
+
+export async function tcpFront(dsn: string, options: TcpFrontOptions = {}): Promise<TcpFront> {
+  const { host, port, user, password, database } = parseDsn(dsn);
+  const sockets = new Set<Socket>();
+  let silent = false;
+  const server = createServer((client) => {
+    const upstream = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect({ host, port });
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    let first = true;
+    client.on('data', (chunk) => {
+      if (silent) return;
+      // The server has no TLS: it is answered for here, since a server's socket would not take the question.
+      if (first && chunk.length === 8 && chunk.readUInt32BE(4) === SSL_REQUEST) {
+        client.write('N');
+        return;
+      }
+      first = false;
+      upstream.write(chunk);
+    });
+    const down = (chunk: Buffer) => {
+      if (!silent) client.write(chunk);
+    };
+    upstream.on('data', options.announcedPid === undefined ? down : announcing(options.announcedPid, down));
+  });
+  const ownPort = await new Promise<number>((resolve, reject) => {
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+  });
+  return {
+    dsn: `postgresql://${encodeURIComponent(user ?? '')}${password ? `:${encodeURIComponent(password)}` : ''}@127.0.0.1:${ownPort}/${encodeURIComponent(database ?? '')}`,
+    fallSilent() {
+      silent = true;
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
