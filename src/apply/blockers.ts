@@ -89,7 +89,10 @@ function lockHolders(session: TargetSession, tableOid: number, modes: string[]):
             l.virtualtransaction
      FROM pg_locks l
      LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-     LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction
+     -- A prepared transaction has no pid; it is told by the lock on its own transaction id.
+     LEFT JOIN pg_locks x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.granted
+       AND x.mode = 'ExclusiveLock' AND x.virtualtransaction = l.virtualtransaction
+     LEFT JOIN pg_prepared_xacts p ON p.transaction = x.transactionid
      WHERE l.locktype = 'relation' AND l.relation = $1
        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
        AND l.granted AND l.mode = ANY ($2::text[]) AND l.pid IS DISTINCT FROM pg_backend_pid()

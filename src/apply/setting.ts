@@ -11,6 +11,7 @@ import {
   journalled,
   needsAttention,
   reasonOf,
+  recordState,
   setTimeouts,
 } from './run.ts';
 import { autoConfEntry, readFileEntries, readOverrides, readSetting } from './setting-state.ts';
@@ -19,6 +20,8 @@ import { sameSettingValue } from './setting-value.ts';
 /** The postmaster rereads its files asynchronously: looked for this often, for this long. */
 const POLL_MS = 100;
 const POLLS = 100;
+/** Fewer polls where an override may hide the value from our own session for good. */
+const POLLS_IF_OVERRIDDEN = 20;
 
 type SettingChange = Extract<Change, { kind: 'setting' }>;
 
@@ -33,17 +36,51 @@ export async function applySetting(
     statement_timeout: run.statementTimeoutMs,
   });
   const facts = await settingFacts(run.session, change.name, previous);
-  for (const statement of statements) {
+  run.signal?.throwIfAborted();
+  await recordState(run, earlierEntryStatement(change.name), { previous_entry: previous });
+  for (const [position, statement] of statements.entries()) {
     try {
-      // One statement a call: ALTER SYSTEM is refused in a transaction, also in an implicit one.
-      await journalled(run, 'statement', statement);
+      // One statement a call: ALTER SYSTEM is refused in a transaction, also in an implicit one. Once the value is
+      // written it comes into force with anybody's reload: from there on a cancel would only hide it.
+      await journalled(run, 'statement', statement, { heedAbort: position === 0 });
     } catch (error) {
       if (!(error instanceof TargetQueryError)) throw error;
       const [code, message] = reasonOf(run, error);
-      return failed(code, message, facts);
+      if (position === 0) return failed(code, message, facts);
+      return takeBack(run, change, [code, message], facts);
     }
   }
   return judgeSetting(run, change, facts);
+}
+
+/** The journal's row that keeps the earlier entry. */
+export function earlierEntryStatement(name: string): string {
+  return `SELECT setting FROM pg_file_settings WHERE sourcefile ~ 'postgresql.auto.conf$' AND name = ${quoteLiteral(name)}`;
+}
+
+/** Written, but the reload was refused: the file gets its earlier entry again. */
+async function takeBack(
+  run: ApplyRun,
+  change: SettingChange,
+  [code, message]: [string, string],
+  facts: Facts,
+): Promise<ApplyOutcome> {
+  const { exact_rollback } = await settingFacts(
+    run.session,
+    change.name,
+    facts.previous_entry as string | null,
+  );
+  try {
+    await journalled(run, 'cleanup', (exact_rollback as string[])[0] ?? '', { heedAbort: false });
+  } catch (error) {
+    if (!(error instanceof TargetQueryError)) throw error;
+    return needsAttention(
+      'setting_left_written',
+      `${message} ${change.name} = ${change.value} stands in postgresql.auto.conf and could not be taken back: ${error.message}`,
+      facts,
+    );
+  }
+  return failed(code, `${message} The entry in postgresql.auto.conf was taken back.`, facts);
 }
 
 /** What was there before, how to get back to exactly that, and for whom the new value does not count. */
@@ -77,7 +114,8 @@ export async function judgeSetting(
     readOnly: true,
   });
   try {
-    for (let poll = 0; poll < POLLS; poll += 1) {
+    const overridden = (await readOverrides(session, change.name)).length > 0;
+    for (let poll = 0; poll < (overridden ? POLLS_IF_OVERRIDDEN : POLLS); poll += 1) {
       const setting = await readSetting(session, change.name);
       if (!setting) break;
       if (setting.pending_restart) return applied({ ...facts, in_force: false }, true);

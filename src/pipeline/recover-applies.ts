@@ -26,7 +26,6 @@ export async function recoverApplies(services: Services, minimumAgeMs: number): 
         openSession: openTarget,
         journal,
       });
-      if (outcome === null) continue;
       if (outcome === null) {
         log.info('the apply of before still runs on the target; it stays open');
         continue;

@@ -1,0 +1,279 @@
+/** Verdicts, held against windows whose truth is known. */
+import { describe, expect, it } from 'vitest';
+import { verifyApply } from '../../src/apply/index.ts';
+import { holm, studentTwoSided } from '../../src/apply/verify/welch.ts';
+import type { Change, SettingRow, WorkloadQuery } from '../../src/domain/index.ts';
+import { indexRow, tableRow } from '../workload/snapshots.ts';
+import { createChange, drawn, exact, randomFrom, type SideParts, side } from './sides.ts';
+
+const built = indexRow({ oid: 7, table_oid: 1, table: 'orders', name: 'orders_idx' });
+const scanned: SideParts = {
+  indexes: [built],
+  index_scans: [{ oid: 7, idx_scan: 500, idx_tup_read: 500, idx_tup_fetch: 500 }],
+};
+
+function verify(
+  before: SideParts,
+  after: SideParts,
+  options: { change?: Change; affected?: string[]; otherwise?: string[] } = {},
+) {
+  return verifyApply({
+    change: options.change ?? createChange,
+    affected_query_ids: options.affected ?? ['q'],
+    otherwise_changed_query_ids: options.otherwise ?? [],
+    before: side(before),
+    after: side(after),
+  });
+}
+
+/** One simulated apply: an affected statement, and five that the change does not concern. */
+function draw(seed: number, effect: number, shift: number, calls: number) {
+  const random = randomFrom(seed);
+  const controls = [1, 2, 3, 4, 5].map((number) => ({ id: `c${number}`, mean: number * 1.7 }));
+  const queries = (own: number, others: number): WorkloadQuery[] => [
+    drawn(random, 'q', 10 * own, calls),
+    ...controls.map(({ id, mean }) => drawn(random, id, mean * others, calls)),
+  ];
+  return verify({ queries: queries(1, 1) }, { queries: queries(effect * shift, shift), ...scanned }).verdict
+    .verdict;
+}
+
+/** Share of the draws with each verdict. */
+function shares(draws: number, effect: number, shift: number, calls: number) {
+  const counts = { succeeded: 0, inconclusive: 0, regressed: 0 };
+  for (let seed = 1; seed <= draws; seed += 1) counts[draw(seed * 7919, effect, shift, calls)] += 1;
+  return {
+    succeeded: counts.succeeded / draws,
+    inconclusive: counts.inconclusive / draws,
+    regressed: counts.regressed / draws,
+  };
+}
+
+describe('over many simulated applies', () => {
+  it.each([30, 60, 200])('one without effect hardly ever succeeds or regresses (%i calls)', (calls) => {
+    const found = shares(3_000, 1, 1, calls);
+    expect(found.succeeded).toBeLessThan(0.007);
+    expect(found.regressed).toBeLessThan(0.007);
+  });
+
+  it('one that takes a third off succeeds, one that adds a third regresses', () => {
+    expect(shares(300, 0.7, 1, 300).succeeded).toBeGreaterThan(0.97);
+    expect(shares(300, 1.3, 1, 300).regressed).toBeGreaterThan(0.97);
+  });
+
+  it.each([0.6, 1.6])('a target that changes altogether (× %f) is not the change', (shift) => {
+    const found = shares(1_000, 1, shift, 200);
+    expect(found.succeeded).toBeLessThan(0.007);
+    expect(found.regressed).toBeLessThan(0.007);
+  });
+
+  it('an effect is seen through a shift that hides it', () => {
+    expect(shares(200, 0.6, 1.6, 500).succeeded).toBeGreaterThan(0.95);
+  });
+});
+
+describe('a new index', () => {
+  const before = { queries: [exact('q', 10, 4, 100)] };
+
+  it('that no statement used did not make them faster', () => {
+    const { verdict, retry } = verify(before, { queries: [exact('q', 2, 1, 100)], indexes: [built] });
+    expect(verdict.verdict).toBe('inconclusive');
+    expect(retry).toBe(true);
+  });
+
+  it('waits for calls after, but not for calls before that will never come', () => {
+    const few = verify(before, { queries: [exact('q', 2, 1, 29)], ...scanned });
+    expect(few).toMatchObject({ verdict: { verdict: 'inconclusive' }, retry: true });
+    const never = verify(
+      { queries: [exact('q', 10, 4, 29)] },
+      { queries: [exact('q', 2, 1, 900)], ...scanned },
+    );
+    expect(never).toMatchObject({ verdict: { verdict: 'inconclusive' }, retry: false });
+  });
+
+  it('below a tenth, however sure, is no success, and is final', () => {
+    const { verdict, retry } = verify(
+      { queries: [exact('q', 10, 1, 100_000)] },
+      { queries: [exact('q', 9.2, 1, 100_000)], ...scanned },
+    );
+    expect(verdict).toMatchObject({ verdict: 'inconclusive', statements: [{ p_value: expect.any(Number) }] });
+    expect(retry).toBe(false);
+  });
+
+  it('is not credited with what a statement gained less than its controls', () => {
+    const controls = (mean: number) => ['c1', 'c2', 'c3'].map((id) => exact(id, mean, 1, 400));
+    const { verdict } = verify(
+      { queries: [exact('q', 10, 3, 400), ...controls(4)] },
+      { queries: [exact('q', 5.2, 2, 400), ...controls(2)], ...scanned },
+    );
+    expect(verdict.verdict).toBe('inconclusive');
+  });
+
+  it('of another change at the same time does not serve as a control', () => {
+    const controls = (mean: number) => ['c1', 'c2', 'c3'].map((id) => exact(id, mean, 1, 400));
+    const { verdict } = verify(
+      { queries: [exact('q', 10, 3, 400), ...controls(4)] },
+      { queries: [exact('q', 5.2, 2, 400), ...controls(2)], ...scanned },
+      { otherwise: ['c1', 'c2', 'c3'] },
+    );
+    expect(verdict.verdict).toBe('succeeded');
+  });
+
+  const insert = (mean: number, calls: number, query = 'INSERT INTO public."orders" VALUES ($1)') =>
+    exact('w', mean, 0.1, calls, { class: 'insert', query });
+
+  it('whose writes lose more than its reads win has regressed', () => {
+    const { verdict } = verify(
+      { queries: [exact('q', 10, 4, 100), insert(1, 100_000)] },
+      { queries: [exact('q', 5, 2, 100), insert(1.5, 100_000)], ...scanned },
+    );
+    expect(verdict.verdict).toBe('regressed');
+    expect(verdict.measures).toContainEqual(
+      expect.objectContaining({ name: 'time lost by writes in the window after', after: 50_000 }),
+    );
+  });
+
+  it('whose writes lose less is a success that says so', () => {
+    const { verdict } = verify(
+      { queries: [exact('q', 10, 4, 1_000), insert(1, 100)] },
+      { queries: [exact('q', 5, 2, 1_000), insert(1.5, 100)], ...scanned },
+    );
+    expect(verdict.verdict).toBe('succeeded');
+    expect(verdict.reason).toContain('write statement');
+  });
+
+  it('does not answer for writes elsewhere, nor for a few microseconds', () => {
+    for (const [was, is, query] of [
+      [1, 1.5, "INSERT INTO other VALUES ('orders') -- orders"],
+      [0.1, 0.14, undefined],
+    ] as const) {
+      const { verdict } = verify(
+        { queries: [exact('q', 10, 4, 100), insert(was, 1_000_000, query)] },
+        { queries: [exact('q', 5, 2, 100), insert(is, 1_000_000, query)], ...scanned },
+      );
+      expect(verdict.verdict).toBe('succeeded');
+    }
+  });
+
+  it('that is gone or invalid is nothing to verify', () => {
+    const after = { queries: [exact('q', 2, 1, 100)] };
+    expect(verify(before, after)).toMatchObject({ verdict: { verdict: 'inconclusive' }, retry: false });
+    expect(verify(before, { ...after, indexes: [{ ...built, is_valid: false }] }).verdict.verdict).toBe(
+      'inconclusive',
+    );
+  });
+});
+
+describe('a dropped index', () => {
+  const change: Change = {
+    kind: 'index.drop',
+    schema: 'public',
+    table: 'orders',
+    name: 'orders_idx',
+    definition: '',
+  };
+  const reading = (mean: number, calls: number) =>
+    exact('r', mean, 1, calls, { query: 'SELECT * FROM public.Orders o WHERE o.a = $1' });
+
+  it.each([
+    ['succeeded', false, reading(10, 100), reading(10.2, 100)],
+    ['regressed', false, reading(10, 100), reading(14, 100)],
+    ['inconclusive', true, reading(10, 100), reading(40, 29)],
+    ['inconclusive', true, reading(10, 100), exact('x', 10, 1, 1000, { query: 'select from other' })],
+  ])('is %s by the statements on its table', (word, retry, before, after) => {
+    expect(
+      verify({ queries: [before], indexes: [built] }, { queries: [after] }, { change, affected: [] }),
+    ).toMatchObject({ verdict: { verdict: word }, retry });
+  });
+});
+
+describe('what succeeds by being in force', () => {
+  const setting = (reset_val: string, pending_restart = false): SettingRow => ({
+    name: 'work_mem',
+    setting: '4096',
+    unit: 'kB',
+    category: '',
+    context: 'user',
+    vartype: 'integer',
+    source: 'configuration file',
+    min_val: '64',
+    max_val: '2147483647',
+    enumvals: null,
+    boot_val: '4096',
+    reset_val,
+    sourcefile: null,
+    pending_restart,
+  });
+  it.each([
+    ['in force', setting('16384'), 'succeeded', false],
+    ['waiting for a restart', setting('4096', true), 'inconclusive', true],
+    ['changed again', setting('8192'), 'inconclusive', false],
+  ])('a setting %s', (_, row, word, retry) => {
+    const change: Change = {
+      kind: 'setting',
+      name: 'work_mem',
+      value: '16MB',
+      current_value: '4MB',
+      context: 'user',
+    };
+    expect(verify({}, { settings: [row] }, { change })).toMatchObject({ verdict: { verdict: word }, retry });
+  });
+
+  it.each([
+    ['in force', { fillfactor: '80' }, 'succeeded'],
+    ['changed again', {}, 'inconclusive'],
+  ])('a storage parameter %s', (_, reloptions, word) => {
+    const change: Change = {
+      kind: 'table.reloptions',
+      schema: 'public',
+      table: 'orders',
+      set: { fillfactor: '80' },
+      previous: { fillfactor: null },
+    };
+    const table = (options: Record<string, string>) =>
+      tableRow({ oid: 1, name: 'orders', n_live_tup: 90, n_dead_tup: 10, reloptions: options });
+    const { verdict } = verify({ tables: [table({})] }, { tables: [table(reloptions)] }, { change });
+    expect(verdict.verdict).toBe(word);
+    expect(verdict.measures).toContainEqual({
+      name: 'share of dead rows',
+      before: 0.1,
+      after: 0.1,
+      unit: 'share',
+    });
+  });
+
+  it.each([
+    ['newer', '2025-06-01T12:30:00Z', 'succeeded'],
+    ['the same', '2025-06-01T10:00:00Z', 'inconclusive'],
+  ])('statistics that are %s', (_, last_analyze, word) => {
+    const table = (at: string) => tableRow({ oid: 1, name: 'orders', last_analyze: at });
+    expect(
+      verify(
+        { tables: [table('2025-06-01T10:00:00Z')] },
+        { tables: [table(last_analyze)] },
+        { change: { kind: 'analyze', schema: 'public', table: 'orders' } },
+      ).verdict.verdict,
+    ).toBe(word);
+  });
+});
+
+describe('the test itself', () => {
+  // Two-sided critical values of Student's t from printed tables.
+  it.each([
+    [12.706, 1, 0.05],
+    [3.182, 3, 0.05],
+    [2.228, 10, 0.05],
+    [3.169, 10, 0.01],
+    [2.756, 29, 0.01],
+    [2.576, 1e7, 0.01],
+    [0, 5, 1],
+  ])('t = %f with %f degrees of freedom has p = %f', (t, degrees, p) => {
+    expect(studentTwoSided(t, degrees)).toBeCloseTo(p, 3);
+    expect(studentTwoSided(-t, degrees)).toBeCloseTo(p, 3);
+  });
+
+  it('corrects several after Holm, in their order, leaving out what was not tested', () => {
+    expect(holm([0.04, null, 0.01, 0.03])).toEqual([0.06, null, 0.03, 0.06]);
+    expect(holm([0.6, 0.7])).toEqual([1, 1]);
+  });
+});
