@@ -9,6 +9,7 @@ import {
   indexesOf,
   resemblesDefinition,
   sameForm,
+  withSearchPathOf,
 } from './index-facts.ts';
 import { dropIndexStatement } from './plan.ts';
 import { followed } from './progress.ts';
@@ -50,7 +51,9 @@ export async function createIndex(
   });
   const begun = performance.now();
   try {
-    await followed(run, () => journalled(run, 'statement', statement));
+    await withSearchPathOf(run.session, index, () =>
+      followed(run, () => journalled(run, 'statement', statement)),
+    );
   } catch (error) {
     if (!(error instanceof TargetQueryError)) throw error;
     const [code, message] = reasonOf(run, error);

@@ -123,7 +123,9 @@ export async function canonicalForm(
     // The copy has the table's own name: an expression may qualify its columns with it.
     const copy = `pg_temp.${quoteIdentifier(index.table)}`;
     await session.query(`CREATE TEMPORARY TABLE ${copy} (LIKE ${quoteQualified(index.schema, index.table)})`);
-    await session.query(renderIndexDefinition({ ...index, schema: 'pg_temp' }));
+    await withSearchPathOf(session, index, () =>
+      session.query(renderIndexDefinition({ ...index, schema: 'pg_temp' })),
+    );
     const [row] = await session.query<IndexFacts>(
       `${FACTS} WHERE x.indrelid = (SELECT c.oid FROM pg_class c
          WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = $1)`,
@@ -135,6 +137,36 @@ export async function canonicalForm(
     throw error;
   } finally {
     await session.query('ROLLBACK').catch(() => {});
+  }
+}
+
+/**
+ * Runs `work` with the schemas in the search path that the definition's bare operator classes need besides pg_catalog,
+ * e.g. where pg_trgm is installed. Nothing else goes into the path: a function of the same name in a schema that others
+ * may write to must not be found. All else runs with pg_catalog alone, so that the catalog's texts name their schemas.
+ */
+export async function withSearchPathOf<T>(
+  session: TargetSession,
+  index: IndexDefinition,
+  work: () => Promise<T>,
+): Promise<T> {
+  const bare = index.keys.flatMap(({ opclass }) =>
+    opclass === null || opclass.includes('.') ? [] : [opclass],
+  );
+  const schemas = await session.query<{ schema: string }>(
+    `SELECT DISTINCT n.nspname AS schema
+     FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am m ON m.oid = o.opcmethod
+     WHERE m.amname = $1 AND o.opcname = ANY ($2::text[]) AND n.nspname <> 'pg_catalog' ORDER BY 1`,
+    [index.method, bare],
+  );
+  const path = ['pg_catalog', ...schemas.map(({ schema }) => quoteIdentifier(schema))].join(', ');
+  const setPath = (value: string) => session.query("SELECT set_config('search_path', $1, false)", [value]);
+  await setPath(path);
+  try {
+    return await work();
+  } finally {
+    // Refused where the session is lost or its transaction has failed: then the path goes with it.
+    await setPath('pg_catalog').catch(() => {});
   }
 }
 

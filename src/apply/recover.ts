@@ -8,8 +8,8 @@ import { cleanUpAfter, finishIndex, isAsDefined } from './create-index.ts';
 import { judgeDrop } from './drop-index.ts';
 import { canonicalForm, findIndex } from './index-facts.ts';
 import { reloptionsInForce } from './reloptions.ts';
-import { type ApplyRun, applicationName, applied, failed, needsAttention } from './run.ts';
-import { judgeSetting, settingFacts } from './setting.ts';
+import { type ApplyRun, applicationName, applied, failed, needsAttention, recordedState } from './run.ts';
+import { earlierEntryStatement, judgeSetting, settingFacts } from './setting.ts';
 import { autoConfEntry, readFileEntries, readSetting } from './setting-state.ts';
 import { sameSettingValue } from './setting-value.ts';
 
@@ -98,7 +98,7 @@ function recoverKind(
     case 'index.create':
       return recoverCreate(run, change, sent);
     case 'index.drop':
-      return judgeDrop(run.session, change, INTERRUPTED, {});
+      return judgeDrop(run, change, INTERRUPTED, {});
     case 'setting':
       return recoverSetting(run, change, plan.statements, sent);
     case 'table.reloptions':
@@ -147,16 +147,23 @@ async function recoverSetting(
 ): Promise<ApplyOutcome> {
   const setting = await readSetting(run.session, change.name);
   const entry = autoConfEntry(await readFileEntries(run.session, change.name));
+  const recorded = recordedState(sent, earlierEntryStatement(change.name));
+  const previous = (recorded?.previous_entry ?? null) as string | null;
   if (!setting || entry === null || !sameSettingValue(entry, change.value, setting)) {
+    if (recorded && entry !== previous) {
+      return needsAttention(
+        'setting_changed',
+        `postgresql.auto.conf has ${entry ?? 'no value'} for ${change.name} now: neither the plan's value nor the one before. Somebody else has changed it.`,
+      );
+    }
     return failed(INTERRUPTED.code, `${INTERRUPTED.message} ${change.name} has not been written.`);
   }
   const reload = statements[1];
   if (reload !== undefined && !sent.some((row) => row.sql === reload && row.state === 'done')) {
     await run.session.query(reload);
   }
-  // What the entry was before is no longer to be seen; the plan's own rollback holds the value.
-  const { overridden_for } = await settingFacts(run.session, change.name, null);
-  return judgeSetting(run, change, { recovered: true, overridden_for });
+  const { overridden_for, ...earlier } = await settingFacts(run.session, change.name, previous);
+  return judgeSetting(run, change, { recovered: true, overridden_for, ...(recorded ? earlier : {}) });
 }
 
 async function recoverReloptions(

@@ -1,4 +1,5 @@
 /** One running apply: its session, its journal, and the way each statement is sent. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyOutcome, ApplyProgress, Journal, JournalEntry } from '../domain/index.ts';
 import { type openTarget, TargetQueryError, type TargetSession } from '../target/index.ts';
 
@@ -29,6 +30,10 @@ export interface ApplyRun {
 /** application_name of the session that makes the change: how a DBA and the cancel recognise it. */
 export const applicationName = (applyId: string): string => `pgluthier:apply:${applyId}`;
 
+/** An outcome is kept though the store is away for seconds: how often it is tried, and the first pause, which doubles. */
+const SETTLE_TRIES = 6;
+const SETTLE_PAUSE_MS = 200;
+
 /** How often a statement that was told to stop is told again. */
 const CANCEL_AGAIN_MS = 1_000;
 
@@ -56,7 +61,7 @@ export async function journalled(
     await session.query(sql);
   } catch (error) {
     const known = error instanceof TargetQueryError;
-    await journal.settle(step, {
+    await settleSurely(journal, step, {
       state: known ? 'failed' : 'unknown',
       sqlstate: known ? error.sqlstate : null,
       message: error instanceof Error ? error.message : String(error),
@@ -65,11 +70,44 @@ export async function journalled(
   } finally {
     await stopCancelling();
   }
-  await journal.settle(step, {
+  await settleSurely(journal, step, {
     state: purpose === 'cleanup' ? 'cleaned_up' : 'done',
     sqlstate: null,
     message: null,
   });
+}
+
+/** Keeps what was read right before a change, so that a crash does not lose the way back. */
+export async function recordState(run: ApplyRun, sql: string, state: Facts): Promise<void> {
+  const { session, journal } = run;
+  const step = await journal.intend({
+    purpose: 'statement',
+    sql,
+    backend_pid: session.pid,
+    backend_start: session.backendStart,
+  });
+  await settleSurely(journal, step, { state: 'done', sqlstate: null, message: JSON.stringify(state) });
+}
+
+/** What `recordState` kept under this text; null: nothing. */
+export function recordedState(entries: readonly JournalEntry[], sql: string): Facts | null {
+  const entry = entries.findLast((one) => one.sql === sql && one.state === 'done' && one.message !== null);
+  return entry?.message ? (JSON.parse(entry.message) as Facts) : null;
+}
+
+async function settleSurely(
+  journal: Journal,
+  ...[step, outcome]: Parameters<Journal['settle']>
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await journal.settle(step, outcome);
+      return;
+    } catch (error) {
+      if (attempt === SETTLE_TRIES) throw error;
+      await sleep(SETTLE_PAUSE_MS * 2 ** (attempt - 1));
+    }
+  }
 }
 
 /** Cancels our statement when the signal says so, and again until it has ended. Returns how to end this. */
