@@ -14,37 +14,45 @@ CREATE TABLE pgluthier.target (
     CHECK ((dsn_source = 'sealed') = (dsn_sealed IS NOT NULL AND dsn_key_id IS NOT NULL))
 );
 
--- One row a snapshot; the nouns whose counters always move are in the row itself, so that retention drops them with
--- the partition. Partitions are made by the day when a snapshot is saved.
+-- One row a snapshot, partitioned by the day (UTC): partitions are made when the day's first snapshot is saved, and
+-- retention drops them whole. No foreign key to the target: making and dropping partitions would lock that table too;
+-- the writer holds the target's row instead.
 CREATE TABLE pgluthier.snapshot (
-    target_id text NOT NULL REFERENCES pgluthier.target ON DELETE CASCADE,
+    target_id text NOT NULL,
     taken_at timestamptz NOT NULL,
     snapshot_id text NOT NULL,
     status text NOT NULL CHECK (status IN ('complete', 'partial', 'failed')),
     duration_ms double precision,
     counts jsonb NOT NULL,
     limits jsonb NOT NULL,
-    -- Compressed JSON of the nouns that differ in every snapshot; null for a failed one.
-    counters bytea,
-    -- Noun to part_hash of the nouns that rarely change.
-    parts jsonb NOT NULL,
-    PRIMARY KEY (target_id, taken_at, snapshot_id)
+    -- The snapshot of the same day whose rows this one's body is a difference from; null: the body stands by itself.
+    base_snapshot_id text,
+    -- Brotli over JSON; null for a failed one.
+    body bytea,
+    PRIMARY KEY (target_id, taken_at, snapshot_id),
+    CHECK ((status = 'failed') = (body IS NULL))
 ) PARTITION BY RANGE (taken_at);
+-- Compressed already.
+ALTER TABLE pgluthier.snapshot ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX snapshot_id_idx ON pgluthier.snapshot (target_id, snapshot_id);
 
--- Nouns that rarely change (schema, columns' statistics, settings …), once per content.
+-- What rarely changes (columns' statistics by table, settings, schema), once per content. `last_seen` is the day of
+-- the newest snapshot that holds it: older than every kept day, it goes.
 CREATE TABLE pgluthier.snapshot_part (
     target_id text NOT NULL REFERENCES pgluthier.target ON DELETE CASCADE,
-    part_hash text NOT NULL,
+    hash text NOT NULL,
+    last_seen date NOT NULL,
+    -- Deflated JSON.
     body bytea NOT NULL,
-    PRIMARY KEY (target_id, part_hash)
+    PRIMARY KEY (target_id, hash)
 );
+ALTER TABLE pgluthier.snapshot_part ALTER COLUMN body SET STORAGE EXTERNAL;
 
--- Statement texts, once each.
+-- Statements' texts, once each.
 CREATE TABLE pgluthier.query_text (
     target_id text NOT NULL REFERENCES pgluthier.target ON DELETE CASCADE,
-    text_hash text NOT NULL,
-    query text NOT NULL,
+    hash text NOT NULL,
     last_seen date NOT NULL,
-    PRIMARY KEY (target_id, text_hash)
+    query text NOT NULL,
+    PRIMARY KEY (target_id, hash)
 );

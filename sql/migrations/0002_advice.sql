@@ -8,6 +8,8 @@ CREATE TABLE pgluthier.analysis (
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
     error jsonb,
+    -- The report's summary again: lists show it without reading the reports.
+    summary jsonb,
     report jsonb,
     PRIMARY KEY (target_id, analysis_id)
 );
@@ -21,7 +23,7 @@ CREATE TABLE pgluthier.recommendation (
     fingerprint text NOT NULL,
     rule text NOT NULL,
     kind text NOT NULL,
-    severity text NOT NULL,
+    severity text NOT NULL CHECK (severity IN ('critical', 'high', 'medium', 'low', 'info')),
     state text NOT NULL CHECK (state IN (
         'open', 'dismissed', 'superseded', 'approved', 'applying', 'verifying', 'succeeded', 'inconclusive', 'failed',
         'needs_attention'

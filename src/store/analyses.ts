@@ -1,6 +1,9 @@
 /** Analyses: each run with its report or its failure. */
 import type { Report } from '../domain/index.ts';
-import { type Database, newId, notFound } from './database.ts';
+import { type Database, newId } from './database.ts';
+import { notFound } from './errors.ts';
+import { jsonText } from './json-text.ts';
+import { holdTarget } from './locks.ts';
 
 export interface AnalysisHeader {
   id: string;
@@ -14,59 +17,53 @@ export interface AnalysisHeader {
 }
 
 export interface AnalysisStore {
+  /** The row that the run's end goes into. */
   start(targetId: string, actor: string): Promise<AnalysisHeader>;
+  /** Half surrogates and NULs in the report are kept as U+FFFD. @throws PgLuthierError `analysis_not_found`. */
   finish(targetId: string, analysisId: string, report: Report): Promise<AnalysisHeader>;
+  /** @throws PgLuthierError `analysis_not_found`. */
   recordFailure(targetId: string, analysisId: string, code: string, message: string): Promise<void>;
-  /** Newest first. */
-  list(targetId: string, options: { limit: number }): Promise<AnalysisHeader[]>;
+  /** Newest first; `before` (ISO time) goes on where a page ended. */
+  list(targetId: string, options: { limit: number; before?: string }): Promise<AnalysisHeader[]>;
   /** @throws PgLuthierError `analysis_not_found`. */
   get(targetId: string, analysisId: string): Promise<AnalysisHeader & { report: Report | null }>;
-  /** Marks those that a stop of this service left running as failed; how many. */
+  /** Marks those that have been running for 12 hours, which a stop of their service left behind, as failed; how many. */
   abandonRunning(): Promise<number>;
 }
 
-interface AnalysisRow {
-  target_id: string;
-  analysis_id: string;
-  state: 'running' | 'succeeded' | 'failed';
-  actor: string;
-  started_at: string;
-  finished_at: string | null;
-  error: { code: string; message: string } | null;
-  report: unknown;
-}
+const headerColumns = [
+  'analysis_id',
+  'target_id',
+  'state',
+  'actor',
+  'started_at',
+  'finished_at',
+  'error',
+  'summary',
+] as const;
 
-function toAnalysis({
-  analysis_id,
-  report,
-  ...row
-}: AnalysisRow): AnalysisHeader & { report: Report | null } {
-  const full = report as Report | null;
-  return { id: analysis_id, ...row, summary: full?.summary ?? null, report: full };
-}
-
-function toHeader(row: AnalysisRow): AnalysisHeader {
-  const { report: _, ...header } = toAnalysis(row);
-  return header;
+function toHeader<T extends { analysis_id: string; summary: unknown }>({ analysis_id, summary, ...row }: T) {
+  return { id: analysis_id, ...row, summary: summary as Report['summary'] | null };
 }
 
 export function analysisStore(db: Database): AnalysisStore {
   const update = (
     targetId: string,
     analysisId: string,
-    values: { state: 'succeeded' | 'failed'; report?: string; error?: string },
+    values: { state: 'succeeded' | 'failed'; summary?: string; report?: string; error?: string },
   ) =>
     db
       .updateTable('pgluthier.analysis')
       .set({ ...values, finished_at: new Date() })
       .where('target_id', '=', targetId)
       .where('analysis_id', '=', analysisId)
-      .returningAll()
+      .returning(headerColumns)
       .executeTakeFirst();
   return {
     start: async (targetId, actor) =>
-      toHeader(
-        await db
+      db.transaction().execute(async (transaction) => {
+        await holdTarget(transaction, targetId, 'read');
+        const row = await transaction
           .insertInto('pgluthier.analysis')
           .values({
             target_id: targetId,
@@ -75,42 +72,48 @@ export function analysisStore(db: Database): AnalysisStore {
             actor,
             started_at: new Date(),
           })
-          .returningAll()
-          .executeTakeFirstOrThrow(),
-      ),
+          .returning(headerColumns)
+          .executeTakeFirstOrThrow();
+        return toHeader(row);
+      }),
     finish: async (targetId, analysisId, report) => {
-      const row = await update(targetId, analysisId, { state: 'succeeded', report: JSON.stringify(report) });
+      const row = await update(targetId, analysisId, {
+        state: 'succeeded',
+        summary: jsonText(report.summary),
+        report: jsonText(report),
+      });
       if (!row) throw notFound('analysis', analysisId);
       return toHeader(row);
     },
     recordFailure: async (targetId, analysisId, code, message) => {
-      await update(targetId, analysisId, { state: 'failed', error: JSON.stringify({ code, message }) });
+      const row = await update(targetId, analysisId, { state: 'failed', error: jsonText({ code, message }) });
+      if (!row) throw notFound('analysis', analysisId);
     },
-    list: async (targetId, { limit }) => {
-      const rows = await db
+    list: async (targetId, { limit, before }) => {
+      let query = db
         .selectFrom('pgluthier.analysis')
-        .selectAll()
+        .select(headerColumns)
         .where('target_id', '=', targetId)
         .orderBy('started_at', 'desc')
-        .limit(limit)
-        .execute();
-      return rows.map(toHeader);
+        .limit(limit);
+      if (before !== undefined) query = query.where('started_at', '<', before);
+      return (await query.execute()).map((row) => toHeader(row));
     },
     get: async (targetId, analysisId) => {
       const row = await db
         .selectFrom('pgluthier.analysis')
-        .selectAll()
+        .select([...headerColumns, 'report'])
         .where('target_id', '=', targetId)
         .where('analysis_id', '=', analysisId)
         .executeTakeFirst();
       if (!row) throw notFound('analysis', analysisId);
-      return toAnalysis(row);
+      return { ...toHeader(row), report: row.report as Report | null };
     },
     abandonRunning: async () => {
       const error = { code: 'service_stopped', message: 'The service stopped while this analysis ran.' };
       const result = await db
         .updateTable('pgluthier.analysis')
-        .set({ state: 'failed', finished_at: new Date(), error: JSON.stringify(error) })
+        .set({ state: 'failed', finished_at: new Date(), error: jsonText(error) })
         .where('state', '=', 'running')
         .where('started_at', '<', new Date(Date.now() - 12 * 3_600_000).toISOString())
         .executeTakeFirst();

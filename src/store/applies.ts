@@ -1,18 +1,20 @@
 /** Applies with their journal. An apply and its recommendation move together, in one transaction. */
-import { sql } from 'kysely';
 import {
   type ApplyOutcome,
   type ApplyPlan,
   type ApplyProgress,
   type ApplyState,
   type Journal,
-  type JournalEntry,
   PgLuthierError,
   type RecommendationEvent,
   type Verdict,
 } from '../domain/index.ts';
-import { type Database, newId, notFound, sqlstate, UNIQUE_VIOLATION } from './database.ts';
-import { lockNewest, step } from './recommendations.ts';
+import { type Database, newId } from './database.ts';
+import { notFound, sqlstate, UNIQUE_VIOLATION } from './errors.ts';
+import { journal } from './journal.ts';
+import { jsonText } from './json-text.ts';
+import { holdTarget } from './locks.ts';
+import { lockNewest, step } from './transitions.ts';
 
 export interface Apply {
   id: string;
@@ -99,6 +101,7 @@ export function applyStore(db: Database): ApplyStore {
     create: async (targetId, recommendationId, plan, actor, { before_snapshot_id }) => {
       try {
         return await db.transaction().execute(async (transaction) => {
+          await holdTarget(transaction, targetId, 'read');
           const recommendation = await lockNewest(transaction, targetId, recommendationId);
           const applyId = newId('app');
           await step(transaction, targetId, recommendation, 'start_apply', {
@@ -114,7 +117,7 @@ export function applyStore(db: Database): ApplyStore {
               recommendation_id: recommendationId,
               generation: recommendation.generation,
               state: 'running',
-              plan: JSON.stringify(plan),
+              plan: jsonText(plan),
               actor,
               created_at: new Date(),
               before_snapshot_id,
@@ -164,7 +167,7 @@ export function applyStore(db: Database): ApplyStore {
     setProgress: async (targetId, applyId, progress) => {
       await db
         .updateTable('pgluthier.apply')
-        .set({ progress: JSON.stringify(progress) })
+        .set({ progress: jsonText(progress) })
         .where('target_id', '=', targetId)
         .where('apply_id', '=', applyId)
         .where('state', '=', 'running')
@@ -177,7 +180,7 @@ export function applyStore(db: Database): ApplyStore {
           .updateTable('pgluthier.apply')
           .set({
             state,
-            outcome: JSON.stringify(outcome),
+            outcome: jsonText(outcome),
             after_snapshot_id,
             finished_at: new Date(),
             progress: null,
@@ -205,7 +208,7 @@ export function applyStore(db: Database): ApplyStore {
       db.transaction().execute(async (transaction) => {
         const row = await transaction
           .updateTable('pgluthier.apply')
-          .set({ verdict: JSON.stringify(verdict), ...(event ? { state: 'done' } : {}) })
+          .set({ verdict: jsonText(verdict), ...(event ? { state: 'done' } : {}) })
           .where('target_id', '=', targetId)
           .where('apply_id', '=', applyId)
           .where('state', '=', 'verifying')
@@ -228,57 +231,5 @@ export function applyStore(db: Database): ApplyStore {
         return toApply(row);
       }),
     journal: (targetId, applyId) => journal(db, targetId, applyId),
-  };
-}
-
-/** Each call is a transaction of its own that waits for the disk, whatever the server's default is. */
-function journal(db: Database, targetId: string, applyId: string): Journal {
-  const durable = sql`SELECT set_config('synchronous_commit', 'on', true)`;
-  return {
-    intend: (entry) =>
-      db.transaction().execute(async (transaction) => {
-        await durable.execute(transaction);
-        const { last } = await transaction
-          .selectFrom('pgluthier.journal')
-          .select(({ fn }) => fn.max('step').as('last'))
-          .where('target_id', '=', targetId)
-          .where('apply_id', '=', applyId)
-          .executeTakeFirstOrThrow();
-        const number = (last ?? 0) + 1;
-        await transaction
-          .insertInto('pgluthier.journal')
-          .values({
-            target_id: targetId,
-            apply_id: applyId,
-            step: number,
-            ...entry,
-            state: 'intended',
-            started_at: new Date(),
-          })
-          .execute();
-        return number;
-      }),
-    settle: (number, { state, sqlstate: code, message }) =>
-      db.transaction().execute(async (transaction) => {
-        await durable.execute(transaction);
-        const settled = await transaction
-          .updateTable('pgluthier.journal')
-          .set({ state, sqlstate: code, message, finished_at: new Date() })
-          .where('target_id', '=', targetId)
-          .where('apply_id', '=', applyId)
-          .where('step', '=', number)
-          .executeTakeFirst();
-        if (settled.numUpdatedRows !== 1n) throw new Error(`journal step ${number} of ${applyId} is missing`);
-      }),
-    entries: async () => {
-      const rows = await db
-        .selectFrom('pgluthier.journal')
-        .selectAll()
-        .where('target_id', '=', targetId)
-        .where('apply_id', '=', applyId)
-        .orderBy('step')
-        .execute();
-      return rows.map(({ target_id: _target, apply_id: _apply, ...row }) => row as JournalEntry);
-    },
   };
 }

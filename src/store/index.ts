@@ -6,12 +6,15 @@
 import type { Logger } from 'pino';
 import { type AnalysisStore, analysisStore } from './analyses.ts';
 import { type ApplyStore, applyStore } from './applies.ts';
+import { type ApprovalStore, approvalStore } from './approvals.ts';
 import { type AuditStore, auditStore } from './audit.ts';
-import { createDatabase, createPool, storeUnreachable } from './database.ts';
+import { createDatabase, createPool } from './database.ts';
+import { storeUnreachable } from './errors.ts';
 import { type JobRunStore, jobRunStore } from './job-runs.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import { type RecommendationStore, recommendationStore } from './recommendations.ts';
 import { type RetentionStore, retentionStore } from './retention.ts';
+import { checkKey } from './seal.ts';
 import { type SnapshotStore, snapshotStore } from './snapshots.ts';
 import { type TargetStore, targetStore } from './targets.ts';
 
@@ -33,19 +36,28 @@ export interface Store {
   snapshots: SnapshotStore;
   analyses: AnalysisStore;
   recommendations: RecommendationStore;
+  approvals: ApprovalStore;
   applies: ApplyStore;
   jobRuns: JobRunStore;
   audit: AuditStore;
   retention: RetentionStore;
-  /** Brings the schema up to date; safe when several processes start at once. Names of the files applied now. */
+  /**
+   * Brings the schema up to date; safe when several processes start at once.
+   * @returns names of the files applied now.
+   * @throws PgLuthierError `migration_changed`, `store_too_new`, `store_encoding`, `store_migration_failed`.
+   */
   migrate(): Promise<string[]>;
   /** @throws PgLuthierError `store_unreachable`. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens the store and makes sure that it answers. @throws PgLuthierError `store_unreachable`. */
+/**
+ * Opens the store and makes sure that it answers; `migrate()` is the caller's to call.
+ * @throws PgLuthierError `store_unreachable`, `secret_key_invalid`.
+ */
 export async function openStore(options: StoreOptions): Promise<Store> {
+  checkKey(options.secretKey);
   const pool = createPool(options.dsn, options.poolSize ?? 10);
   const db = createDatabase(pool);
   const ping = async () => {
@@ -66,12 +78,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     snapshots: snapshotStore(db),
     analyses: analysisStore(db),
     recommendations: recommendationStore(db),
+    approvals: approvalStore(db),
     applies: applyStore(db),
     jobRuns: jobRunStore(db),
     audit: auditStore(db),
     retention: retentionStore(db),
     migrate: async () => {
-      const client = await pool.connect();
+      const client = await pool.connect().catch((error: unknown) => {
+        throw storeUnreachable(error);
+      });
       try {
         const applied = await migrate(client, await readMigrations());
         if (applied.length > 0) options.logger?.info({ migrations: applied }, 'store migrated');

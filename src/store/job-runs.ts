@@ -1,5 +1,7 @@
 /** Job runs: who claimed which fire, and how it ended. */
 import { type Database, newId } from './database.ts';
+import { notFound } from './errors.ts';
+import { jsonText } from './json-text.ts';
 
 export interface JobRun {
   id: string;
@@ -17,6 +19,7 @@ export interface JobRun {
 export interface JobRunStore {
   /** The run's id, or null when another replica claimed this fire. */
   claim(run: { job: string; fire_at: Date; instance: string }): Promise<string | null>;
+  /** @throws PgLuthierError `job_run_not_found`. */
   finish(
     id: string,
     end: {
@@ -25,8 +28,14 @@ export interface JobRunStore {
       error: string | null;
     },
   ): Promise<void>;
+  /** The newest fire of a job, whatever came of it; null: it never ran. */
+  last(job: string): Promise<JobRun | null>;
   /** Newest first. */
   list(options: { limit: number; job?: string | undefined }): Promise<JobRun[]>;
+}
+
+function toJobRun<T extends { job_run_id: string }>({ job_run_id, ...row }: T) {
+  return { id: job_run_id, ...row };
 }
 
 export function jobRunStore(db: Database): JobRunStore {
@@ -48,16 +57,27 @@ export function jobRunStore(db: Database): JobRunStore {
       return row?.job_run_id ?? null;
     },
     finish: async (id, { state, details, error }) => {
-      await db
+      const ended = await db
         .updateTable('pgluthier.job_run')
-        .set({ state, details: details && JSON.stringify(details), error, finished_at: new Date() })
+        .set({ state, details: details && jsonText(details), error, finished_at: new Date() })
         .where('job_run_id', '=', id)
-        .execute();
+        .executeTakeFirst();
+      if (ended.numUpdatedRows === 0n) throw notFound('job_run', id);
+    },
+    last: async (job) => {
+      const row = await db
+        .selectFrom('pgluthier.job_run')
+        .selectAll()
+        .where('job', '=', job)
+        .orderBy('fire_at', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row ? toJobRun(row) : null;
     },
     list: async ({ limit, job }) => {
       let query = db.selectFrom('pgluthier.job_run').selectAll().orderBy('started_at', 'desc').limit(limit);
       if (job !== undefined) query = query.where('job', '=', job);
-      return (await query.execute()).map(({ job_run_id, ...row }) => ({ id: job_run_id, ...row }));
+      return (await query.execute()).map((row) => toJobRun(row));
     },
   };
 }

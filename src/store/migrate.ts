@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { PgLuthierError } from '../domain/index.ts';
 import { sqlPath } from '../package-root.ts';
+import { storeError } from './errors.ts';
+import { advisoryLocks } from './locks.ts';
 
-/** Any number does, as long as no other tool takes it: this is 'PGLU' in ASCII. */
-const MIGRATION_LOCK = 0x50474c55;
-
-interface Migration {
+export interface Migration {
   name: string;
   checksum: string;
   sql: string;
@@ -27,29 +26,74 @@ export async function readMigrations(directory: string = sqlPath('migrations')):
 }
 
 /**
- * Applies what is missing, each file in a transaction of its own, under one advisory lock.
+ * Applies what is missing, each file in a transaction of its own, which holds an advisory lock: behind a pooler in
+ * transaction mode too.
  * @returns names of the files applied now.
- * @throws PgLuthierError `migration_changed`, `store_too_new`, `store_migration_failed`.
+ * @throws PgLuthierError `migration_changed`, `store_too_new`, `store_encoding`, `store_migration_failed`,
+ * `store_unreachable`.
  */
 export async function migrate(client: pg.ClientBase, migrations: Migration[]): Promise<string[]> {
-  await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+  const applied: string[] = [];
+  for (;;) {
+    const name = await applyNext(client, migrations);
+    if (name === null) return applied;
+    applied.push(name);
+  }
+}
+
+/** The name of the one that was applied; null: none is missing. */
+async function applyNext(client: pg.ClientBase, migrations: Migration[]): Promise<string | null> {
+  let current: Migration | undefined;
   try {
-    await client.query('CREATE SCHEMA IF NOT EXISTS pgluthier');
-    await client.query(
-      `CREATE TABLE IF NOT EXISTS pgluthier.migration (
-         name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
-    );
+    await client.query('BEGIN');
+    // A role's own timeouts are for its queries; a migration takes as long as it takes.
+    await client.query('SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0');
+    await client.query('SELECT pg_advisory_xact_lock($1)', [advisoryLocks.migrations]);
+    await prepare(client);
     const { rows } = await client.query<{ name: string; checksum: string }>(
       'SELECT name, checksum FROM pgluthier.migration ORDER BY name',
     );
     checkApplied(rows, migrations);
-    const applied = new Set(rows.map((row) => row.name));
-    const missing = migrations.filter((migration) => !applied.has(migration.name));
-    for (const migration of missing) await applyOne(client, migration);
-    return missing.map((migration) => migration.name);
-  } finally {
-    await client.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    const done = new Set(rows.map((row) => row.name));
+    current = migrations.find((migration) => !done.has(migration.name));
+    if (current) {
+      await client.query('INSERT INTO pgluthier.migration (name, checksum) VALUES ($1, $2)', [
+        current.name,
+        current.checksum,
+      ]);
+      await client.query(current.sql);
+    }
+    await client.query('COMMIT');
+    return current?.name ?? null;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {});
+    throw migrationError(error, current);
   }
+}
+
+/** The schema and the list of what was applied. An operator may have made the schema for a role without CREATE. */
+async function prepare(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ has_schema: boolean; has_list: boolean; encoding: string }>(
+    // Queries, not to_regclass(): that answers from a cache which waiting for an advisory lock does not refresh.
+    `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'pgluthier') AS has_schema,
+            EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE n.nspname = 'pgluthier' AND c.relname = 'migration') AS has_list,
+            current_setting('server_encoding') AS encoding`,
+  );
+  if (rows[0]?.encoding !== 'UTF8') {
+    throw new PgLuthierError({
+      code: 'store_encoding',
+      status: 500,
+      message: `The store's database has the encoding ${rows[0]?.encoding}; it has to hold any text, so it must be UTF8.`,
+      remedy: "Create it anew: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'.",
+    });
+  }
+  if (!rows[0].has_schema) await client.query('CREATE SCHEMA pgluthier');
+  if (rows[0].has_list) return;
+  await client.query(
+    `CREATE TABLE pgluthier.migration (
+       name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
+  );
 }
 
 function checkApplied(applied: { name: string; checksum: string }[], migrations: Migration[]): void {
@@ -75,24 +119,19 @@ function checkApplied(applied: { name: string; checksum: string }[], migrations:
   }
 }
 
-async function applyOne(client: pg.ClientBase, migration: Migration): Promise<void> {
-  await client.query('BEGIN');
-  try {
-    // The row first: a second migrator that got past the lock would fail here, before it did anything.
-    await client.query('INSERT INTO pgluthier.migration (name, checksum) VALUES ($1, $2)', [
-      migration.name,
-      migration.checksum,
-    ]);
-    await client.query(migration.sql);
-    await client.query('COMMIT');
-  } catch (cause) {
-    await client.query('ROLLBACK').catch(() => {});
-    throw new PgLuthierError({
-      code: 'store_migration_failed',
-      status: 500,
-      message: `Migration ${migration.name} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-      remedy: 'Nothing of it was applied. The role needs CREATE on the database.',
-      cause,
-    });
+function migrationError(error: unknown, current: Migration | undefined): unknown {
+  const known = storeError(error);
+  if (known instanceof PgLuthierError && known.code !== 'store_permission_missing') {
+    // Inside a migration a missing table is a mistake of the file, not of the operator.
+    if (known.code !== 'store_not_migrated') return known;
   }
+  const what = current ? `Migration ${current.name}` : "Preparing the store's schema";
+  return new PgLuthierError({
+    code: 'store_migration_failed',
+    status: 500,
+    message: `${what} failed: ${error instanceof Error ? error.message : String(error)}.`,
+    remedy:
+      'Nothing of it was applied. The role needs CREATE on the database, or a schema pgluthier that it owns.',
+    cause: error,
+  });
 }

@@ -1,13 +1,17 @@
 /** Recommendations and their life. Every change of state is one transaction with its audit row. */
+import { sql } from 'kysely';
 import {
-  nextState,
   PgLuthierError,
   type Recommendation,
   type RecommendationEvent,
   type RecommendationState,
+  severitySchema,
 } from '../domain/index.ts';
-import { appendAudit } from './audit.ts';
-import { type Database, type DatabaseTransaction, notFound } from './database.ts';
+import type { Database } from './database.ts';
+import { notFound } from './errors.ts';
+import { holdTarget } from './locks.ts';
+import { takeOverAll } from './take-over.ts';
+import { lockNewest, step, type TransitionOptions } from './transitions.ts';
 
 export interface RecommendationFilter {
   state?: RecommendationState | undefined;
@@ -15,22 +19,28 @@ export interface RecommendationFilter {
   rule?: string | undefined;
   severity?: string | undefined;
   limit: number;
+  /** As the page before gave it. */
   cursor?: string | undefined;
 }
 
-export interface TransitionOptions {
-  actor: string;
-  /** The plan that the actor saw; another one now is a conflict. */
-  expected_plan_hash?: string;
-  reason?: string;
-  details?: Record<string, unknown>;
+/** One life of a recommendation: advice that comes back after it was carried out begins another. */
+export interface RecommendationGeneration {
+  generation: number;
+  state: RecommendationState;
+  plan_hash: string;
+  /** The analysis that renewed it last. */
+  analysis_id: string;
+  first_seen: string;
+  last_seen: string;
 }
 
 export interface RecommendationStore {
   /**
-   * Takes over what an analysis proposes: open ones are renewed, dismissed ones stay away, those at work are left
-   * alone, an approved one whose plan changed loses its approval, open ones that are no longer proposed are superseded.
+   * Takes over what an analysis proposes: open ones are renewed, dismissed ones stay away, approved ones and those at
+   * work are left alone, but an approved one whose plan changed loses its approval, open ones that are no longer proposed are
+   * superseded, and those that ended (succeeded, inconclusive, failed) begin a new generation. All or nothing.
    * `rules` are those that ran: advice of others says nothing about them.
+   * @throws PgLuthierError `target_not_found`.
    */
   upsertFromAnalysis(
     targetId: string,
@@ -38,15 +48,22 @@ export interface RecommendationStore {
     recommendations: Recommendation[],
     options: { now: Date; rules: string[] },
   ): Promise<void>;
+  /**
+   * Newest generations, most severe first.
+   * @throws PgLuthierError `invalid_cursor` (400).
+   */
   list(
     targetId: string,
     filter: RecommendationFilter,
   ): Promise<{ items: Recommendation[]; next_cursor: string | null }>;
   /** The newest generation. @throws PgLuthierError `recommendation_not_found`. */
   get(targetId: string, id: string): Promise<Recommendation>;
+  /** All generations, newest first. @throws PgLuthierError `recommendation_not_found`. */
+  history(targetId: string, id: string): Promise<RecommendationGeneration[]>;
   /**
    * One step of the life, exactly once whatever happens at the same time.
-   * @throws PgLuthierError `invalid_state_transition` (409), `recommendation_changed` (409).
+   * @throws PgLuthierError `recommendation_not_found`, `invalid_state_transition` (409; details.state is the current
+   * state), `recommendation_changed` (409; details.plan_hash is the current plan's).
    */
   transition(
     targetId: string,
@@ -56,55 +73,59 @@ export interface RecommendationStore {
   ): Promise<Recommendation>;
 }
 
-interface RecommendationRow {
-  recommendation_id: string;
-  generation: number;
-  state: string;
-  plan_hash: string;
-  body: unknown;
-}
-
-function toRecommendation(row: RecommendationRow): Recommendation {
+function toRecommendation(row: { body: unknown; state: string }): Recommendation {
   return {
     ...(row.body as Omit<Recommendation, 'state'>),
     state: row.state as RecommendationState,
   };
 }
 
-const severityOrder = ['critical', 'high', 'medium', 'low', 'info'];
+const severities = severitySchema.options;
+
+/** Where a page ended: rank of the severity, and id. */
+type Position = [rank: number, id: string];
+
+function writeCursor(position: Position): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
+
+function readCursor(cursor: string): Position {
+  let position: unknown;
+  try {
+    position = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+  } catch {
+    position = null;
+  }
+  if (
+    Array.isArray(position) &&
+    position.length === 2 &&
+    Number.isSafeInteger(position[0]) &&
+    typeof position[1] === 'string'
+  ) {
+    return [position[0], position[1]];
+  }
+  throw new PgLuthierError({
+    code: 'invalid_cursor',
+    status: 400,
+    message: 'This cursor is none that a list gave.',
+    remedy: "Take `next_cursor` of the page before as it is, or leave it out to start at the list's top.",
+  });
+}
 
 export function recommendationStore(db: Database): RecommendationStore {
   return {
     upsertFromAnalysis: (targetId, analysisId, recommendations, { now, rules }) =>
       db.transaction().execute(async (transaction) => {
-        const known = await newestGenerations(transaction, targetId);
-        for (const recommendation of recommendations) {
-          await takeOver(
-            transaction,
-            targetId,
-            analysisId,
-            recommendation,
-            known.get(recommendation.id),
-            now,
-          );
-        }
-        const proposed = new Set(recommendations.map((recommendation) => recommendation.id));
-        const ran = new Set(rules);
-        for (const row of known.values()) {
-          const stale = row.state === 'open' && ran.has(row.rule) && !proposed.has(row.recommendation_id);
-          if (stale) {
-            await step(transaction, targetId, row, 'supersede', {
-              actor: 'analysis',
-              reason: 'no longer proposed',
-              details: { analysis_id: analysisId },
-            });
-          }
-        }
+        await holdTarget(transaction, targetId, 'write');
+        await takeOverAll(transaction, targetId, analysisId, recommendations, { now, rules: new Set(rules) });
       }),
     list: async (targetId, filter) => {
+      const rank = sql<number>`array_position(${severities}::text[], r.severity)`;
+      // By bytes, as every replica compares them.
+      const id = sql<string>`r.recommendation_id COLLATE "C"`;
       let query = db
         .selectFrom('pgluthier.recommendation as r')
-        .select(['r.recommendation_id', 'r.generation', 'r.state', 'r.plan_hash', 'r.body', 'r.severity'])
+        .select(['r.recommendation_id', 'r.state', 'r.body', rank.as('rank')])
         .where('r.target_id', '=', targetId)
         .where(({ not, exists, selectFrom }) =>
           not(
@@ -116,30 +137,31 @@ export function recommendationStore(db: Database): RecommendationStore {
                 .whereRef('later.generation', '>', 'r.generation'),
             ),
           ),
-        );
+        )
+        .orderBy(rank)
+        .orderBy(id)
+        .limit(filter.limit + 1);
       if (filter.state) query = query.where('r.state', '=', filter.state);
       if (filter.kind) query = query.where('r.kind', '=', filter.kind);
       if (filter.rule) query = query.where('r.rule', '=', filter.rule);
       if (filter.severity) query = query.where('r.severity', '=', filter.severity);
+      if (filter.cursor !== undefined) {
+        const [afterRank, afterId] = readCursor(filter.cursor);
+        query = query.where(sql<boolean>`(${rank}, ${id}) > (${afterRank}::int, ${afterId}::text)`);
+      }
       const rows = await query.execute();
-      const order = (row: { severity: string; recommendation_id: string }) =>
-        `${severityOrder.indexOf(row.severity)} ${row.recommendation_id}`;
-      const after = filter.cursor ? Buffer.from(filter.cursor, 'base64url').toString('utf8') : '';
-      const sorted = rows
-        .toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
-        .filter((row) => order(row) > after);
-      const page = sorted.slice(0, filter.limit);
+      const page = rows.slice(0, filter.limit);
       const last = page.at(-1);
       return {
         items: page.map(toRecommendation),
         next_cursor:
-          last && sorted.length > page.length ? Buffer.from(order(last)).toString('base64url') : null,
+          last && rows.length > page.length ? writeCursor([last.rank, last.recommendation_id]) : null,
       };
     },
     get: async (targetId, id) => {
       const row = await db
         .selectFrom('pgluthier.recommendation')
-        .selectAll()
+        .select(['state', 'body'])
         .where('target_id', '=', targetId)
         .where('recommendation_id', '=', id)
         .orderBy('generation', 'desc')
@@ -148,175 +170,21 @@ export function recommendationStore(db: Database): RecommendationStore {
       if (!row) throw notFound('recommendation', id);
       return toRecommendation(row);
     },
+    history: async (targetId, id) => {
+      const rows = await db
+        .selectFrom('pgluthier.recommendation')
+        .select(['generation', 'state', 'plan_hash', 'analysis_id', 'first_seen', 'last_seen'])
+        .where('target_id', '=', targetId)
+        .where('recommendation_id', '=', id)
+        .orderBy('generation', 'desc')
+        .execute();
+      if (rows.length === 0) throw notFound('recommendation', id);
+      return rows.map((row) => ({ ...row, state: row.state as RecommendationState }));
+    },
     transition: (targetId, id, event, options) =>
       db.transaction().execute(async (transaction) => {
         const row = await lockNewest(transaction, targetId, id);
         return toRecommendation(await step(transaction, targetId, row, event, options));
       }),
   };
-}
-
-type LockedRow = RecommendationRow & { rule: string };
-
-/** The newest generation of each recommendation of a target, locked until the transaction ends. */
-async function newestGenerations(
-  transaction: DatabaseTransaction,
-  targetId: string,
-): Promise<Map<string, LockedRow>> {
-  const rows = await transaction
-    .selectFrom('pgluthier.recommendation')
-    .select(['recommendation_id', 'generation', 'state', 'plan_hash', 'body', 'rule'])
-    .where('target_id', '=', targetId)
-    .orderBy('recommendation_id')
-    .orderBy('generation')
-    .forUpdate()
-    .execute();
-  return new Map(rows.map((row) => [row.recommendation_id, row]));
-}
-
-/** One recommendation's newest generation, locked: a second decision at the same time waits here, then sees the first. */
-export async function lockNewest(
-  transaction: DatabaseTransaction,
-  targetId: string,
-  id: string,
-): Promise<LockedRow> {
-  const row = await transaction
-    .selectFrom('pgluthier.recommendation')
-    .select(['recommendation_id', 'generation', 'state', 'plan_hash', 'body', 'rule'])
-    .where('target_id', '=', targetId)
-    .where('recommendation_id', '=', id)
-    .orderBy('generation', 'desc')
-    .limit(1)
-    .forUpdate()
-    .executeTakeFirst();
-  if (!row) throw notFound('recommendation', id);
-  return row;
-}
-
-/** One step of a locked row by the domain's table, with its audit row and, for an approval, its record. */
-export async function step(
-  transaction: DatabaseTransaction,
-  targetId: string,
-  row: RecommendationRow,
-  event: RecommendationEvent,
-  options: TransitionOptions,
-): Promise<RecommendationRow> {
-  const from = row.state as RecommendationState;
-  const to = nextState(from, event);
-  if (to === undefined) {
-    throw new PgLuthierError({
-      code: 'invalid_state_transition',
-      status: 409,
-      message: `This recommendation is ${from}; ${event.replaceAll('_', ' ')} is not possible from there.`,
-      remedy: 'Read it again: somebody else may have decided meanwhile.',
-      details: { state: from },
-    });
-  }
-  if (options.expected_plan_hash !== undefined && options.expected_plan_hash !== row.plan_hash) {
-    throw new PgLuthierError({
-      code: 'recommendation_changed',
-      status: 409,
-      message: 'The plan of this recommendation is no longer the one with this hash.',
-      remedy: 'Read it again and decide on what it says now.',
-      details: { plan_hash: row.plan_hash },
-    });
-  }
-  const updated = await transaction
-    .updateTable('pgluthier.recommendation')
-    .set({ state: to })
-    .where('target_id', '=', targetId)
-    .where('recommendation_id', '=', row.recommendation_id)
-    .where('generation', '=', row.generation)
-    .returning(['recommendation_id', 'generation', 'state', 'plan_hash', 'body'])
-    .executeTakeFirstOrThrow();
-  if (event === 'approve') {
-    await transaction
-      .insertInto('pgluthier.approval')
-      .values({
-        target_id: targetId,
-        recommendation_id: row.recommendation_id,
-        generation: row.generation,
-        plan_hash: row.plan_hash,
-        actor: options.actor,
-        approved_at: new Date(),
-      })
-      .execute();
-  }
-  await appendAudit(transaction, {
-    actor: options.actor,
-    action: `recommendation.${event}`,
-    target_id: targetId,
-    subject_id: row.recommendation_id,
-    details: {
-      from,
-      to,
-      plan_hash: row.plan_hash,
-      ...(options.reason === undefined ? {} : { reason: options.reason }),
-      ...options.details,
-    },
-  });
-  return updated;
-}
-
-/** Ended lives: the same advice, proposed again, starts a new generation. */
-const ended = new Set(['succeeded', 'inconclusive', 'failed']);
-/** Being worked on, or set aside by a person: an analysis does not touch them. */
-const untouched = new Set(['dismissed', 'applying', 'verifying', 'needs_attention']);
-
-async function takeOver(
-  transaction: DatabaseTransaction,
-  targetId: string,
-  analysisId: string,
-  recommendation: Recommendation,
-  known: LockedRow | undefined,
-  now: Date,
-): Promise<void> {
-  if (known && untouched.has(known.state)) return;
-  const { state: _, ...body } = recommendation;
-  if (!known || ended.has(known.state)) {
-    await transaction
-      .insertInto('pgluthier.recommendation')
-      .values({
-        target_id: targetId,
-        recommendation_id: recommendation.id,
-        generation: (known?.generation ?? 0) + 1,
-        fingerprint: recommendation.fingerprint,
-        rule: recommendation.rule,
-        kind: recommendation.kind,
-        severity: recommendation.severity,
-        state: 'open',
-        plan_hash: recommendation.plan_hash,
-        body: JSON.stringify(body),
-        analysis_id: analysisId,
-        first_seen: now,
-        last_seen: now,
-      })
-      .execute();
-    return;
-  }
-  const details = { analysis_id: analysisId };
-  if (known.state === 'superseded') {
-    await step(transaction, targetId, known, 'reopen', {
-      actor: 'analysis',
-      reason: 'proposed again',
-      details,
-    });
-  }
-  if (known.state === 'approved' && known.plan_hash !== recommendation.plan_hash) {
-    const reason = 'the plan changed after its approval';
-    await step(transaction, targetId, known, 'revoke_approval', { actor: 'analysis', reason, details });
-  }
-  await transaction
-    .updateTable('pgluthier.recommendation')
-    .set({
-      severity: recommendation.severity,
-      plan_hash: recommendation.plan_hash,
-      body: JSON.stringify(body),
-      analysis_id: analysisId,
-      last_seen: now,
-    })
-    .where('target_id', '=', targetId)
-    .where('recommendation_id', '=', known.recommendation_id)
-    .where('generation', '=', known.generation)
-    .execute();
 }

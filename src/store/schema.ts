@@ -27,11 +27,11 @@ export interface Tables {
     duration_ms: number | null;
     counts: Json<Record<string, number>>;
     limits: Json<unknown[]>;
-    counters: Buffer | null;
-    parts: Json<Record<string, string>>;
+    base_snapshot_id: string | null;
+    body: Buffer | null;
   };
-  'pgluthier.snapshot_part': { target_id: string; part_hash: string; body: Buffer };
-  'pgluthier.query_text': { target_id: string; text_hash: string; query: string; last_seen: Date | string };
+  'pgluthier.snapshot_part': { target_id: string; hash: string; last_seen: Date | string; body: Buffer };
+  'pgluthier.query_text': { target_id: string; hash: string; last_seen: Date | string; query: string };
   'pgluthier.analysis': {
     target_id: string;
     analysis_id: string;
@@ -40,6 +40,7 @@ export interface Tables {
     started_at: Time;
     finished_at: TimeOrNull;
     error: JsonOrNull<{ code: string; message: string }>;
+    summary: JsonOrNull<unknown>;
     report: JsonOrNull<unknown>;
   };
   'pgluthier.recommendation': {

@@ -1,8 +1,11 @@
 /** Targets and their sealed DSNs. */
 import { type HostOverrides, PgLuthierError, type Target } from '../domain/index.ts';
 import { appendAudit } from './audit.ts';
-import { type Database, newId, notFound, sqlstate, UNIQUE_VIOLATION } from './database.ts';
-import { keyId, seal, unseal } from './seal.ts';
+import { type Database, newId } from './database.ts';
+import { notFound, sqlstate, UNIQUE_VIOLATION } from './errors.ts';
+import { jsonText } from './json-text.ts';
+import { holdTarget } from './locks.ts';
+import { seal, unseal } from './seal.ts';
 
 export type DsnSource =
   | { kind: 'sealed'; dsn: string }
@@ -21,9 +24,12 @@ export interface TargetStore {
   list(): Promise<Target[]>;
   /** @throws PgLuthierError `target_not_found`. */
   get(targetId: string): Promise<Target>;
-  /** @throws PgLuthierError `target_not_found`, `secret_key_mismatch`. */
+  /** @throws PgLuthierError `target_not_found`, `secret_key_mismatch`, `sealed_dsn_damaged`. */
   getDsnSource(targetId: string): Promise<DsnSource>;
-  /** Forgets the target and all that was collected of it; the audit log keeps what was decided. */
+  /**
+   * Forgets the target and all that was collected of it; the audit log keeps what was decided.
+   * @throws PgLuthierError `target_not_found`; `apply_in_progress` (409): the journal of a running change must not go.
+   */
   remove(targetId: string, actor: string): Promise<void>;
 }
 
@@ -46,15 +52,15 @@ export function targetStore(db: Database, secretKey: Buffer): TargetStore {
   return {
     add: async (target, actor) => {
       const id = newId('tgt');
-      const isReference = /^(env|file):/.test(target.dsn);
+      const sealed = /^(env|file):/.test(target.dsn) ? null : seal(secretKey, target.dsn, id);
       const row = {
         target_id: id,
         name: target.name,
-        dsn_source: isReference ? target.dsn : 'sealed',
-        dsn_sealed: isReference ? null : seal(secretKey, target.dsn, id),
-        dsn_key_id: isReference ? null : keyId(secretKey),
+        dsn_source: sealed ? 'sealed' : target.dsn,
+        dsn_sealed: sealed?.box ?? null,
+        dsn_key_id: sealed?.key_id ?? null,
         address: target.address,
-        host_overrides: JSON.stringify(target.host_overrides),
+        host_overrides: jsonText(target.host_overrides),
         created_at: new Date(),
       };
       try {
@@ -97,24 +103,41 @@ export function targetStore(db: Database, secretKey: Buffer): TargetStore {
     getDsnSource: async (targetId) => {
       const row = await db
         .selectFrom('pgluthier.target')
-        .select(['dsn_source', 'dsn_sealed'])
+        .select(['dsn_source', 'dsn_sealed', 'dsn_key_id'])
         .where('target_id', '=', targetId)
         .executeTakeFirst();
       if (!row) throw notFound('target', targetId);
-      const { dsn_source: source, dsn_sealed: sealed } = row;
+      const { dsn_source: source, dsn_sealed: box, dsn_key_id: key_id } = row;
       if (source.startsWith('env:')) return { kind: 'env', name: source.slice('env:'.length) };
       if (source.startsWith('file:')) return { kind: 'file', path: source.slice('file:'.length) };
-      if (!sealed) throw new Error(`target ${targetId} has no DSN, against the table's CHECK`);
-      return { kind: 'sealed', dsn: unseal(secretKey, sealed, targetId) };
+      if (!box || !key_id) throw new Error(`target ${targetId} has no DSN, against the table's CHECK`);
+      return { kind: 'sealed', dsn: unseal(secretKey, { box, key_id }, targetId) };
     },
     remove: async (targetId, actor) => {
       await db.transaction().execute(async (transaction) => {
+        await holdTarget(transaction, targetId, 'remove');
+        const running = await transaction
+          .selectFrom('pgluthier.apply')
+          .select('apply_id')
+          .where('target_id', '=', targetId)
+          .where('state', 'in', ['queued', 'running'])
+          .executeTakeFirst();
+        if (running) {
+          throw new PgLuthierError({
+            code: 'apply_in_progress',
+            status: 409,
+            message: `Apply ${running.apply_id} still runs on this target.`,
+            remedy: 'Wait for its end, then remove the target.',
+            details: { apply_id: running.apply_id },
+          });
+        }
         const removed = await transaction
           .deleteFrom('pgluthier.target')
           .where('target_id', '=', targetId)
           .returning('name')
-          .executeTakeFirst();
-        if (!removed) throw notFound('target', targetId);
+          .executeTakeFirstOrThrow();
+        // Without a foreign key; nobody saves another one, for the target's row is locked.
+        await transaction.deleteFrom('pgluthier.snapshot').where('target_id', '=', targetId).execute();
         await appendAudit(transaction, {
           actor,
           action: 'target.remove',

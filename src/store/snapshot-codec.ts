@@ -1,0 +1,202 @@
+/**
+ * A snapshot taken apart into what moves (rows of counters, kept as differences within a day), what rarely changes
+ * (parts, once per content) and statements' texts (once each); and put together again, exactly.
+ */
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
+import type { SchemaFacts, Snapshot } from '../domain/index.ts';
+import { decodeRows, type EncodedRows, encodeRows, type Row } from './row-delta.ts';
+
+const compress = promisify(brotliCompress);
+const decompress = promisify(brotliDecompress);
+/** Above 5, brotli takes several times as long for a few percent. */
+const BROTLI_QUALITY = 5;
+
+/** Nouns of one or no row, and of many; `parts` says which part stands where. */
+const rowNouns = [
+  'server',
+  'host',
+  'counters',
+  'statements_info',
+  'statements',
+  'tables',
+  'indexes',
+  'parts',
+] as const;
+type RowNoun = (typeof rowNouns)[number];
+type SnapshotRows = Record<RowNoun, Row[]>;
+
+const keyOf: Record<RowNoun, (row: Row) => string> = {
+  server: () => '',
+  host: () => '',
+  counters: () => '',
+  statements_info: () => '',
+  statements: (row) => `${row.userid}/${row.dbid}/${row.queryid}/${row.toplevel}`,
+  tables: (row) => String(row.oid),
+  indexes: (row) => String(row.oid),
+  parts: (row) => `${row.noun}/${row.key}`,
+};
+
+interface Body {
+  format_version: Snapshot['format_version'];
+  taken_at: string;
+  duration_ms: number;
+  rows: Record<RowNoun, EncodedRows>;
+}
+
+/** A snapshot in three. */
+export interface SnapshotContent {
+  rows: SnapshotRows;
+  /** JSON texts by hash. */
+  parts: Map<string, string>;
+  /** Statements' texts by hash. */
+  texts: Map<string, string>;
+}
+
+/** 144 bits of SHA-256, in 24 characters. */
+function contentHash(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 24);
+}
+
+/** JSON with an error in place of the null that it would make of NaN. */
+function exactJson(value: unknown): string {
+  return JSON.stringify(value, (key, item: unknown) => {
+    if (typeof item === 'number' && !Number.isFinite(item)) throw new RangeError(`${key} is ${item}`);
+    return item;
+  });
+}
+
+const asRow = (value: object): Row => value as Row;
+const asRows = (value: readonly object[]): Row[] => value as Row[];
+
+/** Rows of one table next to each other, in their order. */
+function runsOfTables<T extends { table_oid: number }>(rows: readonly T[]): T[][] {
+  const runs: T[][] = [];
+  for (const row of rows) {
+    const run = runs.at(-1);
+    if (run?.[0]?.table_oid === row.table_oid) run.push(row);
+    else runs.push([row]);
+  }
+  return runs;
+}
+
+export function takeApart(snapshot: Snapshot): SnapshotContent {
+  const parts = new Map<string, string>();
+  const texts = new Map<string, string>();
+  const partRows: Row[] = [];
+  const part = (noun: string, key: string | number, value: unknown) => {
+    const text = exactJson(value);
+    const hash = contentHash(text);
+    parts.set(hash, text);
+    partRows.push({ noun, key, hash });
+  };
+  for (const run of runsOfTables(snapshot.columns)) part('columns', run[0]?.table_oid ?? 0, run);
+  part('settings', '', snapshot.settings);
+  part('setting_overrides', '', snapshot.setting_overrides);
+  for (const [key, facts] of Object.entries(snapshot.schema)) part('schema', key, facts);
+  const statements = snapshot.statements.map(({ query, ...row }): Row => {
+    if (query === null) return { ...row, query_hash: null };
+    const query_hash = contentHash(query);
+    texts.set(query_hash, query);
+    return { ...row, query_hash };
+  });
+  const rows: SnapshotRows = {
+    server: [asRow(snapshot.server)],
+    host: [asRow(snapshot.host)],
+    counters: [asRow(snapshot.counters)],
+    statements_info: snapshot.statements_info ? [asRow(snapshot.statements_info)] : [],
+    statements,
+    tables: asRows(snapshot.tables),
+    indexes: asRows(snapshot.indexes),
+    parts: partRows,
+  };
+  return { rows, parts, texts };
+}
+
+/** Hashes of the parts and texts that the rows refer to. */
+export function referredTo(rows: SnapshotRows): { parts: string[]; texts: string[] } {
+  const unique = (values: unknown[]) => [
+    ...new Set(values.filter((value): value is string => typeof value === 'string')),
+  ];
+  return {
+    parts: unique(rows.parts.map((row) => row.hash)),
+    texts: unique(rows.statements.map((row) => row.query_hash)),
+  };
+}
+
+/** @throws Error when a part or a text is missing: the store would lie by leaving it out. */
+export function putTogether(
+  meta: Pick<Snapshot, 'format_version' | 'taken_at' | 'duration_ms' | 'limits'>,
+  rows: SnapshotRows,
+  parts: ReadonlyMap<string, string>,
+  texts: ReadonlyMap<string, string>,
+): Snapshot {
+  const partsOf = (noun: string) =>
+    rows.parts
+      .filter((row) => row.noun === noun)
+      .map((row) => {
+        const text = parts.get(row.hash as string);
+        if (text === undefined)
+          throw new Error(`part ${row.hash} (${noun} ${row.key}) is missing from the store`);
+        return { key: String(row.key), value: JSON.parse(text) as unknown };
+      });
+  const textOf = (hash: unknown) => {
+    if (hash === null) return null;
+    const text = texts.get(hash as string);
+    if (text === undefined) throw new Error(`statement text ${hash} is missing from the store`);
+    return text;
+  };
+  const { server, host, counters, statements_info: info, statements, tables, indexes } = rows;
+  const snapshot = {
+    ...meta,
+    server: server[0],
+    host: host[0],
+    counters: counters[0],
+    statements_info: info[0] ?? null,
+    statements: statements.map(({ query_hash, ...row }) => ({ ...row, query: textOf(query_hash) })),
+    tables,
+    indexes,
+    columns: partsOf('columns').flatMap(({ value }) => value as Row[]),
+    settings: partsOf('settings')[0]?.value,
+    setting_overrides: partsOf('setting_overrides')[0]?.value,
+    schema: Object.fromEntries(
+      partsOf('schema').map(({ key, value }) => [key, value]),
+    ) as unknown as SchemaFacts,
+  };
+  return snapshot as unknown as Snapshot;
+}
+
+/** @param base rows of the snapshot to write the difference from; null: the body stands by itself. */
+export async function encodeBody(
+  meta: Pick<Snapshot, 'format_version' | 'taken_at' | 'duration_ms'>,
+  rows: SnapshotRows,
+  base: SnapshotRows | null,
+): Promise<Buffer> {
+  const { format_version, taken_at, duration_ms } = meta;
+  const encoded = Object.fromEntries(
+    rowNouns.map((noun) => [noun, encodeRows(rows[noun], base?.[noun] ?? null, keyOf[noun])]),
+  ) as Record<RowNoun, EncodedRows>;
+  const body: Body = { format_version, taken_at, duration_ms, rows: encoded };
+  const text = Buffer.from(exactJson(body));
+  return compress(text, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
+      [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
+      [constants.BROTLI_PARAM_SIZE_HINT]: text.length,
+    },
+  });
+}
+
+/** @param base as it was given to `encodeBody`. */
+export async function decodeBody(
+  compressed: Buffer,
+  base: SnapshotRows | null,
+): Promise<{ meta: Pick<Snapshot, 'format_version' | 'taken_at' | 'duration_ms'>; rows: SnapshotRows }> {
+  const { rows: encoded, ...meta } = JSON.parse((await decompress(compressed)).toString('utf8')) as Body;
+  if (meta.format_version !== 1) throw new Error(`snapshot format ${meta.format_version} is not known here`);
+  const rows = Object.fromEntries(
+    rowNouns.map((noun) => [noun, decodeRows(encoded[noun], base?.[noun] ?? null)]),
+  ) as SnapshotRows;
+  return { meta, rows };
+}
