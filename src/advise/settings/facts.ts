@@ -1,58 +1,20 @@
-/** What the settings rules need to know of a target, each fact with its source, or a limit that says what is missing. */
-import type { DiskType, Evidence, Limit, RuleContext, SettingRow } from '../../domain/index.ts';
-import { staticBaseline } from './baseline.ts';
+/** What the settings rules need to know of a target: each fact with its source, or a limit that says what is missing. */
+import type {
+  DiskType,
+  Evidence,
+  Limit,
+  Rejection,
+  RuleContext,
+  RuleResult,
+  SettingRow,
+} from '../../domain/index.ts';
 
-export interface HostInputs {
-  ram_bytes: number;
-  cpu_count: number;
-  evidence: Evidence[];
-}
-
-/** RAM and CPU count; a limit with how to give them where they are not known. */
-export function hostInputs(context: RuleContext, rule: string): HostInputs | Limit {
-  const { ram_bytes, cpu_count } = context.snapshot.host;
-  if (ram_bytes.value === null || cpu_count.value === null) {
-    const missing = [ram_bytes.value === null ? 'memory' : '', cpu_count.value === null ? 'CPUs' : ''].filter(
-      Boolean,
-    );
-    return {
-      scope: rule,
-      code: 'host_unknown',
-      message: `Not advised: the host's ${missing.join(' and ')} are not known (${ram_bytes.value === null ? ram_bytes.source : cpu_count.source}).`,
-      remedy: 'Give --ram and --cpu, or "host": {"ram_bytes": …, "cpu_count": …} of the target.',
-    };
-  }
-  return {
-    ram_bytes: ram_bytes.value,
-    cpu_count: cpu_count.value,
-    evidence: [
-      measured('memory of the host', ram_bytes.value, 'bytes', ram_bytes.source),
-      measured('CPUs of the host', cpu_count.value, null, cpu_count.source),
-    ],
-  };
-}
-
-/** The disk type, or a limit with how to give it. */
-export function diskInput(
-  context: RuleContext,
-  rule: string,
-): { disk_type: DiskType; evidence: Evidence[] } | Limit {
-  const { disk_type: disk } = context.snapshot.host;
-  if (disk.value === null) {
-    return {
-      scope: rule,
-      code: 'host_unknown',
-      message: `Not advised: the disk type is not known (${disk.source}).`,
-      remedy: 'Give --disk, or "host": {"disk_type": "ssd"} of the target.',
-    };
-  }
-  return { disk_type: disk.value, evidence: [measured('disk type', disk.value, null, disk.source)] };
-}
-
-export function setting(context: RuleContext, name: string): SettingRow | undefined {
+/** A setting's row; undefined: this version has none, or this role may not see it. */
+export function setting(context: Pick<RuleContext, 'snapshot'>, name: string): SettingRow | undefined {
   return context.snapshot.settings.find((row) => row.name === name);
 }
 
+/** A fact that was read. */
 export function measured(
   name: string,
   value: Evidence['value'],
@@ -62,38 +24,61 @@ export function measured(
   return { name, value, unit, source, level: 'measured', formula: null };
 }
 
-/**
- * Connections that count for memory: max_connections says what could come, not what does. A server's own count of
- * backends (times a margin), at least four a CPU and a quarter of max_connections.
- */
-export function activeConnections(context: RuleContext, cpus: number): { value: number; evidence: Evidence } {
-  const allowed = Number(setting(context, 'max_connections')?.setting ?? 100);
-  const seen = context.snapshot.counters.database?.numbackends ?? 0;
-  const value = Math.min(allowed, Math.max(4 * cpus, 2 * seen, allowed / 4));
+/** A fact that was worked out. */
+export function computed(
+  name: string,
+  value: Evidence['value'],
+  unit: string | null,
+  formula: string,
+): Evidence {
+  return { name, value, unit, source: 'formula', level: 'estimated', formula };
+}
+
+/** The host's memory, or the limit that says how to give it. */
+export function ramInput(context: RuleContext): { bytes: number; evidence: Evidence } | Limit {
+  const { value, source } = context.snapshot.host.ram_bytes;
+  if (value === null) return hostLimit('memory', source, '--ram 16GB', '"ram_bytes"');
+  return { bytes: value, evidence: measured('memory of the host', value, 'bytes', source) };
+}
+
+/** The disk type, or the limit that says how to give it. */
+export function diskInput(context: RuleContext): { type: DiskType; evidence: Evidence } | Limit {
+  const { value, source } = context.snapshot.host.disk_type;
+  if (value === null) return hostLimit('disk type', source, '--disk ssd', '"disk_type"');
+  return { type: value, evidence: measured('disk type', value, null, source) };
+}
+
+/** The same words from every rule, so that a report shows them once. */
+function hostLimit(what: string, source: string, option: string, property: string): Limit {
   return {
-    value,
-    evidence: {
-      name: 'active connections counted on',
-      value,
-      unit: null,
-      source: 'pg_stat_database.numbackends, pg_settings.max_connections',
-      level: 'estimated',
-      formula: `min(max_connections ${allowed}, max(4 × ${cpus} CPUs, 2 × ${seen} backends seen, max_connections / 4))`,
-    },
+    scope: 'host',
+    code: 'host_unknown',
+    message: `The host's ${what} is not known (${source}): settings that depend on it are not advised.`,
+    remedy: `Give ${option}, or ${property} in the target's "host".`,
   };
 }
 
-/** The baseline for this target's host; the disk type only matters for values that depend on it. */
-export function baselineOf(context: RuleContext, host: HostInputs, disk: DiskType = 'ssd') {
-  const connections = activeConnections(context, host.cpu_count);
+export function isLimit(value: object): value is Limit {
+  return 'scope' in value;
+}
+
+const nothing: RuleResult = { recommendations: [], rejections: [], limits: [] };
+
+/** A result with one limit. */
+export function limited(limit: Limit): RuleResult {
+  return { ...nothing, limits: [limit] };
+}
+
+/** A result with one rejection. */
+export function rejected(rejection: Rejection): RuleResult {
+  return { ...nothing, rejections: [rejection] };
+}
+
+export function settingNotVisible(name: string): Limit {
   return {
-    connections,
-    baseline: staticBaseline({
-      ram_bytes: host.ram_bytes,
-      cpu_count: host.cpu_count,
-      disk_type: disk,
-      connections: connections.value,
-      autovacuum_workers: Number(setting(context, 'autovacuum_max_workers')?.setting ?? 3),
-    }),
+    scope: 'settings',
+    code: 'setting_not_visible',
+    message: `${name} is not visible to this role: what depends on it is not advised.`,
+    remedy: 'GRANT pg_read_all_settings (or pg_monitor) to the role.',
   };
 }

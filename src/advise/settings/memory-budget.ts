@@ -1,48 +1,110 @@
-/** What a set of memory settings may take in the worst case, and how a set is made to fit. */
-import { MB, roundMemory } from './units.ts';
+/**
+ * What a set of memory settings may take in the worst case, and how a set is made to fit into the host's memory.
+ * The count of three sorts or hashes a process is pgtune's; that parallel workers and every autovacuum worker count
+ * as well, and that the whole must fit, is ours.
+ */
+import { GB, KB, MB, roundMemory } from './units.ts';
 
+/** Bytes and counts of everything that takes memory. */
 export interface MemoryUse {
   shared_buffers: number;
+  wal_buffers: number;
   work_mem: number;
-  /** Also what each autovacuum worker takes, unless autovacuum_work_mem says otherwise. */
   maintenance_work_mem: number;
-  /** Connections that may be active at once. */
-  connections: number;
-  autovacuum_workers: number;
+  /** What one autovacuum worker may take: autovacuum_work_mem, or maintenance_work_mem where that is −1. */
+  autovacuum_work_mem: number;
+  max_connections: number;
+  /** Parallel workers that may run at the same time: min(max_parallel_workers, max_worker_processes). */
+  parallel_workers: number;
+  autovacuum_max_workers: number;
 }
 
-/** Sorts and hashes that one statement may run at the same time, each with its own work_mem. */
-const WORK_MEM_USES = 3;
-/** Left to the operating system and to each backend's own memory. */
-const USABLE_SHARE = 0.9;
-const BACKEND_BYTES = 2 * MB;
+/** Sorts and hashes that one process may run at the same time, each with its own work_mem. */
+export const WORK_MEM_USES = 3;
+/** A backend's own memory: catalog caches, plans, the process itself. */
+export const BACKEND_BYTES = 2 * MB;
+/** What the set may take of the host's memory: the rest is the operating system's. */
+export const USABLE_SHARE = 0.9;
+/** Below this work_mem spills on next to everything: the other settings give way first. */
+const USEFUL_WORK_MEM = 1 * MB;
+/** PostgreSQL's minimum of work_mem. */
+const LEAST_WORK_MEM = 64 * KB;
+/** More than this for each sort is for a session to ask for. */
+const MOST_WORK_MEM = 1 * GB;
 
-/** Bytes: buffers + every active connection at its worst + every autovacuum worker and one manual maintenance. */
+export const WORST_CASE_FORMULA =
+  'shared_buffers + wal_buffers + (max_connections + parallel workers) × (3 × work_mem + 2MB) + autovacuum workers × autovacuum_work_mem + maintenance_work_mem';
+
+/** Bytes in the worst case: every connection and parallel worker with three sorts, every autovacuum worker busy, one CREATE INDEX. */
 export function worstCaseBytes(use: MemoryUse): number {
+  const processes = use.max_connections + use.parallel_workers;
   return (
     use.shared_buffers +
-    use.connections * (WORK_MEM_USES * use.work_mem + BACKEND_BYTES) +
-    (use.autovacuum_workers + 1) * use.maintenance_work_mem
+    use.wal_buffers +
+    processes * (WORK_MEM_USES * use.work_mem + BACKEND_BYTES) +
+    use.autovacuum_max_workers * use.autovacuum_work_mem +
+    use.maintenance_work_mem
   );
 }
 
-/** PostgreSQL's own minima and sensible floors: below them a set is not proposed smaller. */
-const FLOOR = { shared_buffers: 16 * MB, work_mem: 64 * 1024, maintenance_work_mem: 4 * MB };
+/** The formula with its inputs, for evidence. */
+export function worstCaseInputs(use: MemoryUse): string {
+  const mb = (bytes: number) => `${Number((bytes / MB).toFixed(1))}MB`;
+  return (
+    `${mb(use.shared_buffers)} shared_buffers + ${mb(use.wal_buffers)} wal_buffers + ` +
+    `(${use.max_connections} connections + ${use.parallel_workers} parallel workers) × (3 × ${mb(use.work_mem)} work_mem + 2MB) + ` +
+    `${use.autovacuum_max_workers} autovacuum workers × ${mb(use.autovacuum_work_mem)} + ${mb(use.maintenance_work_mem)} maintenance_work_mem`
+  );
+}
 
-/** Shrinks work_mem first, then maintenance_work_mem, then shared_buffers, until the worst case fits into RAM. */
+/** What the set may take of `ram` bytes. */
+export function budgetBytes(ram: number): number {
+  return ram * USABLE_SHARE;
+}
+
+/** How often one setting counts in the worst case. */
+function multiplicity(use: MemoryUse, name: MemoryParameter): number {
+  switch (name) {
+    case 'work_mem':
+      return WORK_MEM_USES * (use.max_connections + use.parallel_workers);
+    case 'autovacuum_work_mem':
+      return use.autovacuum_max_workers;
+    default:
+      return 1;
+  }
+}
+
+export type MemoryParameter =
+  | 'shared_buffers'
+  | 'work_mem'
+  | 'maintenance_work_mem'
+  | 'autovacuum_work_mem'
+  | 'wal_buffers';
+
+/** The most that one setting can be, bytes, with all others as they are, within the budget; may be negative. */
+export function roomFor(name: MemoryParameter, use: MemoryUse, ram: number): number {
+  const rest = worstCaseBytes({ ...use, [name]: 0 });
+  return (budgetBytes(ram) - rest) / multiplicity(use, name);
+}
+
+/**
+ * Sets work_mem to what is left, at most what is wanted. Where that is too little to be of use, maintenance memory and
+ * then shared_buffers give way down to a floor, and only then work_mem goes as low as PostgreSQL allows.
+ */
 export function fitMemory(wanted: MemoryUse, ram: number): MemoryUse {
   const use = { ...wanted };
-  const limit = ram * USABLE_SHARE;
-  for (const name of ['work_mem', 'maintenance_work_mem', 'shared_buffers'] as const) {
-    const rest = worstCaseBytes({ ...use, [name]: 0 });
-    const share =
-      name === 'work_mem'
-        ? use.connections * WORK_MEM_USES
-        : name === 'maintenance_work_mem'
-          ? use.autovacuum_workers + 1
-          : 1;
-    if (rest + share * use[name] <= limit) return use;
-    use[name] = Math.max(FLOOR[name], roundMemory(Math.max(0, limit - rest) / share));
+  const give: [name: MemoryParameter, floor: number][] = [
+    ['autovacuum_work_mem', 16 * MB],
+    ['maintenance_work_mem', 16 * MB],
+    ['shared_buffers', Math.min(use.shared_buffers, Math.max(16 * MB, roundMemory(ram / 10)))],
+  ];
+  const enough = Math.min(wanted.work_mem, USEFUL_WORK_MEM);
+  for (const [name, floor] of give) {
+    const room = roomFor(name, { ...use, work_mem: enough }, ram);
+    if (room >= use[name]) continue;
+    use[name] = Math.min(use[name], Math.max(floor, room > 0 ? roundMemory(room) : 0));
   }
+  const left = Math.min(wanted.work_mem, MOST_WORK_MEM, roomFor('work_mem', use, ram));
+  use.work_mem = Math.max(LEAST_WORK_MEM, left > 0 ? roundMemory(left) : 0);
   return use;
 }

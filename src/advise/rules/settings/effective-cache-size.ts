@@ -1,31 +1,40 @@
 /** effective_cache_size from the host's memory. */
 import type { Rule } from '../../../domain/index.ts';
-import { baselineOf, hostInputs } from '../../settings/facts.ts';
-import { limited, propose } from '../../settings/propose.ts';
+import { isLimit, limited } from '../../settings/facts.ts';
+import { memoryPlan } from '../../settings/present-memory.ts';
+import { propose } from '../../settings/propose.ts';
+import { formatMemory, settingBytes } from '../../settings/units.ts';
 
 const ID = 'settings/effective-cache-size';
+const NAME = 'effective_cache_size';
 
 export const rule: Rule = {
   id: ID,
   area: 'settings',
   title: 'effective_cache_size does not tell the planner what is cached',
   description:
-    'Three quarters of RAM. It reserves nothing: the planner only takes index reads for cheaper or dearer.',
+    'Three quarters of RAM (pgtune). It reserves nothing: the planner only takes repeated index reads for cheaper or ' +
+    'dearer. A value that somebody chose is questioned only where it is below shared_buffers, which contradicts itself.',
   evaluate: (context) => {
-    const host = hostInputs(context, ID);
-    if ('code' in host) return limited(host);
-    const { baseline } = baselineOf(context, host);
+    const plan = memoryPlan(context);
+    if (isLimit(plan)) return limited(plan);
+    const row = context.snapshot.settings.find((item) => item.name === NAME);
+    const present = row ? settingBytes(row) : null;
+    const contradiction = present !== null && present < plan.present.shared_buffers;
     return propose(context, {
       rule: ID,
-      name: 'effective_cache_size',
-      value: baseline.effective_cache_size.value,
-      formula: baseline.effective_cache_size.formula,
-      why: 'The planner takes this for what buffers and the page cache hold together; too little makes index scans look dear.',
-      severity: 'medium',
-      confidence: 0.8,
+      name: NAME,
+      ...plan.values.effective_cache_size,
+      why: contradiction
+        ? `The planner is told that less is cached than shared_buffers (${formatMemory(plan.present.shared_buffers)}) alone hold.`
+        : 'The planner takes it for what buffers and the page cache hold together: too little makes index scans look dear, too much makes them look cheap.',
+      unless: 'Other programs that fill this memory would speak for less.',
+      severity: contradiction ? 'medium' : 'low',
+      confidence: contradiction ? 0.8 : 0.6,
       direction: 'either',
-      observed: false,
-      evidence: host.evidence,
+      observed: contradiction,
+      evidence: plan.inputs,
+      notes: ['It takes no memory. Plans may change: from sequential scans to index scans where it grows.'],
     });
   },
 };

@@ -1,32 +1,44 @@
 /** maintenance_work_mem from the host's memory. */
 import type { Rule } from '../../../domain/index.ts';
-import { baselineOf, hostInputs } from '../../settings/facts.ts';
-import { limited, propose } from '../../settings/propose.ts';
+import { isLimit, limited, rejected } from '../../settings/facts.ts';
+import { memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/present-memory.ts';
+import { propose } from '../../settings/propose.ts';
+import { formatMemory, roundMemory } from '../../settings/units.ts';
 
 const ID = 'settings/maintenance-work-mem';
+const NAME = 'maintenance_work_mem';
 
 export const rule: Rule = {
   id: ID,
   area: 'settings',
   title: 'maintenance_work_mem does not fit the host',
   description:
-    'A sixteenth of RAM, at most 2GB, such that every autovacuum worker and one manual command fit beside the rest. ' +
-    'Index builds and vacuums of large tables take fewer passes with it.',
+    'A sixteenth of RAM (an eighth for a data warehouse), at most 2 GB, and 1 GB up to 16, whose vacuum uses no more; ' +
+    'within the budget of the whole set, in which every autovacuum worker counts where autovacuum_work_mem is −1. ' +
+    'Only ever raises. Formula: pgtune, with caps of our own.',
   evaluate: (context) => {
-    const host = hostInputs(context, ID);
-    if ('code' in host) return limited(host);
-    const { baseline } = baselineOf(context, host);
+    const plan = memoryPlan(context);
+    if (isLimit(plan)) return limited(plan);
+    const wanted = plan.values.maintenance_work_mem;
+    const room = roomBeside(context, plan, NAME);
+    if (room < plan.present.maintenance_work_mem) {
+      const reason = `the budget of the whole set leaves no room for more than ${formatMemory(plan.present.maintenance_work_mem)}`;
+      return rejected({ rule: ID, candidate: NAME, code: 'memory_budget', reason });
+    }
+    const value = Math.min(wanted.value, roundMemory(room));
     return propose(context, {
       rule: ID,
-      name: 'maintenance_work_mem',
-      value: baseline.maintenance_work_mem.value,
-      formula: baseline.maintenance_work_mem.formula,
-      why: 'Index builds sort in it, and vacuum keeps its list of dead rows in it.',
+      name: NAME,
+      value,
+      formula: wanted.formula,
+      why: 'Index builds sort in it, and vacuum keeps its list of dead rows in it: with too little, both go over the same data several times.',
+      unless: 'A server that builds no indexes and has no large tables has no use for it.',
       severity: 'low',
-      confidence: 0.7,
+      confidence: 0.6,
       direction: 'raise',
       observed: false,
-      evidence: host.evidence,
+      evidence: [...plan.inputs, ...worstCaseEvidence(context, plan, NAME, value)],
+      notes: ['Autovacuum workers take as much each, unless autovacuum_work_mem says otherwise.'],
     });
   },
 };

@@ -1,58 +1,132 @@
-/** max_wal_size from memory, and from checkpoints that came too early. */
-import type { Rule } from '../../../domain/index.ts';
-import { baselineOf, hostInputs, measured } from '../../settings/facts.ts';
-import { limited, propose } from '../../settings/propose.ts';
+/** max_wal_size from checkpoints that WAL forced, and from how fast WAL is written. */
+import type { Rule, RuleContext, RuleResult } from '../../../domain/index.ts';
+import { maxWalSizeOf } from '../../settings/baseline.ts';
+import { computed, limited, measured, rejected, setting, settingNotVisible } from '../../settings/facts.ts';
+import { cumulative, observed } from '../../settings/observed.ts';
+import { propose } from '../../settings/propose.ts';
+import { formatMemory, GB, settingBytes, settingSeconds } from '../../settings/units.ts';
+import { workloadType } from '../../settings/workload-type.ts';
 
 const ID = 'settings/max-wal-size';
+const NAME = 'max_wal_size';
+/** Fewer checkpoints than this say nothing about which kind prevails. */
+const ENOUGH_CHECKPOINTS = 5;
 /** Above this share of requested checkpoints, WAL is what triggers them. */
 const REQUESTED_SHARE = 0.1;
+/** WAL is not written evenly. */
+const UNEVENNESS = 1.3;
+/** More would make recovery after a crash take very long. */
+const MOST = 64 * GB;
+/** Rates over less than an hour are less sure. */
+const SHORT_SECONDS = 3600;
 
 export const rule: Rule = {
   id: ID,
   area: 'settings',
   title: 'max_wal_size makes checkpoints come too early',
   description:
-    'A quarter of RAM between 1GB and 16GB. Observed where more than a tenth of the checkpoints since their counting ' +
-    'began were requested rather than timed. It takes that much disk, and recovery after a crash takes longer.',
+    'Fires only where more than a tenth of at least five checkpoints were requested rather than timed, in the window or, ' +
+    'where that has too few, since their counting began. Proposes the WAL of one checkpoint_timeout at the observed rate ' +
+    '× (1 + checkpoint_completion_target) × 1.3, at most 64 GB; where that rate does not explain it (bursts), the static ' +
+    "value by workload type. The WAL's disk is not visible: it must have that room.",
   evaluate: (context) => {
-    const host = hostInputs(context, ID);
-    if ('code' in host) return limited(host);
-    const { baseline } = baselineOf(context, host);
-    const { checkpoints } = context.snapshot.counters;
-    const all = checkpoints ? checkpoints.timed + checkpoints.requested : 0;
-    const share = checkpoints && all > 0 ? checkpoints.requested / all : null;
-    const observed = share !== null && all >= 5 && share > REQUESTED_SHARE;
-    return propose(context, {
-      rule: ID,
-      name: 'max_wal_size',
-      value: baseline.max_wal_size.value,
-      formula: baseline.max_wal_size.formula,
-      why: observed
-        ? `${(100 * share).toFixed(0)} % of the checkpoints were requested: WAL filled up before their time, and each writes full pages anew.`
-        : 'More room for WAL spaces checkpoints out under a burst of writes.',
-      severity: observed ? 'medium' : 'low',
-      confidence: observed ? 0.85 : 0.5,
-      direction: 'raise',
-      observed,
-      evidence: [
-        ...host.evidence,
-        ...(checkpoints
-          ? [
-              measured(
-                'checkpoints requested',
-                checkpoints.requested,
-                null,
-                'pg_stat_checkpointer / pg_stat_bgwriter',
-              ),
-              measured(
-                'checkpoints timed',
-                checkpoints.timed,
-                null,
-                'pg_stat_checkpointer / pg_stat_bgwriter',
-              ),
-            ]
-          : []),
-      ],
-    });
+    const seen = enoughCheckpoints(context);
+    if (seen === null) {
+      return no(
+        'no_evidence',
+        `fewer than ${ENOUGH_CHECKPOINTS} checkpoints were counted: nothing says that they come too early`,
+      );
+    }
+    const { timed, requested } = seen.counted;
+    const share = requested / (timed + requested);
+    if (share <= REQUESTED_SHARE) {
+      return no(
+        'checkpoints_are_timed',
+        `${requested} of ${timed + requested} checkpoints were requested (${seen.period}): the others came in their time`,
+      );
+    }
+    return fromWal(context, seen, share);
   },
 };
+
+type Seen = NonNullable<ReturnType<typeof enoughCheckpoints>>;
+
+const no = (code: string, reason: string) => rejected({ rule: ID, candidate: NAME, code, reason });
+
+function enoughCheckpoints(context: RuleContext) {
+  for (const seen of [observed(context, 'checkpoints'), cumulative(context, 'checkpoints')]) {
+    if (seen && seen.counted.timed + seen.counted.requested >= ENOUGH_CHECKPOINTS) return seen;
+  }
+  return null;
+}
+
+function fromWal(context: RuleContext, seen: Seen, share: number): RuleResult {
+  const row = setting(context, NAME);
+  const timeoutRow = setting(context, 'checkpoint_timeout');
+  const timeout = timeoutRow ? settingSeconds(timeoutRow) : null;
+  const present = row ? settingBytes(row) : null;
+  if (present === null || timeout === null) return limited(settingNotVisible(`${NAME}, checkpoint_timeout`));
+  const spread = Number(setting(context, 'checkpoint_completion_target')?.setting ?? 0.9);
+  const wal = (seen.source === 'window' ? observed : cumulative)(context, 'wal');
+  const rate = wal === null || wal.seconds === null ? null : wal.counted.wal_bytes / wal.seconds;
+  const byRate = rate === null ? 0 : roundUp(rate * timeout * (1 + spread) * UNEVENNESS);
+  const type = workloadType(context);
+  const explained = byRate > present * 1.25;
+  const wanted = explained ? byRate : maxWalSizeOf(type.type);
+  if (wanted <= present) {
+    return no(
+      'rate_does_not_explain',
+      `${(100 * share).toFixed(0)} % of the checkpoints were requested (${seen.period}), but WAL is written too slowly to fill ${formatMemory(present)} in ${timeout} s: bursts, CHECKPOINT commands, base backups or CREATE DATABASE`,
+    );
+  }
+  const all = seen.counted.timed + seen.counted.requested;
+  const short = seen.seconds === null || seen.seconds < SHORT_SECONDS;
+  return propose(context, {
+    rule: ID,
+    name: NAME,
+    value: Math.min(wanted, MOST),
+    formula: explained
+      ? `${formatMemory(Math.max(rate ?? 0, 1024))}/s × checkpoint_timeout ${timeout} s × (1 + checkpoint_completion_target ${spread}) × ${UNEVENNESS}, in whole GB, at most 64GB`
+      : `by workload type: ${type.type} (the mean rate of WAL hides the bursts)`,
+    why: `${(100 * share).toFixed(0)} % of ${all} checkpoints were requested (${seen.period}): WAL filled up before their time. Each makes the next change of every page log the whole page again.`,
+    unless:
+      'CHECKPOINT commands, base backups and CREATE DATABASE request checkpoints too: if those are all, nothing is gained.',
+    severity: explained ? 'medium' : 'low',
+    confidence: Math.max(0.4, (explained ? 0.8 : 0.55) - (short ? 0.2 : 0)),
+    direction: 'raise',
+    observed: true,
+    evidence: [
+      measured(
+        'checkpoints requested',
+        seen.counted.requested,
+        null,
+        `${checkpointView(context)}, ${seen.period}`,
+      ),
+      measured('checkpoints timed', seen.counted.timed, null, `${checkpointView(context)}, ${seen.period}`),
+      ...(wal === null || rate === null
+        ? []
+        : [
+            measured('WAL written', wal.counted.wal_bytes, 'bytes', `pg_stat_wal.wal_bytes, ${wal.period}`),
+            computed(
+              'WAL in one checkpoint_timeout',
+              rate * timeout,
+              'bytes',
+              'wal_bytes / seconds × checkpoint_timeout',
+            ),
+          ]),
+      type.evidence,
+    ],
+    notes: [
+      'WAL may take that much disk (and more with slots or a failing archive): look at the free space first, which is not visible from here.',
+      'Recovery after a crash reads more WAL and takes longer.',
+    ],
+  });
+}
+
+function checkpointView({ snapshot }: RuleContext): string {
+  return snapshot.server.server_version_num >= 170000 ? 'pg_stat_checkpointer' : 'pg_stat_bgwriter';
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / GB) * GB;
+}

@@ -1,33 +1,99 @@
-/** random_page_cost from the disk type. */
-import type { Rule } from '../../../domain/index.ts';
-import { baselineOf, diskInput, hostInputs } from '../../settings/facts.ts';
-import { limited, propose } from '../../settings/propose.ts';
+/** random_page_cost from the disk type, or from a database that lives in memory. */
+import type { DiskType, Evidence, Rule, RuleContext } from '../../../domain/index.ts';
+import { diskBaseline } from '../../settings/baseline.ts';
+import { diskInput, isLimit, limited, measured, setting } from '../../settings/facts.ts';
+import { hitRatio } from '../../settings/observed.ts';
+import { propose } from '../../settings/propose.ts';
+import { formatMemory } from '../../settings/units.ts';
 
 const ID = 'settings/random-page-cost';
+const NAME = 'random_page_cost';
+const CACHED_HIT_RATIO = 0.99;
+/** A database of at most this share of RAM stays in memory. */
+const CACHED_SHARE = 0.5;
+const CACHED_COST = 1.1;
+
+interface Wanted {
+  /** Relative to seq_page_cost. */
+  ratio: number;
+  formula: string;
+  why: string;
+  evidence: Evidence[];
+  confidence: number;
+}
 
 export const rule: Rule = {
   id: ID,
   area: 'settings',
-  title: 'random_page_cost does not fit the disks',
+  title: 'random_page_cost does not fit where pages come from',
   description:
-    '1.1 for disks without moving parts, 4 for spinning ones. Quiet where the disk type is not known for sure.',
+    'Relative to seq_page_cost: 1.1 for disks without moving parts and 4 for spinning ones. Where the disk type is not ' +
+    'known, 1.1 if the database is at most half of RAM and 99 % of its blocks were found in buffers; quiet otherwise.',
   evaluate: (context) => {
-    const host = hostInputs(context, ID);
-    if ('code' in host) return limited(host);
-    const disk = diskInput(context, ID);
-    if ('code' in disk) return limited(disk);
-    const { baseline } = baselineOf(context, host, disk.disk_type);
+    const disk = diskInput(context);
+    const wanted = isLimit(disk) ? (cached(context) ?? disk) : fromDisk(context, disk);
+    if (isLimit(wanted)) return limited(wanted);
+    const sequential = Number(setting(context, 'seq_page_cost')?.setting ?? 1);
     return propose(context, {
       rule: ID,
-      name: 'random_page_cost',
-      value: baseline.random_page_cost.value,
-      formula: baseline.random_page_cost.formula,
-      why: `A random page costs little more than the next one on ${disk.disk_type}; too high a number makes the planner avoid indexes.`,
+      name: NAME,
+      value: Number((wanted.ratio * sequential).toFixed(3)),
+      formula: `${wanted.formula}${sequential === 1 ? '' : ` × seq_page_cost ${sequential}`}`,
+      why: wanted.why,
+      unless: 'Reads timed by pg_stat_io, or plans that became worse, would speak against it.',
       severity: 'medium',
-      confidence: 0.75,
+      confidence: wanted.confidence,
       direction: 'either',
       observed: false,
-      evidence: disk.evidence,
+      evidence: wanted.evidence,
+      notes: [
+        'Plans change with it, mostly from sequential to index scans: watch the slowest statements afterwards.',
+      ],
     });
   },
 };
+
+function fromDisk(context: RuleContext, disk: { type: DiskType; evidence: Evidence }): Wanted {
+  const { ratio, formula } = diskCost(disk.type, context.snapshot.server.server_version_num);
+  return {
+    ratio,
+    formula,
+    why:
+      disk.type === 'hdd'
+        ? 'A random page costs a head movement on spinning disks: too low a number makes the planner jump about.'
+        : `A random page costs little more than the next one on ${disk.type}: too high a number makes the planner avoid indexes.`,
+    evidence: [disk.evidence],
+    confidence: 0.75,
+  };
+}
+
+function diskCost(type: DiskType, version: number): { ratio: number; formula: string } {
+  const cost = diskBaseline(type, Math.floor(version / 10_000)).random_page_cost;
+  if (!cost) throw new Error(`no random_page_cost for ${type}`);
+  return { ratio: cost.value, formula: cost.formula };
+}
+
+/** A database in memory pays no disk at all, whatever it is. */
+function cached(context: RuleContext): Wanted | null {
+  const size = context.snapshot.server.database_size_bytes;
+  const ram = context.snapshot.host.ram_bytes;
+  const hits = hitRatio(context);
+  if (size === null || ram.value === null || hits === null) return null;
+  if (size > CACHED_SHARE * ram.value || hits.ratio < CACHED_HIT_RATIO) return null;
+  return {
+    ratio: CACHED_COST,
+    formula: `${CACHED_COST}: the database's ${formatMemory(size)} stay in the host's ${formatMemory(ram.value)}`,
+    why: `Pages come from memory, where a random one costs what the next one costs: ${(100 * hits.ratio).toFixed(1)} % were found in buffers (${hits.period}), and the database is small beside the RAM.`,
+    evidence: [
+      measured('size of this database', size, 'bytes', 'pg_database_size'),
+      measured('memory of the host', ram.value, 'bytes', ram.source),
+      measured(
+        'blocks found in buffers',
+        hits.ratio,
+        'share',
+        `pg_stat_database, ${hits.blocks} blocks ${hits.period}`,
+      ),
+    ],
+    confidence: 0.55,
+  };
+}

@@ -1,59 +1,131 @@
-/** work_mem from memory and connections, and from what really spilled. */
-import type { Rule } from '../../../domain/index.ts';
-import { baselineOf, hostInputs, measured } from '../../settings/facts.ts';
-import { limited, propose } from '../../settings/propose.ts';
-import { MB } from '../../settings/units.ts';
+/** work_mem from what really spilled, within what the memory allows. */
+import type { Evidence, Rule, RuleContext, WorkloadQuery } from '../../../domain/index.ts';
+import { computed, isLimit, limited, measured, rejected } from '../../settings/facts.ts';
+import { observed } from '../../settings/observed.ts';
+import { memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/present-memory.ts';
+import { propose } from '../../settings/propose.ts';
+import { formatMemory, MB, roundMemory } from '../../settings/units.ts';
 
 const ID = 'settings/work-mem';
-const BLOCK = 8192;
-/** Nothing spilled: a little room for what comes, and no more. */
-const WITHOUT_EVIDENCE = 32 * MB;
+const NAME = 'work_mem';
+/**
+ * Memory for what was written to temporary files. Tried on 15 and 18: sorts of narrow rows take 3 to 4 times their
+ * file, sorts of wide rows in several passes 0.6 times, hash joins 0.7, hash aggregates 0.9 to 2.
+ */
+const MEMORY_PER_SPILLED_BYTE = 2;
+/** Statements that spill but take less of the time than this, all together, are no reason for every session's limit. */
+const LEAST_SHARE_OF_TIME = 0.005;
+const SPILLS_LISTED = 3;
 
 export const rule: Rule = {
   id: ID,
   area: 'settings',
-  title: 'work_mem does not fit memory and workload',
+  title: 'work_mem is too small for what statements sort and hash',
   description:
-    'Half of what shared_buffers leave, over three uses in each active connection, at most 256MB, within the budget of ' +
-    'the whole set. Observed where statements of the window wrote temporary blocks.',
+    'Fires only on spills: statements that wrote temporary blocks and take at least 0.5 % of the time together. ' +
+    'Proposes twice the largest spill of a call, at most what the budget of the whole set leaves for ' +
+    '3 × (max_connections + parallel workers) of it, and 1 GB. Quiet without spills: memory alone is no reason.',
   evaluate: (context) => {
-    const host = hostInputs(context, ID);
-    if ('code' in host) return limited(host);
-    const { baseline, connections } = baselineOf(context, host);
-    const spilling = context.workload.queries.filter((query) => query.temp_blks_written > 0);
-    const spilled = spilling.reduce((sum, query) => sum + query.temp_blks_written * BLOCK, 0);
+    const plan = memoryPlan(context);
+    if (isLimit(plan)) return limited(plan);
+    const reject = (code: string, reason: string) => rejected({ rule: ID, candidate: NAME, code, reason });
+    const spills = spillsOf(context);
+    if (spills.length === 0) return reject('nothing_spills', noSpillReason(context, plan.present.work_mem));
+    const share = spills.reduce((sum, spill) => sum + spill.query.share_of_time, 0);
+    if (share < LEAST_SHARE_OF_TIME) {
+      return reject(
+        'spills_rarely',
+        `${spills.length} statement(s) wrote temporary files, but they take ${(100 * share).toFixed(2)} % of the time: SET LOCAL work_mem in those suits better`,
+      );
+    }
+    const largest = Math.max(...spills.map((spill) => spill.bytes_per_call));
+    const needed = Math.ceil((largest * MEMORY_PER_SPILLED_BYTE) / MB) * MB;
+    const room = roomBeside(context, plan, NAME);
+    const value = Math.min(needed, plan.values.work_mem.value, room > 0 ? roundMemory(room) : 0);
+    if (value <= plan.present.work_mem) {
+      const why =
+        needed <= plan.present.work_mem
+          ? `the largest spill of a call (${formatMemory(largest)}) should fit into ${formatMemory(plan.present.work_mem)} already: several sorts, or more memory by role`
+          : `it would take about ${formatMemory(needed)}, but with ${plan.present.max_connections} connections the budget leaves ${formatMemory(Math.max(room, 0))}: set it with ALTER ROLE for ${rolesOf(spills)}, or lower max_connections`;
+      return reject('memory_budget', why);
+    }
+    const roles = rolesOf(spills);
     return propose(context, {
       rule: ID,
-      name: 'work_mem',
-      value: spilled > 0 ? baseline.work_mem.value : Math.min(baseline.work_mem.value, WITHOUT_EVIDENCE),
-      formula: `${baseline.work_mem.formula}${spilled > 0 ? '' : '; at most 32MB while nothing spills'}`,
+      name: NAME,
+      value,
+      formula: `min(2 × the largest spill of a call, ${formatMemory(largest)}; what the budget leaves, ${formatMemory(Math.max(room, 0))}; 1GB)`,
       why:
-        spilled > 0
-          ? `${spilling.length} statement(s) wrote temporary files in the window: they sorted or hashed more than work_mem holds.`
-          : 'The host has memory for larger sorts and hashes than the present value allows.',
-      severity: spilled > 0 ? 'medium' : 'low',
-      confidence: spilled > 0 ? 0.8 : 0.5,
+        `${spills.length} statement(s), ${(100 * share).toFixed(1)} % of the time, wrote up to ${formatMemory(largest)} a call into temporary files: ` +
+        `they sort or hash more than work_mem holds.${value < needed ? ` About ${formatMemory(needed)} would be enough; the budget allows no more than this for all sessions.` : ''}`,
+      unless: `All of it comes from ${roles}: ALTER ROLE … SET work_mem confines it to those who need it. An index that delivers the order may end the sort altogether.`,
+      severity: share >= 0.1 ? 'medium' : 'low',
+      confidence: value < needed ? 0.5 : 0.75,
       direction: 'raise',
-      observed: spilled > 0,
+      observed: true,
       evidence: [
-        ...host.evidence,
-        connections.evidence,
-        measured(
-          'written to temporary files in the window',
-          spilled,
-          'bytes',
-          'pg_stat_statements.temp_blks_written',
-        ),
-        {
-          name: 'worst case of the set',
-          value: baseline.worst_case_bytes,
-          unit: 'bytes',
-          source: 'formula',
-          level: 'estimated',
-          formula:
-            'shared_buffers + connections × (3 × work_mem + 2MB) + (autovacuum workers + 1) × maintenance_work_mem',
-        },
+        ...plan.inputs,
+        ...spills.slice(0, SPILLS_LISTED).map(spillEvidence),
+        ...temporaryFiles(context),
+        computed('work_mem that the largest spill needs', needed, 'bytes', '2 × bytes spilled in a call'),
+        ...worstCaseEvidence(context, plan, NAME, value),
       ],
+      notes: ['Each sort and each hash of each session may take this much.'],
     });
   },
 };
+
+interface Spill {
+  query: WorkloadQuery;
+  bytes_per_call: number;
+}
+
+/** Statements that wrote temporary blocks, the largest per call first. */
+function spillsOf({ workload, snapshot }: RuleContext): Spill[] {
+  return workload.queries
+    .filter((query) => query.temp_blks_written > 0 && query.calls > 0)
+    .map((query) => ({
+      query,
+      bytes_per_call: (query.temp_blks_written * snapshot.server.block_size) / query.calls,
+    }))
+    .sort((a, b) => b.bytes_per_call - a.bytes_per_call);
+}
+
+function noSpillReason(context: RuleContext, present: number): string {
+  const bytes = observed(context, 'database')?.counted.temp_bytes ?? 0;
+  const elsewhere =
+    bytes > 0
+      ? `, though ${formatMemory(bytes)} of temporary files were counted for the database (index builds, or statements that are not kept)`
+      : '';
+  return `no statement wrote temporary files with ${formatMemory(present)}${elsewhere}`;
+}
+
+function rolesOf(spills: Spill[]): string {
+  const roles = [...new Set(spills.flatMap((spill) => spill.query.users))].sort();
+  return roles.length === 0 ? 'roles that are not visible' : `role ${roles.join(', ')}`;
+}
+
+function spillEvidence({ query, bytes_per_call }: Spill): Evidence {
+  return {
+    name: `spilled in a call of ${query.query_id}`,
+    value: bytes_per_call,
+    unit: 'bytes',
+    source: `pg_stat_statements.temp_blks_written over ${query.calls} calls, ${(100 * query.share_of_time).toFixed(1)} % of the time`,
+    level: 'measured',
+    formula: null,
+  };
+}
+
+function temporaryFiles(context: RuleContext): Evidence[] {
+  const seen = observed(context, 'database');
+  return seen === null
+    ? []
+    : [
+        measured(
+          'temporary files of the database',
+          seen.counted.temp_bytes,
+          'bytes',
+          `pg_stat_database.temp_bytes, ${seen.period}`,
+        ),
+      ];
+}

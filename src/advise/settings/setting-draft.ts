@@ -1,0 +1,111 @@
+/** What a recommendation of a setting says, whichever rule makes it, in the dialect of who runs the server. */
+import type {
+  Change,
+  RecommendationDraft,
+  RuleContext,
+  SettingOverride,
+  SettingRow,
+} from '../../domain/index.ts';
+import { setting } from './facts.ts';
+import type { Proposal } from './propose.ts';
+
+/** How settings change where nobody may ALTER SYSTEM. */
+const SERVICE_DIALECT: Record<string, string> = {
+  rds: 'in the DB parameter group (a static parameter wants a reboot)',
+  aurora: 'in the DB cluster parameter group (a static parameter wants a reboot)',
+  cloudsql:
+    'as a database flag: gcloud … patch --database-flags replaces the whole list, so give all of them',
+  alloydb:
+    'as a database flag: gcloud … update --database-flags replaces the whole list, so give all of them',
+  azure: 'under server parameters',
+  supabase:
+    'with ALTER ROLE or ALTER DATABASE where a session may set it, otherwise with supabase postgres-config update',
+  neon: 'with ALTER ROLE or ALTER DATABASE where a session may set it',
+};
+
+/** Given outside of the files that ALTER SYSTEM writes: it would change nothing. */
+const OUTSIDE_SOURCES = new Set(['command line', 'environment variable']);
+
+/** Why the service cannot apply it, with what a person does instead; null: ALTER SYSTEM does it. */
+function byHand(context: RuleContext, row: SettingRow): string | null {
+  const service = context.snapshot.server.managed_service;
+  if (service !== null) {
+    return `On ${service} it is set ${SERVICE_DIALECT[service] ?? "through the service's own configuration"}.`;
+  }
+  if (OUTSIDE_SOURCES.has(row.source)) {
+    return `It is given by the server's ${row.source}, which ALTER SYSTEM does not override: change it there.`;
+  }
+  if (setting(context, 'allow_alter_system')?.setting === 'off') {
+    return 'ALTER SYSTEM is switched off here (allow_alter_system), as Patroni and CloudNativePG do: change it in their configuration.';
+  }
+  return null;
+}
+
+function maskNote(mask: SettingOverride): string {
+  const whom = [mask.role && `role ${mask.role}`, mask.database && `database ${mask.database}`].filter(
+    Boolean,
+  );
+  return `${mask.name} is ${mask.value} for ${whom.join(' in ') || 'all roles'} and stays so: ALTER ROLE or ALTER DATABASE … RESET ends that.`;
+}
+
+/** The draft; kind finding where only a person can change it. */
+export function settingDraft(
+  context: RuleContext,
+  proposal: Proposal,
+  row: SettingRow,
+  { text, shown }: { text: string; shown: string },
+): RecommendationDraft {
+  const restart = row.context === 'postmaster';
+  const instead = byHand(context, row);
+  const change: Change =
+    instead === null
+      ? { kind: 'setting', name: row.name, value: text, current_value: shown, context: row.context }
+      : { kind: 'finding' };
+  const from = row.source === 'default' ? 'the built-in default' : row.source;
+  const masks = context.snapshot.setting_overrides.filter((override) => override.name === row.name);
+  return {
+    rule: proposal.rule,
+    change,
+    key: `setting ${row.name}`,
+    title: `${row.name}: ${shown} → ${text}`,
+    rationale: [proposal.why, `It is ${shown} now (${from}).`, instead, proposal.unless]
+      .filter((sentence) => sentence !== null && sentence !== '')
+      .join(' '),
+    severity: proposal.severity,
+    evidence_level: proposal.observed ? 'measured' : 'estimated',
+    confidence: proposal.confidence,
+    estimate: { cost_before: null, cost_after: null, size_bytes: null, write_overhead: null },
+    affects: [],
+    evidence: [
+      {
+        name: 'proposed value',
+        value: text,
+        unit: null,
+        source: 'formula',
+        level: 'estimated',
+        formula: proposal.formula,
+      },
+      {
+        name: 'present value',
+        value: shown,
+        unit: null,
+        source: `pg_settings: ${row.source}${row.sourcefile ? `, ${row.sourcefile}` : ''}`,
+        level: 'measured',
+        formula: null,
+      },
+      ...proposal.evidence,
+    ],
+    risk: {
+      locks: 'none',
+      restart,
+      reload: !restart,
+      notes: [
+        restart
+          ? 'It comes into force with the next restart of the server: put all such changes into one.'
+          : 'A reload brings it into force; sessions that set it themselves keep theirs.',
+        ...masks.map(maskNote),
+        ...(proposal.notes ?? []),
+      ],
+    },
+  };
+}
