@@ -1,88 +1,179 @@
 /**
  * Statistics for the expressions of a candidate index. A real index over an expression has them only once it is built
- * and analysed; until then the planner guesses 200 distinct values. The twin applies the expression to the values
- * that pg_stats shows of its column, and sees how many of them it keeps apart.
+ * and analysed; until then the planner guesses 200 distinct values. The twin applies the expression to the values that
+ * pg_stats shows of its column, weighted by how often they occur, and draws the statistics from the outcome as ANALYZE
+ * would from a sample.
  */
-import type pg from 'pg';
-import { type ColumnRow, type IndexDefinition, quoteIdentifier, type Snapshot } from '../../domain/index.ts';
+import pg from 'pg';
+import { type ColumnRow, type ColumnStats, quoteIdentifier } from '../../domain/index.ts';
 
-/** At this share of values kept apart the expression counts as one-to-one: the column's own n_distinct holds. */
-const ONE_TO_ONE = 0.95;
+/** ANALYZE keeps a value as common when it is seen this much more often than the average value (compute_scalar_stats). */
+const COMMON = 1.25;
+const MOST_COMMON = 100;
+/** So many of the column's values to an outcome: then the outcomes seen are all that there are, with their shares. */
+const ALL_SEEN = 5;
+
+/** One distinct outcome of the expression. */
+interface Image {
+  /** Its text; null: SQL NULL. */
+  image: string | null;
+  /** Share of the table's rows that have it, as far as the column's values tell. */
+  share: number;
+  /** How many of the column's common values led to it, and how many of its histogram's bounds. */
+  common: number;
+  bounds: number;
+  /** Bytes. */
+  width: number;
+}
 
 /**
- * Writes n_distinct, null fraction and width for each expression over a single column.
  * @param planner evaluates the expression: a session that may write nothing and is no superuser.
+ * @param columns of the expression's table.
+ * @param rows of the table.
+ * @returns null where nothing can be told: an expression of several columns, or of one without statistics.
  */
-export async function describeExpressions(
-  admin: pg.Client,
+export async function deriveExpressionStats(
   planner: pg.Client,
-  snapshot: Snapshot,
-  definition: IndexDefinition,
-  oid: number,
-): Promise<void> {
-  const expressions = definition.keys.flatMap((key, position) =>
-    key.expression === null ? [] : [{ text: key.expression, position }],
-  );
-  // With several it is not told which column belongs to which.
-  const [only, ...others] = expressions;
-  if (!only || others.length > 0) return;
-  const column = await sourceColumn(admin, snapshot, definition, oid);
-  if (!column?.stats) return;
-  const distinct = await distinctValues(planner, column, only.text);
-  if (distinct === null) return;
-  await admin.query(
-    `INSERT INTO pg_statistic (starelid, staattnum, stainherit, stanullfrac, stawidth, stadistinct,
-       stakind1, stakind2, stakind3, stakind4, stakind5, staop1, staop2, staop3, staop4, staop5,
-       stacoll1, stacoll2, stacoll3, stacoll4, stacoll5)
-     VALUES ($1, $2, false, $3, $4, $5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)`,
-    [oid, only.position + 1, column.stats.null_frac, column.stats.avg_width, distinct],
-  );
-}
-
-/** The one column that the index depends on beyond its plain keys; null: none or several. */
-async function sourceColumn(
-  admin: pg.Client,
-  snapshot: Snapshot,
-  definition: IndexDefinition,
-  oid: number,
-): Promise<ColumnRow | null> {
-  const { rows } = await admin.query<{ name: string }>(
-    `SELECT DISTINCT a.attname AS name FROM pg_depend d
-     JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-     WHERE d.classid = 'pg_class'::regclass AND d.objid = $1 AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0`,
-    [oid],
-  );
-  const plain = new Set([...definition.keys.map((key) => key.column), ...definition.include]);
-  const candidates = rows.filter((row) => !plain.has(row.name));
-  const name = candidates.length === 1 ? candidates[0]?.name : undefined;
-  return (
-    snapshot.columns.find(
-      (row) => row.schema === definition.schema && row.table === definition.table && row.name === name,
-    ) ?? null
-  );
-}
-
-/** n_distinct as pg_statistic has it (negative: a share of the rows); null: nothing can be told. */
-async function distinctValues(
-  planner: pg.Client,
-  column: ColumnRow,
   expression: string,
-): Promise<number | null> {
-  const { stats } = column;
-  const values = stats?.histogram_bounds ?? stats?.most_common_vals ?? null;
-  if (!stats || values === null) return null;
-  const name = quoteIdentifier(column.name);
-  try {
-    const { rows } = await planner.query<{ kept: number; given: number }>(
-      `SELECT count(DISTINCT (${expression}))::int AS kept, count(DISTINCT ${name})::int AS given
-       FROM unnest($1::text::${column.type}[]) AS given (${name})`,
-      [values],
-    );
-    const { kept = 0, given = 0 } = rows[0] ?? {};
-    if (given === 0) return null;
-    return kept >= ONE_TO_ONE * given ? stats.n_distinct : Math.max(1, kept);
-  } catch {
-    // A type whose values do not read back, or an expression that needs rights: the planner's own guess stands.
-    return null;
+  columns: readonly ColumnRow[],
+  rows: number,
+): Promise<ColumnStats | null> {
+  for (const column of columns) {
+    if (!column.stats || !mentions(expression, column.name)) continue;
+    try {
+      return await applyTo(planner, expression, column, column.stats, rows);
+    } catch (error) {
+      // It needs more than this column, or rights, or values that do not read back: perhaps another column is its own.
+      if (!(error instanceof pg.DatabaseError)) throw error;
+    }
   }
+  return null;
+}
+
+function mentions(expression: string, name: string): boolean {
+  return quoteIdentifier(name) === name
+    ? new RegExp(`(?<![\\w$])${name}(?![\\w$])`, 'i').test(expression)
+    : expression.includes(quoteIdentifier(name));
+}
+
+async function applyTo(
+  planner: pg.Client,
+  expression: string,
+  column: ColumnRow,
+  stats: ColumnStats,
+  rows: number,
+): Promise<ColumnStats> {
+  const frequencies = stats.most_common_freqs ?? [];
+  const rest = Math.max(0, 1 - stats.null_frac - frequencies.reduce((sum, share) => sum + share, 0));
+  // Only the expression's own column has a name that it could mean.
+  const applied = `
+    WITH given AS (
+      SELECT pgl_value, pgl_share, false AS pgl_bound, 0::int8 AS pgl_place
+      FROM unnest($1::text::${column.type}[], $2::float8[]) AS common (pgl_value, pgl_share)
+      UNION ALL
+      SELECT pgl_value, $4::float8 / count(*) OVER (), true, pgl_place
+      FROM unnest($3::text::${column.type}[]) WITH ORDINALITY AS bounds (pgl_value, pgl_place)
+      UNION ALL
+      SELECT NULL, $5::float8, false, 0
+    ), applied AS (
+      SELECT given.*, (SELECT (${expression}) FROM (SELECT pgl_value AS ${quoteIdentifier(column.name)}) AS ${quoteIdentifier(column.table)}) AS image
+      FROM given
+    )`;
+  const values = [
+    stats.most_common_vals ?? '{}',
+    frequencies,
+    stats.histogram_bounds ?? '{}',
+    rest,
+    stats.null_frac,
+  ];
+  const { rows: images } = await planner.query<Image>(
+    `${applied} SELECT image::text AS image, sum(pgl_share)::float8 AS share,
+       count(pgl_value) FILTER (WHERE NOT pgl_bound)::int4 AS common, count(*) FILTER (WHERE pgl_bound)::int4 AS bounds,
+       coalesce(max(pg_column_size(image)), 0)::int4 AS width
+     FROM applied GROUP BY image::text ORDER BY sum(pgl_share) DESC, image::text`,
+    values,
+  );
+  const summary = summarise(images, stats, rows);
+  // A type without an order has no histogram.
+  const { rows: ordered } = await planner
+    .query<{ bounds: string | null; monotone: boolean | null }>(
+      `${applied} SELECT CASE WHEN count(DISTINCT image) > 1 THEN (array_agg(image ORDER BY image))::text END AS bounds, bool_and(rises) AS monotone
+       FROM (SELECT image, image >= lag(image) OVER (ORDER BY pgl_place) AS rises FROM applied WHERE pgl_bound AND image IS NOT NULL) AS bounds
+       WHERE image::text <> ALL ($6::text[])`,
+      [...values, summary.common.map((item) => item.image)],
+    )
+    .catch((error: unknown) => {
+      if (!(error instanceof pg.DatabaseError)) throw error;
+      return { rows: [] };
+    });
+  const monotone = ordered[0]?.monotone === true;
+  return {
+    ...summary.stats,
+    histogram_bounds: ordered[0]?.bounds ?? null,
+    correlation: monotone ? stats.correlation : null,
+  };
+}
+
+function summarise(
+  outcome: readonly Image[],
+  stats: ColumnStats,
+  rows: number,
+): { stats: ColumnStats; common: Image[] } {
+  const images = outcome.filter((item) => item.image !== null);
+  const shareOf = (items: readonly Image[]) => items.reduce((sum, item) => sum + item.share, 0);
+  const null_frac = Math.min(1, shareOf(outcome.filter((item) => item.image === null)));
+  const bounds = images.reduce((sum, item) => sum + item.bounds, 0);
+  const given = images.reduce((sum, item) => sum + item.common + item.bounds, 0);
+  const ofColumn = stats.n_distinct >= 0 ? stats.n_distinct : -stats.n_distinct * Math.max(1, rows);
+  const oneToOne = images.length === given;
+  const distinct = oneToOne ? ofColumn : Math.min(ofColumn, domainSize(images.length, given));
+  const average = (1 - null_frac) / Math.max(1, distinct);
+  const perImage = bounds / Math.max(1, distinct);
+  // More bounds on one outcome than chance puts there: three standard deviations of a Poisson distribution.
+  const notByChance = 3 + perImage + 3 * Math.sqrt(perImage);
+  const allSeen = !oneToOne && images.length <= MOST_COMMON && given >= ALL_SEEN * images.length;
+  const common = images
+    .filter(
+      (item) => allSeen || ((item.common > 0 || item.bounds > notByChance) && item.share > COMMON * average),
+    )
+    .slice(0, MOST_COMMON);
+  const width = images.reduce((sum, item) => sum + item.share * item.width, 0) / (shareOf(images) || 1);
+  return {
+    common,
+    stats: {
+      inherited: false,
+      null_frac,
+      avg_width: Math.max(1, Math.round(images.length > 0 ? width : stats.avg_width)),
+      n_distinct: oneToOne ? stats.n_distinct : Math.max(images.length, Math.round(distinct)),
+      most_common_vals: common.length > 0 ? arrayText(common.map((item) => item.image ?? '')) : null,
+      most_common_freqs: common.length > 0 ? common.map((item) => item.share) : null,
+      histogram_bounds: null,
+      correlation: null,
+      most_common_elems: null,
+      most_common_elem_freqs: null,
+      elem_count_histogram: null,
+    },
+  };
+}
+
+/**
+ * Of how many possible outcomes `given` values have met `met` different ones, each outcome as likely: the D for which
+ * D (1 − (1 − 1/D)^given) = met.
+ */
+function domainSize(met: number, given: number): number {
+  const expected = (size: number) => -size * Math.expm1(given * Math.log1p(-1 / size));
+  let low = Math.max(1.000001, met);
+  let high = 1e12;
+  if (expected(low) >= met) return met;
+  for (let step = 0; step < 100; step += 1) {
+    const middle = Math.sqrt(low * high);
+    if (expected(middle) < met) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** An array's text: every element in quotes. */
+function arrayText(elements: readonly string[]): string {
+  return `{${elements.map((element) => `"${element.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
 }

@@ -4,35 +4,50 @@
  * gets a metapage with its true level over a chain of otherwise empty pages.
  * Layouts: src/include/storage/bufpage.h, src/include/access/nbtree.h, itup.h of PostgreSQL 14 to 18.
  */
-import { chown, open, stat } from 'node:fs/promises';
+import { chown, open, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PgLuthierError } from '../../domain/index.ts';
 
 const BLOCK = 8192;
 /** RELSEG_SIZE: a relation's file is cut into segments of 1 GB. */
 const SEGMENT_BLOCKS = 131_072;
 
+const PROBE_BYTES = 64 * 1024 * 1024;
+
 /**
- * Extends a relation's main fork to `pages` without writing data.
- * @throws PgLuthierError `twin_needs_sparse_files` on a file system that would really fill it.
+ * Sees whether a file can be long without filling the disk: a twin of a large database would otherwise take its size.
+ * @throws PgLuthierError `twin_needs_sparse_files`.
  */
+export async function assertSparseFiles(directory: string): Promise<void> {
+  const path = join(directory, 'pgluthier_sparse_probe');
+  const file = await open(path, 'w');
+  try {
+    await file.truncate(PROBE_BYTES);
+    // What a file system without sparse files allocates may show only once it is written out.
+    await file.sync();
+    const { blocks } = await file.stat();
+    if (blocks * 512 < PROBE_BYTES / 2) return;
+    throw new PgLuthierError({
+      code: 'twin_needs_sparse_files',
+      status: 500,
+      message: 'The temporary folder is on a file system without sparse files: a twin would fill it.',
+      remedy: 'Set TMPDIR to a folder on ext4, xfs, btrfs, zfs, tmpfs or apfs.',
+    });
+  } finally {
+    await file.close();
+    await unlink(path);
+  }
+}
+
+/** Extends a relation's main fork to `pages` without writing data. */
 export async function extendRelation(path: string, pages: number): Promise<void> {
   const owner = await stat(path);
   for (let segment = 0; segment * SEGMENT_BLOCKS < pages; segment += 1) {
     const name = segment === 0 ? path : `${path}.${segment}`;
-    const blocks = Math.min(SEGMENT_BLOCKS, pages - segment * SEGMENT_BLOCKS);
+    const size = Math.min(SEGMENT_BLOCKS, pages - segment * SEGMENT_BLOCKS) * BLOCK;
     const file = await open(name, 'a');
     try {
-      const before = await file.stat();
-      if (before.size < blocks * BLOCK) await file.truncate(blocks * BLOCK);
-      const after = await file.stat();
-      if (after.blocks * 512 > Math.max(before.blocks * 512, 1 << 20) + (blocks * BLOCK) / 2) {
-        throw new PgLuthierError({
-          code: 'twin_needs_sparse_files',
-          status: 500,
-          message: 'The temporary folder is on a file system without sparse files.',
-          remedy: 'Set TMPDIR to a folder on ext4, xfs, btrfs, zfs, tmpfs or apfs.',
-        });
-      }
+      if ((await file.stat()).size < size) await file.truncate(size);
     } finally {
       await file.close();
     }

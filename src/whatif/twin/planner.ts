@@ -1,5 +1,4 @@
 /** Questions to the twin's planner: candidates made once, switched by pg_index.indisvalid, plans asked by EXPLAIN. */
-import { join } from 'node:path';
 import pg from 'pg';
 import {
   type Configuration,
@@ -10,35 +9,28 @@ import {
   type PlanCost,
   type PlannableStatement,
   quoteIdentifier,
-  quoteQualified,
-  renderIndexDefinition,
   type Snapshot,
   type WhatIf,
 } from '../../domain/index.ts';
 import type { EmbeddedServer } from '../../embedded/index.ts';
-import { describeExpressions } from './expression-statistics.ts';
-import { extendRelation, raiseBtree } from './pages.ts';
+import { makeCandidate } from './candidate.ts';
+import { indexNames, type Plan, withIndexNames } from './plan.ts';
+import { connectTwin, PLANNER_ROLE, queryOne } from './session.ts';
 
 /** A statement whose planning takes longer is given up, in ms. */
 const PLANNING_TIMEOUT_MS = 15_000;
 
-interface TwinParts {
-  adminDsn: string;
-  plannerDsn: string;
-  snapshot: Snapshot;
-  limits: Limit[];
-}
-
-interface Candidate {
+/** An index of the target as the twin has it. */
+interface ExistingIndex {
   oid: number;
-  handle: string;
-}
-
-interface PlanNode {
-  'Total Cost'?: number;
-  'Plan Rows'?: number;
-  'Index Name'?: string;
-  Plans?: PlanNode[];
+  /** `schema.name`, as configurations and answers name it. */
+  key: string;
+  /** As the target's plans name it. */
+  name: string;
+  /** As the twin's plans name it: unique, though two schemas may have indexes of one name. */
+  plan_name: string;
+  /** OIDs of the partitioned indexes that it is part of. */
+  parents: number[];
 }
 
 export class Twin implements WhatIf {
@@ -47,163 +39,192 @@ export class Twin implements WhatIf {
   readonly limits: readonly Limit[];
   questions = 0;
   readonly #server: EmbeddedServer;
+  readonly #snapshot: Snapshot;
   readonly #admin: pg.Client;
-  readonly #planner: pg.Client;
-  /** Candidates by their handle, and by the name that plans call them. */
-  readonly #candidates = new Map<string, Candidate>();
-  /** Existing valid indexes by `schema.name`, with their OID here. */
-  readonly #existing: Map<string, number>;
-  /** What plans call an existing index, to `schema.name`. */
-  readonly #existingByName: Map<string, string>;
+  readonly #planners: readonly pg.Client[];
+  /** OIDs of a candidate's parts by its handle. */
+  readonly #candidates = new Map<string, number[]>();
+  readonly #existing: readonly ExistingIndex[];
+  /** What the twin's plans call an index, to its handle or `schema.name`. */
+  readonly #byPlanName: Map<string, string>;
+  /** What the twin's plans call an index, to what the target's would, where that is not the same. */
+  readonly #realNames: Map<string, string>;
+  readonly #handlePrefix: string;
   /** OIDs that are switched on right now, of those that may be switched. */
   readonly #on: Set<number>;
   #settings: Record<string, string> = {};
-  readonly #snapshot: Snapshot;
+  #made = 0;
 
   private constructor(
     server: EmbeddedServer,
-    admin: pg.Client,
-    planner: pg.Client,
+    sessions: { admin: pg.Client; planners: readonly pg.Client[] },
     snapshot: Snapshot,
-    limits: Limit[],
-    existing: { oid: number; key: string; name: string }[],
+    limits: readonly Limit[],
+    existing: readonly ExistingIndex[],
   ) {
     this.#server = server;
-    this.#admin = admin;
-    this.#planner = planner;
+    this.#admin = sessions.admin;
+    this.#planners = sessions.planners;
     this.#snapshot = snapshot;
     this.server_version = server.version;
     this.limits = limits;
-    this.#existing = new Map(existing.map((row) => [row.key, row.oid]));
-    this.#existingByName = new Map(existing.map((row) => [row.name, row.key]));
+    this.#existing = existing;
+    this.#byPlanName = new Map(existing.map((row) => [row.plan_name, row.key]));
+    this.#realNames = new Map(
+      existing.filter((row) => row.plan_name !== row.name).map((row) => [row.plan_name, row.name]),
+    );
     this.#on = new Set(existing.map((row) => row.oid));
+    let prefix = 'pgluthier_candidate_';
+    while (existing.some((row) => row.name.startsWith(prefix))) prefix += '_';
+    this.#handlePrefix = prefix;
   }
 
-  static async open(server: EmbeddedServer, parts: TwinParts): Promise<Twin> {
-    const admin = await connect(parts.adminDsn);
-    const planner = await connect(parts.plannerDsn);
-    await admin.query("SET search_path = pg_catalog; SET client_min_messages = 'error'");
-    await planner.query(
-      `SET default_transaction_read_only = on; SET statement_timeout = ${PLANNING_TIMEOUT_MS}; SET client_min_messages = 'error'`,
+  /**
+   * Opens the sessions.
+   * @param namePath search_path by which candidates' definitions are read.
+   * @param sessions how many statements may be planned at once.
+   */
+  static async open(
+    server: EmbeddedServer,
+    parts: { snapshot: Snapshot; limits: readonly Limit[]; namePath: string; sessions: number },
+  ): Promise<Twin> {
+    const admin = await connectTwin(server, null);
+    await admin.query(
+      "SELECT set_config('search_path', $1, false), set_config('client_min_messages', 'error', false)",
+      [parts.namePath],
     );
-    const { rows } = await admin.query<{ oid: number; key: string; name: string }>(
-      `SELECT i.indexrelid::int4 AS oid, n.nspname || '.' || c.relname AS key, c.relname AS name
-       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-       WHERE i.indisvalid AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')`,
-    );
-    return new Twin(server, admin, planner, parts.snapshot, parts.limits, rows);
+    const planners: pg.Client[] = [];
+    for (let count = 0; count < parts.sessions; count += 1) {
+      const planner = await connectTwin(server, PLANNER_ROLE);
+      await planner.query(
+        `SET default_transaction_read_only = on; SET statement_timeout = ${PLANNING_TIMEOUT_MS}; SET client_min_messages = 'error'`,
+      );
+      planners.push(planner);
+    }
+    return new Twin(server, { admin, planners }, parts.snapshot, parts.limits, await nameIndexes(admin));
   }
 
   async addIndex(definition: IndexDefinition, size: IndexSize): Promise<string> {
-    const name = `pgluthier_candidate_${this.#candidates.size + 1}`;
-    let made: { oid: number; path: string } | undefined;
-    try {
-      await this.#admin.query(renderIndexDefinition({ ...definition, name }));
-      const { rows } = await this.#admin.query<{ oid: number; path: string }>(
-        'SELECT $1::regclass::oid::int4 AS oid, pg_relation_filepath($1::regclass) AS path',
-        [quoteQualified(definition.schema, name)],
-      );
-      made = rows[0];
-    } catch (cause) {
-      throw new PgLuthierError({
-        code: 'candidate_refused',
-        status: 422,
-        message: cause instanceof Error ? cause.message : String(cause),
-        cause,
-      });
-    }
-    if (!made) throw new Error('an index that was made is not found');
-    if (made.path !== null) {
-      const path = join(this.#server.dataDirectory, made.path);
-      if (definition.method === 'btree') await raiseBtree(path, size.tree_height ?? 0, size.pages);
-      else await extendRelation(path, size.pages);
-    }
-    await this.#admin.query('UPDATE pg_class SET relpages = $2, reltuples = $3 WHERE oid = $1', [
-      made.oid,
-      size.pages,
-      size.tuples,
-    ]);
-    await this.#restoreTable(definition);
-    await describeExpressions(this.#admin, this.#planner, this.#snapshot, definition, made.oid);
-    await this.#admin.query('UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1', [made.oid]);
-    this.#candidates.set(name, { oid: made.oid, handle: name });
-    return name;
-  }
-
-  /** CREATE INDEX counts the table's rows and writes what it found, none, into pg_class (before 18 even with autovacuum off). */
-  async #restoreTable({ schema, table }: IndexDefinition): Promise<void> {
-    const row = this.#snapshot.tables.find((item) => item.schema === schema && item.name === table);
-    if (!row) return;
-    await this.#admin.query(
-      'UPDATE pg_class SET relpages = $2, reltuples = $3, relallvisible = $4 WHERE oid = $1::regclass',
-      [quoteQualified(schema, table), row.relpages, row.reltuples, row.relallvisible],
+    const [planner] = this.#planners;
+    if (!planner) throw new Error('a twin has at least one planner');
+    this.#made += 1;
+    const handle = `${this.#handlePrefix}${this.#made}`;
+    const context = {
+      admin: this.#admin,
+      planner,
+      dataDirectory: this.#server.dataDirectory,
+      snapshot: this.#snapshot,
+    };
+    const parts = await this.#alive(() => makeCandidate(context, definition, size, handle));
+    this.#candidates.set(
+      handle,
+      parts.map((part) => part.oid),
     );
+    for (const part of parts) {
+      this.#byPlanName.set(part.name, handle);
+      if (part.name !== handle) this.#realNames.set(part.name, handle);
+    }
+    return handle;
   }
 
   async costs(configuration: Configuration, statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
-    await this.#switchTo(configuration);
-    const results: PlanCost[] = [];
-    for (const statement of statements) results.push(await this.#cost(statement));
+    await this.#alive(() => this.#switchTo(configuration));
+    const results = new Array<PlanCost>(statements.length);
+    let next = 0;
+    const work = async (planner: pg.Client) => {
+      for (let place = next++; place < statements.length; place = next++) {
+        const statement = statements[place];
+        if (statement) results[place] = await this.#cost(planner, statement);
+      }
+    };
+    await Promise.all(this.#planners.slice(0, statements.length).map(work));
     return results;
   }
 
   async explain(configuration: Configuration, statement: PlannableStatement): Promise<unknown> {
-    await this.#switchTo(configuration);
+    const [planner] = this.#planners;
+    if (!planner) throw new Error('a twin has at least one planner');
+    await this.#alive(() => this.#switchTo(configuration));
     this.questions += 1;
-    return this.#plan(statement);
+    return withIndexNames(await this.#plan(planner, statement), (name) => this.#realNames.get(name) ?? name);
   }
 
   async close(): Promise<void> {
-    await this.#planner.end().catch(() => {});
-    await this.#admin.end().catch(() => {});
+    await Promise.all([this.#admin, ...this.#planners].map((client) => client.end().catch(() => {})));
     await this.#server.stop('immediate');
   }
 
-  async #cost(statement: PlannableStatement): Promise<PlanCost> {
+  async #cost(planner: pg.Client, statement: PlannableStatement): Promise<PlanCost> {
     this.questions += 1;
+    const failed = (error: string) => ({
+      statement_id: statement.id,
+      cost: null,
+      rows: null,
+      indexes: [],
+      error,
+    });
     try {
-      const plan = await this.#plan(statement);
-      const root = plan[0]?.Plan;
-      if (root?.['Total Cost'] === undefined) throw new Error('EXPLAIN gave no plan');
+      const [planned] = await this.#plan(planner, statement);
+      const root = planned?.Plan;
+      if (root?.['Total Cost'] === undefined) return failed('a utility statement has no plan');
+      const names = indexNames(root).map((name) => this.#byPlanName.get(name) ?? name);
       return {
         statement_id: statement.id,
         cost: root['Total Cost'],
         rows: root['Plan Rows'] ?? null,
-        indexes: [...new Set(indexNames(root))].map((name) =>
-          this.#candidates.has(name) ? name : (this.#existingByName.get(name) ?? name),
-        ),
+        indexes: [...new Set(names)],
         error: null,
       };
     } catch (error) {
-      return {
-        statement_id: statement.id,
-        cost: null,
-        rows: null,
-        indexes: [],
-        error: error instanceof Error ? error.message : String(error),
-      };
+      if (error instanceof pg.DatabaseError) return failed(error.message);
+      throw error;
     }
   }
 
   /** The extended protocol takes one statement only: a text with a second one hidden in it is refused. */
-  async #plan(statement: PlannableStatement): Promise<{ Plan: PlanNode }[]> {
-    const { rows } = await this.#planner.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>({
-      text: `EXPLAIN (FORMAT JSON) ${statement.sql}`,
-      queryMode: 'extended',
-    } as pg.QueryConfig);
+  async #plan(planner: pg.Client, statement: PlannableStatement): Promise<Plan[]> {
+    const { rows } = await this.#alive(() =>
+      queryOne<{ 'QUERY PLAN'?: Plan[] }>(planner, `EXPLAIN (FORMAT JSON) ${statement.sql}`),
+    );
     return rows[0]?.['QUERY PLAN'] ?? [];
+  }
+
+  /** What fails other than by the server's word fails because the server is gone. */
+  async #alive<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      const gone = cause instanceof pg.DatabaseError ? ['57P01', '57P02'].includes(cause.code ?? '') : true;
+      if (!gone || cause instanceof PgLuthierError) throw cause;
+      throw new PgLuthierError({
+        code: 'twin_lost',
+        status: 500,
+        message: `The twin's server ended or does not answer: ${cause instanceof Error ? cause.message : String(cause)}`,
+        remedy: 'Run the analysis again; if it happens again, look for lack of memory or disk space.',
+        cause,
+      });
+    }
   }
 
   /** Switches only what differs: a planner reads pg_index anew when a row of it changes. */
   async #switchTo(configuration: Configuration): Promise<void> {
     const wanted = new Set<number>();
     for (const handle of configuration.created) {
-      const candidate = this.#candidates.get(handle);
-      if (!candidate) throw new Error(`no candidate ${handle}`);
-      wanted.add(candidate.oid);
+      const parts = this.#candidates.get(handle);
+      if (!parts) throw unknown('candidate_unknown', `No candidate ${handle} was made.`);
+      for (const oid of parts) wanted.add(oid);
     }
-    const hidden = new Set(configuration.hidden);
-    for (const [key, oid] of this.#existing) if (!hidden.has(key)) wanted.add(oid);
+    const hidden = new Set<number>();
+    for (const key of configuration.hidden) {
+      const index = this.#existing.find((row) => row.key === key);
+      if (index) hidden.add(index.oid);
+      else if (!this.#snapshot.indexes.some((row) => `${row.schema}.${row.name}` === key)) {
+        throw unknown('index_unknown', `There is no index ${key} to hide.`);
+      }
+    }
+    for (const { oid, parents } of this.#existing) {
+      if (!hidden.has(oid) && !parents.some((parent) => hidden.has(parent))) wanted.add(oid);
+    }
     const on = [...wanted].filter((oid) => !this.#on.has(oid));
     const off = [...this.#on].filter((oid) => !wanted.has(oid));
     if (on.length + off.length > 0) {
@@ -219,25 +240,37 @@ export class Twin implements WhatIf {
   }
 
   async #applySettings(settings: Readonly<Record<string, string>>): Promise<void> {
-    for (const name of Object.keys(this.#settings)) {
-      if (!(name in settings)) await this.#planner.query(`RESET ${quoteIdentifier(name)}`);
-    }
-    for (const [name, value] of Object.entries(settings)) {
-      if (this.#settings[name] !== value) {
-        await this.#planner.query('SELECT set_config($1, $2, false)', [name, value]);
+    const changed = Object.entries(settings).filter(([name, value]) => this.#settings[name] !== value);
+    const dropped = Object.keys(this.#settings).filter((name) => !(name in settings));
+    for (const planner of this.#planners) {
+      for (const name of dropped)
+        await planner.query(`RESET ${name.split('.').map(quoteIdentifier).join('.')}`);
+      for (const [name, value] of changed) {
+        await planner.query('SELECT set_config($1, $2, false)', [name, value]);
       }
     }
     this.#settings = { ...settings };
   }
 }
 
-async function connect(dsn: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: dsn, application_name: 'pgluthier:twin' });
-  client.on('error', () => {});
-  await client.connect();
-  return client;
+function unknown(code: string, message: string): PgLuthierError {
+  return new PgLuthierError({ code, status: 422, message });
 }
 
-function indexNames(node: PlanNode): string[] {
-  return [...(node['Index Name'] ? [node['Index Name']] : []), ...(node.Plans ?? []).flatMap(indexNames)];
+/** Existing valid indexes; one whose name occurs twice is renamed, for plans say no schema. */
+async function nameIndexes(admin: pg.Client): Promise<ExistingIndex[]> {
+  const { rows } = await admin.query<ExistingIndex & { shared: boolean }>(
+    `SELECT i.indexrelid::int4 AS oid, n.nspname || '.' || c.relname AS key, c.relname AS name,
+            count(*) OVER (PARTITION BY c.relname) > 1 AS shared,
+            CASE WHEN count(*) OVER (PARTITION BY c.relname) > 1 THEN 'pgluthier_index_' || i.indexrelid ELSE c.relname END AS plan_name,
+            ARRAY(SELECT relid::oid::int4 FROM pg_partition_ancestors(i.indexrelid) WHERE relid <> i.indexrelid) AS parents
+     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE i.indisvalid AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')`,
+  );
+  const shared = rows.filter((row) => row.shared);
+  await admin.query(
+    'UPDATE pg_class SET relname = given.name FROM unnest($1::oid[], $2::name[]) AS given (oid, name) WHERE pg_class.oid = given.oid',
+    [shared.map((row) => row.oid), shared.map((row) => row.plan_name)],
+  );
+  return rows.map(({ shared: _, ...row }) => row);
 }

@@ -1,5 +1,5 @@
 /** Settings that the planner reads, as the target has them. */
-import type { Snapshot } from '../../domain/index.ts';
+import { quoteLiteral, type Snapshot } from '../../domain/index.ts';
 
 /** By name or prefix, of src/backend/utils/misc/guc_tables.c's QUERY_TUNING groups and what else planning looks at. */
 const PLANNER_SETTINGS = new Set([
@@ -47,16 +47,47 @@ function isPlannerSetting(name: string): boolean {
   );
 }
 
-/** Lines of postgresql.conf: numbers stay in the setting's own unit, which a bare number means. */
+/**
+ * Values as SQL, for ALTER ROLE … SET: numbers stay in the setting's own unit, which a bare number means. A list of
+ * names keeps its form, for as one quoted text it would be a single schema's name.
+ */
 export function plannerSettings(snapshot: Snapshot): Record<string, string> {
-  const settings = Object.fromEntries(
-    snapshot.settings.filter((row) => isPlannerSetting(row.name)).map((row) => [row.name, row.setting]),
+  const settings = valuesInForce(snapshot, isPlannerSetting);
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [
+      name,
+      name === 'search_path' ? pathNames(value).map(quoteLiteral).join(', ') : quoteLiteral(value),
+    ]),
   );
-  // What is set for the whole database is what its sessions get; roles' own settings are not.
-  for (const override of snapshot.setting_overrides) {
-    if (override.role === null && isPlannerSetting(override.name)) settings[override.name] = override.value;
-  }
-  return settings;
+}
+
+/** What is set for the whole database is what its sessions get; what is set for single roles is not. */
+function valuesInForce(snapshot: Snapshot, wanted: (name: string) => boolean): Record<string, string> {
+  const settings = new Map(
+    snapshot.settings.filter((row) => wanted(row.name)).map((row) => [row.name.toLowerCase(), row.setting]),
+  );
+  const shared = snapshot.setting_overrides.filter((item) => item.role === null && wanted(item.name));
+  for (const { name, value } of shared) settings.set(name.toLowerCase(), value);
+  return Object.fromEntries(settings);
+}
+
+/** A search_path's parts without their quotes. */
+function pathNames(path: string): string[] {
+  return (path.match(/"(?:[^"]|"")*"|[^,]+/g) ?? [])
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map((part) => (part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part));
+}
+
+/**
+ * Where names in definitions are looked for: pg_catalog, for definitions were read with nothing else on the path; then
+ * as the target's own sessions do; last where extensions are, whose operator classes stand unqualified in candidates.
+ */
+export function searchPath(snapshot: Snapshot): string {
+  const own = pathNames(valuesInForce(snapshot, (name) => name === 'search_path').search_path ?? 'public');
+  const extensions = Object.values(snapshot.server.extension_schemas ?? { any: 'public' });
+  const names = ['pg_catalog', ...own.filter((name) => name !== '$user'), ...extensions];
+  return [...new Set(names)].map((name) => `"${name.replaceAll('"', '""')}"`).join(', ');
 }
 
 /** The planner does not look at these; they keep the twin small and quiet. */
@@ -68,6 +99,8 @@ export const TWIN_SETTINGS: Record<string, string> = {
   wal_level: 'minimal',
   allow_system_table_mods: 'on',
   max_prepared_transactions: '0',
+  // Planning a tree of thousands of partitions locks each of them.
+  max_locks_per_transaction: '1024',
   track_counts: 'off',
   track_activities: 'off',
   log_min_messages: 'fatal',

@@ -1,114 +1,31 @@
 /**
- * Sizes and column statistics of the target, written into the twin's catalogs. Values travel as parameters and are
- * read by the type's own input function: their content cannot reach the SQL.
+ * Statistics of the target, written into the twin's pg_statistic. Values travel as parameters and are read by the
+ * type's own input function: their content cannot reach the SQL.
  */
 import type pg from 'pg';
-import type { ColumnStats, Limit, Snapshot } from '../../domain/index.ts';
+import { type ColumnStats, type Limit, quoteQualified, type Snapshot } from '../../domain/index.ts';
+import type { TwinRelations } from './relations.ts';
+import { readTypes, type TypeFacts } from './types.ts';
 
-/** Relations of the twin that have a file, with where it is. */
-export interface TwinRelation {
-  oid: number;
-  schema: string;
-  name: string;
-  relkind: string;
-  /** Relative to the data directory; null: no storage. */
-  path: string | null;
-  method: string | null;
-}
-
-/** All relations of users' schemas, by `schema.name`. */
-export async function listRelations(client: pg.Client): Promise<Map<string, TwinRelation>> {
-  const { rows } = await client.query<TwinRelation>(
-    `SELECT c.oid::int4 AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS relkind,
-            CASE WHEN c.relkind IN ('r', 'i', 'm') THEN pg_relation_filepath(c.oid) END AS path, a.amname AS method
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am a ON a.oid = c.relam
-     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')`,
-  );
-  return new Map(rows.map((row) => [`${row.schema}.${row.name}`, row]));
-}
-
-/** What the planner last learned of each relation's size. */
-export async function writeSizes(
-  client: pg.Client,
-  relations: Map<string, TwinRelation>,
-  snapshot: Snapshot,
-): Promise<void> {
-  const rows = [
-    ...snapshot.tables.map((row) => ({ ...row, allvisible: row.relallvisible })),
-    ...snapshot.indexes.map((row) => ({ ...row, allvisible: 0 })),
-  ].flatMap((row) => {
-    const relation = relations.get(`${row.schema}.${row.name}`);
-    return relation ? [{ ...row, oid: relation.oid }] : [];
-  });
-  await client.query(
-    `UPDATE pg_class SET relpages = given.pages, reltuples = given.tuples, relallvisible = given.visible
-     FROM unnest($1::oid[], $2::int4[], $3::float4[], $4::int4[]) AS given (oid, pages, tuples, visible)
-     WHERE pg_class.oid = given.oid`,
-    [
-      rows.map((row) => row.oid),
-      rows.map((row) => row.relpages),
-      rows.map((row) => row.reltuples),
-      rows.map((row) => row.allvisible),
-    ],
-  );
-}
-
-interface ColumnType {
-  relid: number;
+/** Where statistics go: a column of a table, or a key of an index, which is an expression. */
+export interface StatisticsTarget {
+  relation: number;
   attnum: number;
-  key: string;
-  /** The type that statistics are kept in: a domain's base. */
-  type_oid: number;
+  /** OID of the values' type. */
+  type: number;
+  /** OID of their collation; 0: none. */
   collation: number;
-  eq: number;
-  lt: number;
-  /** Element type of an array; text for a tsvector; 0: none. */
-  element_oid: number;
-  element_eq: number;
+  /** For a limit: what this is in words. */
+  what: string;
 }
-
-/**
- * For each column the operators that ANALYZE would use: those of the default B-tree class of its type, of what it is
- * binary-coercible to, or of the polymorphic class for enums, arrays, ranges and records.
- */
-const COLUMN_TYPES = `
-WITH RECURSIVE base AS (
-  SELECT a.attrelid, a.attnum, n.nspname || '.' || c.relname || '.' || a.attname AS key, a.atttypid AS typ, a.attcollation
-  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-  UNION ALL
-  SELECT b.attrelid, b.attnum, b.key, t.typbasetype, b.attcollation FROM base b JOIN pg_type t ON t.oid = b.typ WHERE t.typtype = 'd'
-), resolved AS (
-  SELECT b.*, t.typelem, t.typcategory FROM base b JOIN pg_type t ON t.oid = b.typ WHERE t.typtype <> 'd'
-), wanted AS (
-  SELECT typ FROM resolved UNION SELECT typelem FROM resolved WHERE typcategory = 'A' UNION SELECT 'text'::regtype
-), class AS (
-  SELECT DISTINCT ON (w.typ) w.typ, oc.opcfamily, oc.opcintype
-  FROM wanted w JOIN pg_type t ON t.oid = w.typ
-  JOIN pg_opclass oc ON oc.opcdefault AND oc.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree') AND (
-    oc.opcintype = w.typ
-    OR oc.opcintype = CASE WHEN t.typtype = 'e' THEN 'anyenum'::regtype WHEN t.typtype = 'r' THEN 'anyrange'::regtype
-         WHEN t.typtype = 'm' THEN 'anymultirange'::regtype WHEN t.typtype = 'c' THEN 'record'::regtype
-         WHEN t.typcategory = 'A' THEN 'anyarray'::regtype END
-    OR EXISTS (SELECT 1 FROM pg_cast k WHERE k.castsource = w.typ AND k.casttarget = oc.opcintype AND k.castmethod = 'b' AND k.castcontext = 'i'))
-  ORDER BY w.typ, oc.opcintype = w.typ DESC, oc.opcintype
-), ops AS (
-  SELECT class.typ, max(am.amopopr) FILTER (WHERE am.amopstrategy = 3) AS eq, max(am.amopopr) FILTER (WHERE am.amopstrategy = 1) AS lt
-  FROM class JOIN pg_amop am ON am.amopfamily = class.opcfamily AND am.amoplefttype = class.opcintype AND am.amoprighttype = class.opcintype
-  GROUP BY class.typ
-)
-SELECT r.attrelid::int4 AS relid, r.attnum::int4 AS attnum, r.key, r.typ::int4 AS type_oid, r.attcollation::int4 AS collation,
-  coalesce(ops.eq, 0)::int4 AS eq, coalesce(ops.lt, 0)::int4 AS lt,
-  (CASE WHEN r.typ = 'tsvector'::regtype THEN 'text'::regtype WHEN r.typcategory = 'A' THEN r.typelem ELSE 0 END)::int4 AS element_oid,
-  coalesce(element.eq, 0)::int4 AS element_eq
-FROM resolved r LEFT JOIN ops ON ops.typ = r.typ
-LEFT JOIN ops element ON element.typ = CASE WHEN r.typ = 'tsvector'::regtype THEN 'text'::regtype WHEN r.typcategory = 'A' THEN r.typelem END`;
 
 /** STATISTIC_KIND_* of src/include/catalog/pg_statistic.h. */
-const KIND = { mcv: 1, histogram: 2, correlation: 3, mcelem: 4, dechist: 5 } as const;
+const KIND = { mcv: 1, histogram: 2, correlation: 3, mcelem: 4, dechist: 5, length: 6, bounds: 7 } as const;
 /** DEFAULT_COLLATION_OID: what lexemes are compared with. */
 const DEFAULT_COLLATION = 100;
+/** Float8LessOperator: lengths of ranges. */
+const FLOAT8_LESS = 672;
+const FLOAT8 = 701;
 const SLOTS = 5;
 
 interface Slot {
@@ -117,53 +34,40 @@ interface Slot {
   collation: number;
   numbers: number[] | null;
   values: string | null;
-  element_type: number;
+  type: number;
 }
 
-function slotsOf(stats: ColumnStats, column: ColumnType): Slot[] {
+function slotsOf(stats: ColumnStats, type: TypeFacts, collation: number): Slot[] {
+  const { eq, lt, oid, element, element_eq } = type;
   const slots: Slot[] = [];
-  const { eq, lt, collation, type_oid } = column;
+  const add = (slot: Partial<Slot> & Pick<Slot, 'kind' | 'operator'>) =>
+    slots.push({ collation, numbers: null, values: null, type: 0, ...slot });
   if (stats.most_common_vals !== null && stats.most_common_freqs !== null && eq !== 0) {
     const { most_common_freqs: numbers, most_common_vals: values } = stats;
-    slots.push({ kind: KIND.mcv, operator: eq, collation, numbers, values, element_type: type_oid });
+    add({ kind: KIND.mcv, operator: eq, numbers, values, type: oid });
   }
   if (stats.histogram_bounds !== null && lt !== 0) {
-    const { histogram_bounds: values } = stats;
-    slots.push({
-      kind: KIND.histogram,
-      operator: lt,
-      collation,
-      numbers: null,
-      values,
-      element_type: type_oid,
-    });
+    add({ kind: KIND.histogram, operator: lt, values: stats.histogram_bounds, type: oid });
   }
   if (stats.correlation !== null && lt !== 0) {
-    const numbers = [stats.correlation];
-    slots.push({ kind: KIND.correlation, operator: lt, collation, numbers, values: null, element_type: 0 });
+    add({ kind: KIND.correlation, operator: lt, numbers: [stats.correlation] });
   }
-  const { element_oid, element_eq } = column;
-  const isLexemes = element_oid !== 0 && type_oid !== 0 && collation === 0;
-  const elementCollation = isLexemes ? DEFAULT_COLLATION : collation;
+  const ofElements = { operator: element_eq, collation: type.is_tsvector ? DEFAULT_COLLATION : collation };
   if (stats.most_common_elems !== null && stats.most_common_elem_freqs !== null && element_eq !== 0) {
-    slots.push({
-      kind: KIND.mcelem,
-      operator: element_eq,
-      collation: elementCollation,
-      numbers: stats.most_common_elem_freqs,
-      values: stats.most_common_elems,
-      element_type: element_oid,
-    });
+    const { most_common_elem_freqs: numbers, most_common_elems: values } = stats;
+    add({ ...ofElements, kind: KIND.mcelem, numbers, values, type: element });
   }
-  if (stats.elem_count_histogram !== null && element_eq !== 0) {
-    slots.push({
-      kind: KIND.dechist,
-      operator: element_eq,
-      collation: elementCollation,
-      numbers: stats.elem_count_histogram,
-      values: null,
-      element_type: 0,
-    });
+  if (stats.elem_count_histogram !== null && element_eq !== 0 && !type.is_tsvector) {
+    add({ ...ofElements, kind: KIND.dechist, numbers: stats.elem_count_histogram });
+  }
+  if (type.is_range && stats.range_bounds_histogram) {
+    const values = stats.range_bounds_histogram;
+    add({ kind: KIND.bounds, operator: 0, collation: 0, values, type: element === 0 ? oid : element });
+  }
+  if (type.is_range && stats.range_length_histogram) {
+    const numbers = [stats.range_empty_frac ?? 0];
+    const values = stats.range_length_histogram;
+    add({ kind: KIND.length, operator: FLOAT8_LESS, collation: 0, numbers, values, type: FLOAT8 });
   }
   return slots.slice(0, SLOTS);
 }
@@ -171,57 +75,158 @@ function slotsOf(stats: ColumnStats, column: ColumnType): Slot[] {
 const range = Array.from({ length: SLOTS }, (_, index) => index + 1);
 const INSERT = `INSERT INTO pg_statistic (starelid, staattnum, stainherit, stanullfrac, stawidth, stadistinct,
   ${range.map((n) => `stakind${n}, staop${n}, stacoll${n}, stanumbers${n}, stavalues${n}`).join(', ')})
-  SELECT $1::oid, $2::int2, $3::bool, $4::float4, $5::int4, $6::float4,
-  ${range
-    .map((n) => {
-      const p = 7 + (n - 1) * 6;
-      return `$${p}::int2, $${p + 1}::oid, $${p + 2}::oid, $${p + 3}::float4[], CASE WHEN $${p + 4}::text IS NULL THEN NULL ELSE array_in($${p + 4}::text::cstring, $${p + 5}::oid, -1) END`;
-    })
-    .join(', ')}`;
+  SELECT starelid, staattnum, stainherit, stanullfrac, stawidth, stadistinct,
+  ${range.map((n) => `kind${n}, operator${n}, collation${n}, numbers${n}, CASE WHEN values${n} IS NOT NULL THEN array_in(values${n}::cstring, type${n}, -1) END`).join(', ')}
+  FROM json_to_recordset($1::json) AS given (starelid oid, staattnum int2, stainherit bool, stanullfrac float4,
+    stawidth int4, stadistinct float4, ${range.map((n) => `kind${n} int2, operator${n} oid, collation${n} oid, numbers${n} float4[], values${n} text, type${n} oid`).join(', ')})`;
 
-/** Writes every column's statistics; a column whose values the twin's types refuse is planned without, and that is said. */
-export async function writeStatistics(client: pg.Client, snapshot: Snapshot): Promise<Limit[]> {
+function rowOf(target: StatisticsTarget, stats: ColumnStats, type: TypeFacts): Record<string, unknown> {
+  const slots = slotsOf(stats, type, target.collation);
+  const row: Record<string, unknown> = {
+    starelid: target.relation,
+    staattnum: target.attnum,
+    stainherit: stats.inherited,
+    stanullfrac: stats.null_frac,
+    stawidth: stats.avg_width,
+    stadistinct: stats.n_distinct,
+  };
+  for (const n of range) {
+    const slot = slots[n - 1];
+    row[`kind${n}`] = slot?.kind ?? 0;
+    row[`operator${n}`] = slot?.operator ?? 0;
+    row[`collation${n}`] = slot?.collation ?? 0;
+    row[`numbers${n}`] = slot?.numbers ?? null;
+    row[`values${n}`] = slot?.values ?? null;
+    row[`type${n}`] = slot?.type ?? 0;
+  }
+  return row;
+}
+
+/** Rows of pg_statistic in one INSERT; long values make the batch by their length, too. */
+const BATCH_ROWS = 200;
+const BATCH_CHARACTERS = 4_000_000;
+
+/**
+ * Writes statistics, many at once; where a value does not read back (an enum's label that is gone, say), that row
+ * alone is left out, which is a limit. Outside of a transaction: a refused row would end it.
+ */
+export async function writeStatistics(
+  client: pg.Client,
+  items: readonly { target: StatisticsTarget; stats: ColumnStats }[],
+): Promise<Limit[]> {
+  const types = await readTypes(
+    client,
+    items.map((item) => item.target.type),
+  );
+  const rows = items.flatMap(({ target, stats }) => {
+    const type = types.get(target.type);
+    return type ? [{ what: target.what, json: JSON.stringify(rowOf(target, stats, type)) }] : [];
+  });
   const limits: Limit[] = [];
-  const { rows } = await client.query<ColumnType>(COLUMN_TYPES);
-  const types = new Map(rows.map((row) => [row.key, row]));
-  await client.query('BEGIN');
-  for (const column of snapshot.columns) {
-    const type = types.get(`${column.schema}.${column.table}.${column.name}`);
-    if (!column.stats || !type) continue;
-    const slots = slotsOf(column.stats, type);
-    const parameters: unknown[] = [
-      type.relid,
-      type.attnum,
-      column.stats.inherited,
-      column.stats.null_frac,
-      column.stats.avg_width,
-      column.stats.n_distinct,
-    ];
-    for (let index = 0; index < SLOTS; index += 1) {
-      const slot = slots[index];
-      parameters.push(
-        slot?.kind ?? 0,
-        slot?.operator ?? 0,
-        slot?.collation ?? 0,
-        slot?.numbers ?? null,
-        slot?.values ?? null,
-        slot?.element_type ?? 0,
-      );
+  let batch: typeof rows = [];
+  let characters = 0;
+  const flush = async () => {
+    limits.push(...(await insertRows(client, batch)));
+    batch = [];
+    characters = 0;
+  };
+  for (const row of rows) {
+    batch.push(row);
+    characters += row.json.length;
+    if (batch.length >= BATCH_ROWS || characters >= BATCH_CHARACTERS) await flush();
+  }
+  if (batch.length > 0) await flush();
+  return limits;
+}
+
+/** Halves a batch that fails until the row is found that does. */
+async function insertRows(
+  client: pg.Client,
+  rows: readonly { what: string; json: string }[],
+): Promise<Limit[]> {
+  try {
+    await client.query(INSERT, [`[${rows.map((row) => row.json).join(',')}]`]);
+    return [];
+  } catch (error) {
+    const [only, second] = rows;
+    if (only === undefined || !(error instanceof Error && 'severity' in error)) throw error;
+    if (second !== undefined) {
+      const half = Math.ceil(rows.length / 2);
+      return [
+        ...(await insertRows(client, rows.slice(0, half))),
+        ...(await insertRows(client, rows.slice(half))),
+      ];
     }
-    await client.query('SAVEPOINT one_column');
-    try {
-      await client.query({ name: 'statistics', text: INSERT, values: parameters });
-      await client.query('RELEASE one_column');
-    } catch (error) {
-      await client.query('ROLLBACK TO one_column');
-      limits.push({
+    return [
+      {
         scope: 'twin',
         code: 'statistics_refused',
-        message: `Statistics of ${column.schema}.${column.table}.${column.name} could not be rebuilt: ${error instanceof Error ? error.message.slice(0, 200) : String(error)}`,
+        message: `Statistics of ${only.what} could not be rebuilt: ${error.message.slice(0, 200)}`,
         remedy: null,
-      });
-    }
+      },
+    ];
   }
-  await client.query('COMMIT');
-  return limits;
+}
+
+interface Attribute {
+  relation: number;
+  attnum: number;
+  name: string;
+  type: number;
+  collation: number;
+}
+
+/**
+ * What is known of all columns, and of the expressions of existing indexes.
+ * @param owner without special rights: to tell an expression's type, functions of the target may be called.
+ */
+export async function writeTargetStatistics(
+  client: pg.Client,
+  owner: pg.Client,
+  relations: TwinRelations,
+  snapshot: Snapshot,
+): Promise<Limit[]> {
+  const { rows } = await client.query<Attribute>(
+    `SELECT attrelid::int4 AS relation, attnum::int4 AS attnum, attname AS name, atttypid::int4 AS type, attcollation::int4 AS collation
+     FROM pg_attribute WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped`,
+    [[...relations.values()].map((relation) => relation.oid)],
+  );
+  const attributes = new Map(rows.map((row) => [`${row.relation} ${row.name}`, row]));
+  const items = snapshot.columns.flatMap((column) => {
+    const relation = relations.get(quoteQualified(column.schema, column.table));
+    const attribute = relation && attributes.get(`${relation.oid} ${column.name}`);
+    if (!attribute || !column.stats) return [];
+    const what = `${column.schema}.${column.table}.${column.name}`;
+    return [{ target: { ...attribute, what }, stats: column.stats }];
+  });
+  const keys = new Map(rows.map((row) => [`${row.relation} ${row.attnum}`, row]));
+  const indexes = new Map(snapshot.indexes.map((index) => [index.oid, index]));
+  for (const { index_oid, attnum, stats } of snapshot.schema.expression_stats ?? []) {
+    const index = indexes.get(index_oid);
+    const relation = index && relations.get(quoteQualified(index.schema, index.name));
+    const key = relation && keys.get(`${relation.oid} ${attnum}`);
+    if (!index || !key) continue;
+    const expression = index.keys[attnum - 1] ?? '';
+    const type = await expressionType(owner, quoteQualified(index.schema, index.table), expression, key.type);
+    items.push({ target: { ...key, type, what: `${index.schema}.${index.name} (${expression})` }, stats });
+  }
+  return writeStatistics(client, items);
+}
+
+/** Type of an expression over a table: an index's own column may be of its operator class's storage type instead. */
+export async function expressionType(
+  client: pg.Client,
+  table: string,
+  expression: string,
+  otherwise: number,
+): Promise<number> {
+  try {
+    const { fields } = await client.query({
+      text: `SELECT (${expression}) FROM ${table} LIMIT 0`,
+      queryMode: 'extended',
+    } as pg.QueryConfig);
+    return fields[0]?.dataTypeID ?? otherwise;
+  } catch {
+    return otherwise;
+  }
 }
