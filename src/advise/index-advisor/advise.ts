@@ -157,7 +157,13 @@ async function weighCandidates(
       candidate,
       size,
       size_bytes: bytesOf(size),
-      write: writeCost(candidate, size, statements, context.snapshot),
+      write: writeCost(
+        candidate,
+        size,
+        statements,
+        context.snapshot,
+        context.workload.source === 'cumulative',
+      ),
       alone: 0,
     };
     const helps = await gainAlone(contender, by, book);

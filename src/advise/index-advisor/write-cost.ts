@@ -39,6 +39,7 @@ export function writeCost(
   size: IndexSize,
   statements: readonly AdvisorStatement[],
   snapshot: Snapshot,
+  cumulative: boolean,
 ): WriteCost {
   const unit = planner(snapshot);
   const height = size.tree_height ?? 1;
@@ -59,6 +60,7 @@ export function writeCost(
       (relation) => relation.is_written && relation.table_oid === row.oid,
     );
     if (!target) continue;
+    if (isOneOffLoad(query, cumulative)) continue;
     const rows = Math.max(query.rows, query.calls);
     if (query.class === 'insert') entries += rows * candidate.selectivity;
     if (query.class === 'update' || query.class === 'merge') {
@@ -78,6 +80,23 @@ export function writeCost(
     lost_hot_updates: lostHot,
     formula: `(${Math.round(entries * rate)} entries + ${Math.round(lostHot)} lost HOT updates × ${indexes.length} indexes) × ${perEntry.toFixed(3)} (descent of ${height + 1} pages, entry, ${MISS} page misses)`,
   };
+}
+
+/** Rows a call from which on an INSERT is a load, and calls up to which it is taken for a singular one. */
+const LOAD_ROWS = 10_000;
+const LOAD_CALLS = 2;
+
+/**
+ * Counters since their reset may hold the filling of the tables, which will not come again and would outweigh
+ * everything; in a window every write counts.
+ */
+function isOneOffLoad(query: AdvisorStatement['query'], cumulative: boolean): boolean {
+  return (
+    cumulative &&
+    query.class === 'insert' &&
+    query.calls <= LOAD_CALLS &&
+    query.rows / Math.max(1, query.calls) >= LOAD_ROWS
+  );
 }
 
 function indexedColumns({ definition, table }: Candidate): string[] {
