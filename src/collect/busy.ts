@@ -1,7 +1,8 @@
 /**
  * Relations that other sessions hold, or wait to hold, exclusively. Measuring a relation's size and printing its
  * expressions take a short lock on it and so wait behind DDL; a monitor must not. What had to wait is read again with
- * these left alone.
+ * these left alone. Their tables' counters are kept, since a gap would look like a reset; without columns and indexes
+ * nothing is advised on them.
  */
 import { type Limit, quoteQualified } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
@@ -30,7 +31,7 @@ export function busyLimits(busy: Busy): Limit[] {
     {
       scope: 'relations',
       code: 'relations_locked',
-      message: `Other sessions held exclusive locks while collecting (${shown}${more}): sizes of these relations are the catalog's last estimates; their partial and expression indexes, defaults, checks, bounds, and views over them are left out.`,
+      message: `Other sessions held exclusive locks while collecting (${shown}${more}): of these relations only the counters and the catalog's sizes are kept, so that there is no advice on statements that use them.`,
       remedy: 'The next snapshot after the DDL has ended sees them.',
     },
   ];

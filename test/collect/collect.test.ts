@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { collectSnapshot } from '../../src/collect/index.ts';
 import { floorsOf } from '../../src/collect/variants.ts';
 import type { Snapshot } from '../../src/domain/index.ts';
+import { availableMajors } from '../../src/embedded/index.ts';
 import { openTarget } from '../../src/target/index.ts';
 import { testMajors, testServer } from '../support/servers.ts';
+import { asRole } from '../target/as-role.ts';
 
 const SCHEMA = `
 CREATE EXTENSION pg_stat_statements;
@@ -40,7 +42,10 @@ async function collect(dsn: string, deadlineMs?: number): Promise<Snapshot> {
   }
 }
 
-describe.each(testMajors)('PostgreSQL %i', (major) => {
+/** 14 is still collected from, where a server of it is at hand. */
+const majors = availableMajors().includes(14) && !testMajors.includes(14) ? [14, ...testMajors] : testMajors;
+
+describe.each(majors)('PostgreSQL %i', (major) => {
   it('gives every noun in the same shape, whatever the names', async () => {
     const server = await testServer({ major });
     const database = await server.createDatabase({ sql: SCHEMA });
@@ -52,7 +57,8 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
     expect(table).toMatchObject({
       name: 'Select',
       reltuples: 2000,
-      n_live_tup: 2000,
+      // 14's statistics collector tells it half a second later.
+      n_live_tup: major >= 15 ? 2000 : expect.any(Number),
       reloptions: { autovacuum_vacuum_scale_factor: '0.05' },
       n_tup_newpage_upd: major >= 16 ? 0 : null,
     });
@@ -122,19 +128,20 @@ describe('what cannot be seen', () => {
     await admin.connect();
     await admin.query(`DROP ROLE IF EXISTS nobody_special; CREATE ROLE nobody_special LOGIN PASSWORD 'x'`);
     await admin.query('GRANT USAGE ON SCHEMA "Größe" TO nobody_special');
-    const dsn = new URL(database.dsn.replace('///', '//h/'));
-    dsn.searchParams.set('user', 'nobody_special');
-    const poorDsn = database.dsn.includes('///')
-      ? dsn.toString().replace('//h/', '///')
-      : database.dsn.replace(/\/\/[^@]*@/, '//nobody_special:x@');
-    const snapshot = await collect(poorDsn);
+    const snapshot = await collect(asRole(database.dsn, 'nobody_special', 'x'));
+    expect(snapshot.columns.length).toBeGreaterThan(5);
+    expect(snapshot.columns.every((row) => row.stats === null)).toBe(true);
+    const hidden = snapshot.statements.filter((row) => row.queryid === '');
+    expect(hidden.length).toBeGreaterThan(0);
+    expect(hidden.every((row) => row.query === null)).toBe(true);
     expect(snapshot.tables.map((row) => row.name)).toContain('Select');
     expect(snapshot.limits.map((limit) => limit.code)).toEqual(
-      expect.arrayContaining(['texts_hidden', 'column_statistics_hidden']),
+      expect.arrayContaining(['not_monitor', 'texts_hidden', 'column_statistics_hidden']),
     );
     expect(snapshot.limits.find((limit) => limit.code === 'column_statistics_hidden')?.remedy).toContain(
       'pg_read_all_data',
     );
+    await admin.query('DROP OWNED BY nobody_special; DROP ROLE nobody_special');
     await admin.end();
     await database.drop();
   });
@@ -167,7 +174,7 @@ describe('what cannot be seen', () => {
 });
 
 describe('while others work', () => {
-  it('does not wait behind an exclusive lock: sizes then come from the catalog', async () => {
+  it('does not wait behind an exclusive lock: its size then comes from the catalog', async () => {
     const server = await testServer();
     const database = await server.createDatabase({ sql: SCHEMA });
     const holder = new pg.Client({ connectionString: database.dsn });

@@ -1,5 +1,6 @@
 -- Columns with what pg_stats says of them. Arrays as their text: they are given to a planner as they are.
--- $1: relations that somebody holds: to print their expressions would wait.
+-- $1: relations that somebody holds: to print their expressions would wait, and with columns but without indexes they
+-- would be advised on wrongly.
 SELECT
     c.oid::int8 AS table_oid, n.nspname::text AS schema, c.relname::text AS "table", a.attname::text AS name,
     a.attnum::int4 AS attnum, format_type(a.atttypid, a.atttypmod) AS type, a.attlen::int4 AS typlen,
@@ -8,7 +9,7 @@ SELECT
     CASE WHEN a.attcollation <> t.typcollation AND co.oid IS NOT NULL
         THEN quote_ident(con.nspname) || '.' || quote_ident(co.collname) END AS collation,
     a.attgenerated::text AS generated, a.attidentity::text AS identity,
-    CASE WHEN c.oid <> ALL ($1::oid[]) THEN pg_get_expr(d.adbin, d.adrelid) END AS default_expression,
+    pg_get_expr(d.adbin, d.adrelid) AS default_expression,
     CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::int4 END AS stattarget,
     -- The conditions of the view pg_stats itself.
     has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_select,
@@ -34,4 +35,5 @@ LEFT JOIN LATERAL (
 WHERE c.relkind IN ('r', 'p', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
     AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
+    AND c.oid <> ALL ($1::oid[])
 ORDER BY c.oid, a.attnum

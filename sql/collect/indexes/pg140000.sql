@@ -1,5 +1,5 @@
 -- Before 16 there is no last_idx_scan.
--- $1: relations that somebody holds; their sizes are the catalog's, and what has an expression is left out.
+-- $1: relations that somebody holds: pg_get_indexdef() locks the table, so their indexes are left out.
 SELECT
     c.oid::int8 AS oid, x.indrelid::int8 AS table_oid, n.nspname::text AS schema, t.relname::text AS "table",
     c.relname::text AS name, am.amname::text AS method, pg_get_indexdef(c.oid) AS definition,
@@ -23,8 +23,8 @@ SELECT
     con.conname::text AS constraint_name,
     c.relispartition AS is_partition, c.relkind::text AS relkind,
     c.relpages::int8 AS relpages, c.reltuples::float8 AS reltuples,
-    coalesce(z.main / current_setting('block_size')::int8, 0)::int8 AS main_pages,
-    coalesce(z.main, 0)::int8 AS size_bytes,
+    coalesce(pg_relation_size(c.oid) / current_setting('block_size')::int8, 0)::int8 AS main_pages,
+    coalesce(pg_relation_size(c.oid), 0)::int8 AS size_bytes,
     coalesce(c.reloptions, '{}')::text[] AS reloptions,
     coalesce(s.idx_scan, 0) AS idx_scan, coalesce(s.idx_tup_read, 0) AS idx_tup_read,
     coalesce(s.idx_tup_fetch, 0) AS idx_tup_fetch, NULL::timestamptz AS last_idx_scan
@@ -39,13 +39,9 @@ LEFT JOIN (
     ORDER BY conindid, contype = 'f', conname
 ) AS con ON con.conindid = c.oid
 LEFT JOIN pg_stat_all_indexes AS s ON s.indexrelid = c.oid
-CROSS JOIN LATERAL (SELECT x.indexrelid = ANY ($1::oid[]) OR x.indrelid = ANY ($1::oid[]) AS held) AS l
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN l.held THEN c.relpages * current_setting('block_size')::int8 ELSE pg_relation_size(c.oid) END AS main
-) AS z
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
     -- CASE: only so is the function surely not called for the others.
-    AND CASE WHEN l.held AND (x.indexprs IS NOT NULL OR x.indpred IS NOT NULL) THEN false
+    AND CASE WHEN x.indexrelid = ANY ($1::oid[]) OR x.indrelid = ANY ($1::oid[]) THEN false
         ELSE pg_get_indexdef(c.oid) IS NOT NULL END
 ORDER BY n.nspname, t.relname, c.relname
