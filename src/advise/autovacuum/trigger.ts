@@ -1,79 +1,50 @@
-/** When autovacuum comes, and when it should. */
-import type { RuleContext, SettingRow, TableRow } from '../../domain/index.ts';
-
-export interface Churn {
-  /** Rows that updates and deletes leave behind. */
-  dead_per_hour: number;
-  /** How long that was watched. */
-  seconds: number;
-  source: string;
-}
-
-/** From the window where there is one; otherwise from the counters since their reset, which blur peaks. */
-export function churnOf(table: TableRow, context: RuleContext): Churn | null {
-  if (context.window) {
-    const delta = context.window.tables.find((item) => item.oid === table.oid);
-    if (!delta || context.window.seconds <= 0) return null;
-    return {
-      dead_per_hour: ((delta.n_tup_upd + delta.n_tup_del) * 3600) / context.window.seconds,
-      seconds: context.window.seconds,
-      source: 'pg_stat_user_tables, two snapshots',
-    };
-  }
-  const { server, taken_at } = context.snapshot;
-  const seconds = (Date.parse(taken_at) - Date.parse(server.stats_reset ?? server.started_at)) / 1000;
-  if (!(seconds > 0)) return null;
-  return {
-    dead_per_hour: ((table.n_tup_upd + table.n_tup_del) * 3600) / seconds,
-    seconds,
-    source: 'pg_stat_user_tables since the statistics began',
-  };
-}
+/** When autovacuum comes to a table: relation_needs_vacanalyze() of autovacuum.c. */
+import type { Snapshot, TableRow } from '../../domain/index.ts';
+import { type Parameter, parameter, rowsOf } from './options.ts';
 
 export interface Trigger {
-  /** Dead rows at which autovacuum comes. */
-  trigger: number;
+  /** Dead (or inserted) rows above which autovacuum comes. */
+  rows: number;
   formula: string;
+  /** Where its parameters stand. */
   source: string;
 }
 
-/** relation_needs_vacanalyze() of autovacuum.c: threshold + scale factor × rows, from 18 on capped by max_threshold. */
-export function currentTrigger(table: TableRow, settings: readonly SettingRow[], rows: number): Trigger {
-  const value = (name: string, fallback: number) =>
-    Number(table.reloptions[name] ?? settings.find((row) => row.name === name)?.setting ?? fallback);
-  const threshold = value('autovacuum_vacuum_threshold', 50);
-  const factor = value('autovacuum_vacuum_scale_factor', 0.2);
-  const cap = value('autovacuum_vacuum_max_threshold', -1);
-  const plain = threshold + factor * rows;
-  const own = Object.keys(table.reloptions).some((name) => name.startsWith('autovacuum_vacuum_'));
+function sourceOf(parameters: (Parameter | null)[]): string {
+  const own = parameters.some((item) => item?.source === 'reloptions');
+  return own ? "the table's storage parameters, pg_settings" : 'pg_settings';
+}
+
+/** Dead rows: threshold + scale factor × reltuples, from 18 on at most max_threshold. Null: the settings are not visible. */
+export function deadRowTrigger(table: TableRow, snapshot: Snapshot): Trigger | null {
+  const threshold = parameter(table, snapshot, 'autovacuum_vacuum_threshold');
+  const factor = parameter(table, snapshot, 'autovacuum_vacuum_scale_factor');
+  const cap = parameter(table, snapshot, 'autovacuum_vacuum_max_threshold');
+  if (threshold === null || factor === null) return null;
+  const rows = rowsOf(table);
+  const plain = threshold.value + factor.value * rows;
+  const capped = cap !== null && cap.value >= 0 && cap.value < plain;
   return {
-    trigger: cap >= 0 ? Math.min(cap, plain) : plain,
-    formula: `${threshold} + ${factor} × ${Math.round(rows)} rows${cap >= 0 ? `, at most ${cap}` : ''}`,
-    source: own ? "the table's options" : 'pg_settings',
+    rows: capped ? cap.value : plain,
+    formula: `${threshold.value} + ${factor.value} × ${Math.round(rows)} rows${capped ? `, at most ${cap.value}` : ''}`,
+    source: sourceOf([threshold, factor, cap]),
   };
 }
 
-/** Autovacuum looks at a table once in autovacuum_naptime; two rounds are the soonest that makes sense. */
-const ROUNDS = 2;
-
 /**
- * As few dead rows as 1 % of the table, or what two rounds of autovacuum leave together if that is more, at most
- * 20 %; a tenth of it as threshold, the rest as scale factor.
+ * Inserted rows: insert threshold + insert scale factor × reltuples. 18 counts only the share of the table that is not
+ * frozen yet, which is not known here: there this is an upper bound. Null: switched off (threshold −1) or not visible.
  */
-export function proposeTrigger(
-  deadPerHour: number,
-  rows: number,
-  naptimeSeconds: number,
-): { trigger: number; threshold: number; scale_factor: number; formula: string } {
-  const together = (deadPerHour / 3600) * naptimeSeconds * ROUNDS;
-  const target = Math.min(Math.max(together, 0.01 * rows), 0.2 * rows);
-  const threshold = Math.round(Math.min(target, Math.max(50, 0.1 * target)));
-  const factor = Math.min(Math.max((target - threshold) / rows, 0.0001), 0.2);
-  const scale_factor = Number(factor.toPrecision(2));
+export function insertTrigger(table: TableRow, snapshot: Snapshot): Trigger | null {
+  const threshold = parameter(table, snapshot, 'autovacuum_vacuum_insert_threshold');
+  const factor = parameter(table, snapshot, 'autovacuum_vacuum_insert_scale_factor');
+  if (threshold === null || factor === null || threshold.value < 0) return null;
+  const rows = rowsOf(table);
+  const bound =
+    snapshot.server.server_version_num >= 180000 ? ' (18 counts unfrozen pages only: at most)' : '';
   return {
-    trigger: threshold + scale_factor * rows,
-    threshold,
-    scale_factor,
-    formula: `clamp(${Math.round(deadPerHour)} rows an hour × ${ROUNDS} × ${naptimeSeconds} s naptime, 1 %, 20 % of ${Math.round(rows)}) = ${threshold} + ${scale_factor} × rows`,
+    rows: threshold.value + factor.value * rows,
+    formula: `${threshold.value} + ${factor.value} × ${Math.round(rows)} rows${bound}`,
+    source: sourceOf([threshold, factor]),
   };
 }

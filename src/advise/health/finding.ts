@@ -1,0 +1,46 @@
+/** What a finding looks like: something to know, or to do by hand, with what was seen of it. */
+import type { Evidence, RecommendationDraft, SettingRow, Severity } from '../../domain/index.ts';
+import { showValue } from '../settings/units.ts';
+
+export interface Finding {
+  rule: string;
+  /** Stable, without numbers that drift: the recommendation's identity. */
+  key: string;
+  title: string;
+  rationale: string;
+  severity: Severity;
+  evidence: Evidence[];
+  restart: boolean;
+  /** What to do about it, and what to mind. */
+  notes: string[];
+}
+
+export function findingDraft(finding: Finding): RecommendationDraft {
+  const { rule, key, title, rationale, severity, evidence, restart, notes } = finding;
+  return {
+    rule,
+    change: { kind: 'finding' },
+    key,
+    title,
+    rationale,
+    severity,
+    evidence_level: 'measured',
+    confidence: 1,
+    estimate: { cost_before: null, cost_after: null, size_bytes: null, write_overhead: null },
+    affects: [],
+    evidence,
+    risk: { locks: 'none', restart, reload: !restart, notes },
+  };
+}
+
+/** A setting as it stands, with where its value comes from. */
+export function settingEvidence(row: SettingRow): Evidence {
+  return {
+    name: row.name,
+    value: showValue(row),
+    unit: null,
+    source: `pg_settings: ${row.source}${row.sourcefile ? `, ${row.sourcefile}` : ''}`,
+    level: 'measured',
+    formula: null,
+  };
+}
