@@ -17,7 +17,7 @@ export interface HostFiles {
 }
 
 /** Figures of the operating system's own interface, for a server on this host where there is no /proc (macOS). */
-export interface LocalFigures {
+interface LocalFigures {
   readonly source: string;
   ram_bytes: number;
   cpu_count: number;

@@ -26,7 +26,8 @@ it('sees a pooler by its process id, and that it keeps one backend for a session
   await front.close();
 });
 
-const havePgBouncer = spawnSync('pgbouncer', ['--version']).status === 0;
+const PGBOUNCER = 'pgbouncer';
+const havePgBouncer = spawnSync(PGBOUNCER, ['--version']).status === 0;
 /** Debian's account for it; PgBouncer does not run as root. */
 const NOBODY = 65534;
 
@@ -58,7 +59,7 @@ ignore_startup_parameters = extra_float_digits
   );
   const asRoot = process.getuid?.() === 0;
   if (asRoot) chownSync(directory, NOBODY, NOBODY);
-  const child = spawn('pgbouncer', [join(directory, 'pgbouncer.ini')], {
+  const child = spawn(PGBOUNCER, [join(directory, 'pgbouncer.ini')], {
     stdio: 'ignore',
     ...(asRoot ? { uid: NOBODY, gid: NOBODY } : {}),
   });
