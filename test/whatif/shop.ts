@@ -101,7 +101,8 @@ export const shopStatements: Record<string, string> = {
   brin: "SELECT count(*) FROM orders WHERE placed_at >= '2023-05-01' AND placed_at < '2023-05-02'",
   range_gist: "SELECT id FROM orders WHERE span && '[5000,5010)'::int4range",
   json: `SELECT count(*) FROM orders WHERE meta @> '{"campaign": 12}'`,
-  partition_pruned: "SELECT count(*) FROM event WHERE at >= '2023-03-01' AND at < '2023-04-01' AND kind = 'c'",
+  partition_pruned:
+    "SELECT count(*) FROM event WHERE at >= '2023-03-01' AND at < '2023-04-01' AND kind = 'c'",
   partitions_all: "SELECT kind, count(*) FROM event WHERE kind IN ('c', 'd') GROUP BY kind",
   partition_sorted: "SELECT * FROM event WHERE kind = 'b' ORDER BY at LIMIT 10",
   partition_key: 'SELECT * FROM event WHERE id = 4321',
@@ -114,7 +115,7 @@ export const shopStatements: Record<string, string> = {
   same_name_elsewhere: 'SELECT * FROM "Shop Ü".orders WHERE customer_id = 7',
   minimum: 'SELECT min(id), max(id) FROM orders',
   window:
-    'SELECT id, rank() OVER (PARTITION BY customer_id ORDER BY total) FROM orders WHERE customer_id < 50',
+    'SELECT id, rank() OVER (PARTITION BY customer_id ORDER BY total) FROM orders WHERE customer_id BETWEEN 5000 AND 5100',
   lateral:
     'SELECT c.id, l.id FROM "Shop Ü"."Customer" c, LATERAL (SELECT id FROM orders WHERE customer_id = c.id ORDER BY id DESC LIMIT 1) l WHERE c.id < 30',
   expression_of_column: 'SELECT count(*) FROM "Shop Ü"."Customer" WHERE name_length = 19',
@@ -122,7 +123,8 @@ export const shopStatements: Record<string, string> = {
     'SELECT count(*) FROM "Shop Ü"."Customer" c WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id)',
   update: "UPDATE orders SET status = 'sent' WHERE customer_id = 12345 AND status = 'open'",
   delete: "DELETE FROM event WHERE at < '2023-02-01'",
-  insert_select: 'INSERT INTO never_analysed SELECT customer_id, status FROM orders WHERE customer_id < 100',
+  insert_select:
+    'INSERT INTO never_analysed SELECT customer_id, status FROM orders WHERE customer_id BETWEEN 5000 AND 5100',
 };
 
 const key = (part: Record<string, unknown>) => ({ column: null, expression: null, ...part });
