@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Baseline, type BaselineInput, staticBaseline } from '../../../src/advise/settings/baseline.ts';
+import { GB, MB } from '../../support/snapshot-builder.ts';
+import { matrix } from './matrix.ts';
+
+const value = (baseline: Baseline, name: string): number => {
+  const found = baseline.values[name];
+  if (!found) throw new Error(`no ${name}`);
+  return found.value;
+};
+
+/** An independent count: buffers, three sorts in every process there may be, every autovacuum worker. */
+function bytesAtWorst(baseline: Baseline, input: BaselineInput): number {
+  const processes = (input.connections ?? 100) + Math.max(8, input.cpu_count ?? 0);
+  return (
+    value(baseline, 'shared_buffers') +
+    3 * value(baseline, 'work_mem') * processes +
+    (input.autovacuum_workers ?? 3) * value(baseline, 'autovacuum_work_mem') +
+    value(baseline, 'maintenance_work_mem')
+  );
+}
+
+describe.each(matrix)('$name', ({ input }) => {
+  const baseline = staticBaseline(input);
+
+  test('the whole set fits into memory', () => {
+    expect(baseline.worst_case_bytes).toBeLessThanOrEqual(baseline.budget_bytes);
+    expect(baseline.budget_bytes).toBeLessThan(input.ram_bytes);
+    expect(bytesAtWorst(baseline, input)).toBeLessThanOrEqual(input.ram_bytes);
+  });
+
+  test('no value is illegal or useless', () => {
+    expect(value(baseline, 'work_mem')).toBeGreaterThanOrEqual(512 * 1024);
+    expect(value(baseline, 'work_mem')).toBeLessThanOrEqual(GB);
+    expect(value(baseline, 'shared_buffers')).toBeGreaterThanOrEqual(input.ram_bytes / 17);
+    expect(value(baseline, 'shared_buffers')).toBeLessThanOrEqual(input.ram_bytes / 4);
+    expect(value(baseline, 'effective_cache_size')).toBeGreaterThanOrEqual(value(baseline, 'shared_buffers'));
+    expect(value(baseline, 'maintenance_work_mem')).toBeGreaterThanOrEqual(16 * MB);
+    expect(value(baseline, 'min_wal_size')).toBeLessThan(value(baseline, 'max_wal_size'));
+    for (const [name, item] of Object.entries(baseline.values)) {
+      expect(item.text, name).toMatch(/^\d+(\.\d+)?(kB|MB|GB)?$/);
+      expect(item.formula.length, name).toBeGreaterThan(5);
+    }
+  });
+
+  test('says nothing of what is not known', () => {
+    const names = Object.keys(staticBaseline({ ...input, cpu_count: null, disk_type: null }).values);
+    expect(names).not.toContain('random_page_cost');
+    expect(names).not.toContain('max_worker_processes');
+  });
+});
+
+test('any host: the set fits, unless work_mem is at its minimum already', () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        ram_bytes: fc.integer({ min: 256, max: 1024 * 1024 }).map((mb) => mb * MB),
+        cpu_count: fc.integer({ min: 1, max: 256 }),
+        connections: fc.integer({ min: 1, max: 5000 }),
+        autovacuum_workers: fc.integer({ min: 1, max: 20 }),
+        major: fc.integer({ min: 14, max: 18 }),
+        disk_type: fc.constantFrom('hdd' as const, 'ssd' as const, 'nvme' as const, 'san' as const),
+        workload_type: fc.constantFrom(
+          'web' as const,
+          'oltp' as const,
+          'dw' as const,
+          'desktop' as const,
+          'mixed' as const,
+        ),
+      }),
+      (input) => {
+        const baseline = staticBaseline(input);
+        if (value(baseline, 'work_mem') === 64 * 1024) return;
+        expect(baseline.worst_case_bytes).toBeLessThanOrEqual(baseline.budget_bytes);
+      },
+    ),
+  );
+});
+
+test('18 keeps its own effective_io_concurrency, vacuum up to 16 gets no more than it can use', () => {
+  const input = { ...(matrix[3] as (typeof matrix)[number]).input };
+  expect(staticBaseline({ ...input, major: 18 }).values.effective_io_concurrency).toBeUndefined();
+  expect(staticBaseline({ ...input, major: 17 }).values.effective_io_concurrency?.text).toBe('256');
+  expect(staticBaseline({ ...input, major: 16 }).values.maintenance_work_mem?.text).toBe('1GB');
+  expect(staticBaseline({ ...input, major: 17 }).values.maintenance_work_mem?.text).toBe('2GB');
+});
