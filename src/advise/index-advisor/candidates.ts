@@ -19,14 +19,17 @@ const MAX_INCLUDED = 4;
 const MAX_INCLUDED_BYTES = 64;
 /** A table smaller than this is read whole as fast as through any index. */
 const MIN_PAGES = 8;
-/** What is looked for within a value changes from search to search: no index of one search's rows is kept. */
-const SEARCHES: ReadonlySet<PredicateKind> = new Set([
+/** What is looked for, or where a range ends, changes from call to call: no index of one call's rows is kept. */
+const OF_THE_CALL: ReadonlySet<PredicateKind> = new Set([
+  'range',
   'contains',
   'full_text',
   'like_prefix',
   'like_infix',
   'distance',
 ]);
+/** A constant out of so many values is one call's value; out of few it is a state or a kind. */
+const MAX_STATES = 50;
 /** From this correlation and size on, a range of pages holds a range of values. */
 const BRIN_CORRELATION = 0.9;
 const BRIN_PAGES = 1024;
@@ -94,7 +97,7 @@ function wishOf(usage: StatementUsage, position: number, relation: UsageRelation
       ...own.filter((predicate) => predicate.disjunction !== null && predicate.joins === null),
     ]),
     literals: conjuncts.filter(
-      (predicate) => predicate.literal !== null && predicate.joins === null && !SEARCHES.has(predicate.kind),
+      (predicate) => predicate.literal !== null && predicate.joins === null && isLasting(predicate, table),
     ),
     orders:
       usage.orders.find(
@@ -104,6 +107,15 @@ function wishOf(usage: StatementUsage, position: number, relation: UsageRelation
       .filter((group) => group.relation === position && group.operands.every(usable))
       .map((group) => group.operands),
   };
+}
+
+/** Whether a condition with a constant is likely to be the same at the statement's next call. */
+function isLasting(predicate: UsagePredicate, table: AdvisorTable): boolean {
+  if (OF_THE_CALL.has(predicate.kind)) return false;
+  if (predicate.kind !== 'equality' && predicate.kind !== 'in') return true;
+  const column = predicate.column === null ? undefined : table.columns.get(predicate.column);
+  const distinct = distinctCount(column, rowCount(table));
+  return distinct !== null && distinct <= MAX_STATES;
 }
 
 function unique<T extends Operand>(operands: T[]): T[] {

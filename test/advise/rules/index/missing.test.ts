@@ -173,3 +173,14 @@ test('what was recommended has a name, evidence, affected statements and cover',
   expect(result.coverage?.analysed).toHaveLength(1);
   expect(result.coverage?.not_analysed).toHaveLength(1);
 });
+
+test('a partial index for a state, none for the constant of one call', async () => {
+  const draft = await chosen("SELECT id FROM posts WHERE status = 'pending' AND author = $1;");
+  expect(draft).toHaveLength(1);
+  for (const sql of [
+    "SELECT * FROM posts WHERE author = 77 AND status = $1 AND published > '2024-02-01';",
+    "SELECT * FROM events WHERE at > '2024-01-03' AND kind = $1 ORDER BY id LIMIT 5;",
+  ]) {
+    for (const index of await chosen(sql)) expect(index).not.toContain('WHERE');
+  }
+});
