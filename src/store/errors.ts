@@ -34,9 +34,10 @@ function redactedCause(error: unknown): Error {
 /** No connection, or none that answers: `store_unreachable`, with the driver's code or the server's own words. */
 export function storeUnreachable(error: unknown): PgLuthierError {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  // Words of the server name users and databases, never passwords; those of the driver are left for the log.
-  let reason = typeof code === 'string' ? code : 'no answer in time';
-  if (sqlstate(error) !== null && typeof message === 'string') reason = message;
+  // The server's words name users and databases, never passwords, and those of the driver's errors without a code are
+  // fixed texts. System errors are named by their code.
+  let reason = typeof message === 'string' && message !== '' ? message : 'no answer';
+  if (typeof code === 'string' && sqlstate(error) === null) reason = code;
   if (code === 'ERR_INVALID_URL') reason = 'its DSN is not a valid URL';
   return new PgLuthierError({
     code: 'store_unreachable',

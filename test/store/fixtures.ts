@@ -1,24 +1,50 @@
 import { randomBytes } from 'node:crypto';
+import pg from 'pg';
 import type { Recommendation, Snapshot } from '../../src/domain/index.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
-import { testServer } from '../support/servers.ts';
+import { testMajors, testServer } from '../support/servers.ts';
+
+/** The oldest and the newest major that the store is tested on. */
+export const storeMajors = [Math.min(...testMajors), Math.max(...testMajors)];
+
+export interface FreshStore {
+  store: Store;
+  dsn: string;
+  secretKey: Buffer;
+  /** Straight into the store's database, past the store. */
+  query<T = Record<string, unknown>>(sql: string, params?: unknown[]): Promise<T[]>;
+  close(): Promise<void>;
+}
 
 /** A migrated store in a database of its own. */
-export async function freshStore(
-  major = 18,
-): Promise<{ store: Store; dsn: string; close: () => Promise<void> }> {
+export async function freshStore(major = 18, poolSize = 10): Promise<FreshStore> {
   const server = await testServer({ major });
   const database = await server.createDatabase();
-  const store = await openStore({ dsn: database.dsn, secretKey: randomBytes(32) });
+  const secretKey = randomBytes(32);
+  const store = await openStore({ dsn: database.dsn, secretKey, poolSize });
   await store.migrate();
+  const client = new pg.Client({ connectionString: database.dsn });
+  await client.connect();
   return {
     store,
     dsn: database.dsn,
+    secretKey,
+    query: async (sql, params) => (await client.query(sql, params)).rows,
     close: async () => {
+      await client.end();
       await store.close();
       await database.drop();
     },
   };
+}
+
+/** A target of this name, and its id. */
+export async function addTarget(store: Store, name = 'one'): Promise<string> {
+  const target = await store.targets.add(
+    { name, dsn: 'env:X', address: 'h:5432/db', host_overrides: {} },
+    'test',
+  );
+  return target.id;
 }
 
 /** A snapshot with content that storage could spoil. */

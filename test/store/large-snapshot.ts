@@ -1,0 +1,251 @@
+/** Snapshots of one imaginary busy database, one after the other, as a collector would take them. */
+import type { ColumnRow, IndexRow, Snapshot, StatementRow, TableRow } from '../../src/domain/index.ts';
+import { hostileSnapshot } from './fixtures.ts';
+
+/** Mulberry32: the same numbers in every run. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+const names = [
+  'tasks',
+  'Größe "x"',
+  "o'brien",
+  'back\\slash',
+  '漢字🐘',
+  'new\nline',
+  '%s $1 {}',
+  'e\u0301\u200f',
+];
+
+export interface Scale {
+  statements: number;
+  tables: number;
+  /** Shares of the rows that move between two snapshots. */
+  active: number;
+}
+
+export class ImaginaryDatabase {
+  readonly #random: () => number;
+  readonly #scale: Scale;
+  readonly #statements: StatementRow[];
+  readonly #tables: TableRow[];
+  readonly #indexes: IndexRow[];
+  readonly #columns: ColumnRow[];
+  #minutes = 0;
+
+  constructor(scale: Scale, seed = 1) {
+    this.#random = randomNumbers(seed);
+    this.#scale = scale;
+    const [template] = hostileSnapshot('', 1).statements;
+    if (!template) throw new Error('the fixture has no statement');
+    const pick = () => names[Math.floor(this.#random() * names.length)] ?? '';
+    this.#statements = Array.from({ length: scale.statements }, (_, index) => ({
+      ...template,
+      queryid: String(BigInt(Math.floor(this.#random() * 2 ** 53)) * 1024n - 4_611_686_018_427_387_904n),
+      query: `SELECT ${'"column name", '.repeat(Math.floor(this.#random() * 12))}count(*) FROM t${index} WHERE a = $1 /* ${pick()} */`,
+    }));
+    this.#tables = Array.from({ length: scale.tables }, (_, index) =>
+      tableRow(16_384 + index, `${pick()} ${index}`),
+    );
+    this.#indexes = this.#tables.flatMap((table) => [0, 1].map((number) => indexRow(table, number)));
+    this.#columns = this.#tables.flatMap((table) =>
+      Array.from({ length: 8 }, (_, number) => columnRow(table, number + 1, pick(), this.#random)),
+    );
+  }
+
+  /** What is there now. */
+  snapshot(takenAt: string): Snapshot {
+    return structuredClone({
+      ...hostileSnapshot(takenAt, 1),
+      server: { ...hostileSnapshot('', 1).server, database_size_bytes: 10 ** 10 + this.#minutes * 8192 },
+      statements: this.#statements,
+      tables: this.#tables,
+      indexes: this.#indexes,
+      columns: this.#columns,
+      settings: Array.from({ length: 380 }, (_, index) => ({
+        name: `setting_${index}`,
+        setting: String(index * 8),
+        unit: index % 3 === 0 ? '8kB' : null,
+        category: 'Resource Usage / Memory',
+        context: 'user',
+        vartype: 'integer',
+        source: 'default',
+        min_val: '1',
+        max_val: '2147483647',
+        enumvals: index % 50 === 0 ? ['on', 'off'] : null,
+        boot_val: '1',
+        reset_val: '1',
+        sourcefile: null,
+        pending_restart: false,
+      })),
+    });
+  }
+
+  /** A minute of work: some statements run, some tables are written to, one is analysed, all grow older. */
+  work(): void {
+    this.#minutes += 1;
+    for (const row of this.#statements) {
+      if (this.#random() > this.#scale.active) continue;
+      const calls = 1 + Math.floor(this.#random() * 500);
+      row.calls += calls;
+      row.rows += calls * 3;
+      row.total_exec_time_ms += calls * this.#random() * 7;
+      row.mean_exec_time_ms = row.total_exec_time_ms / row.calls;
+      row.stddev_exec_time_ms = this.#random() * 3;
+      row.shared_blks_read += Math.floor(this.#random() * 9);
+      row.wal_bytes += calls * 97;
+    }
+    for (const row of this.#tables) {
+      row.xid_age = (row.xid_age ?? 0) + 5000;
+      if (this.#random() > this.#scale.active) continue;
+      row.n_tup_upd += Math.floor(this.#random() * 900);
+      row.idx_scan = (row.idx_scan ?? 0) + Math.floor(this.#random() * 9000);
+      row.main_pages += Math.floor(this.#random() * 2);
+    }
+    for (const row of this.#indexes) {
+      if (this.#random() > this.#scale.active) continue;
+      row.idx_scan += Math.floor(this.#random() * 9000);
+      row.idx_tup_read += Math.floor(this.#random() * 90_000);
+      row.last_idx_scan = new Date(1.79e12 + this.#minutes * 60_000 + this.#random() * 60_000).toISOString();
+    }
+    const analysed = this.#tables[Math.floor(this.#random() * this.#tables.length)];
+    if (!analysed) return;
+    analysed.autoanalyze_count += 1;
+    for (const column of this.#columns) {
+      if (column.table_oid === analysed.oid && column.stats) column.stats.n_distinct = -this.#random();
+    }
+  }
+
+  /** The server forgets some statements and learns others; a table goes, with a gap in the order. */
+  churn(): void {
+    this.#statements.splice(2, 3);
+    const last = this.#statements.at(-1);
+    if (last) this.#statements.splice(1, 0, { ...last, queryid: `new ${this.#minutes}` });
+    this.#statements.reverse();
+    this.#tables.splice(1, 1);
+  }
+}
+
+function tableRow(oid: number, name: string): TableRow {
+  return {
+    oid,
+    schema: 'public',
+    name,
+    relkind: 'r',
+    relpersistence: 'p',
+    owner: 'app',
+    relpages: 100,
+    reltuples: 1e6,
+    relallvisible: 90,
+    main_pages: 100,
+    total_bytes: 819_200,
+    toast_bytes: 0,
+    indexes_bytes: 8192,
+    reloptions: oid % 2 ? { fillfactor: '90' } : {},
+    toast_reloptions: {},
+    parent_oid: null,
+    is_partition: false,
+    seq_scan: 1,
+    seq_tup_read: 1,
+    idx_scan: oid % 5 ? 0 : null,
+    idx_tup_fetch: 0,
+    n_tup_ins: 0,
+    n_tup_upd: 0,
+    n_tup_del: 0,
+    n_tup_hot_upd: 0,
+    n_tup_newpage_upd: null,
+    n_live_tup: 1,
+    n_dead_tup: 0,
+    n_mod_since_analyze: 0,
+    n_ins_since_vacuum: 0,
+    last_vacuum: null,
+    last_autovacuum: '2026-11-20T10:00:00.123456Z',
+    last_analyze: null,
+    last_autoanalyze: null,
+    vacuum_count: 0,
+    autovacuum_count: 0,
+    analyze_count: 0,
+    autoanalyze_count: 0,
+    xid_age: 1_000_000,
+  };
+}
+
+function indexRow(table: TableRow, number: number): IndexRow {
+  const name = `${table.name} idx${number}`;
+  return {
+    oid: table.oid * 10 + number,
+    table_oid: table.oid,
+    schema: 'public',
+    table: table.name,
+    name,
+    method: 'btree',
+    definition: `CREATE INDEX "${name}" ON public."${table.name}" USING btree (a${number})`,
+    keys: [`a${number}`],
+    include: [],
+    key_attnums: [number + 1],
+    opclasses: ['pg_catalog.int8_ops'],
+    collations: [0],
+    options: [0],
+    predicate: null,
+    is_unique: false,
+    is_primary: false,
+    is_exclusion: false,
+    is_valid: true,
+    is_ready: true,
+    is_replica_identity: false,
+    is_clustered: false,
+    constraint_name: null,
+    is_partition: false,
+    relkind: 'i',
+    relpages: 10,
+    reltuples: 1e6,
+    main_pages: 10,
+    size_bytes: 81_920,
+    reloptions: {},
+    idx_scan: 0,
+    idx_tup_read: 0,
+    idx_tup_fetch: 0,
+    last_idx_scan: null,
+  };
+}
+
+function columnRow(table: TableRow, attnum: number, word: string, random: () => number): ColumnRow {
+  return {
+    table_oid: table.oid,
+    schema: 'public',
+    table: table.name,
+    name: `${word} ${attnum}`,
+    attnum,
+    type: 'text',
+    typlen: -1,
+    typalign: 'i',
+    typtype: 'b',
+    typcategory: 'S',
+    not_null: false,
+    collation: null,
+    generated: '',
+    identity: '',
+    default_expression: null,
+    stattarget: null,
+    stats: {
+      inherited: false,
+      null_frac: 0,
+      avg_width: 12,
+      n_distinct: -random(),
+      most_common_vals: `{${word},"a \\"b\\" ${random()}"}`,
+      most_common_freqs: [random(), random()],
+      histogram_bounds: `{${Array.from({ length: 20 }, () => Math.floor(random() * 1e6)).join(',')}}`,
+      correlation: random(),
+      most_common_elems: null,
+      most_common_elem_freqs: null,
+      elem_count_histogram: null,
+    },
+  };
+}
