@@ -9,7 +9,7 @@
 -- Settings (PostgreSQL 15 and newer: before that only superusers may ALTER SYSTEM, and this statement is an error;
 -- managed services have ways of their own). One name for each parameter that it may change.
 GRANT ALTER SYSTEM ON PARAMETER work_mem, maintenance_work_mem, effective_cache_size, random_page_cost,
-    effective_io_concurrency, max_wal_size, min_wal_size, checkpoint_completion_target, shared_buffers
+    effective_io_concurrency, max_wal_size, min_wal_size, checkpoint_completion_target, shared_buffers, wal_buffers
     TO pgluthier_collector;
 GRANT EXECUTE ON FUNCTION pg_reload_conf() TO pgluthier_collector;
 -- What stood in postgresql.auto.conf before, for the way back.

@@ -12,6 +12,7 @@ export const advisedSettings: readonly string[] = [
   'min_wal_size',
   'random_page_cost',
   'shared_buffers',
+  'wal_buffers',
   'work_mem',
 ];
 
@@ -35,21 +36,41 @@ const USER_TABLES = `
   WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'`;
 
-/** Index DDL and storage parameters are the owner's: membership in that role is the least that works. */
+/**
+ * Index DDL and storage parameters are the owner's: membership in that role is the least that works. Membership in a
+ * superuser's role would be every right there is, and is not proposed.
+ */
 async function ownership(session: TargetSession): Promise<DiagnosisCheck> {
-  const [row] = await session.query<{ tables: number; owned: number; owners: string[] | null }>(
-    `SELECT count(*) AS tables, count(*) FILTER (WHERE pg_has_role(c.relowner, 'USAGE')) AS owned,
-            array_agg(DISTINCT pg_get_userbyid(c.relowner)::text) FILTER (WHERE NOT pg_has_role(c.relowner, 'USAGE')) AS owners
-     ${USER_TABLES}`,
+  const [row] = await session.query<{
+    tables: number;
+    owned: number;
+    owners: string[] | null;
+    superusers: string[] | null;
+  }>(
+    `SELECT count(*) AS tables, count(*) FILTER (WHERE o.ours) AS owned,
+            array_agg(DISTINCT o.name) FILTER (WHERE NOT o.ours AND NOT o.is_superuser) AS owners,
+            array_agg(DISTINCT o.name) FILTER (WHERE NOT o.ours AND o.is_superuser) AS superusers
+     FROM (SELECT c.relowner ${USER_TABLES}) AS t
+     CROSS JOIN LATERAL (
+         SELECT pg_has_role(t.relowner, 'USAGE') AS ours, pg_get_userbyid(t.relowner)::text AS name,
+                coalesce((SELECT rolsuper FROM pg_roles WHERE oid = t.relowner), false) AS is_superuser
+     ) AS o`,
   );
   const role = quoteIdentifier(session.role);
+  const remedies = (row?.owners ?? []).map((owner) => `GRANT ${quoteIdentifier(owner)} TO ${role};`);
+  const superusers = (row?.superusers ?? []).map(quoteIdentifier);
+  if (superusers.length > 0) {
+    remedies.push(
+      `Tables of ${superusers.join(', ')} belong to a superuser, whose role should not be granted: give them to a role of the application (ALTER TABLE … OWNER TO …), or apply their changes by hand.`,
+    );
+  }
   return {
     id: 'apply_tables',
     title: 'may change tables and indexes',
     ok: row ? row.tables === row.owned : null,
     need: 'apply',
     detail: `owns, directly or by membership, ${row?.owned ?? 0} of ${row?.tables ?? 0} tables`,
-    remedy: (row?.owners ?? []).map((owner) => `GRANT ${quoteIdentifier(owner)} TO ${role};`).join(' '),
+    remedy: remedies.join(' '),
   };
 }
 
