@@ -13,7 +13,7 @@ export interface AuditEvent {
   details: Record<string, unknown>;
 }
 
-export interface AuditEntry extends AuditEvent {
+interface AuditEntry extends AuditEvent {
   id: number;
   at: string;
   previous_hash: string;

@@ -3,7 +3,7 @@ import { type Database, newId } from './database.ts';
 import { notFound } from './errors.ts';
 import { jsonText } from './json-text.ts';
 
-export interface JobRun {
+interface JobRun {
   id: string;
   job: string;
   fire_at: string;

@@ -13,7 +13,7 @@ import { holdTarget } from './locks.ts';
 import { takeOverAll } from './take-over.ts';
 import { lockNewest, step, type TransitionOptions } from './transitions.ts';
 
-export interface RecommendationFilter {
+interface RecommendationFilter {
   state?: RecommendationState | undefined;
   kind?: string | undefined;
   rule?: string | undefined;
@@ -24,7 +24,7 @@ export interface RecommendationFilter {
 }
 
 /** One life of a recommendation: advice that comes back after it was carried out begins another. */
-export interface RecommendationGeneration {
+interface RecommendationGeneration {
   generation: number;
   state: RecommendationState;
   plan_hash: string;

@@ -13,7 +13,7 @@ export interface Sealed {
 }
 
 /** Names a key without telling it. */
-export function keyId(key: Buffer): string {
+function keyId(key: Buffer): string {
   return createHash('sha256').update('pgluthier key id').update(key).digest('hex').slice(0, 16);
 }
 

@@ -7,7 +7,7 @@ import { jsonText } from './json-text.ts';
 import { holdTarget } from './locks.ts';
 import { seal, unseal } from './seal.ts';
 
-export type DsnSource =
+type DsnSource =
   | { kind: 'sealed'; dsn: string }
   | { kind: 'env'; name: string }
   | { kind: 'file'; path: string };
