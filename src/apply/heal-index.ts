@@ -12,7 +12,7 @@ const LOCK_TIMEOUT_MS = 60_000;
 /** The names that REINDEX CONCURRENTLY gives to its transient indexes. */
 const TRANSIENT = /_cc(new|old)\d*$/;
 
-export interface Healing {
+interface Healing {
   /** Is the index valid now? */
   valid: boolean;
   /** Invalid transient indexes that could not be dropped, as SQL names. */
