@@ -85,6 +85,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     closers.push(() => services.background.stop());
     // A stop may have left applies open: they come first, before anybody can start new ones.
     await recoverApplies(services, STARTING_MS);
+    await store.analyses.abandonRunning();
 
     const app = createApp({ services, token_hash: token.hash, version: packageVersion });
     const { url, close } = await listen(app.fetch, config);

@@ -1,0 +1,42 @@
+/**
+ * Room rule. bench/ measures against something, side by side in one run; each benchmark prints a table and writes
+ * bench/results/<name>.json. `npm run bench -- <name> [--quick] [--data <dir>]`. Nothing here is a test, and nothing
+ * in src/ imports it.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../src/package-root.ts';
+import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
+import { indexesBenchmark } from './indexes.ts';
+
+const benchmarks: Record<string, Benchmark> = { indexes: indexesBenchmark };
+
+function parseArguments(argv: string[]): { name: string | undefined; options: BenchmarkOptions } {
+  const [name, ...rest] = argv;
+  const data = rest.indexOf('--data');
+  return {
+    name,
+    options: { quick: rest.includes('--quick'), data: data === -1 ? null : (rest[data + 1] ?? null) },
+  };
+}
+
+const { name, options } = parseArguments(process.argv.slice(2));
+const benchmark = name === undefined ? undefined : benchmarks[name];
+if (!name || !benchmark) {
+  console.error(
+    `usage: npm run bench -- <name> [--quick] [--data <dir>]; there is: ${Object.keys(benchmarks).join(', ')}`,
+  );
+  process.exitCode = 2;
+} else {
+  const result = await benchmark(options);
+  const directory = join(packageRoot, 'bench', 'results');
+  await mkdir(directory, { recursive: true });
+  const machine = `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, node ${process.version}`;
+  const file = join(directory, `${name}.json`);
+  await writeFile(
+    file,
+    `${JSON.stringify({ name, at: new Date().toISOString(), machine, ...result }, null, 2)}\n`,
+  );
+  console.log(`written to ${file}`);
+}
