@@ -10,7 +10,6 @@ import type { ServiceAddress } from './service-client.ts';
 import { renderDemoResult } from './story.ts';
 import { startDemoTarget } from './target.ts';
 
-export type { DemoResult } from './loop.ts';
 export { runDemoLoop } from './loop.ts';
 export { startDemoTarget } from './target.ts';
 

@@ -5,7 +5,6 @@ import { recommendationStates } from './lifecycle.ts';
 
 /** measured: seen on the target. simulated: by a real planner on the target's statistics. estimated: a formula. */
 export const evidenceLevelSchema = z.enum(['measured', 'simulated', 'estimated']);
-export type EvidenceLevel = z.infer<typeof evidenceLevelSchema>;
 
 export const severitySchema = z.enum(['critical', 'high', 'medium', 'low', 'info']);
 export type Severity = z.infer<typeof severitySchema>;

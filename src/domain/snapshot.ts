@@ -344,6 +344,3 @@ export interface Snapshot {
   /** What could not be seen, noun by noun. */
   limits: Limit[];
 }
-
-/** The nouns that a snapshot is stored and read by. */
-export type SnapshotNoun = keyof Omit<Snapshot, 'format_version' | 'taken_at' | 'duration_ms' | 'limits'>;

@@ -3,7 +3,7 @@
  * records what came of it. It may import every room but api/, demo/ and the composition roots. It holds no SQL, no
  * HTTP, no formula: what needs one belongs to the room that it is about.
  */
-export { type AdviseOptions, adviseTarget, loadTargetWindow, startAnalysis } from './advise-target.ts';
+export { adviseTarget, loadTargetWindow, startAnalysis } from './advise-target.ts';
 export { analyse } from './analyse.ts';
 export { startApply } from './apply-approved.ts';
 export {
@@ -17,5 +17,5 @@ export { collectTarget } from './collect-target.ts';
 export { recoverApplies } from './recover-applies.ts';
 export { BackgroundWork, type Services } from './services.ts';
 export { resolveDsn, withReadSession } from './target-session.ts';
-export { addTarget, type NewTarget, targetCapabilities } from './targets.ts';
+export { addTarget, targetCapabilities } from './targets.ts';
 export { verifyAllApplied, verifyApplied } from './verify-applied.ts';

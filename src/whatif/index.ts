@@ -3,4 +3,4 @@
  * port. It may import domain, target and embedded. It proposes nothing and knows no workload; it never runs a
  * statement, it plans them.
  */
-export { openTwin, type TwinOptions } from './twin/open.ts';
+export { openTwin } from './twin/open.ts';

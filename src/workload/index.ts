@@ -7,7 +7,7 @@
 export { workloadFromSnapshot, workloadFromWindow } from './build.ts';
 export { diffSnapshots } from './delta.ts';
 export { workloadFromFiles } from './files.ts';
-export { deparseSql, fingerprint, parseSql } from './parser.ts';
+export { fingerprint, parseSql } from './parser.ts';
 export { sampleStatements } from './sampling.ts';
 export { statementUsage } from './usage.ts';
 export { type UsageCatalog, usageCatalog } from './usage-catalog.ts';

@@ -73,7 +73,7 @@ export async function parseSql(sql: string): Promise<ParseResult> {
  * SQL of a tree or of one expression node, on one line. The deparser is not PostgreSQL's own: callers that hand its
  * text to a server compare fingerprints first (`deparseFaithfully`).
  */
-export function deparseSql(tree: ParseResult | Node): string {
+function deparseSql(tree: ParseResult | Node): string {
   return deparseSync(tree, { pretty: false });
 }
 

@@ -1,6 +1,5 @@
 /** A workload statement made ready for costing: its samples and how it uses tables. */
 import {
-  type Operand,
   PgLuthierError,
   type PlannableStatement,
   type SampledParameter,
@@ -56,9 +55,4 @@ function withoutSampled(predicate: UsagePredicate, written: ReadonlySet<string>)
   return predicate.literal !== null && !written.has(predicate.literal)
     ? { ...predicate, literal: null }
     : predicate;
-}
-
-/** The text that makes two operands the same. */
-export function operandText(operand: Operand): string | null {
-  return operand.column ?? operand.expression;
 }
