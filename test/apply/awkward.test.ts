@@ -115,13 +115,16 @@ it('a stop between ALTER SYSTEM and its reload leaves no value that is not in fo
   };
   const { outcome } = await apply(
     dsn,
-    { kind: 'setting', name: 'work_mem', value: '6MB', current_value: '4MB', context: 'user' },
+    { kind: 'setting', name: 'join_collapse_limit', value: '9', current_value: '8', context: 'user' },
     { signal: abort.signal, journal },
   );
-  const [entry] = await rows(dsn, "SELECT setting, applied FROM pg_file_settings WHERE name = 'work_mem'");
-  await rows(dsn, 'ALTER SYSTEM RESET work_mem');
+  const [entry] = await rows(
+    dsn,
+    "SELECT setting, applied FROM pg_file_settings WHERE name = 'join_collapse_limit'",
+  );
+  await rows(dsn, 'ALTER SYSTEM RESET join_collapse_limit');
   await rows(dsn, 'SELECT pg_reload_conf()');
-  if (outcome.outcome === 'applied') expect(entry).toEqual({ setting: '6MB', applied: true });
+  if (outcome.outcome === 'applied') expect(entry).toEqual({ setting: '9', applied: true });
   else expect(entry).toBeUndefined();
 });
 

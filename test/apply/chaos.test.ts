@@ -65,15 +65,15 @@ const subjects: Subject[] = [
     entries: 3,
     statement: 2,
     prepare: async () => {
-      await rows(dsn, "ALTER SYSTEM SET work_mem = '5MB'");
+      await rows(dsn, "ALTER SYSTEM SET geqo_threshold = '13'");
       await rows(dsn, 'SELECT pg_reload_conf()');
-      await until(async () => (await workMem()).now === '5MB');
-      return { kind: 'setting', name: 'work_mem', value: '9MB', current_value: '5MB', context: 'user' };
+      await until(async () => (await geqoThreshold()).now === '13');
+      return { kind: 'setting', name: 'geqo_threshold', value: '14', current_value: '13', context: 'user' };
     },
     effect: async () => {
-      const { now, entry } = await workMem();
+      const { now, entry } = await geqoThreshold();
       if (now !== entry) return null;
-      return { '9MB': true, '5MB': false }[now] ?? null;
+      return { 14: true, 13: false }[now] ?? null;
     },
   },
   {
@@ -114,11 +114,11 @@ const subjects: Subject[] = [
   },
 ];
 
-async function workMem(): Promise<{ now: string; entry: string | null }> {
+async function geqoThreshold(): Promise<{ now: string; entry: string | null }> {
   const [row] = await rows<{ now: string; entry: string | null }>(
     dsn,
-    `SELECT current_setting('work_mem') AS now,
-            (SELECT setting FROM pg_file_settings WHERE name = 'work_mem' ORDER BY seqno DESC LIMIT 1) AS entry`,
+    `SELECT current_setting('geqo_threshold') AS now,
+            (SELECT setting FROM pg_file_settings WHERE name = 'geqo_threshold' ORDER BY seqno DESC LIMIT 1) AS entry`,
   );
   return row ?? { now: '', entry: null };
 }
@@ -176,7 +176,7 @@ describe.each(subjects)('$name', (subject) => {
     expect(outcome.outcome).toBe(began ? 'applied' : 'failed');
     if (outcome.outcome === 'applied' && change.kind === 'setting') {
       expect(outcome.facts.exact_rollback).toEqual([
-        "ALTER SYSTEM SET work_mem = '5MB'",
+        "ALTER SYSTEM SET geqo_threshold = '13'",
         'SELECT pg_reload_conf()',
       ]);
     }
