@@ -1,5 +1,5 @@
 /** Two snapshots → a window: what happened between them, with resets, restarts and evictions told apart from quiet. */
-import { type Limit, PgLuthierError, type Snapshot, type Window } from '../domain/index.ts';
+import { diffCounters, type Limit, PgLuthierError, type Snapshot, type Window } from '../domain/index.ts';
 import { diffIndexes, diffTables, relationsWereReset } from './relation-delta.ts';
 import { diffStatements } from './statement-delta.ts';
 
@@ -58,6 +58,7 @@ export function diffSnapshots(from: Snapshot, to: Snapshot): Window {
     statements: statements.deltas,
     tables: diffTables(from.tables, to.tables, reset.everything),
     indexes: diffIndexes(from.indexes, to.indexes, reset.everything),
+    counters: diffCounters(from.counters, to.counters),
     limits,
   };
 }
