@@ -1,7 +1,7 @@
 /** A journal in a file, so that it outlives the process that writes it. */
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Journal, JournalEntry } from '../../src/domain/index.ts';
 
 export function fileJournal(path: string): Journal {
@@ -36,5 +36,6 @@ export function fileJournal(path: string): Journal {
 /** A new one in a directory of its own. */
 export function newJournal(): Journal & { path: string } {
   const path = join(mkdtempSync(join(tmpdir(), 'pgluthier-journal-')), 'journal.json');
+  process.once('exit', () => rmSync(dirname(path), { recursive: true, force: true }));
   return { path, ...fileJournal(path) };
 }

@@ -77,7 +77,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     .map((contender) => ({ contender, benefit: contender.alone - contender.write.cost, round: -1 }));
   const rank = (item: { contender: Contender; benefit: number }) =>
     input.budget_bytes === null
-      ? item.benefit / (1 + BULK_PENALTY * bulk(item.contender))
+      ? item.benefit / (1 + bulkPenalty(item.contender, chosen) * bulk(item.contender))
       : item.benefit / Math.max(BLOCK, item.contender.size_bytes);
 
   for (let round = 0; queue.length > 0; ) {
@@ -114,6 +114,18 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
         left.push({ contender, ...tooLittle(contender, first.benefit, base) });
         continue;
       }
+      const alike = chosen.find((other) => overlaps(contender, other));
+      if (input.budget_bytes === null && alike) {
+        const gain = await gainWhereItHelps(input, chosen, contender);
+        if (gain < OVERLAP_GAIN) {
+          left.push({
+            contender,
+            code: 'dominated_by_chosen',
+            reason: `beside ${alike.candidate.key} it would make the statements that it helps only ${(100 * gain).toFixed(0)} % cheaper still`,
+          });
+          continue;
+        }
+      }
       chosen.push(contender);
       used += contender.size_bytes;
       round += 1;
@@ -143,6 +155,46 @@ function isAlternative(a: Contender, b: Contender): boolean {
   if (first.where !== null || second.where !== null) return false;
   const methods = new Set([first.method, second.method]);
   return methods.has('brin') && methods.has('btree') && first.keys[0]?.column === second.keys[0]?.column;
+}
+
+/** Without a budget, an index beside one with the same leading key must make what it helps this much cheaper still. */
+const OVERLAP_GAIN = 0.25;
+/** How much more its bytes count then. */
+const OVERLAP_PENALTY = 3;
+
+function bulkPenalty(contender: Contender, chosen: readonly Contender[]): number {
+  return chosen.some((other) => overlaps(contender, other)) ? OVERLAP_PENALTY : BULK_PENALTY;
+}
+
+/** Share that the statements which get cheaper at all save, 0..1. */
+async function gainWhereItHelps(
+  input: SelectionInput,
+  chosen: readonly Contender[],
+  contender: Contender,
+): Promise<number> {
+  let before = 0;
+  let after = 0;
+  for (const statement of input.statements) {
+    if (!statement.tables.has(contender.table_oid)) continue;
+    const without = await input.book.cost(statement, chosen);
+    const withIt = await input.book.cost(statement, [...chosen, contender]);
+    if (!('cost' in without) || !('cost' in withIt) || withIt.cost >= 0.99 * without.cost) continue;
+    before += without.cost * statement.query.calls;
+    after += withIt.cost * statement.query.calls;
+  }
+  return before === 0 ? 0 : 1 - after / before;
+}
+
+/** Whether two indexes lead with the same key over the same rows: much of what one serves the other serves too. */
+function overlaps(a: Contender, b: Contender): boolean {
+  const [first, second] = [a.candidate.definition, b.candidate.definition];
+  return (
+    a.table_oid === b.table_oid &&
+    first.method === second.method &&
+    first.where === second.where &&
+    first.keys[0]?.column === second.keys[0]?.column &&
+    first.keys[0]?.expression === second.keys[0]?.expression
+  );
 }
 
 function tooLittle(contender: Contender, benefit: number, base: number): { code: string; reason: string } {
