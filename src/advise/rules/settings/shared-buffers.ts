@@ -57,9 +57,11 @@ function raise(context: RuleContext, plan: MemoryPlan): RuleResult {
       `${(100 * hits.ratio).toFixed(1)} % of ${hits.blocks} blocks were found in ${formatMemory(present)} (${hits.period}): more would not be noticed`,
     );
   }
+  const formula = plan.values.shared_buffers.value;
+  if (present >= formula) return propose(context, proposalOf(context, plan, formula));
   const room = roomBeside(context, plan, NAME);
   const useful = size === null ? Number.POSITIVE_INFINITY : Math.max(size * GROWTH, 128 * 2 ** 20);
-  const wanted = Math.min(plan.values.shared_buffers.value, useful, Math.max(room, 0));
+  const wanted = Math.min(formula, useful, Math.max(room, 0));
   if (wanted < present) {
     return reject(
       'memory_budget',

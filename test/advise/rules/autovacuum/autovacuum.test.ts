@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+import { split } from '../../../../src/advise/autovacuum/derive.ts';
+import { rule as insertRule } from '../../../../src/advise/rules/autovacuum/insert-scale-factor.ts';
+import { rule } from '../../../../src/advise/rules/autovacuum/scale-factor.ts';
+import { draftSchema, type RuleContext, type Snapshot, type TableRow } from '../../../../src/domain/index.ts';
+import {
+  contextOf,
+  snapshotOf,
+  TAKEN_AT,
+  tableDelta,
+  tableRow,
+  windowOf,
+} from '../../../support/snapshot-builder.ts';
+
+/** 300,000 rows of which `updates` changed in a window of a minute. */
+function churned(updates: number, row: Partial<TableRow> = {}, parts: Parameters<typeof snapshotOf>[0] = {}) {
+  const table = tableRow({ n_live_tup: 300_000, reltuples: 300_000, main_pages: 6000, ...row });
+  return contextOf(snapshotOf({ tables: [table], ...parts }), {
+    window: windowOf(60, { tables: [tableDelta({ oid: table.oid, n_tup_upd: updates })] }),
+  });
+}
+
+async function evaluate(context: RuleContext, which = rule) {
+  const result = await which.evaluate(context);
+  for (const draft of result.recommendations) draftSchema.parse(draft);
+  return result;
+}
+
+const codes = async (context: RuleContext, which = rule) =>
+  (await evaluate(context, which)).rejections.map((rejection) => rejection.code);
+
+describe('autovacuum/scale-factor', () => {
+  test('fires on a churned table in a short window, and says that it was short', async () => {
+    const { recommendations, limits } = await evaluate(churned(2000));
+    expect(recommendations).toHaveLength(1);
+    const [draft] = recommendations;
+    // 2,000 a minute: 4,000 within two rounds of autovacuum, 1.3 % of the rows.
+    expect(draft?.change).toEqual({
+      kind: 'table.reloptions',
+      schema: 'public',
+      table: 't',
+      set: {
+        autovacuum_vacuum_scale_factor: '0.012',
+        autovacuum_vacuum_threshold: '400',
+        autovacuum_vacuum_max_threshold: '4000',
+      },
+      previous: {
+        autovacuum_vacuum_scale_factor: null,
+        autovacuum_vacuum_threshold: null,
+        autovacuum_vacuum_max_threshold: null,
+      },
+    });
+    expect(draft?.confidence).toBeLessThan(0.6);
+    expect(draft?.rationale).toContain('60 s only');
+    const evidence = Object.fromEntries(draft?.evidence.map((item) => [item.name, item.value]) ?? []);
+    expect(evidence['trigger now']).toBe(60_050);
+    expect(evidence['trigger after']).toBe(4000);
+    expect(evidence['vacuums a day now']).toBeCloseTo((120_000 * 24) / 60_050, 6);
+    expect(limits.map((limit) => limit.code)).toEqual(['horizon_not_collected']);
+  });
+
+  test('up to 17 there is no max_threshold to set', async () => {
+    const [draft] = (await evaluate(churned(2000, {}, { major: 17 }))).recommendations;
+    expect(draft?.change).toMatchObject({
+      set: { autovacuum_vacuum_scale_factor: '0.012', autovacuum_vacuum_threshold: '400' },
+    });
+    expect(JSON.stringify(draft?.change)).not.toContain('max_threshold');
+  });
+
+  test('takes the table’s own options for what is in force, and keeps them for the way back', async () => {
+    const [draft] = (await evaluate(churned(2000, { reloptions: { autovacuum_vacuum_scale_factor: '0.1' } })))
+      .recommendations;
+    expect(draft?.change).toMatchObject({ previous: { autovacuum_vacuum_scale_factor: '0.1' } });
+    expect(await codes(churned(2000, { reloptions: { autovacuum_vacuum_scale_factor: '0.015' } }))).toEqual([
+      'close_enough',
+    ]);
+  });
+
+  test("18's cap on the trigger counts", async () => {
+    const large = { n_live_tup: 2e9, reltuples: 2e9, main_pages: 4e7, indexes_bytes: 0 };
+    expect(await codes(churned(1e6, large))).toEqual(['close_enough']);
+    expect((await evaluate(churned(1e6, large, { major: 17 }))).recommendations).toHaveLength(1);
+  });
+
+  test('a large table is not vacuumed so often that it is busy with nothing else', async () => {
+    const large = { n_live_tup: 1e8, reltuples: 1e8, main_pages: 2e7, indexes_bytes: 0 };
+    const [draft] = (await evaluate(churned(20_000, large, { major: 17 }))).recommendations;
+    const interval = draft?.evidence.find((item) => item.name === 'wanted interval')?.value;
+    // 20 million pages at 50,000 a second take 400 s.
+    expect(interval).toBeCloseTo(4000, 6);
+  });
+
+  test.each([
+    ['a small table', churned(2000, { n_live_tup: 20_000, reltuples: 20_000 }), []],
+    ['a table at rest', churned(0), []],
+    ['too few changes to be a rate', churned(400), []],
+    ['so much churn that the default is right', churned(100_000), ['close_enough']],
+    [
+      'a table that is switched off',
+      churned(2000, { reloptions: { autovacuum_enabled: 'false' } }),
+      ['autovacuum_off'],
+    ],
+    [
+      'a server that is switched off',
+      churned(2000, {}, { settings: { autovacuum: 'off' } }),
+      ['autovacuum_off'],
+    ],
+    ['a partitioned parent', churned(2000, { relkind: 'p' }), []],
+  ])('quiet for %s', async (_, context, expected) => {
+    expect((await evaluate(context)).recommendations).toEqual([]);
+    expect(await codes(context)).toEqual(expected);
+  });
+
+  test('is silent while something holds the dead rows that a vacuum just left', async () => {
+    const ended = new Date(Date.parse(TAKEN_AT) - 20_000).toISOString();
+    const context = churned(2000, { n_dead_tup: 200_000, last_autovacuum: ended });
+    context.window?.tables.forEach((delta) => {
+      delta.autovacuum_count = 1;
+    });
+    const result = await evaluate(context);
+    expect(result.recommendations).toEqual([]);
+    expect(result.rejections).toEqual([
+      expect.objectContaining({
+        code: 'vacuum_leaves_dead_rows',
+        reason: expect.stringContaining('replication slot'),
+      }),
+    ]);
+  });
+
+  test('without a window: from the counters since they began, with less confidence; not at all if that is unknown', async () => {
+    const tables = [tableRow({ n_tup_upd: 10 * 24 * 60_000, n_live_tup: 1_000_000 })];
+    const [draft] = (await evaluate(contextOf(snapshotOf({ tables })))).recommendations;
+    expect(draft?.rationale).toContain('mean over all the time');
+    expect(draft?.confidence).toBeLessThan(0.6);
+    expect(draft?.evidence[0]).toMatchObject({ value: 60_000, source: expect.stringContaining('since') });
+
+    const unknown = await evaluate(contextOf(snapshotOf({ tables, server: { stats_reset: null } })));
+    expect(unknown.recommendations).toEqual([]);
+    expect(unknown.limits.map((limit) => limit.code)).toEqual(['rate_unknown']);
+  });
+
+  test('the split gives back the target', () => {
+    for (const [target, rows] of [
+      [4000, 300_000],
+      [1_000_000, 1e8],
+      [60, 1000],
+    ] as const) {
+      const { threshold, scale_factor } = split(target, rows);
+      expect(Math.abs(threshold + scale_factor * rows - target)).toBeLessThan(0.06 * target);
+    }
+    expect(split(100, 1e9).scale_factor).toBe(0.0001);
+  });
+});
+
+describe('autovacuum/insert-scale-factor', () => {
+  const context = (row: Partial<TableRow> = {}, delta = {}, snapshot: Partial<Snapshot> = {}) => {
+    const table = tableRow({ n_live_tup: 2_000_000, reltuples: 2_000_000, n_tup_ins: 2_000_000, ...row });
+    return contextOf(snapshotOf({ tables: [table], ...(snapshot as object) }), {
+      window: windowOf(600, { tables: [tableDelta({ n_tup_ins: 5000, ...delta })] }),
+    });
+  };
+
+  test('fires on a large table that only grows', async () => {
+    const [draft] = (await evaluate(context(), insertRule)).recommendations;
+    expect(draft?.change).toMatchObject({
+      set: {
+        autovacuum_vacuum_insert_scale_factor: '0.05',
+        autovacuum_vacuum_insert_threshold: '10000',
+        autovacuum_freeze_min_age: '0',
+      },
+    });
+  });
+
+  test.each([
+    ['rows that change', context({}, { n_tup_upd: 100 })],
+    ['rows that changed before', context({ n_tup_upd: 100_000 })],
+    ['a table that does not grow', context({}, { n_tup_ins: 10 })],
+    ['a small table', context({ n_live_tup: 10_000, reltuples: 10_000 })],
+  ])('says nothing of %s', async (_, quiet) => {
+    const result = await evaluate(quiet, insertRule);
+    expect([...result.recommendations, ...result.rejections]).toEqual([]);
+  });
+
+  test('gives its reason where the table has been seen to, or the trigger is off', async () => {
+    expect(
+      await codes(context({ reloptions: { autovacuum_vacuum_insert_scale_factor: '0.05' } }), insertRule),
+    ).toEqual(['close_enough']);
+    expect(
+      await codes(context({ reloptions: { autovacuum_vacuum_insert_threshold: '-1' } }), insertRule),
+    ).toEqual(['insert_trigger_off']);
+  });
+});
