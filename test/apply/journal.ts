@@ -33,9 +33,14 @@ export function fileJournal(path: string): Journal {
   };
 }
 
+const made: string[] = [];
+process.once('exit', () => {
+  for (const directory of made) rmSync(directory, { recursive: true, force: true });
+});
+
 /** A new one in a directory of its own. */
 export function newJournal(): Journal & { path: string } {
   const path = join(mkdtempSync(join(tmpdir(), 'pgluthier-journal-')), 'journal.json');
-  process.once('exit', () => rmSync(dirname(path), { recursive: true, force: true }));
+  made.push(dirname(path));
   return { path, ...fileJournal(path) };
 }
