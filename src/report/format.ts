@@ -1,5 +1,7 @@
 /** Numbers and lines as a person reads them. */
 
+import { visibleLine } from './terminal-text.ts';
+
 const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 
 /** Bytes with PostgreSQL's units: 1 kB is 1024 bytes. */
@@ -32,15 +34,15 @@ export function milliseconds(value: number): string {
 
 /** One line, cut at `length`. */
 export function shorten(text: string, length: number): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
+  const line = visibleLine(text);
+  return line.length <= length ? line : `${line.slice(0, Math.max(0, length - 1))}…`;
 }
 
-/** Words in lines of at most `width`, each behind `indent`. */
+/** Words in lines of at most `width`, each behind `indent`; a word that is longer than a line has one of its own. */
 export function wrap(text: string, width: number, indent: string): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/\s+/)) {
+  for (const word of visibleLine(text).split(' ')) {
     if (line !== '' && line.length + word.length + 1 > width - indent.length) {
       lines.push(indent + line);
       line = word;
@@ -50,6 +52,13 @@ export function wrap(text: string, width: number, indent: string): string[] {
   }
   if (line !== '') lines.push(indent + line);
   return lines;
+}
+
+/** The same with a mark before the first line, e.g. `- `. */
+export function wrapItem(text: string, width: number, indent: string, mark: string): string[] {
+  return wrap(text, width, indent + ' '.repeat(mark.length)).map((line, position) =>
+    position === 0 ? indent + mark + line.slice(indent.length + mark.length) : line,
+  );
 }
 
 /** A value of evidence with its unit. */

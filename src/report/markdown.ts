@@ -1,62 +1,93 @@
 /** The report as Markdown, for a ticket or a wiki. */
-import type { Report } from '../domain/index.ts';
+import type { Recommendation, Report } from '../domain/index.ts';
 import { amount, bytes, evidenceValue, percent, shorten } from './format.ts';
+import { visible, visibleLine } from './terminal-text.ts';
 
-/** A cell must not end its row. */
-const cell = (text: string) => text.replaceAll('|', '\\|').replace(/\s+/g, ' ');
+/** Text of others in a line of Markdown: nothing in it is markup, and no HTML. */
+const plain = (text: string) => visibleLine(text).replace(/[\\`*_[\]<>|#~]/g, '\\$&');
+
+/** Code within a line or a cell: fenced by more backticks than stand in it. */
+function code(text: string): string {
+  const content = visibleLine(text).replaceAll('|', '\\|');
+  const fence = '`'.repeat(longestRun(content) + 1);
+  const space = content.startsWith('`') || content.endsWith('`') ? ' ' : '';
+  return `${fence}${space}${content}${space}${fence}`;
+}
+
+function longestRun(text: string): number {
+  return Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+}
+
+/** A block of SQL, whole; the fence outlasts any backticks in it. */
+function sqlBlock(statements: readonly string[]): string[] {
+  const text = statements.map((statement) => visible(`${statement};`)).join('\n');
+  const fence = '`'.repeat(Math.max(3, longestRun(text) + 1));
+  return [`${fence}sql`, text, fence, ''];
+}
 
 /** The whole report; ends with a newline. */
 export function renderReportMarkdown(report: Report): string {
   const { summary, target } = report;
   const lines = [
-    `# PgLuthier report on ${target.name}`,
+    `# PgLuthier report on ${plain(target.name)}`,
     '',
-    `PostgreSQL ${target.server_version}, database \`${target.database}\`, ${summary.generated_at}. ` +
+    `PostgreSQL ${plain(target.server_version)}, database ${code(target.database)}, ${summary.generated_at}. ` +
       `${summary.statements_analysed} of ${summary.statements_seen} statements analysed, ${percent(summary.analysed_share_of_time)} of the database time.`,
     '',
   ];
+  if (report.recommendations.length === 0) lines.push('Nothing to recommend.', '');
   report.recommendations.forEach((item, position) => {
-    lines.push(`## ${position + 1}. ${item.title}`, '');
-    lines.push(
-      `${item.severity}, ${item.rule}, ${item.evidence_level}, confidence ${percent(item.confidence)}`,
-      '',
-    );
-    lines.push(item.rationale, '');
-    if (item.statements.length > 0)
-      lines.push('```sql', ...item.statements.map((text) => `${text};`), '```', '');
-    if (item.rollback.length > 0) {
-      lines.push('Way back:', '', '```sql', ...item.rollback.map((text) => `${text};`), '```', '');
-    }
-    if (item.estimate.size_bytes !== null) lines.push(`Disk: ${bytes(item.estimate.size_bytes)}`, '');
-    if (item.affects.length > 0) {
-      lines.push('| statement | calls | share of time | cost before | cost after |', '|---|--:|--:|--:|--:|');
-      for (const affected of item.affects) {
-        lines.push(
-          `| \`${cell(shorten(affected.query, 120))}\` | ${amount(affected.calls)} | ${percent(affected.share_of_time)} | ${amount(affected.cost_before)} | ${amount(affected.cost_after)} |`,
-        );
-      }
-      lines.push('');
-    }
-    lines.push('| evidence | value | level | source |', '|---|---|---|---|');
-    for (const evidence of item.evidence) {
-      lines.push(
-        `| ${cell(evidence.name)} | ${cell(evidenceValue(evidence.value, evidence.unit))} | ${evidence.level} | ${cell(evidence.source)} |`,
-      );
-    }
-    lines.push('');
+    lines.push(...recommendation(item, position + 1));
   });
   if (report.rejections.length > 0) {
     lines.push('## Considered and not recommended', '', '| candidate | reason |', '|---|---|');
-    for (const item of report.rejections) lines.push(`| ${cell(item.candidate)} | ${cell(item.reason)} |`);
+    for (const item of report.rejections) lines.push(`| ${code(item.candidate)} | ${plain(item.reason)} |`);
     lines.push('');
   }
   if (report.limits.length > 0) {
-    lines.push(
-      '## What could not be seen',
-      '',
-      ...report.limits.map((limit) => `- ${limit.scope}: ${limit.message}`),
-      '',
-    );
+    lines.push('## What could not be seen', '');
+    for (const limit of report.limits) {
+      const remedy = limit.remedy ? ` ${plain(limit.remedy)}` : '';
+      lines.push(`- ${plain(limit.scope)}: ${plain(limit.message)}${remedy}`);
+    }
+    lines.push('');
   }
   return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function recommendation(item: Recommendation, number: number): string[] {
+  const lines = [
+    `## ${number}. ${plain(item.title)}`,
+    '',
+    `${item.severity}, ${code(item.rule)}, ${item.evidence_level}, confidence ${percent(item.confidence)}`,
+    '',
+    plain(item.rationale),
+    '',
+  ];
+  if (item.statements.length > 0) lines.push(...sqlBlock(item.statements));
+  if (item.rollback.length > 0) lines.push('Way back:', '', ...sqlBlock(item.rollback));
+  if (item.estimate.size_bytes !== null) lines.push(`Disk: ${bytes(item.estimate.size_bytes)}`, '');
+  if (item.affects.length > 0) {
+    lines.push('| statement | calls | share of time | cost before | cost after |', '|---|--:|--:|--:|--:|');
+    for (const affected of item.affects) {
+      lines.push(
+        `| ${code(shorten(affected.query, 120))} | ${amount(affected.calls)} | ${percent(affected.share_of_time)} | ${amount(affected.cost_before)} | ${amount(affected.cost_after)} |`,
+      );
+    }
+    lines.push('');
+  }
+  lines.push('| evidence | value | level | source | formula |', '|---|---|---|---|---|');
+  for (const evidence of item.evidence) {
+    lines.push(
+      `| ${plain(evidence.name)} | ${plain(evidenceValue(evidence.value, evidence.unit))} | ${evidence.level} | ${plain(evidence.source)} | ${plain(evidence.formula ?? '')} |`,
+    );
+  }
+  lines.push(
+    '',
+    `Locks: ${plain(item.risk.locks)}`,
+    '',
+    ...item.risk.notes.map((note) => `- ${plain(note)}`),
+    '',
+  );
+  return lines;
 }

@@ -1,63 +1,68 @@
 /** The report in a terminal: what to do first, why, and exactly what would run. */
-import type { Recommendation, Rejection, Report } from '../domain/index.ts';
-import { amount, bytes, evidenceValue, milliseconds, percent, shorten, wrap } from './format.ts';
+import Table from 'cli-table3';
+import type { Rejection, Report } from '../domain/index.ts';
+import { amount, milliseconds, percent, shorten, wrap, wrapItem } from './format.ts';
+import { BORDERLESS, recommendationLines, type Style, styles } from './recommendation-text.ts';
+import { visibleLine } from './terminal-text.ts';
 
 export interface TextOptions {
+  /** ANSI bold and dim; off for files and pipes. */
   color: boolean;
+  /** Columns; fewer than 80 count as 80. SQL is never cut or wrapped to it. */
   width: number;
 }
 
-/** Listed of each kind; the JSON has all. */
-const AFFECTED_LISTED = 4;
-const EVIDENCE_LISTED = 6;
+/** Rejections listed of each kind; the JSON has all. */
 const REJECTIONS_LISTED = 4;
-
-type Style = (text: string) => string;
-
-function styles(color: boolean): Record<'bold' | 'dim', Style> {
-  const style = (code: number): Style => (color ? (text) => `\x1b[${code}m${text}\x1b[0m` : (text) => text);
-  return { bold: style(1), dim: style(2) };
-}
+const LEAST_WIDTH = 80;
 
 /** The whole report; ends with a newline. */
 export function renderReport(report: Report, options: TextOptions): string {
-  const { bold, dim } = styles(options.color);
-  const { summary, target, window } = report;
-  const lines = [
-    bold(`PgLuthier report on ${target.name}`),
-    `  PostgreSQL ${target.server_version}, database ${target.database}${target.managed_service ? ` (${target.managed_service})` : ''}`,
-    `  ${windowLine(report)}`,
-    `  ${summary.statements_analysed} of ${summary.statements_seen} statements analysed, ${percent(summary.analysed_share_of_time)} of ${window.source === 'files' ? 'the workload' : `${milliseconds(summary.database_time_ms)} database time`}`,
-  ];
-  if (summary.what_if) {
-    lines.push(
-      `  simulated by a ${summary.what_if.engine} on PostgreSQL ${summary.what_if.server_version}: ${amount(summary.what_if.questions)} plans`,
-    );
+  const width = Math.max(options.width, LEAST_WIDTH);
+  const style = styles(options.color);
+  const lines = [...headerLines(report, width, style.bold), ''];
+  if (report.recommendations.length === 0) {
+    lines.push('Nothing to recommend. Why not stands below.', '');
+  } else {
+    lines.push(...overviewLines(report, width, style.bold), '');
   }
-  if (summary.cost_before !== null && summary.cost_after !== null && summary.cost_before > 0) {
-    lines.push(
-      `  plan cost of the workload: ${amount(summary.cost_before)} now, ${amount(summary.cost_after)} with all recommended indexes (${percent(1 - summary.cost_after / summary.cost_before)} less)`,
-    );
-  }
-  lines.push('');
-  if (report.recommendations.length === 0) lines.push('Nothing to recommend. Why not stands below.', '');
   report.recommendations.forEach((recommendation, position) => {
-    lines.push(...recommendationLines(recommendation, position + 1, options, { bold, dim }), '');
+    lines.push(...recommendationLines(recommendation, position + 1, { width }, style), '');
   });
-  lines.push(...rejectionLines(report.rejections, options.width, bold));
+  lines.push(...rejectionLines(report.rejections, width, style.bold));
   if (report.limits.length > 0) {
-    lines.push(bold('What could not be seen or analysed'));
-    for (const limit of report.limits) {
-      lines.push(
-        ...wrap(
-          `${limit.scope}: ${limit.message}${limit.remedy ? ` ${limit.remedy}` : ''}`,
-          options.width,
-          '  ',
-        ),
-      );
+    lines.push(style.bold('What could not be seen or analysed'));
+    for (const { scope, message, remedy } of report.limits) {
+      lines.push(...wrapItem(`${scope}: ${message}${remedy ? ` ${remedy}` : ''}`, width, '  ', '- '));
     }
   }
   return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function headerLines(report: Report, width: number, bold: Style): string[] {
+  const { summary, target, window } = report;
+  const service = target.managed_service ? ` (${target.managed_service})` : '';
+  const time =
+    window.source === 'files' ? 'the workload' : `${milliseconds(summary.database_time_ms)} database time`;
+  const facts = [
+    `PostgreSQL ${target.server_version}, database ${target.database}${service}`,
+    windowLine(report),
+    `${summary.statements_analysed} of ${summary.statements_seen} statements analysed, ${percent(summary.analysed_share_of_time)} of ${time}`,
+  ];
+  if (summary.what_if) {
+    const { engine, server_version, questions } = summary.what_if;
+    facts.push(`simulated by a ${engine} on PostgreSQL ${server_version}: ${amount(questions)} plans`);
+  }
+  const { cost_before, cost_after } = summary;
+  if (cost_before !== null && cost_after !== null && cost_before > 0) {
+    facts.push(
+      `plan cost of the workload: ${amount(cost_before)} now, ${amount(cost_after)} with all recommended indexes (${percent(1 - cost_after / cost_before)} less)`,
+    );
+  }
+  return [
+    bold(`PgLuthier report on ${visibleLine(target.name)}`),
+    ...facts.flatMap((fact) => wrap(fact, width, '  ')),
+  ];
 }
 
 function windowLine({ window }: Report): string {
@@ -68,45 +73,36 @@ function windowLine({ window }: Report): string {
   return `counters since their reset, as of ${window.to ?? 'now'}: a window between two snapshots says more`;
 }
 
-function recommendationLines(
-  item: Recommendation,
-  number: number,
-  { width }: TextOptions,
-  { bold, dim }: Record<'bold' | 'dim', Style>,
-): string[] {
-  const lines = [bold(`${number}. [${item.severity}] ${item.title}`)];
-  lines.push(
-    dim(
-      `   ${item.rule} · ${item.evidence_level} · confidence ${percent(item.confidence)}${item.risk.restart ? ' · wants a restart' : ''}`,
-    ),
-  );
-  lines.push(...wrap(item.rationale, width, '   '));
-  const { cost_before, cost_after, size_bytes, write_overhead } = item.estimate;
-  const estimates = [
-    cost_before !== null && cost_after !== null ? `cost ${amount(cost_before)} → ${amount(cost_after)}` : '',
-    size_bytes === null ? '' : `disk ${size_bytes > 0 ? '+' : ''}${bytes(size_bytes)}`,
-    write_overhead ? `writes +${amount(write_overhead)} cost units` : '',
-  ].filter(Boolean);
-  if (estimates.length > 0) lines.push(`   ${estimates.join(', ')}`);
-  for (const statement of item.statements) lines.push(`     ${statement};`);
-  if (item.rollback.length > 0)
-    lines.push(dim(`   back: ${item.rollback.map((statement) => `${statement};`).join(' ')}`));
-  for (const affected of item.affects.slice(0, AFFECTED_LISTED)) {
-    lines.push(
-      `   ${amount(affected.cost_before).padStart(12)} → ${amount(affected.cost_after).padEnd(10)} ${percent(affected.share_of_time).padStart(7)} of time, ${amount(affected.calls)} calls: ${shorten(affected.query, width - 62)}`,
-    );
-  }
-  if (item.affects.length > AFFECTED_LISTED)
-    lines.push(`   … and ${item.affects.length - AFFECTED_LISTED} more statements`);
-  for (const evidence of item.evidence.slice(0, EVIDENCE_LISTED)) {
-    const formula = evidence.formula ? ` = ${evidence.formula}` : '';
-    lines.push(
-      dim(
-        `   - ${shorten(`${evidence.name}: ${evidenceValue(evidence.value, evidence.unit)}${formula} [${evidence.level}, ${evidence.source}]`, width - 5)}`,
-      ),
-    );
-  }
-  return lines;
+/** All recommendations at a glance, in their order. */
+function overviewLines(report: Report, width: number, bold: Style): string[] {
+  const table = new Table({
+    head: ['#', 'severity', 'evidence', 'sure', 'takes force', 'what'],
+    colAligns: ['right', 'left', 'left', 'right', 'left', 'left'],
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    chars: BORDERLESS,
+  });
+  const others = 2 + 8 + 9 + 5 + 11 + 6 * 2;
+  report.recommendations.forEach((item, position) => {
+    table.push([
+      position + 1,
+      item.severity,
+      item.evidence_level,
+      `${Math.round(100 * item.confidence)} %`,
+      item.statements.length === 0
+        ? 'by hand'
+        : item.risk.restart
+          ? 'restart'
+          : item.risk.reload
+            ? 'reload'
+            : 'at once',
+      shorten(item.title, Math.max(width - others - 2, 20)),
+    ]);
+  });
+  const lines = table.toString().split('\n');
+  return [
+    bold(`${report.recommendations.length} recommendation(s)`),
+    ...lines.map((line) => `  ${line}`.trimEnd()),
+  ];
 }
 
 function rejectionLines(rejections: Rejection[], width: number, bold: Style): string[] {
@@ -118,7 +114,7 @@ function rejectionLines(rejections: Rejection[], width: number, bold: Style): st
   for (const [code, items] of groups) {
     lines.push(`  ${code.replaceAll('_', ' ')} (${items.length})`);
     for (const item of items.slice(0, REJECTIONS_LISTED)) {
-      lines.push(`    ${shorten(`${item.candidate}: ${item.reason}`, width - 5)}`);
+      lines.push(`    ${shorten(`${item.candidate}: ${item.reason}`, width - 4)}`);
     }
     if (items.length > REJECTIONS_LISTED)
       lines.push(`    … and ${items.length - REJECTIONS_LISTED} more (--json has all)`);

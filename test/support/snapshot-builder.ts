@@ -4,12 +4,10 @@
  */
 import type {
   Counters,
-  IndexRow,
   RuleContext,
   SettingRow,
   Snapshot,
   StatementDelta,
-  StatementRow,
   TableDelta,
   TableRow,
   Window,
@@ -270,78 +268,6 @@ export function tableRow(row: Partial<TableRow> = {}): TableRow {
     analyze_count: 0,
     autoanalyze_count: 1,
     xid_age: 1000,
-    ...row,
-  };
-}
-
-/** public.t_idx, a plain B-tree on t(a) of 2,000 pages, never scanned. */
-export function indexRow(row: Partial<IndexRow> = {}): IndexRow {
-  return {
-    oid: 20_000,
-    table_oid: 16_384,
-    schema: 'public',
-    table: 't',
-    name: 't_idx',
-    method: 'btree',
-    definition: 'CREATE INDEX t_idx ON public.t USING btree (a)',
-    keys: ['a'],
-    include: [],
-    key_attnums: [1],
-    opclasses: ['pg_catalog.int4_ops'],
-    collations: [0],
-    options: [0],
-    predicate: null,
-    is_unique: false,
-    is_primary: false,
-    is_exclusion: false,
-    is_valid: true,
-    is_ready: true,
-    is_replica_identity: false,
-    is_clustered: false,
-    constraint_name: null,
-    is_partition: false,
-    relkind: 'i',
-    relpages: 2000,
-    reltuples: 1_000_000,
-    main_pages: 2000,
-    size_bytes: 16 * MB,
-    reloptions: {},
-    idx_scan: 0,
-    idx_tup_read: 0,
-    idx_tup_fetch: 0,
-    last_idx_scan: null,
-    ...row,
-  };
-}
-
-/** A row of pg_stat_statements, called once. */
-export function statementRow(row: Partial<StatementRow> = {}): StatementRow {
-  return {
-    userid: 10,
-    dbid: 5,
-    queryid: '1',
-    toplevel: true,
-    user: 'app',
-    query: 'SELECT 1',
-    calls: 1,
-    total_exec_time_ms: 1,
-    mean_exec_time_ms: 1,
-    stddev_exec_time_ms: 0,
-    min_exec_time_ms: 1,
-    max_exec_time_ms: 1,
-    plans: 0,
-    total_plan_time_ms: 0,
-    rows: 1,
-    shared_blks_hit: 0,
-    shared_blks_read: 0,
-    shared_blks_dirtied: 0,
-    shared_blks_written: 0,
-    temp_blks_read: 0,
-    temp_blks_written: 0,
-    wal_records: 0,
-    wal_bytes: 0,
-    jit_time_ms: 0,
-    stats_since: null,
     ...row,
   };
 }

@@ -65,8 +65,11 @@ describe.each(testMajors)('the twin of PostgreSQL %i', (major) => {
           definition.table === 'event' ? 'id_kind' : definition.name,
         );
         expect(answer?.indexes.includes(handle)).toBe(usesReal);
-        // An expression's statistics are derived from its column's, not read: the order of magnitude must be right.
-        expect(Math.abs(percent(answer?.cost ?? 0, real['Total Cost']))).toBeLessThan(expression ? 60 : 5);
+        // An expression's statistics are derived from a few hundred values of its column: the order of magnitude holds.
+        const ratio = (answer?.cost ?? 0) / real['Total Cost'];
+        const factor = expression ? 4 : 1.05;
+        expect(ratio).toBeGreaterThan(1 / factor);
+        expect(ratio).toBeLessThan(factor);
         expect(await twin.costs(asIs, [statement(sql)])).toEqual([before]);
       } finally {
         await source.client.query(`DROP INDEX ${quoteQualified(definition.schema, definition.name)}`);
