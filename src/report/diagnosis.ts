@@ -5,7 +5,8 @@ import type { TextOptions } from './text.ts';
 
 /** One line a check, the remedy below where something is missing. */
 export function renderDiagnosis(diagnosis: Diagnosis, { width }: TextOptions): string {
-  const lines = [`${diagnosis.address} as ${diagnosis.role}, PostgreSQL ${diagnosis.server_version}`, ''];
+  const title = `${diagnosis.address} as ${diagnosis.role}, PostgreSQL ${diagnosis.server_version}`;
+  const lines = [...wrap(title, width, ''), ''];
   for (const check of diagnosis.checks) {
     const mark = check.ok === null ? '?' : check.ok ? 'ok' : check.need === 'apply' ? '-' : '!!';
     const use = check.need === 'apply' ? ' (for applying only)' : '';

@@ -3,10 +3,8 @@
  * least 1 % and at most 20 % of the rows; split into a threshold and a scale factor.
  */
 import type { Snapshot, TableRow } from '../../domain/index.ts';
-import { rowsOf, serverParameter } from './options.ts';
+import { parameter, rowsOf, serverParameter } from './options.ts';
 
-/** Autovacuum looks at a database once in autovacuum_naptime: two rounds are the soonest that makes sense. */
-const ROUNDS = 2;
 /** The share of the time that vacuums of this one table may take. */
 const BUSY_SHARE = 0.1;
 /** Of the live rows: less would have a vacuum read the table for next to nothing, more is the default's 20 %. */
@@ -21,14 +19,20 @@ export interface WantedInterval {
   formula: string;
 }
 
+/** How often autovacuum looks at a database, seconds. */
+function naptimeOf(snapshot: Snapshot): number {
+  return serverParameter(snapshot, 'autovacuum_naptime')?.value ?? 60;
+}
+
 /**
- * How long a table may go between vacuums: two rounds of autovacuum, or as long as a vacuum of the whole table and
- * its indexes takes at autovacuum's cost limit, ten times over, whichever is more. A run counts a read miss for each
- * page, which is the worst of reading; the limit is shared among workers, so that a busy server is slower still.
+ * How long a table may take to fill its trigger: one round of autovacuum, which finds it full at its first or second
+ * look, or as long as a vacuum of the whole table and its indexes takes at autovacuum's cost limit, ten times over,
+ * whichever is more. A run counts a read miss for each page, which is the worst of reading; the limit is shared among
+ * workers, so that a busy server is slower still.
  */
 export function wantedInterval(table: TableRow, snapshot: Snapshot): WantedInterval {
-  const value = (name: string, otherwise: number) => serverParameter(snapshot, name)?.value ?? otherwise;
-  const naptime = value('autovacuum_naptime', 60);
+  const value = (name: string, otherwise: number) => parameter(table, snapshot, name)?.value ?? otherwise;
+  const naptime = naptimeOf(snapshot);
   const own = value('autovacuum_vacuum_cost_limit', -1);
   const limit = own > 0 ? own : value('vacuum_cost_limit', 200);
   const ownDelay = value('autovacuum_vacuum_cost_delay', 2);
@@ -38,9 +42,14 @@ export function wantedInterval(table: TableRow, snapshot: Snapshot): WantedInter
   const pagesPerSecond = delay > 0 && miss > 0 ? (limit / miss / delay) * 1000 : Number.POSITIVE_INFINITY;
   const run = pages / pagesPerSecond;
   return {
-    seconds: Math.max(ROUNDS * naptime, run / BUSY_SHARE),
-    formula: `max(${ROUNDS} × naptime ${naptime} s, ${Math.round(pages)} pages of table and indexes at ${Number.isFinite(pagesPerSecond) ? Math.round(pagesPerSecond) : 'unlimited'} a second / ${BUSY_SHARE})`,
+    seconds: Math.max(naptime, run / BUSY_SHARE),
+    formula: `max(naptime ${naptime} s, ${Math.round(pages)} pages of table and indexes at ${Number.isFinite(pagesPerSecond) ? Math.round(pagesPerSecond) : 'unlimited'} a second / ${BUSY_SHARE})`,
   };
+}
+
+/** Runs a day that a trigger gives at a rate of dead (or inserted) rows: never more than autovacuum has rounds. */
+export function runsADay(rowsPerHour: number, trigger: number, snapshot: Snapshot): number {
+  return Math.min((rowsPerHour * 24) / trigger, 86_400 / naptimeOf(snapshot));
 }
 
 export interface WantedTrigger {

@@ -1,7 +1,7 @@
 /** Insert-only tables: vacuumed early enough for index-only scans and freezing. */
 import type { RecommendationDraft, Rejection, Rule, RuleContext, TableRow } from '../../../domain/index.ts';
 import { type Churn, churnOf } from '../../autovacuum/churn.ts';
-import { wantedInsertTrigger } from '../../autovacuum/derive.ts';
+import { runsADay, wantedInsertTrigger } from '../../autovacuum/derive.ts';
 import { autovacuumEnabled, rowsOf } from '../../autovacuum/options.ts';
 import { count, optionsDraft, runs } from '../../autovacuum/table-draft.ts';
 import { insertTrigger } from '../../autovacuum/trigger.ts';
@@ -72,8 +72,8 @@ function judge(table: TableRow, churn: Churn, { snapshot }: RuleContext): Recomm
     );
   }
   const wanted = wantedInsertTrigger(table);
-  const runsNow = (churn.inserted_per_hour * 24) / present.rows;
-  const runsAfter = (churn.inserted_per_hour * 24) / wanted.rows;
+  const runsNow = runsADay(churn.inserted_per_hour, present.rows, snapshot);
+  const runsAfter = runsADay(churn.inserted_per_hour, wanted.rows, snapshot);
   if (present.rows < MINIMUM_FACTOR * wanted.rows) {
     return reject(
       'close_enough',
@@ -126,13 +126,13 @@ function judge(table: TableRow, churn: Churn, { snapshot }: RuleContext): Recomm
         'vacuums a day now',
         runsNow,
         'runs',
-        `${count(churn.inserted_per_hour)} × 24 / ${count(present.rows)}`,
+        `${count(churn.inserted_per_hour)} × 24 / ${count(present.rows)}, at most one a round`,
       ),
       computed(
         'vacuums a day after',
         runsAfter,
         'runs',
-        `${count(churn.inserted_per_hour)} × 24 / ${count(wanted.rows)}`,
+        `${count(churn.inserted_per_hour)} × 24 / ${count(wanted.rows)}, at most one a round`,
       ),
     ],
     notes: [

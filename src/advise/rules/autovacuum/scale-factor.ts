@@ -1,7 +1,7 @@
 /** Per-table triggers of autovacuum from size and churn. */
 import type { RecommendationDraft, Rejection, Rule, RuleContext, TableRow } from '../../../domain/index.ts';
 import { type Churn, churnOf } from '../../autovacuum/churn.ts';
-import { wantedInterval, wantedTrigger } from '../../autovacuum/derive.ts';
+import { runsADay, wantedInterval, wantedTrigger } from '../../autovacuum/derive.ts';
 import { autovacuumEnabled, rowsOf } from '../../autovacuum/options.ts';
 import { count, optionsDraft, runs } from '../../autovacuum/table-draft.ts';
 import { deadRowTrigger } from '../../autovacuum/trigger.ts';
@@ -26,7 +26,7 @@ export const rule: Rule = {
   title: 'Autovacuum comes too late for a churned table',
   description:
     'The trigger is autovacuum_vacuum_threshold + autovacuum_vacuum_scale_factor × rows (from 18 on at most max_threshold). ' +
-    'The wanted one is the churn within two rounds of autovacuum, or within ten times what a vacuum of the table takes ' +
+    'The wanted one is the churn within one round of autovacuum, or within ten times what a vacuum of the table takes ' +
     'where that is more; at least 1 % and at most 20 % of the live rows; a tenth of it as threshold, the rest as scale ' +
     'factor. Fires for tables of 50,000 rows and more with 500 changes and more whose present trigger is at least twice ' +
     'as late. Quiet for a table whose dead rows a vacuum just left behind: something holds them, and vacuums alone do not help.',
@@ -94,8 +94,8 @@ function judge(table: TableRow, churn: Churn, context: RuleContext): Recommendat
   if (left !== null) return reject('vacuum_leaves_dead_rows', left);
   const interval = wantedInterval(table, snapshot);
   const wanted = wantedTrigger(churn.dead_per_hour, table, snapshot, interval);
-  const runsNow = (churn.dead_per_hour * 24) / present.rows;
-  const runsAfter = (churn.dead_per_hour * 24) / wanted.rows;
+  const runsNow = runsADay(churn.dead_per_hour, present.rows, snapshot);
+  const runsAfter = runsADay(churn.dead_per_hour, wanted.rows, snapshot);
   if (present.rows < MINIMUM_FACTOR * wanted.rows) {
     return reject(
       'close_enough',
@@ -144,13 +144,13 @@ function judge(table: TableRow, churn: Churn, context: RuleContext): Recommendat
         'vacuums a day now',
         runsNow,
         'runs',
-        `${count(churn.dead_per_hour)} × 24 / ${count(present.rows)}`,
+        `${count(churn.dead_per_hour)} × 24 / ${count(present.rows)}, at most one a round`,
       ),
       computed(
         'vacuums a day after',
         runsAfter,
         'runs',
-        `${count(churn.dead_per_hour)} × 24 / ${count(wanted.rows)}`,
+        `${count(churn.dead_per_hour)} × 24 / ${count(wanted.rows)}, at most one a round`,
       ),
       measured('autovacuums counted', churn.autovacuums, 'runs', churn.source),
       measured(

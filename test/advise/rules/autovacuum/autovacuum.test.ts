@@ -12,11 +12,16 @@ import {
   windowOf,
 } from '../../../support/snapshot-builder.ts';
 
-/** 300,000 rows of which `updates` changed in a window of a minute. */
-function churned(updates: number, row: Partial<TableRow> = {}, parts: Parameters<typeof snapshotOf>[0] = {}) {
+/** 300,000 rows of which `updates` changed in a window, of a minute unless told. */
+function churned(
+  updates: number,
+  row: Partial<TableRow> = {},
+  parts: Parameters<typeof snapshotOf>[0] = {},
+  seconds = 60,
+) {
   const table = tableRow({ n_live_tup: 300_000, reltuples: 300_000, main_pages: 6000, ...row });
   return contextOf(snapshotOf({ tables: [table], ...parts }), {
-    window: windowOf(60, { tables: [tableDelta({ oid: table.oid, n_tup_upd: updates })] }),
+    window: windowOf(seconds, { tables: [tableDelta({ oid: table.oid, n_tup_upd: updates })] }),
   });
 }
 
@@ -31,10 +36,10 @@ const codes = async (context: RuleContext, which = rule) =>
 
 describe('autovacuum/scale-factor', () => {
   test('fires on a churned table in a short window, and says that it was short', async () => {
-    const { recommendations, limits } = await evaluate(churned(2000));
+    const { recommendations, limits } = await evaluate(churned(4000));
     expect(recommendations).toHaveLength(1);
     const [draft] = recommendations;
-    // 2,000 a minute: 4,000 within two rounds of autovacuum, 1.3 % of the rows.
+    // 4,000 a minute, which is one round of autovacuum: 1.3 % of the rows.
     expect(draft?.change).toEqual({
       kind: 'table.reloptions',
       schema: 'public',
@@ -55,12 +60,36 @@ describe('autovacuum/scale-factor', () => {
     const evidence = Object.fromEntries(draft?.evidence.map((item) => [item.name, item.value]) ?? []);
     expect(evidence['trigger now']).toBe(60_050);
     expect(evidence['trigger after']).toBe(4000);
-    expect(evidence['vacuums a day now']).toBeCloseTo((120_000 * 24) / 60_050, 6);
+    expect(evidence['vacuums a day now']).toBeCloseTo((240_000 * 24) / 60_050, 6);
     expect(limits.map((limit) => limit.code)).toEqual(['horizon_not_collected']);
   });
 
+  // The same work on a faster host is a shorter window: that must not silence it.
+  test.each([
+    [5000, 20],
+    [5000, 15],
+    [5100, 20],
+    [9000, 20],
+  ])('fires for %i updates in %i s', async (updates, seconds) => {
+    const [draft] = (await evaluate(churned(updates, {}, {}, seconds))).recommendations;
+    const evidence = Object.fromEntries(draft?.evidence.map((item) => [item.name, item.value]) ?? []);
+    expect(evidence['trigger now']).toBeGreaterThanOrEqual(2 * Number(evidence['trigger after']));
+    // No more often than autovacuum looks: once a minute.
+    expect(evidence['vacuums a day after']).toBeLessThanOrEqual(1440);
+    expect(evidence['vacuums a day after']).toBeGreaterThan(Number(evidence['vacuums a day now']));
+  });
+
+  test("the table's own cost limit makes its vacuums, and so the wanted interval, longer", async () => {
+    const large = { n_live_tup: 1e8, reltuples: 1e8, main_pages: 2e7, indexes_bytes: 0 };
+    const reloptions = { autovacuum_vacuum_cost_limit: '100' };
+    const [draft] = (await evaluate(churned(10_000, { ...large, reloptions }, { major: 17 })))
+      .recommendations;
+    const interval = draft?.evidence.find((item) => item.name === 'wanted interval')?.value;
+    expect(interval).toBeCloseTo(8000, 6);
+  });
+
   test('up to 17 there is no max_threshold to set', async () => {
-    const [draft] = (await evaluate(churned(2000, {}, { major: 17 }))).recommendations;
+    const [draft] = (await evaluate(churned(4000, {}, { major: 17 }))).recommendations;
     expect(draft?.change).toMatchObject({
       set: { autovacuum_vacuum_scale_factor: '0.012', autovacuum_vacuum_threshold: '400' },
     });
@@ -94,6 +123,7 @@ describe('autovacuum/scale-factor', () => {
     ['a small table', churned(2000, { n_live_tup: 20_000, reltuples: 20_000 }), []],
     ['a table at rest', churned(0), []],
     ['too few changes to be a rate', churned(400), []],
+    ['ten updates, however short the window', churned(10, {}, {}, 1), []],
     ['so much churn that the default is right', churned(100_000), ['close_enough']],
     [
       'a table that is switched off',

@@ -58,7 +58,7 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
   test('only the churned table is advised, and the server takes the options', async () => {
     const { recommendations } = await rule.evaluate(context());
     expect(recommendations.map((draft) => draft.title)).toEqual([
-      expect.stringMatching(/^Vacuum Größe\.Heiß after 4,\d{3} dead rows, not 24,060$/),
+      expect.stringMatching(/^Vacuum Größe\.Heiß after 2,\d{3} dead rows, not 24,060$/),
     ]);
     const change = recommendations[0]?.change;
     if (change?.kind !== 'table.reloptions') throw new Error('no reloptions');
