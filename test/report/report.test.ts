@@ -2,7 +2,12 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { type RecommendationDraft, type Report, reportSchema } from '../../src/domain/index.ts';
 import { finaliseDrafts } from '../../src/pipeline/finalise.ts';
-import { renderReport, renderReportMarkdown, renderReportSql } from '../../src/report/index.ts';
+import {
+  renderDiagnosis,
+  renderReport,
+  renderReportMarkdown,
+  renderReportSql,
+} from '../../src/report/index.ts';
 import { testServer } from '../support/servers.ts';
 
 const LONG = Array.from({ length: 30 }, (_, position) => `column_number_${position}`);
@@ -257,4 +262,48 @@ test('Markdown has the whole SQL in blocks, evidence and affected statements in 
   for (const row of markdown.split('\n').filter((line) => line.startsWith('| size'))) {
     expect(row.split(/(?<!\\)\|/)).toHaveLength(7);
   }
+});
+
+test('the doctor: what is there, what is missing and its remedy, on lines of its own', () => {
+  const check = { need: 'required' as const, remedy: null };
+  const text = renderDiagnosis(
+    {
+      address: 'db.example:5432/shop',
+      role: 'eve\x1b[2J\nok  everything is fine',
+      server_version: '18.1',
+      checks: [
+        { ...check, id: 'a', title: 'connection', ok: true, detail: 'answers' },
+        {
+          ...check,
+          id: 'b',
+          title: 'statements',
+          ok: false,
+          detail: 'not created',
+          remedy: 'CREATE EXTENSION pg_stat_statements;',
+        },
+        {
+          id: 'c',
+          title: 'ownership',
+          ok: false,
+          need: 'apply',
+          detail: 'none',
+          remedy: 'GRANT app TO eve;',
+        },
+        { id: 'd', title: 'host', ok: null, need: 'advised', detail: 'could not be told', remedy: null },
+      ],
+      limits: [],
+    },
+    { color: false, width: 100 },
+  );
+  expect(text).not.toMatch(ESCAPE);
+  const lines = text.split('\n').map((line) => line.trim());
+  expect(lines[0]).toMatch(
+    /^db\.example:5432\/shop as eve\\x1b\[2J ok everything is fine, PostgreSQL 18\.1$/,
+  );
+  expect(lines.filter((line) => line.startsWith('ok'))).toEqual(['ok connection: answers']);
+  expect(lines).toContain('!! statements: not created');
+  expect(lines).toContain('-> CREATE EXTENSION pg_stat_statements;');
+  expect(lines).toContain('- ownership (for applying only): none');
+  expect(lines).toContain('? host: could not be told');
+  expect(lines).toContain('2 thing(s) missing.');
 });

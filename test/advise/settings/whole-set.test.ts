@@ -1,0 +1,97 @@
+/** All that the rules propose for a host, applied together: the set must fit into its memory. */
+import { describe, expect, test } from 'vitest';
+import { runRules } from '../../../src/advise/engine.ts';
+import { loadRules } from '../../../src/advise/registry.ts';
+import { parseSetting, settingBytes } from '../../../src/advise/settings/units.ts';
+import type { RuleResult, SettingRow, Snapshot } from '../../../src/domain/index.ts';
+import {
+  contextOf,
+  databaseCounters,
+  GB,
+  snapshotOf,
+  workloadOf,
+  workloadQuery,
+} from '../../support/snapshot-builder.ts';
+import { matrix } from './matrix.ts';
+
+const PARALLEL_WORKERS = 8;
+
+/** A count of its own, by the names of pg_settings: three sorts a process, every autovacuum worker, one index build. */
+function bytesAtWorst(settings: SettingRow[]): number {
+  const row = (name: string) => {
+    const found = settings.find((item) => item.name === name);
+    if (!found) throw new Error(`no ${name}`);
+    return found;
+  };
+  const bytes = (name: string) => settingBytes(row(name)) ?? 0;
+  const maintenance = bytes('maintenance_work_mem');
+  const processes = Number(row('max_connections').setting) + PARALLEL_WORKERS;
+  return (
+    bytes('shared_buffers') +
+    3 * bytes('work_mem') * processes +
+    Number(row('autovacuum_max_workers').setting) * maintenance +
+    maintenance
+  );
+}
+
+function applied(snapshot: Snapshot, result: RuleResult): Snapshot {
+  const settings = snapshot.settings.map((row) => {
+    const draft = result.recommendations.find(
+      ({ change }) => change.kind === 'setting' && change.name === row.name,
+    );
+    if (draft?.change.kind !== 'setting') return row;
+    const value = parseSetting(draft.change.value, row);
+    if (value === null) throw new Error(`${row.name} = ${draft.change.value}`);
+    return { ...row, setting: String(value) };
+  });
+  return { ...snapshot, settings };
+}
+
+/** A busy, badly served database that is larger than the host, with statements that spill `gigabytes` a call. */
+function analyse(snapshot: Snapshot, gigabytes: number): Promise<RuleResult> {
+  const spilling = workloadQuery({
+    calls: 10,
+    temp_blks_written: (10 * gigabytes * GB) / 8192,
+    total_exec_time_ms: 1000,
+  });
+  return loadRules().then((rules) =>
+    runRules(
+      rules.filter((rule) => rule.area === 'settings'),
+      contextOf(snapshot, { workload: workloadOf([spilling]) }),
+    ),
+  );
+}
+
+describe.each(matrix)('$name', ({ input }) => {
+  test.each([0.01, 0.5, 40])('everything proposed fits together, with spills of %d GB', async (gigabytes) => {
+    const before = snapshotOf({
+      major: input.major,
+      ram_bytes: input.ram_bytes,
+      cpu_count: input.cpu_count,
+      disk_type: input.disk_type,
+      settings: { max_connections: String(input.connections ?? 100) },
+      server: { database_size_bytes: 5000 * GB },
+      counters: { database: databaseCounters({ blks_hit: 500_000, blks_read: 500_000 }) },
+    });
+    const worst = bytesAtWorst(before.settings);
+    const result = await analyse(before, gigabytes);
+    const memory = result.recommendations.filter(
+      ({ change }) =>
+        change.kind === 'setting' &&
+        ['shared_buffers', 'work_mem', 'maintenance_work_mem'].includes(change.name),
+    );
+    const after = bytesAtWorst(applied(before, result).settings);
+    // A stock server may be too much for its host already: then nothing makes it worse, and it is said.
+    expect(after).toBeLessThanOrEqual(Math.max(worst, 0.9 * input.ram_bytes));
+    if (worst > input.ram_bytes) {
+      expect(memory).toEqual([]);
+      expect(result.recommendations.map((draft) => draft.rule)).toContain('settings/memory-budget');
+    } else if (input.ram_bytes >= 8 * GB) {
+      expect(memory.length).toBeGreaterThan(0);
+      expect(after).toBeGreaterThan(worst);
+    }
+    const again = await analyse(applied(before, result), gigabytes);
+    const twice = bytesAtWorst(applied(applied(before, result), again).settings);
+    expect(twice).toBeLessThanOrEqual(Math.max(worst, 0.9 * input.ram_bytes));
+  });
+});
