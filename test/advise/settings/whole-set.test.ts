@@ -1,4 +1,5 @@
 /** All that the rules propose for a host, applied together: the set must fit into its memory. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { runRules } from '../../../src/advise/engine.ts';
 import { loadRules } from '../../../src/advise/registry.ts';
@@ -94,4 +95,27 @@ describe.each(matrix)('$name', ({ input }) => {
     const twice = bytesAtWorst(applied(applied(before, result), again).settings);
     expect(twice).toBeLessThanOrEqual(Math.max(worst, 0.9 * input.ram_bytes));
   });
+});
+
+test('any host: what is proposed fits together, or makes nothing worse', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1024, max: 64 * 1024 }),
+      fc.integer({ min: 10, max: 800 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.constantFrom(0.01, 1, 40),
+      async (megabytes, connections, workers, gigabytes) => {
+        const before = snapshotOf({
+          ram_bytes: megabytes * 1024 ** 2,
+          settings: { max_connections: String(connections), autovacuum_max_workers: String(workers) },
+          server: { database_size_bytes: 5000 * GB },
+          counters: { database: databaseCounters({ blks_hit: 500_000, blks_read: 500_000 }) },
+        });
+        const after = bytesAtWorst(applied(before, await analyse(before, gigabytes)).settings);
+        const most = Math.max(bytesAtWorst(before.settings), 0.9 * megabytes * 1024 ** 2);
+        expect(after).toBeLessThanOrEqual(most);
+      },
+    ),
+    { numRuns: 150 },
+  );
 });

@@ -79,6 +79,16 @@ describe('autovacuum/scale-factor', () => {
     expect(evidence['vacuums a day after']).toBeGreaterThan(Number(evidence['vacuums a day now']));
   });
 
+  test('a rate beyond what rounds can serve does not promise more runs than there are rounds', async () => {
+    const [draft] = (
+      await evaluate(churned(100_000, { reloptions: { autovacuum_vacuum_scale_factor: '0.5' } }))
+    ).recommendations;
+    const evidence = Object.fromEntries(draft?.evidence.map((item) => [item.name, item.value]) ?? []);
+    expect(evidence['trigger after']).toBe(60_000);
+    expect(evidence['vacuums a day now']).toBeCloseTo((6_000_000 * 24) / 150_050, 6);
+    expect(evidence['vacuums a day after']).toBe(1440);
+  });
+
   test("the table's own cost limit makes its vacuums, and so the wanted interval, longer", async () => {
     const large = { n_live_tup: 1e8, reltuples: 1e8, main_pages: 2e7, indexes_bytes: 0 };
     const reloptions = { autovacuum_vacuum_cost_limit: '100' };
