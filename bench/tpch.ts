@@ -1,7 +1,16 @@
 /** A snapshot out of TPC-H's catalog as a real PostgreSQL 15 gave it: sizes and statistics, no data. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ColumnRow, IndexRow, Snapshot, TableRow } from '../src/domain/index.ts';
+import {
+  type ColumnRow,
+  type IndexRow,
+  noActivity,
+  noCounters,
+  noReplication,
+  noSchema,
+  type Snapshot,
+  type TableRow,
+} from '../src/domain/index.ts';
 
 interface Catalog {
   server_version_num: string;
@@ -87,6 +96,13 @@ export async function tpchSnapshot(directory: string): Promise<Snapshot> {
         analyze_count: 1,
         autoanalyze_count: 0,
         xid_age: null,
+        mxid_age: null,
+        relallfrozen: null,
+        last_seq_scan: null,
+        last_idx_scan: null,
+        access_method: 'heap',
+        row_security: false,
+        toast: null,
       }),
     );
   const columnNumber = new Map(
@@ -223,8 +239,7 @@ export async function tpchSnapshot(directory: string): Promise<Snapshot> {
     })),
     setting_overrides: [],
     schema: {
-      enums: [],
-      domains: [],
+      ...noSchema,
       constraints: catalog.constraints.map((row) => ({
         schema: 'public',
         table: row.table_name,
@@ -238,18 +253,16 @@ export async function tpchSnapshot(directory: string): Promise<Snapshot> {
         referenced_columns: [],
         index_name: row.contype === 'p' ? row.conname : null,
       })),
-      partition_keys: [],
-      partition_bounds: [],
-      inherits: [],
-      views: [],
-      functions: [],
       btree_levels: Object.fromEntries(
         catalog.relations
           .filter((relation) => relation.btree_level !== null)
           .map((relation) => [String(oid(relation.relname)), relation.btree_level ?? 0]),
       ),
     },
-    counters: { database: null, checkpoints: null, wal: null },
+    counters: noCounters,
+    activity: noActivity,
+    replication: noReplication,
+    full_taken_at: null,
     limits: [],
   };
 }

@@ -2,16 +2,20 @@
  * Room rule. domain/ holds the vocabulary: types, zod schemas and pure functions that every other room shares.
  * It imports nothing but zod and itself; it does no I/O, knows no clock and no environment.
  */
+export * from './activity.ts';
 export * from './apply.ts';
 export * from './change.ts';
 export * from './counters.ts';
 export * from './errors.ts';
+export * from './fast-snapshot.ts';
 export * from './identifier.ts';
 export * from './index-ddl.ts';
 export * from './lifecycle.ts';
 export * from './recommendation.ts';
+export * from './replication.ts';
 export * from './report.ts';
 export * from './rule.ts';
+export * from './server-counters.ts';
 export * from './snapshot.ts';
 export * from './target.ts';
 export * from './usage.ts';

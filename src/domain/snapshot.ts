@@ -4,7 +4,10 @@
  * UTC on the target's clock. Counters are cumulative since their reset. int8 counters are numbers (< 2^53, checked
  * when read); identifiers that may exceed this (queryid) are strings.
  */
+import type { Activity } from './activity.ts';
 import type { Limit } from './recommendation.ts';
+import type { Replication } from './replication.ts';
+import type { Counters } from './server-counters.ts';
 import type { DiskType } from './target.ts';
 
 export interface ServerFacts {
@@ -130,6 +133,83 @@ export interface TableRow {
   autoanalyze_count: number;
   /** age(relfrozenxid), transactions. */
   xid_age: number | null;
+  /** mxid_age(relminmxid), multixacts. */
+  mxid_age: number | null;
+  /** 18+; null before. */
+  relallfrozen: number | null;
+  /** 16+; null before, or never scanned. */
+  last_seq_scan: string | null;
+  last_idx_scan: string | null;
+  /** Access method (heap); null for partitioned and foreign tables. */
+  access_method: string | null;
+  row_security: boolean;
+  /** Its TOAST table; null: none. */
+  toast: ToastFacts | null;
+}
+
+/** The TOAST table of a table: vacuum counts and triggers it by itself. */
+export interface ToastFacts {
+  oid: number;
+  relpages: number;
+  reltuples: number;
+  n_tup_ins: number;
+  n_tup_del: number;
+  n_live_tup: number;
+  n_dead_tup: number;
+  n_ins_since_vacuum: number;
+  last_autovacuum: string | null;
+  vacuum_count: number;
+  autovacuum_count: number;
+  xid_age: number | null;
+  mxid_age: number | null;
+}
+
+/** A sequence, and the column that owns it. */
+export interface SequenceRow {
+  oid: number;
+  schema: string;
+  name: string;
+  /** smallint, integer or bigint. */
+  data_type: string;
+  /** int8 as text: limits are 2^63 − 1. */
+  start_value: string;
+  min_value: string;
+  max_value: string;
+  increment_by: string;
+  cycle: boolean;
+  /** Null: not used yet, or not visible to us. */
+  last_value: string | null;
+  owner_table_oid: number | null;
+  owner_column: string | null;
+}
+
+/** CREATE STATISTICS with what ANALYZE made of it (pg_stats_ext). */
+export interface ExtendedStatistics {
+  oid: number;
+  schema: string;
+  name: string;
+  table_oid: number;
+  /** pg_get_statisticsobjdef. */
+  definition: string;
+  columns: string[];
+  /** Text of each expression, in order. */
+  expressions: string[];
+  /** d ndistinct, f dependencies, m most common values, e expressions. */
+  kinds: string[];
+  stattarget: number | null;
+  /** Null: never analysed, or not visible to us. */
+  data: {
+    inherited: boolean;
+    /** Text forms of pg_ndistinct and pg_dependencies. */
+    n_distinct: string | null;
+    dependencies: string | null;
+    /** Rows of values in their text form, null for NULL; with frequencies and those if columns were independent. */
+    most_common_vals: (string | null)[][] | null;
+    most_common_freqs: number[] | null;
+    most_common_base_freqs: number[] | null;
+    /** pg_stats_ext_exprs, by position in `expressions`. */
+    expressions: (ColumnStats | null)[];
+  } | null;
 }
 
 export interface IndexRow {
@@ -290,7 +370,26 @@ export interface SchemaFacts {
   /** pg_get_viewdef of views that the workload may read. */
   views: { oid: number; schema: string; name: string; definition: string }[];
   /** pg_get_functiondef of non-extension SQL functions that index expressions and predicates use. */
-  functions: { schema: string; name: string; language: string; definition: string }[];
+  functions: {
+    schema: string;
+    name: string;
+    language: string;
+    /** provolatile: i immutable, s stable, v volatile. */
+    volatility: string;
+    definition: string;
+  }[];
+  /** Composite types of their own making (not tables' row types). */
+  composite_types: { schema: string; name: string; attributes: { name: string; type: string }[] }[];
+  /** Range types of their own making. */
+  range_types: {
+    schema: string;
+    name: string;
+    subtype: string;
+    subtype_opclass: string | null;
+    collation: string | null;
+  }[];
+  sequences: SequenceRow[];
+  extended_statistics: ExtendedStatistics[];
   /** Height of each B-tree where it can be seen (bt_metap), by index OID. */
   btree_levels: Record<string, number>;
   /** pg_stats of the expressions of existing indexes: `tablename` is the index there, `attname` the key. Absent: not read. */
@@ -300,28 +399,6 @@ export interface SchemaFacts {
     attnum: number;
     stats: ColumnStats;
   }[];
-}
-
-/** Server-wide and database-wide counters. */
-export interface Counters {
-  /** pg_stat_database of this database. */
-  database: {
-    xact_commit: number;
-    xact_rollback: number;
-    blks_read: number;
-    blks_hit: number;
-    tup_returned: number;
-    tup_fetched: number;
-    temp_files: number;
-    temp_bytes: number;
-    deadlocks: number;
-    numbackends: number;
-    stats_reset: string | null;
-  } | null;
-  /** pg_stat_checkpointer (17+) or pg_stat_bgwriter. */
-  checkpoints: { timed: number; requested: number; stats_reset: string | null } | null;
-  /** pg_stat_wal: bytes, full-page images, times that wal_buffers was full. */
-  wal: { wal_bytes: number; wal_fpi: number; wal_buffers_full: number; stats_reset: string | null } | null;
 }
 
 /** Everything of one target at one moment. */
@@ -341,6 +418,30 @@ export interface Snapshot {
   setting_overrides: SettingOverride[];
   schema: SchemaFacts;
   counters: Counters;
+  activity: Activity;
+  replication: Replication;
+  /**
+   * When the nouns of the slow cadence (definitions, sizes, columns' statistics, settings, schema, host) were read,
+   * where that was before `taken_at`: this snapshot was put together of a full and a fast one. Null: all at once.
+   */
+  full_taken_at: string | null;
   /** What could not be seen, noun by noun. */
   limits: Limit[];
 }
+
+/** A database without anything in it, or nothing seen. */
+export const noSchema: SchemaFacts = {
+  enums: [],
+  domains: [],
+  constraints: [],
+  partition_keys: [],
+  partition_bounds: [],
+  inherits: [],
+  views: [],
+  functions: [],
+  composite_types: [],
+  range_types: [],
+  sequences: [],
+  extended_statistics: [],
+  btree_levels: {},
+};

@@ -1,6 +1,8 @@
 /** Windows and the workload seen in them. */
+import type { Concurrency } from './activity.ts';
 import type { Limit } from './recommendation.ts';
-import type { Counters, StatementRow } from './snapshot.ts';
+import type { Counters } from './server-counters.ts';
+import type { StatementRow } from './snapshot.ts';
 
 /** The change of one object's counters between two snapshots. Property names are the counters'. */
 export interface TableDelta {
@@ -27,8 +29,14 @@ export type StatementDelta = Omit<StatementRow, 'min_exec_time_ms' | 'max_exec_t
 
 /** What the database-wide and server-wide counters counted in a window; null: not seen at both ends. */
 export interface CountersDelta {
-  database: Omit<NonNullable<Counters['database']>, 'numbackends' | 'stats_reset'> | null;
-  checkpoints: Omit<NonNullable<Counters['checkpoints']>, 'stats_reset'> | null;
+  database: Omit<
+    NonNullable<Counters['database']>,
+    'numbackends' | 'stats_reset' | 'checksum_failures'
+  > | null;
+  checkpoints: Pick<
+    NonNullable<Counters['checkpoints']>,
+    'timed' | 'requested' | 'write_time_ms' | 'sync_time_ms' | 'buffers_written'
+  > | null;
   wal: Omit<NonNullable<Counters['wal']>, 'stats_reset'> | null;
 }
 
@@ -42,6 +50,8 @@ export interface Window {
   indexes: IndexDelta[];
   /** Absent: not worked out (an older window). */
   counters?: CountersDelta;
+  /** Sessions at once, from the samples within the window; absent: not sampled. */
+  concurrency?: Concurrency;
   /** Resets, restarts, evictions in the window: they lower what can be claimed. */
   limits: Limit[];
 }

@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import type { Recommendation, Snapshot } from '../../src/domain/index.ts';
+import {
+  noActivity,
+  noCounters,
+  noReplication,
+  noSchema,
+  type Recommendation,
+  type Snapshot,
+} from '../../src/domain/index.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { testMajors, testServer } from '../support/servers.ts';
 
@@ -111,17 +118,14 @@ export function hostileSnapshot(takenAt: string, calls: number): Snapshot {
     settings: [],
     setting_overrides: [],
     schema: {
+      ...noSchema,
       enums: [{ schema: 's', name: 'e', labels: ["it's", 'a\\b', ''] }],
-      domains: [],
-      constraints: [],
-      partition_keys: [],
-      partition_bounds: [],
-      inherits: [],
-      views: [],
-      functions: [],
       btree_levels: { '1': 2 },
     },
-    counters: { database: null, checkpoints: null, wal: null },
+    counters: noCounters,
+    activity: noActivity,
+    replication: noReplication,
+    full_taken_at: null,
     limits: [],
   };
 }

@@ -174,6 +174,13 @@ function tableRow(oid: number, name: string): TableRow {
     analyze_count: 0,
     autoanalyze_count: 0,
     xid_age: 1_000_000,
+    mxid_age: null,
+    relallfrozen: null,
+    last_seq_scan: null,
+    last_idx_scan: null,
+    access_method: 'heap',
+    row_security: false,
+    toast: null,
   };
 }
 

@@ -14,6 +14,7 @@ import type {
   Workload,
   WorkloadQuery,
 } from '../../src/domain/index.ts';
+import { noActivity, noCounters, noReplication, noSchema } from '../../src/domain/index.ts';
 
 export const GB = 1024 ** 3;
 export const MB = 1024 ** 2;
@@ -169,21 +170,14 @@ export function snapshotOf(parts: SnapshotParts = {}): Snapshot {
     indexes: [],
     columns: [],
     setting_overrides: [],
-    schema: {
-      enums: [],
-      domains: [],
-      constraints: [],
-      partition_keys: [],
-      partition_bounds: [],
-      inherits: [],
-      views: [],
-      functions: [],
-      btree_levels: {},
-    },
+    schema: noSchema,
+    activity: noActivity,
+    replication: noReplication,
+    full_taken_at: null,
     limits: [],
     ...rest,
     settings: settingsOf(settings, major),
-    counters: { database: null, checkpoints: null, wal: null, ...counters },
+    counters: { ...noCounters, ...counters },
     server: {
       server_version: `${major}.1`,
       server_version_num: major * 10_000 + 1,
@@ -217,10 +211,54 @@ export function databaseCounters(
     blks_hit: 0,
     tup_returned: 0,
     tup_fetched: 0,
+    tup_inserted: 0,
+    tup_updated: 0,
+    tup_deleted: 0,
     temp_files: 0,
     temp_bytes: 0,
     deadlocks: 0,
+    conflicts: 0,
+    checksum_failures: null,
+    blk_read_time_ms: 0,
+    blk_write_time_ms: 0,
+    sessions: 0,
+    session_time_ms: 0,
+    active_time_ms: 0,
+    idle_in_transaction_time_ms: 0,
+    sessions_abandoned: 0,
+    sessions_fatal: 0,
+    sessions_killed: 0,
     numbackends: 1,
+    stats_reset: '2026-02-19T12:00:00.000Z',
+    ...counters,
+  };
+}
+
+/** Counters of checkpoints, but for what is given none. */
+export function checkpointCounters(
+  counters: Partial<NonNullable<Counters['checkpoints']>> = {},
+): NonNullable<Counters['checkpoints']> {
+  return {
+    timed: 0,
+    requested: 0,
+    done: null,
+    write_time_ms: 0,
+    sync_time_ms: 0,
+    buffers_written: 0,
+    stats_reset: '2026-02-19T12:00:00.000Z',
+    ...counters,
+  };
+}
+
+/** pg_stat_wal of a server that wrote nothing, but for what is given. */
+export function walCounters(
+  counters: Partial<NonNullable<Counters['wal']>> = {},
+): NonNullable<Counters['wal']> {
+  return {
+    wal_records: 0,
+    wal_bytes: 0,
+    wal_fpi: 0,
+    wal_buffers_full: 0,
     stats_reset: '2026-02-19T12:00:00.000Z',
     ...counters,
   };
@@ -268,6 +306,13 @@ export function tableRow(row: Partial<TableRow> = {}): TableRow {
     analyze_count: 0,
     autoanalyze_count: 1,
     xid_age: 1000,
+    mxid_age: null,
+    relallfrozen: null,
+    last_seq_scan: null,
+    last_idx_scan: null,
+    access_method: 'heap',
+    row_security: false,
+    toast: null,
     ...row,
   };
 }

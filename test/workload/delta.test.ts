@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Snapshot, StatementRow, Window } from '../../src/domain/index.ts';
+import { noCounters, type Snapshot, type StatementRow, type Window } from '../../src/domain/index.ts';
 import { diffSnapshots } from '../../src/workload/index.ts';
 import { joinMoments } from '../../src/workload/moments.ts';
+import { databaseCounters } from '../support/snapshot-builder.ts';
 import { indexRow, snapshot, statementRow, tableRow } from './snapshots.ts';
 
 const at = (minute: number) => new Date(Date.UTC(2025, 0, 1, 0, minute)).toISOString();
@@ -236,21 +237,8 @@ describe('properties', () => {
 
 describe('tables and indexes', () => {
   const counters = (xact_commit: number, stats_reset: string | null): Snapshot['counters'] => ({
-    database: {
-      xact_commit,
-      stats_reset,
-      xact_rollback: 0,
-      blks_read: 0,
-      blks_hit: 0,
-      tup_returned: 0,
-      tup_fetched: 0,
-      temp_files: 0,
-      temp_bytes: 0,
-      deadlocks: 0,
-      numbackends: 1,
-    },
-    checkpoints: null,
-    wal: null,
+    ...noCounters,
+    database: databaseCounters({ xact_commit, stats_reset }),
   });
 
   test('differences by oid, quiet and dropped ones left out, new ones from zero', () => {

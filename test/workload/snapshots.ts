@@ -1,4 +1,5 @@
 /** Snapshots built by hand for this room's tests: everything that is not named is empty or plain. */
+
 import type {
   ColumnRow,
   ColumnStats,
@@ -7,6 +8,7 @@ import type {
   StatementRow,
   TableRow,
 } from '../../src/domain/index.ts';
+import { noActivity, noCounters, noReplication, noSchema } from '../../src/domain/index.ts';
 
 export function statementRow(row: Partial<StatementRow> & { queryid: string }): StatementRow {
   return {
@@ -77,6 +79,13 @@ export function tableRow(row: Partial<TableRow> & { oid: number; name: string })
     analyze_count: 0,
     autoanalyze_count: 0,
     xid_age: null,
+    mxid_age: null,
+    relallfrozen: null,
+    last_seq_scan: null,
+    last_idx_scan: null,
+    access_method: 'heap',
+    row_security: false,
+    toast: null,
     ...row,
   };
 }
@@ -206,18 +215,11 @@ export function snapshot(parts: Partial<Snapshot> = {}): Snapshot {
     columns: [],
     settings: [],
     setting_overrides: [],
-    schema: {
-      enums: [],
-      domains: [],
-      constraints: [],
-      partition_keys: [],
-      partition_bounds: [],
-      inherits: [],
-      views: [],
-      functions: [],
-      btree_levels: {},
-    },
-    counters: { database: null, checkpoints: null, wal: null },
+    schema: noSchema,
+    activity: noActivity,
+    replication: noReplication,
+    full_taken_at: null,
+    counters: noCounters,
     limits: [],
     ...parts,
   };

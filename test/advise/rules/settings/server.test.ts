@@ -8,7 +8,14 @@ import { collectSnapshot } from '../../../../src/collect/index.ts';
 import { quoteIdentifier, quoteLiteral, type RecommendationDraft } from '../../../../src/domain/index.ts';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../../../src/embedded/index.ts';
 import { openTarget } from '../../../../src/target/index.ts';
-import { contextOf, GB, workloadOf, workloadQuery } from '../../../support/snapshot-builder.ts';
+import {
+  checkpointCounters,
+  contextOf,
+  GB,
+  walCounters,
+  workloadOf,
+  workloadQuery,
+} from '../../../support/snapshot-builder.ts';
 
 // A server of its own each: ALTER SYSTEM and restarts are nothing for a shared one.
 describe.each(availableMajors().filter((major) => major >= 15))('PostgreSQL %i', (major) => {
@@ -40,9 +47,9 @@ describe.each(availableMajors().filter((major) => major >= 15))('PostgreSQL %i',
       const counters = snapshot.counters;
       // As if it were large and had been busy: every rule has its evidence.
       snapshot.server.database_size_bytes = 500 * GB;
-      counters.checkpoints = { timed: 1, requested: 99, stats_reset: '2026-01-01T00:00:00.000Z' };
+      counters.checkpoints = checkpointCounters({ timed: 1, requested: 99 });
       const began = new Date(Date.parse(snapshot.taken_at) - 3_600_000).toISOString();
-      counters.wal = { wal_bytes: 36 * GB, wal_fpi: 0, wal_buffers_full: 10_000, stats_reset: began };
+      counters.wal = walCounters({ wal_bytes: 36 * GB, wal_buffers_full: 10_000, stats_reset: began });
       if (counters.database) Object.assign(counters.database, { blks_hit: 500_000, blks_read: 500_000 });
       const rules = (await loadRules()).filter((rule) => rule.area === 'settings');
       const spilling = workloadQuery({ calls: 1, temp_blks_written: 20_000, total_exec_time_ms: 1000 });

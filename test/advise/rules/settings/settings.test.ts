@@ -11,11 +11,13 @@ import { rule as walBuffers } from '../../../../src/advise/rules/settings/wal-bu
 import { rule as workMem } from '../../../../src/advise/rules/settings/work-mem.ts';
 import { draftSchema, type Rule, type RuleContext, type Snapshot } from '../../../../src/domain/index.ts';
 import {
+  checkpointCounters,
   contextOf,
   databaseCounters,
   GB,
   MB,
   snapshotOf,
+  walCounters,
   windowOf,
   workloadOf,
   workloadQuery,
@@ -216,8 +218,8 @@ describe('max_wal_size', () => {
   const reset = '2026-02-28T12:00:00.000Z'; // a day
   const counted = (timed: number, requested: number, walBytes: number) => ({
     counters: {
-      checkpoints: { timed, requested, stats_reset: reset },
-      wal: { wal_bytes: walBytes, wal_fpi: 0, wal_buffers_full: 0, stats_reset: reset },
+      checkpoints: checkpointCounters({ timed, requested, stats_reset: reset }),
+      wal: walCounters({ wal_bytes: walBytes, stats_reset: reset }),
     },
   });
   test('fires on requested checkpoints, sized by the rate of WAL', async () => {
@@ -231,12 +233,12 @@ describe('max_wal_size', () => {
     const snapshot = snapshotOf(counted(1000, 0, 86_400 * MB));
     const delta = {
       database: null,
-      checkpoints: { timed: 0, requested: 20 },
-      wal: { wal_bytes: 3600 * 20 * MB, wal_fpi: 0, wal_buffers_full: 0 },
+      checkpoints: checkpointCounters({ requested: 20 }),
+      wal: walCounters({ wal_bytes: 3600 * 20 * MB }),
     };
     const window = windowOf(3600, { counters: delta });
     expect(await said(maxWal, snapshot, { window })).toEqual(['max_wal_size: 1GB → 15GB']);
-    const few = windowOf(60, { counters: { ...delta, checkpoints: { timed: 0, requested: 1 } } });
+    const few = windowOf(60, { counters: { ...delta, checkpoints: checkpointCounters({ requested: 1 }) } });
     expect(await said(maxWal, snapshot, { window: few })).toEqual(['rejected checkpoints_are_timed']);
   });
   test('quiet without checkpoints, with timed ones, and where WAL does not explain them', async () => {
@@ -251,7 +253,7 @@ test('wal_buffers: fires where they were full, quiet where not', async () => {
   const full = (times: number) =>
     snapshotOf({
       counters: {
-        wal: { wal_bytes: 0, wal_fpi: 0, wal_buffers_full: times, stats_reset: '2026-03-01T11:00:00.000Z' },
+        wal: walCounters({ wal_buffers_full: times, stats_reset: '2026-03-01T11:00:00.000Z' }),
       },
     });
   expect(await said(walBuffers, full(6000))).toEqual(['wal_buffers: 4MB → 16MB']);
