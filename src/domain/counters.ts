@@ -1,5 +1,5 @@
 /** Differences of the database-wide and server-wide counters. */
-import type { Counters } from './server-counters.ts';
+import type { Counters, IoRow } from './server-counters.ts';
 import type { CountersDelta } from './workload.ts';
 
 type Row = object;
@@ -40,12 +40,68 @@ const DATABASE = [
 const CHECKPOINTS = ['timed', 'requested', 'write_time_ms', 'sync_time_ms', 'buffers_written'] as const;
 const WAL = ['wal_records', 'wal_bytes', 'wal_fpi', 'wal_buffers_full'] as const;
 
+const BGWRITER = ['buffers_clean', 'maxwritten_clean', 'buffers_alloc'] as const;
+const ARCHIVER = ['archived_count', 'failed_count'] as const;
+const IO = [
+  'reads',
+  'read_bytes',
+  'read_time_ms',
+  'writes',
+  'write_bytes',
+  'write_time_ms',
+  'extends',
+  'extend_bytes',
+  'extend_time_ms',
+  'hits',
+  'evictions',
+  'reuses',
+  'fsyncs',
+  'fsync_time_ms',
+] as const satisfies readonly (keyof IoRow)[];
+
+/** Rows of pg_stat_io that did something; what a kind of process never does stays null. */
+function diffIo(from: readonly IoRow[], to: readonly IoRow[]): NonNullable<CountersDelta['io']> {
+  const key = (row: IoRow) => `${row.backend_type}/${row.object}/${row.context}`;
+  const before = new Map(from.map((row) => [key(row), row]));
+  return to.flatMap((row) => {
+    const change = difference(before.get(key(row)) ?? {}, row, IO);
+    if (IO.every((name) => change[name] === 0)) return [];
+    const cells = IO.map((name) => [name, row[name] === null ? null : change[name]] as const);
+    const { backend_type, object, context } = row;
+    return [
+      {
+        backend_type,
+        object,
+        context,
+        ...(Object.fromEntries(cells) as Record<(typeof IO)[number], number | null>),
+      },
+    ];
+  });
+}
+
 /** What was counted between two snapshots of one server. */
 export function diffCounters(from: Counters, to: Counters): CountersDelta {
+  const between = <T extends object, K extends string>(a: T | null, b: T | null, keys: readonly K[]) =>
+    a && b ? difference(a, b, keys) : null;
+  const bgwriter = between(from.bgwriter, to.bgwriter, BGWRITER);
+  const backend = [from.bgwriter?.buffers_backend, to.bgwriter?.buffers_backend];
+  const xids =
+    from.transaction_ids && to.transaction_ids
+      ? to.transaction_ids.next_xid - from.transaction_ids.next_xid
+      : null;
   return {
-    database: from.database && to.database ? difference(from.database, to.database, DATABASE) : null,
-    checkpoints:
-      from.checkpoints && to.checkpoints ? difference(from.checkpoints, to.checkpoints, CHECKPOINTS) : null,
-    wal: from.wal && to.wal ? difference(from.wal, to.wal, WAL) : null,
+    database: between(from.database, to.database, DATABASE),
+    checkpoints: between(from.checkpoints, to.checkpoints, CHECKPOINTS),
+    wal: between(from.wal, to.wal, WAL),
+    bgwriter: bgwriter && {
+      ...bgwriter,
+      buffers_backend:
+        typeof backend[0] === 'number' && typeof backend[1] === 'number'
+          ? backend[1] - (backend[1] < backend[0] ? 0 : backend[0])
+          : null,
+    },
+    archiver: between(from.archiver, to.archiver, ARCHIVER),
+    xids: xids !== null && xids >= 0 ? xids : null,
+    io: from.io && to.io ? diffIo(from.io, to.io) : null,
   };
 }

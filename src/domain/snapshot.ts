@@ -405,6 +405,11 @@ export interface SchemaFacts {
 export interface Snapshot {
   format_version: 1;
   taken_at: string;
+  /**
+   * The same moment on PgLuthier's clock: two snapshots further apart on one clock than on the other tell of a clock
+   * that was set. Absent: written by an older version.
+   */
+  collected_at?: string;
   /** How long collecting took on our side, ms. */
   duration_ms: number;
   server: ServerFacts;

@@ -1,7 +1,7 @@
 /** Windows and the workload seen in them. */
 import type { Concurrency } from './activity.ts';
 import type { Limit } from './recommendation.ts';
-import type { Counters } from './server-counters.ts';
+import type { Counters, IoRow } from './server-counters.ts';
 import type { StatementRow } from './snapshot.ts';
 
 /** The change of one object's counters between two snapshots. Property names are the counters'. */
@@ -38,6 +38,12 @@ export interface CountersDelta {
     'timed' | 'requested' | 'write_time_ms' | 'sync_time_ms' | 'buffers_written'
   > | null;
   wal: Omit<NonNullable<Counters['wal']>, 'stats_reset'> | null;
+  bgwriter: Omit<NonNullable<Counters['bgwriter']>, 'stats_reset'> | null;
+  archiver: Pick<NonNullable<Counters['archiver']>, 'archived_count' | 'failed_count'> | null;
+  /** Transaction identifiers used; null also where the server went back (a restore). */
+  xids: number | null;
+  /** pg_stat_io, one row a (backend_type, object, context) that did something. */
+  io: Omit<IoRow, 'stats_reset'>[] | null;
 }
 
 /** Two snapshots and what happened between them. */

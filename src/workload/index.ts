@@ -5,6 +5,8 @@
  * handle SQL by regular expressions or string search: texts are edited at the positions that the grammar gives.
  */
 export { workloadFromSnapshot, workloadFromWindow } from './build.ts';
+export { composeWindows } from './compose.ts';
+export { concurrencyOf } from './concurrency.ts';
 export { diffSnapshots } from './delta.ts';
 export { workloadFromFiles } from './files.ts';
 export { fingerprint, parseSql } from './parser.ts';

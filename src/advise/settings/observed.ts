@@ -13,7 +13,7 @@ export interface Observed<T> {
   source: 'window' | 'cumulative';
 }
 
-type Part = keyof CountersDelta;
+type Part = 'database' | 'checkpoints' | 'wal';
 
 /** One view's counters; null where neither the window nor the snapshot has them. */
 export function observed<P extends Part>(

@@ -9,7 +9,14 @@ import { rule as randomCost } from '../../../../src/advise/rules/settings/random
 import { rule as buffers } from '../../../../src/advise/rules/settings/shared-buffers.ts';
 import { rule as walBuffers } from '../../../../src/advise/rules/settings/wal-buffers.ts';
 import { rule as workMem } from '../../../../src/advise/rules/settings/work-mem.ts';
-import { draftSchema, type Rule, type RuleContext, type Snapshot } from '../../../../src/domain/index.ts';
+import {
+  diffCounters,
+  draftSchema,
+  noCounters,
+  type Rule,
+  type RuleContext,
+  type Snapshot,
+} from '../../../../src/domain/index.ts';
 import {
   checkpointCounters,
   contextOf,
@@ -232,7 +239,7 @@ describe('max_wal_size', () => {
   test('a window with enough checkpoints goes before the counters since their reset', async () => {
     const snapshot = snapshotOf(counted(1000, 0, 86_400 * MB));
     const delta = {
-      database: null,
+      ...diffCounters(noCounters, noCounters),
       checkpoints: checkpointCounters({ requested: 20 }),
       wal: walCounters({ wal_bytes: 3600 * 20 * MB }),
     };
