@@ -150,3 +150,26 @@ export const noActivity: Activity = {
   index_builds: [],
   prepared_transactions: [],
 };
+
+/**
+ * A sample in figures; null where no session at all could be seen (a server always has background processes).
+ * @param database the watched one.
+ */
+export function activityPoint(taken_at: string, activity: Activity, database: string): ActivityPoint | null {
+  if (activity.groups.length === 0) return null;
+  const clients = activity.groups.filter((group) => group.backend_type === 'client backend');
+  const count = (matches: (group: ActivityGroup) => boolean) =>
+    clients.reduce((sum, group) => (matches(group) ? sum + group.sessions : sum), 0);
+  const ages = activity.xmin_holders.flatMap(({ xmin_age }) => (xmin_age === null ? [] : [xmin_age]));
+  return {
+    taken_at,
+    total: count(() => true),
+    active: count(({ state }) => state === 'active'),
+    idle: count(({ state }) => state === 'idle'),
+    // With those whose transaction is aborted.
+    idle_in_transaction: count(({ state }) => state?.startsWith('idle in transaction') === true),
+    active_here: count((group) => group.state === 'active' && group.database === database),
+    waiting_for_lock: count((group) => group.wait_event_type === 'Lock'),
+    oldest_xmin_age: ages.length > 0 ? Math.max(...ages) : null,
+  };
+}

@@ -1,5 +1,6 @@
 /** The store's tables as Kysely sees them; sql/migrations/ is what makes them. */
 import type { ColumnType } from 'kysely';
+import type { ActivityPoint } from '../domain/index.ts';
 
 /** jsonb: read as a value, written as its text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -29,6 +30,11 @@ export interface Tables {
     limits: Json<unknown[]>;
     base_snapshot_id: string | null;
     body: Buffer | null;
+    cadence: ColumnType<'full' | 'fast', 'full' | 'fast' | undefined, never>;
+    full_snapshot_id: string | null;
+    activity: JsonOrNull<ActivityPoint>;
+    epoch: string | null;
+    dealloc: number | null;
   };
   'pgluthier.snapshot_part': { target_id: string; hash: string; last_seen: Date | string; body: Buffer };
   'pgluthier.query_text': { target_id: string; hash: string; last_seen: Date | string; query: string };

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
-import type { SchemaFacts, Snapshot } from '../domain/index.ts';
+import { noActivity, noCounters, noReplication, type SchemaFacts, type Snapshot } from '../domain/index.ts';
 import { decodeRows, type EncodedRows, encodeRows, type Row } from './row-delta.ts';
 
 const compress = promisify(brotliCompress);
@@ -25,7 +25,7 @@ const rowNouns = [
   'parts',
 ] as const;
 type RowNoun = (typeof rowNouns)[number];
-type SnapshotRows = Record<RowNoun, Row[]>;
+export type SnapshotRows = Record<RowNoun, Row[]>;
 
 const keyOf: Record<RowNoun, (row: Row) => string> = {
   server: () => '',
@@ -38,15 +38,23 @@ const keyOf: Record<RowNoun, (row: Row) => string> = {
   parts: (row) => `${row.noun}/${row.key}`,
 };
 
-interface Body {
-  format_version: Snapshot['format_version'];
-  taken_at: string;
-  duration_ms: number;
-  rows: Record<RowNoun, EncodedRows>;
-}
+/** What is kept as it is: every field of a snapshot that has no place among the rows, those of the future included. */
+export type SnapshotMeta = Omit<
+  Snapshot,
+  | Exclude<RowNoun, 'parts'>
+  | 'columns'
+  | 'settings'
+  | 'setting_overrides'
+  | 'schema'
+  // In the header.
+  | 'limits'
+>;
 
-/** A snapshot in three. */
+type Body = SnapshotMeta & { rows: Partial<Record<RowNoun, EncodedRows>> };
+
+/** A snapshot in four. */
 export interface SnapshotContent {
+  meta: SnapshotMeta;
   rows: SnapshotRows;
   /** JSON texts by hash. */
   parts: Map<string, string>;
@@ -55,12 +63,12 @@ export interface SnapshotContent {
 }
 
 /** 144 bits of SHA-256, in 24 characters. */
-function contentHash(text: string): string {
+export function contentHash(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 24);
 }
 
 /** JSON with an error in place of the null that it would make of NaN. */
-function exactJson(value: unknown): string {
+export function exactJson(value: unknown): string {
   return JSON.stringify(value, (key, item: unknown) => {
     if (typeof item === 'number' && !Number.isFinite(item)) throw new RangeError(`${key} is ${item}`);
     return item;
@@ -82,6 +90,21 @@ function runsOfTables<T extends { table_oid: number }>(rows: readonly T[]): T[][
 }
 
 export function takeApart(snapshot: Snapshot): SnapshotContent {
+  const {
+    server,
+    host,
+    counters,
+    statements_info,
+    statements: _s,
+    tables,
+    indexes,
+    columns,
+    settings,
+    setting_overrides,
+    schema,
+    limits: _l,
+    ...meta
+  } = snapshot;
   const parts = new Map<string, string>();
   const texts = new Map<string, string>();
   const partRows: Row[] = [];
@@ -91,10 +114,10 @@ export function takeApart(snapshot: Snapshot): SnapshotContent {
     parts.set(hash, text);
     partRows.push({ noun, key, hash });
   };
-  for (const run of runsOfTables(snapshot.columns)) part('columns', run[0]?.table_oid ?? 0, run);
-  part('settings', '', snapshot.settings);
-  part('setting_overrides', '', snapshot.setting_overrides);
-  for (const [key, facts] of Object.entries(snapshot.schema)) part('schema', key, facts);
+  for (const run of runsOfTables(columns)) part('columns', run[0]?.table_oid ?? 0, run);
+  part('settings', '', settings);
+  part('setting_overrides', '', setting_overrides);
+  for (const [key, facts] of Object.entries(schema)) part('schema', key, facts);
   const statements = snapshot.statements.map(({ query, ...row }): Row => {
     if (query === null) return { ...row, query_hash: null };
     const query_hash = contentHash(query);
@@ -102,16 +125,16 @@ export function takeApart(snapshot: Snapshot): SnapshotContent {
     return { ...row, query_hash };
   });
   const rows: SnapshotRows = {
-    server: [asRow(snapshot.server)],
-    host: [asRow(snapshot.host)],
-    counters: [asRow(snapshot.counters)],
-    statements_info: snapshot.statements_info ? [asRow(snapshot.statements_info)] : [],
+    server: [asRow(server)],
+    host: [asRow(host)],
+    counters: [asRow(counters)],
+    statements_info: statements_info ? [asRow(statements_info)] : [],
     statements,
-    tables: asRows(snapshot.tables),
-    indexes: asRows(snapshot.indexes),
+    tables: asRows(tables),
+    indexes: asRows(indexes),
     parts: partRows,
   };
-  return { rows, parts, texts };
+  return { meta, rows, parts, texts };
 }
 
 /** Hashes of the parts and texts that the rows refer to. */
@@ -127,7 +150,7 @@ export function referredTo(rows: SnapshotRows): { parts: string[]; texts: string
 
 /** @throws Error when a part or a text is missing: the store would lie by leaving it out. */
 export function putTogether(
-  meta: Pick<Snapshot, 'format_version' | 'taken_at' | 'duration_ms' | 'limits'>,
+  meta: SnapshotMeta & Pick<Snapshot, 'limits'>,
   rows: SnapshotRows,
   parts: ReadonlyMap<string, string>,
   texts: ReadonlyMap<string, string>,
@@ -152,7 +175,7 @@ export function putTogether(
     ...meta,
     server: server[0],
     host: host[0],
-    counters: counters[0],
+    counters: { ...noCounters, ...counters[0] },
     statements_info: info[0] ?? null,
     statements: statements.map(({ query_hash, ...row }) => ({ ...row, query: textOf(query_hash) })),
     tables,
@@ -169,16 +192,37 @@ export function putTogether(
 
 /** @param base rows of the snapshot to write the difference from; null: the body stands by itself. */
 export async function encodeBody(
-  meta: Pick<Snapshot, 'format_version' | 'taken_at' | 'duration_ms'>,
+  meta: SnapshotMeta,
   rows: SnapshotRows,
   base: SnapshotRows | null,
 ): Promise<Buffer> {
-  const { format_version, taken_at, duration_ms } = meta;
   const encoded = Object.fromEntries(
     rowNouns.map((noun) => [noun, encodeRows(rows[noun], base?.[noun] ?? null, keyOf[noun])]),
-  ) as Record<RowNoun, EncodedRows>;
-  const body: Body = { format_version, taken_at, duration_ms, rows: encoded };
-  const text = Buffer.from(exactJson(body));
+  );
+  return packJson({ ...meta, rows: encoded });
+}
+
+/** @param base as it was given to `encodeBody`. */
+export async function decodeBody(
+  compressed: Buffer,
+  base: SnapshotRows | null,
+): Promise<{ meta: SnapshotMeta; rows: SnapshotRows }> {
+  const { rows: encoded, ...meta } = (await unpackJson(compressed)) as Body;
+  if (meta.format_version !== 1) throw new Error(`snapshot format ${meta.format_version} is not known here`);
+  const rows = Object.fromEntries(
+    rowNouns.map((noun) => {
+      const given = encoded[noun];
+      return [noun, given ? decodeRows(given, base?.[noun] ?? null) : []];
+    }),
+  ) as SnapshotRows;
+  // Bodies of older versions lack these.
+  const defaults = { activity: noActivity, replication: noReplication, full_taken_at: null };
+  return { meta: { ...defaults, ...meta }, rows };
+}
+
+/** Brotli over JSON. @throws RangeError for NaN and infinities. */
+export async function packJson(value: unknown): Promise<Buffer> {
+  const text = Buffer.from(exactJson(value));
   return compress(text, {
     params: {
       [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
@@ -188,15 +232,6 @@ export async function encodeBody(
   });
 }
 
-/** @param base as it was given to `encodeBody`. */
-export async function decodeBody(
-  compressed: Buffer,
-  base: SnapshotRows | null,
-): Promise<{ meta: Pick<Snapshot, 'format_version' | 'taken_at' | 'duration_ms'>; rows: SnapshotRows }> {
-  const { rows: encoded, ...meta } = JSON.parse((await decompress(compressed)).toString('utf8')) as Body;
-  if (meta.format_version !== 1) throw new Error(`snapshot format ${meta.format_version} is not known here`);
-  const rows = Object.fromEntries(
-    rowNouns.map((noun) => [noun, decodeRows(encoded[noun], base?.[noun] ?? null)]),
-  ) as SnapshotRows;
-  return { meta, rows };
+export async function unpackJson(compressed: Buffer): Promise<unknown> {
+  return JSON.parse((await decompress(compressed)).toString('utf8'));
 }

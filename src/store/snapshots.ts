@@ -1,12 +1,26 @@
 /**
- * Snapshots. The first of a day is kept whole, the others of that day as their difference from it; what rarely
- * changes is kept once per content, statements' texts once each.
+ * Snapshots. The first full one of a day is kept whole, the others of that day as their difference from it; what
+ * rarely changes is kept once per content, statements' texts once each. Fast ones are chains of differences that
+ * begin at a full one (fast-chain.ts).
  */
 import { sql } from 'kysely';
-import { type Limit, PgLuthierError, type Snapshot } from '../domain/index.ts';
+import {
+  type ActivityPoint,
+  activityPoint,
+  composeSnapshot,
+  type FastSnapshot,
+  type Limit,
+  PgLuthierError,
+  type Snapshot,
+  type StatementRow,
+  statementKey,
+} from '../domain/index.ts';
 import { keepParts, keepTexts, loadParts, loadTexts } from './content.ts';
+import { chooseCutPoints, epochOf } from './cut-points.ts';
 import { type Database, type DatabaseTransaction, newId } from './database.ts';
 import { notFound } from './errors.ts';
+import { loadLinks } from './fast-chain.ts';
+import { encodeFast, fastFromState, stateOfFull, textsOfState } from './fast-codec.ts';
 import { jsonText } from './json-text.ts';
 import { holdTarget } from './locks.ts';
 import { dayBounds, dayOf, ensurePartition } from './partitions.ts';
@@ -22,11 +36,31 @@ export interface SnapshotHeader {
   /** Rows of each noun. */
   counts: Record<string, number>;
   limits: Limit[];
+  /** fast: counters and activity only; the rest is that of the last full one before it. */
+  cadence: 'full' | 'fast';
+  /** The sample of sessions in figures; null: not seen. */
+  activity: ActivityPoint | null;
 }
 
 export interface SnapshotStore {
-  /** @throws PgLuthierError `target_not_found`. */
+  /** A full one, exactly. @throws PgLuthierError `target_not_found`. */
   save(targetId: string, snapshot: Snapshot): Promise<SnapshotHeader>;
+  /**
+   * A fast one, exact but for the bounds named in fast-codec.ts.
+   * @throws PgLuthierError `target_not_found`; `full_snapshot_missing` without a full one of the same day (UTC).
+   */
+  saveFast(targetId: string, fast: FastSnapshot): Promise<SnapshotHeader>;
+  /** The newest full one. */
+  lastFull(targetId: string): Promise<SnapshotHeader | null>;
+  /** Keys (`statementKey`) of the statements whose texts the newest snapshot holds. */
+  knownStatements(targetId: string): Promise<Set<string>>;
+  /** Samples of sessions in from..to, both included, oldest first. */
+  activityBetween(targetId: string, from: Date, to: Date): Promise<ActivityPoint[]>;
+  /**
+   * The snapshots that the window between two must be composed of, oldest first: see cut-points.ts.
+   * @throws PgLuthierError `snapshot_not_found`.
+   */
+  cutPoints(targetId: string, fromId: string, toId: string): Promise<SnapshotHeader[]>;
   /** A snapshot that did not come about, with its reason: a gap that is explained. */
   recordFailure(targetId: string, code: string, message: string): Promise<void>;
   /** Newest first; `before` (ISO time) goes on where a page ended. */
@@ -56,6 +90,8 @@ const headerColumns = [
   'duration_ms',
   'counts',
   'limits',
+  'cadence',
+  'activity',
 ] as const;
 
 function toHeader({
@@ -85,6 +121,7 @@ async function baseOf(transaction: DatabaseTransaction, targetId: string, day: s
     .where('target_id', '=', targetId)
     .where('taken_at', '>=', from)
     .where('taken_at', '<', to)
+    .where('cadence', '=', 'full')
     .where('status', '!=', 'failed');
   const base = await ofDay
     .select(['snapshot_id', 'body'])
@@ -106,13 +143,61 @@ async function baseOf(transaction: DatabaseTransaction, targetId: string, day: s
   return { snapshot_id: base.snapshot_id, rows: (await decodeBody(base.body, null)).rows };
 }
 
-function countRows({ statements, tables, indexes, columns, settings }: Snapshot): Record<string, number> {
+/** Rows of each noun that is a list. */
+function countRows(snapshot: Snapshot | FastSnapshot): Record<string, number> {
+  const nouns = ['statements', 'tables', 'indexes', 'columns', 'settings'] as const;
+  return Object.fromEntries(
+    nouns.flatMap((noun) => {
+      const rows = noun in snapshot ? (snapshot as Snapshot)[noun] : null;
+      return rows ? [[noun, rows.length]] : [];
+    }),
+  );
+}
+
+/** What the header says of a snapshot of either cadence. */
+function headerValues(targetId: string, snapshot: Snapshot | FastSnapshot) {
+  const point = activityPoint(snapshot.taken_at, snapshot.activity, snapshot.server.database);
   return {
-    statements: statements.length,
-    tables: tables.length,
-    indexes: indexes.length,
-    columns: columns.length,
-    settings: settings.length,
+    target_id: targetId,
+    taken_at: snapshot.taken_at,
+    snapshot_id: newId('snp'),
+    status: snapshot.limits.length === 0 ? ('complete' as const) : ('partial' as const),
+    duration_ms: snapshot.duration_ms,
+    counts: jsonText(countRows(snapshot)),
+    limits: jsonText(snapshot.limits),
+    activity: point && jsonText(point),
+    epoch: epochOf(snapshot),
+    dealloc: snapshot.statements_info?.dealloc ?? null,
+  };
+}
+
+/**
+ * The full snapshot of the day that a fast one of this moment goes with, the newest of the two cadences before it, and
+ * whether a chain goes on there: the first of an hour begins one.
+ */
+async function standOf(
+  transaction: DatabaseTransaction,
+  targetId: string,
+  takenAt: string,
+): Promise<{ fullId: string; last: { snapshot_id: string; taken_at: string }; goesOn: boolean } | null> {
+  const ofDay = transaction
+    .selectFrom('pgluthier.snapshot')
+    .select(['snapshot_id', 'taken_at'])
+    .where('target_id', '=', targetId)
+    .where('taken_at', '>=', dayBounds(dayOf(new Date(takenAt))).from)
+    .where('taken_at', '<=', takenAt)
+    .where('status', '!=', 'failed')
+    .orderBy('taken_at', 'desc')
+    .orderBy('snapshot_id', 'desc')
+    .limit(1);
+  const full = await ofDay.where('cadence', '=', 'full').executeTakeFirst();
+  if (!full) return null;
+  const last = await ofDay.where('full_snapshot_id', '=', full.snapshot_id).executeTakeFirst();
+  const hourOf = (time: string) => new Date(time).toISOString().slice(0, 13);
+  return {
+    fullId: full.snapshot_id,
+    last: last ?? full,
+    goesOn: last !== undefined && hourOf(last.taken_at) === hourOf(takenAt),
   };
 }
 
@@ -137,7 +222,7 @@ export function snapshotStore(db: Database): SnapshotStore {
 
   return {
     save: async (targetId, snapshot) => {
-      const { rows, parts, texts } = takeApart(snapshot);
+      const { meta, rows, parts, texts } = takeApart(snapshot);
       const day = dayOf(new Date(snapshot.taken_at));
       await ensurePartition(db, day);
       return db.transaction().execute(async (transaction) => {
@@ -148,19 +233,103 @@ export function snapshotStore(db: Database): SnapshotStore {
         const saved = await transaction
           .insertInto('pgluthier.snapshot')
           .values({
-            target_id: targetId,
-            taken_at: snapshot.taken_at,
-            snapshot_id: newId('snp'),
-            status: snapshot.limits.length === 0 ? 'complete' : 'partial',
-            duration_ms: snapshot.duration_ms,
-            counts: jsonText(countRows(snapshot)),
-            limits: jsonText(snapshot.limits),
+            ...headerValues(targetId, snapshot),
             base_snapshot_id: base?.snapshot_id ?? null,
-            body: await encodeBody(snapshot, rows, base?.rows ?? null),
+            body: await encodeBody(meta, rows, base?.rows ?? null),
           })
           .returning(headerColumns)
           .executeTakeFirstOrThrow();
         return toHeader(saved);
+      });
+    },
+    saveFast: async (targetId, fast) => {
+      const day = dayOf(new Date(fast.taken_at));
+      await ensurePartition(db, day);
+      return db.transaction().execute(async (transaction) => {
+        await holdTarget(transaction, targetId, 'write');
+        const stand = await standOf(transaction, targetId, fast.taken_at);
+        if (!stand) throw fullMissing(day);
+        const { fullId, last, goesOn } = stand;
+        const loaded = await loadLinks(transaction, targetId, last.snapshot_id, last.taken_at);
+        const ofFull = () => stateOfFull(loaded.full.rows);
+        const newest = loaded.fast?.state ?? ofFull();
+        const { body, texts } = await encodeFast(fast, goesOn ? newest : ofFull(), newest);
+        await keepTexts(transaction, targetId, day, texts);
+        const saved = await transaction
+          .insertInto('pgluthier.snapshot')
+          .values({
+            ...headerValues(targetId, fast),
+            cadence: 'fast',
+            full_snapshot_id: fullId,
+            base_snapshot_id: goesOn ? last.snapshot_id : fullId,
+            body,
+          })
+          .returning(headerColumns)
+          .executeTakeFirstOrThrow();
+        return toHeader(saved);
+      });
+    },
+    lastFull: async (targetId) => {
+      const row = await holdingSomething(targetId)
+        .where('cadence', '=', 'full')
+        .orderBy('taken_at', 'desc')
+        .orderBy('snapshot_id', 'desc')
+        .executeTakeFirst();
+      return row ? toHeader(row) : null;
+    },
+    knownStatements: async (targetId) => {
+      const last = await holdingSomething(targetId)
+        .orderBy('taken_at', 'desc')
+        .orderBy('snapshot_id', 'desc')
+        .executeTakeFirst();
+      if (!last) return new Set();
+      const { full, fast } = await loadLinks(db, targetId, last.snapshot_id, last.taken_at);
+      const rows = fast?.state.statements ?? full.rows.statements;
+      return new Set(
+        rows
+          .filter((row) => row.query_hash !== null)
+          .map((row) => statementKey(row as unknown as StatementRow)),
+      );
+    },
+    activityBetween: async (targetId, from, to) => {
+      const rows = await db
+        .selectFrom('pgluthier.snapshot')
+        .select('activity')
+        .where('target_id', '=', targetId)
+        .where('taken_at', '>=', from.toISOString())
+        .where('taken_at', '<=', to.toISOString())
+        .where('activity', 'is not', null)
+        .orderBy('taken_at')
+        .execute();
+      return rows.flatMap(({ activity }) => (activity ? [activity] : []));
+    },
+    cutPoints: async (targetId, fromId, toId) => {
+      const end = async (id: string) => {
+        const row = await holdingSomething(targetId).where('snapshot_id', '=', id).executeTakeFirst();
+        if (!row) throw notFound('snapshot', id);
+        return row;
+      };
+      const [from, to] = [await end(fromId), await end(toId)];
+      const rows = await db
+        .selectFrom('pgluthier.snapshot')
+        .select([...headerColumns, 'epoch', 'dealloc'])
+        .where('target_id', '=', targetId)
+        .where('taken_at', '>=', from.taken_at)
+        .where('taken_at', '<=', to.taken_at)
+        .where('status', '!=', 'failed')
+        .orderBy('taken_at')
+        .orderBy('snapshot_id')
+        .execute();
+      // Others of the very same moments are not part of the window.
+      const inside = rows.filter(
+        ({ snapshot_id: id, taken_at }) =>
+          id === fromId || id === toId || (taken_at !== from.taken_at && taken_at !== to.taken_at),
+      );
+      return chooseCutPoints(inside).flatMap((index) => {
+        const row = inside[index];
+        if (!row) return [];
+        const { epoch: _e, dealloc: _d, ...header } = row;
+        return [toHeader(header)];
       });
     },
     recordFailure: async (targetId, code, message) => {
@@ -196,12 +365,12 @@ export function snapshotStore(db: Database): SnapshotStore {
     get: async (targetId, snapshotId) => {
       const row = await db
         .selectFrom('pgluthier.snapshot')
-        .select(['taken_at', 'limits', 'base_snapshot_id', 'body'])
+        .select(['taken_at', 'status'])
         .where('target_id', '=', targetId)
         .where('snapshot_id', '=', snapshotId)
         .executeTakeFirst();
       if (!row) throw notFound('snapshot', snapshotId);
-      if (!row.body) {
+      if (row.status === 'failed') {
         throw new PgLuthierError({
           code: 'snapshot_failed',
           status: 409,
@@ -209,16 +378,15 @@ export function snapshotStore(db: Database): SnapshotStore {
           remedy: 'Choose another one; its limits say why this one failed.',
         });
       }
-      const base = row.base_snapshot_id
-        ? await loadBase(db, targetId, row.taken_at, row.base_snapshot_id)
-        : null;
-      const { meta, rows } = await decodeBody(row.body, base);
-      const referred = referredTo(rows);
+      const { full, fast } = await loadLinks(db, targetId, snapshotId, row.taken_at);
+      const referred = referredTo(full.rows);
+      const hashes = [...new Set([...referred.texts, ...(fast ? textsOfState(fast.state) : [])])];
       const [parts, texts] = await Promise.all([
         loadParts(db, targetId, referred.parts),
-        loadTexts(db, targetId, referred.texts),
+        loadTexts(db, targetId, hashes),
       ]);
-      return putTogether({ ...meta, limits: row.limits as Limit[] }, rows, parts, texts);
+      const snapshot = putTogether({ ...full.meta, limits: full.limits }, full.rows, parts, texts);
+      return fast ? composeSnapshot(snapshot, fastFromState(fast.state, fast.limits, texts)) : snapshot;
     },
     latest: async (targetId) => {
       const row = await holdingSomething(targetId)
@@ -236,17 +404,11 @@ export function snapshotStore(db: Database): SnapshotStore {
   };
 }
 
-/** A base is of the same day: with the times, only one partition is looked into. */
-async function loadBase(db: Database, targetId: string, takenAt: string, baseId: string): Promise<Rows> {
-  const { from, to } = dayBounds(dayOf(new Date(takenAt)));
-  const base = await db
-    .selectFrom('pgluthier.snapshot')
-    .select('body')
-    .where('target_id', '=', targetId)
-    .where('taken_at', '>=', from)
-    .where('taken_at', '<', to)
-    .where('snapshot_id', '=', baseId)
-    .executeTakeFirst();
-  if (!base?.body) throw new Error(`base snapshot ${baseId} is missing from the store`);
-  return (await decodeBody(base.body, null)).rows;
+function fullMissing(day: string): PgLuthierError {
+  return new PgLuthierError({
+    code: 'full_snapshot_missing',
+    status: 409,
+    message: `There is no full snapshot of this target on ${day} (UTC) that a fast one could go with.`,
+    remedy: 'Take a full snapshot first.',
+  });
 }

@@ -29,6 +29,8 @@ export interface Scale {
   tables: number;
   /** Shares of the rows that move between two snapshots. */
   active: number;
+  /** Default 2. */
+  indexesPerTable?: number;
 }
 
 export class ImaginaryDatabase {
@@ -48,13 +50,18 @@ export class ImaginaryDatabase {
     const pick = () => names[Math.floor(this.#random() * names.length)] ?? '';
     this.#statements = Array.from({ length: scale.statements }, (_, index) => ({
       ...template,
+      shared_blks_hit: 1000,
+      calls: 1000,
+      total_exec_time_ms: 1500,
       queryid: String(BigInt(Math.floor(this.#random() * 2 ** 53)) * 1024n - 4_611_686_018_427_387_904n),
       query: `SELECT ${'"column name", '.repeat(Math.floor(this.#random() * 12))}count(*) FROM t${index} WHERE a = $1 /* ${pick()} */`,
     }));
     this.#tables = Array.from({ length: scale.tables }, (_, index) =>
       tableRow(16_384 + index, `${pick()} ${index}`),
     );
-    this.#indexes = this.#tables.flatMap((table) => [0, 1].map((number) => indexRow(table, number)));
+    this.#indexes = this.#tables.flatMap((table) =>
+      Array.from({ length: scale.indexesPerTable ?? 2 }, (_, number) => indexRow(table, number)),
+    );
     this.#columns = this.#tables.flatMap((table) =>
       Array.from({ length: 8 }, (_, number) => columnRow(table, number + 1, pick(), this.#random)),
     );
@@ -121,6 +128,56 @@ export class ImaginaryDatabase {
     for (const column of this.#columns) {
       if (column.table_oid === analysed.oid && column.stats) column.stats.n_distinct = -this.#random();
     }
+  }
+
+  /** A minute in which calls are spread as by Zipf's law: the first statements run often, the last hardly ever. */
+  workZipf(callsAMinute: number): void {
+    this.#minutes += 1;
+    const now = () => new Date(1.79e12 + this.#minutes * 60_000 + this.#random() * 60_000).toISOString();
+    const share = callsAMinute / Math.log(this.#statements.length);
+    this.#statements.forEach((row, index) => {
+      const mean = share / (index + 1);
+      const calls = Math.floor(mean + this.#random());
+      if (calls === 0) return;
+      const [n, sum] = [row.calls, row.total_exec_time_ms];
+      const usual = 0.05 * (1 + (index % 97));
+      const m2 = row.calls * row.stddev_exec_time_ms ** 2;
+      const added = calls * usual * (0.8 + 0.4 * this.#random());
+      const gap = added / calls - sum / n;
+      row.calls += calls;
+      row.total_exec_time_ms += added;
+      row.mean_exec_time_ms = row.total_exec_time_ms / row.calls;
+      const spread = calls === 1 ? 0 : calls * (usual * (0.2 + this.#random())) ** 2;
+      row.stddev_exec_time_ms = Math.sqrt((m2 + spread + (gap * gap * n * calls) / row.calls) / row.calls);
+      row.rows += index % 3 === 0 ? calls : Math.floor(calls * 10 * this.#random());
+      row.shared_blks_hit += Math.floor(calls * (4 + 3 * this.#random()));
+      if (index % 4 === 0) row.shared_blks_read += Math.floor(calls * this.#random());
+      if (index % 5 === 0) {
+        row.shared_blks_dirtied += Math.floor(calls * this.#random());
+        row.wal_records += calls;
+        row.wal_bytes += calls * (60 + Math.floor(80 * this.#random()));
+      }
+    });
+    this.#tables.forEach((row, index) => {
+      const scans = Math.floor(callsAMinute / 8 / (index + 1) + this.#random());
+      if (scans === 0) return;
+      row.idx_scan = (row.idx_scan ?? 0) + scans;
+      row.idx_tup_fetch = (row.idx_tup_fetch ?? 0) + Math.floor(scans * 3 * this.#random());
+      row.last_idx_scan = now();
+      if (index % 3 > 0) return;
+      row.n_tup_upd += scans;
+      row.n_tup_hot_upd += Math.floor(scans * this.#random());
+      row.n_dead_tup += scans;
+      row.n_mod_since_analyze += scans;
+    });
+    this.#indexes.forEach((row, index) => {
+      const scans = Math.floor(callsAMinute / 10 / (index + 1) + this.#random() * 0.6);
+      if (scans === 0) return;
+      row.idx_scan += scans;
+      row.idx_tup_read += Math.floor(scans * 4 * this.#random());
+      row.idx_tup_fetch += Math.floor(scans * 3 * this.#random());
+      row.last_idx_scan = now();
+    });
   }
 
   /** The server forgets some statements and learns others; a table goes, with a gap in the order. */

@@ -10,6 +10,20 @@ const snapshotSchema = z
     taken_at: z.string(),
     status: z.enum(['complete', 'partial', 'failed']),
     duration_ms: z.number().nullable(),
+    cadence: z.enum(['full', 'fast']),
+    activity: z
+      .object({
+        taken_at: z.string(),
+        total: z.number(),
+        active: z.number(),
+        idle: z.number(),
+        idle_in_transaction: z.number(),
+        active_here: z.number(),
+        waiting_for_lock: z.number(),
+        oldest_xmin_age: z.number().nullable(),
+      })
+      .nullable()
+      .meta({ description: 'Client sessions at that moment; null: not seen.' }),
     counts: z.record(z.string(), z.number()).meta({ description: 'Rows of each noun.' }),
     limits: z.array(
       z.object({

@@ -1,0 +1,47 @@
+/** The snapshots that a window must be composed of, chosen by what is kept beside the bodies. */
+import type { FastSnapshot } from '../domain/index.ts';
+
+/** Most that are read in between where statements were evicted. */
+const EVICTION_POINTS = 24;
+
+/** Equal in two snapshots: no counter of the server, the database or the statements began anew in between. */
+export function epochOf({
+  server,
+  counters,
+  statements_info,
+}: Pick<FastSnapshot, 'server' | 'counters' | 'statements_info'>): string {
+  return JSON.stringify([
+    server.system_identifier,
+    server.started_at,
+    counters.database?.stats_reset ?? server.stats_reset,
+    statements_info?.stats_reset ?? null,
+  ]);
+}
+
+export interface CutCandidate {
+  epoch: string | null;
+  dealloc: number | null;
+}
+
+/**
+ * Positions, in order: first, last, both sides of each change of epoch; and where statements were evicted, some
+ * evenly spaced ones, so that what was evicted late is still counted by the parts before.
+ */
+export function chooseCutPoints(candidates: readonly CutCandidate[]): number[] {
+  const last = candidates.length - 1;
+  if (last < 0) return [];
+  const chosen = new Set([0, last]);
+  let evicted = false;
+  candidates.forEach((one, index) => {
+    const before = candidates[index - 1];
+    if (!before) return;
+    if (one.epoch !== before.epoch) chosen.add(index - 1).add(index);
+    else if ((one.dealloc ?? 0) > (before.dealloc ?? 0)) evicted = true;
+  });
+  if (evicted) {
+    for (let point = 1; point <= EVICTION_POINTS; point += 1) {
+      chosen.add(Math.round((last * point) / (EVICTION_POINTS + 1)));
+    }
+  }
+  return [...chosen].sort((a, b) => a - b);
+}

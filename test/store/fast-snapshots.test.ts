@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Activity,
+  composeSnapshot,
+  type FastSnapshot,
+  fastPart,
+  noActivity,
+  type Snapshot,
+  statementKey,
+} from '../../src/domain/index.ts';
+import { addTarget, type FreshStore, freshStore, hostileSnapshot, storeMajors } from './fixtures.ts';
+import { ImaginaryDatabase } from './large-snapshot.ts';
+
+const group = {
+  backend_type: 'client backend',
+  database: 'ä "db"',
+  user: 'u',
+  application_name: null,
+  state: 'active',
+  wait_event_type: 'Lock',
+  wait_event: 'relation',
+  query_id: '-1',
+  sessions: 3,
+};
+const activity: Activity = {
+  ...noActivity,
+  groups: [
+    group,
+    { ...group, state: 'idle', wait_event_type: null, sessions: 2, backend_type: 'client backend' },
+  ],
+  xmin_holders: [
+    { kind: 'session', name: '1', database: null, xmin_age: 7, catalog_xmin_age: null, since: null },
+  ],
+};
+
+/** As the collector does: no text where the store has it. */
+function withoutTexts(snapshot: Snapshot, known: ReadonlySet<string>): FastSnapshot {
+  const fast = fastPart(snapshot);
+  return {
+    ...fast,
+    statements: fast.statements.map((row) => (known.has(statementKey(row)) ? { ...row, query: null } : row)),
+  };
+}
+
+describe.each(storeMajors)('fast snapshots on PostgreSQL %i', (major) => {
+  let fresh: FreshStore;
+  beforeAll(async () => {
+    fresh = await freshStore(major);
+  });
+  afterAll(() => fresh.close());
+
+  it('come back composed, over hours and full ones, within the bounds that are promised', async () => {
+    const { snapshots } = fresh.store;
+    const id = await addTarget(fresh.store, 'fast');
+    const database = new ImaginaryDatabase({ statements: 300, tables: 40, active: 0.3 });
+    let full = database.snapshot('2026-11-22T10:50:00Z');
+    const saved = [{ header: await snapshots.save(id, full), expected: full }];
+    for (let minute = 51; minute < 75; minute += 1) {
+      database.workZipf(3000);
+      if (minute === 56) database.churn();
+      const takenAt = new Date(Date.UTC(2026, 10, 22, 10, minute)).toISOString();
+      const now: Snapshot = { ...database.snapshot(takenAt), activity, collected_at: takenAt };
+      if (minute === 66) {
+        full = now;
+        saved.push({ header: await snapshots.save(id, now), expected: now });
+        continue;
+      }
+      const known = await snapshots.knownStatements(id);
+      expect(known.size).toBeGreaterThan(290);
+      const header = await snapshots.saveFast(id, withoutTexts(now, known));
+      expect(header).toMatchObject({
+        cadence: 'fast',
+        activity: { active: 3, total: 5, waiting_for_lock: 3 },
+      });
+      saved.push({ header, expected: composeSnapshot(full, fastPart(now)) });
+    }
+    for (const { header, expected } of saved) {
+      const kept = await snapshots.get(id, header.id);
+      const { statements, tables, indexes, ...rest } = kept;
+      const { statements: s, tables: t, indexes: i, ...others } = expected;
+      expect(rest).toEqual(others);
+      expect(tables.map((row) => ({ ...row, last_idx_scan: null }))).toEqual(
+        t.map((row) => ({ ...row, last_idx_scan: null })),
+      );
+      expect(indexes).toEqual(i);
+      expect(statements).toHaveLength(s.length);
+      statements.forEach((row, index) => {
+        const exact = s[index] as typeof row;
+        expect({
+          ...row,
+          total_exec_time_ms: 0,
+          mean_exec_time_ms: 0,
+          stddev_exec_time_ms: 0,
+        }).toEqual({ ...exact, total_exec_time_ms: 0, mean_exec_time_ms: 0, stddev_exec_time_ms: 0 });
+        expect(Math.abs(row.total_exec_time_ms - exact.total_exec_time_ms)).toBeLessThan(0.000501);
+        expect(row.stddev_exec_time_ms).toBeGreaterThanOrEqual(0);
+        expect(Math.abs(row.stddev_exec_time_ms - exact.stddev_exec_time_ms)).toBeLessThan(
+          1e-3 * exact.stddev_exec_time_ms + 1e-9,
+        );
+      });
+    }
+    const last = saved.at(-1)?.header;
+    const points = await snapshots.activityBetween(
+      id,
+      new Date('2026-11-22T10:52:00Z'),
+      new Date('2026-11-23Z'),
+    );
+    expect(points).toHaveLength(23);
+    expect(points.at(-1)?.taken_at).toBe(last?.taken_at);
+    expect((await snapshots.lastFull(id))?.taken_at).toBe(full.taken_at);
+  });
+
+  it('need a full one of the same day', async () => {
+    const { snapshots } = fresh.store;
+    const id = await addTarget(fresh.store, 'alone');
+    await snapshots.save(id, hostileSnapshot('2026-11-21T23:59:00Z', 1));
+    const fast = fastPart(hostileSnapshot('2026-11-22T00:00:00Z', 2));
+    await expect(snapshots.saveFast(id, fast)).rejects.toMatchObject({ code: 'full_snapshot_missing' });
+    expect(await snapshots.lastFull(id)).not.toBeNull();
+  });
+
+  it('are cut where counters began anew', async () => {
+    const { snapshots } = fresh.store;
+    const id = await addTarget(fresh.store, 'cuts');
+    const at = (minute: number) => new Date(Date.UTC(2026, 10, 22, 8, minute)).toISOString();
+    const ids = [(await snapshots.save(id, hostileSnapshot(at(0), 1))).id];
+    for (let minute = 1; minute < 10; minute += 1) {
+      const fast = fastPart(hostileSnapshot(at(minute), 1));
+      const server = { ...fast.server, started_at: minute < 5 ? fast.server.started_at : at(4) };
+      ids.push((await snapshots.saveFast(id, { ...fast, server })).id);
+    }
+    const cuts = await snapshots.cutPoints(id, ids[1] ?? '', ids[9] ?? '');
+    expect(cuts.map((header) => header.id)).toEqual([1, 4, 5, 9].map((index) => ids[index]));
+    await expect(snapshots.cutPoints(id, 'snp_none', ids[9] ?? '')).rejects.toMatchObject({
+      code: 'snapshot_not_found',
+    });
+  });
+});
