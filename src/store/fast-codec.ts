@@ -2,8 +2,9 @@
  * A fast snapshot as rows that differ little from those of the one before it, and back.
  *
  * Lossy, by design and within bounds that never add up (each difference is taken from what a reader will see):
- * times of statements are kept to 1 µs (the extremes to 1 ns), an interval's sum of squared deviations to 2^-12 of
- * itself, last_seq_scan and last_idx_scan to 1 ms; the mean is derived. All else is exact. Full snapshots are exact.
+ * times of statements are kept to 1 µs (the extremes to 1 ns), an interval's sum of squared deviations to 2^-10 of
+ * itself, last_seq_scan and last_idx_scan cut to 1 s; the mean is derived. All else is exact.
+ * The error of an interval's spread is made good in the next one: that carries 2^-10 of the spread of the one before. Full snapshots are exact.
  */
 import {
   type FastSnapshot,
@@ -59,22 +60,22 @@ function fromLeaves(leaves: readonly Row[]): Record<string, unknown> {
 
 const inSteps = (ms: number | null, perMs: number) => (ms === null ? null : Math.round(ms * perMs));
 
-/** The number rounded to 12 bits of mantissa as an integer that is small for usual ones; 0: nothing. */
+/** The number rounded to 10 bits of mantissa (an error of at most 2^-10) as an integer that is small for usual ones; 0: nothing. */
 function codeOf(value: number): number {
   if (value === 0) return 0;
   const exponent = Math.floor(Math.log2(Math.abs(value)));
   // Below 2^-60 ms² nothing is meant.
   if (exponent < -60) return 0;
-  const mantissa = Math.round(Math.abs(value) * 2 ** (11 - exponent));
-  return Math.sign(value) * ((exponent + 61) * 4096 + mantissa);
+  const mantissa = Math.round(Math.abs(value) * 2 ** (9 - exponent));
+  return Math.sign(value) * ((exponent + 61) * 1024 + mantissa);
 }
 
 function numberOf(code: number): number {
   const size = Math.abs(code);
-  // A mantissa of 4096 (rounded up) reads as the next exponent's 0: 2048 to 4095 are all others.
+  // A mantissa of 1024 (rounded up) reads as the next exponent's 0: 512 to 1023 are all others.
   const [exponent, mantissa] =
-    size % 4096 === 0 ? [size / 4096 - 62, 4096] : [Math.floor(size / 4096) - 61, size % 4096];
-  return code === 0 ? 0 : Math.sign(code) * mantissa * 2 ** (exponent - 11);
+    size % 1024 === 0 ? [size / 1024 - 62, 1024] : [Math.floor(size / 1024) - 61, size % 1024];
+  return code === 0 ? 0 : Math.sign(code) * mantissa * 2 ** (exponent - 9);
 }
 
 /** What M2 grows by because an interval's mean differs from that of all before it (see workload/moments.ts). */
@@ -173,7 +174,7 @@ function relationToRow(row: object, columns: readonly string[]): Row {
   for (const column of columns) {
     const value = (row as Row)[column] ?? null;
     const isMoment = typeof value === 'string' && momentColumns.includes(column);
-    result[column] = isMoment ? Date.parse(value) : value;
+    result[column] = isMoment ? Math.floor(Date.parse(value) / 1000) : value;
   }
   return result;
 }
@@ -181,7 +182,7 @@ function relationToRow(row: object, columns: readonly string[]): Row {
 function relationFromRow(row: Row): Row {
   const result = { ...row };
   for (const column of momentColumns) {
-    if (typeof result[column] === 'number') result[column] = new Date(result[column]).toISOString();
+    if (typeof result[column] === 'number') result[column] = new Date(result[column] * 1000).toISOString();
   }
   return result;
 }
