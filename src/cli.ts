@@ -2,33 +2,20 @@
  * The command line: parses arguments, calls use-cases, prints. Data goes to standard output, progress to standard
  * error. Exit codes: 0 clean, 1 findings (doctor), 2 usage, 3 connection, 4 everything else that failed.
  */
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { loadRules } from './advise/index.ts';
-import { collectSnapshot } from './collect/index.ts';
+import { type AnalyzeOptions, analyzeOnce } from './commands/analyze.ts';
+import { type ExportOptions, exportSnapshot } from './commands/export.ts';
 import { type Config, environmentVariable, loadConfig } from './config.ts';
 import { runDemo } from './demo/index.ts';
-import {
-  type HostOverrides,
-  isUsable,
-  PgLuthierError,
-  type Report,
-  type RuleArea,
-  ruleAreas,
-} from './domain/index.ts';
-import { analyse, resolveDsn, withReadSession } from './pipeline/index.ts';
+import { isUsable, PgLuthierError, type Report, ruleAreas } from './domain/index.ts';
+import { resolveDsn } from './pipeline/index.ts';
 import { createProgress } from './progress.ts';
 import { renderDiagnosis, renderReport, renderReportMarkdown, renderReportSql } from './report/index.ts';
 import { createLogger, openConfiguredStore, startService } from './service.ts';
-import { diagnoseTarget, targetAddress } from './target/index.ts';
+import { stripModes } from './snapshot-file/index.ts';
+import { diagnoseTarget } from './target/index.ts';
 import { packageVersion } from './version.ts';
-import {
-  diffSnapshots,
-  workloadFromFiles,
-  workloadFromSnapshot,
-  workloadFromWindow,
-} from './workload/index.ts';
 
 const EXIT = { ok: 0, findings: 1, usage: 2, connection: 3, failed: 4 } as const;
 
@@ -42,6 +29,9 @@ const connectionCodes = new Set([
   'target_connection_lost',
   'store_unreachable',
 ]);
+
+/** How codes of mistakes in what was given begin. */
+const usageCodes = ['config_invalid', 'workload_', 'usage_', 'snapshot_file_'];
 
 /** Runs one command line and returns its exit code; nothing is thrown. */
 export async function runCli(argv: string[]): Promise<number> {
@@ -72,8 +62,9 @@ export async function runCli(argv: string[]): Promise<number> {
   program
     .command('analyze')
     .alias('analyse')
-    .description('advise on one database, now, and change nothing')
-    .argument('<dsn>', 'postgresql:// URL, env:NAME or file:/path')
+    .description('advise on one database, now, or on a snapshot file, and change nothing')
+    .argument('[dsn]', 'postgresql:// URL, env:NAME or file:/path')
+    .option('--snapshot <file>', 'a file of pgluthier export, in place of a database')
     .option(
       '--workload <path>',
       'statements from a .sql file or a folder of them, in place of pg_stat_statements',
@@ -93,9 +84,29 @@ export async function runCli(argv: string[]): Promise<number> {
       new Option('--format <format>', 'how to print it').choices(['text', 'markdown', 'sql']).default('text'),
     )
     .option('-o, --output <file>', 'write to a file')
-    .action(async (dsn: string, options: AnalyzeOptions) => {
+    .action(async (dsn: string | undefined, options: AnalyzeOptions) => {
       const report = await analyzeOnce(dsn, options);
       await print(formatReport(report, options), options.output);
+    });
+
+  program
+    .command('export')
+    .description('write all that an analysis needs into one file, for analyze --snapshot')
+    .argument('<dsn>', 'postgresql:// URL, env:NAME or file:/path')
+    .requiredOption('-o, --output <file>', 'the file')
+    .option('--window <seconds>', 'watch the database for so long and write what happened', positiveInteger)
+    .addOption(
+      new Option('--strip <what>', 'take out constants, values of columns, names of people and machines')
+        .choices([...stripModes])
+        .default('none'),
+    )
+    .option('--ram <size>', "the host's memory, e.g. 16GB", byteSize)
+    .option('--cpu <count>', "the host's CPUs", positiveInteger)
+    .addOption(new Option('--disk <type>', "the host's disks").choices(['hdd', 'ssd', 'nvme', 'san']))
+    .option('--force', 'replace the file if it is there')
+    .action(async (dsn: string, options: ExportOptions) => {
+      await exportSnapshot(dsn, options);
+      process.stdout.write(`${options.output}\n`);
     });
 
   program
@@ -136,101 +147,13 @@ function reportFailure(error: unknown): number {
   if (error instanceof PgLuthierError) {
     process.stderr.write(`pgluthier: ${error.message} [${error.code}]\n`);
     if (error.remedy) process.stderr.write(`  ${error.remedy}\n`);
-    if (error.code === 'config_invalid' || error.code.startsWith('workload_')) return EXIT.usage;
+    if (usageCodes.some((start) => error.code.startsWith(start))) return EXIT.usage;
     return connectionCodes.has(error.code) ? EXIT.connection : EXIT.failed;
   }
   process.stderr.write(
     `pgluthier: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
   return EXIT.failed;
-}
-
-interface AnalyzeOptions {
-  workload?: string;
-  window?: number;
-  budget?: number;
-  only?: RuleArea[];
-  ram?: number;
-  cpu?: number;
-  disk?: HostOverrides['disk_type'];
-  json?: boolean;
-  format: 'text' | 'markdown' | 'sql';
-  output?: string;
-}
-
-/** One analysis without a store: a snapshot, or two with `--window`, and the rules. */
-async function analyzeOnce(given: string, options: AnalyzeOptions): Promise<Report> {
-  const progress = createProgress();
-  try {
-    const dsn = await resolveDsn(given, environmentVariable);
-    const overrides: HostOverrides = {
-      ram_bytes: options.ram,
-      cpu_count: options.cpu,
-      disk_type: options.disk,
-    };
-    // Files are read first: a mistake in them must not cost a snapshot.
-    const files = options.workload ? await readWorkload(options.workload) : null;
-    const fromFiles = files ? await workloadFromFiles(files) : null;
-    const collect = () =>
-      withReadSession(dsn, 'collect', (session) => collectSnapshot(session, { host_overrides: overrides }));
-    progress.show('reading catalogs and statistics');
-    const first = await collect();
-    let snapshot = first;
-    if (options.window !== undefined) {
-      for (let left = options.window; left > 0; left -= 1) {
-        progress.show(`watching: ${left} s left`);
-        await new Promise((resolve) => setTimeout(resolve, 1000));
-      }
-      snapshot = await collect();
-    }
-    const window = options.window === undefined ? null : diffSnapshots(first, snapshot);
-    const workload =
-      fromFiles ?? (window ? await workloadFromWindow(window) : await workloadFromSnapshot(snapshot));
-    return await analyse({
-      target: { id: null, name: targetAddress(dsn) },
-      snapshot,
-      window,
-      workload,
-      rules: await loadRules(),
-      ...(options.only ? { areas: options.only } : {}),
-      index_budget_bytes: options.budget ?? null,
-      time_limit_ms: 10 * 60_000,
-      now: () => new Date(),
-      progress: (message) => progress.show(message),
-    });
-  } finally {
-    progress.clear();
-  }
-}
-
-/** A .sql file, or all .sql files of a folder in the order of their names. */
-async function readWorkload(path: string): Promise<{ name: string; text: string }[]> {
-  const info = await stat(path).catch(() => null);
-  if (!info) {
-    throw new PgLuthierError({
-      code: 'workload_not_found',
-      status: 400,
-      message: `There is no file or folder ${path}.`,
-      remedy: 'Give --workload a .sql file or a folder with .sql files.',
-    });
-  }
-  const names = info.isDirectory()
-    ? (await readdir(path))
-        .filter((name) => name.endsWith('.sql'))
-        .sort()
-        .map((name) => join(path, name))
-    : [path];
-  if (names.length === 0) {
-    throw new PgLuthierError({
-      code: 'workload_empty',
-      status: 400,
-      message: `There is no .sql file in ${path}.`,
-      remedy: 'Give --workload a .sql file or a folder with .sql files.',
-    });
-  }
-  return Promise.all(
-    names.map(async (name) => ({ name: basename(name), text: await readFile(name, 'utf8') })),
-  );
 }
 
 function formatReport(report: Report, options: AnalyzeOptions): string {

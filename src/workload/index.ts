@@ -4,6 +4,7 @@
  * It is pure: no I/O but loading PostgreSQL's grammar (libpg-query, WASM). It may import domain only, and must not
  * handle SQL by regular expressions or string search: texts are edited at the positions that the grammar gives.
  */
+export { formatArrayText, parseArrayText } from './array-text.ts';
 export { workloadFromSnapshot, workloadFromWindow } from './build.ts';
 export { composeWindows } from './compose.ts';
 export { concurrencyOf } from './concurrency.ts';
@@ -11,5 +12,6 @@ export { diffSnapshots } from './delta.ts';
 export { workloadFromFiles } from './files.ts';
 export { fingerprint, parseSql } from './parser.ts';
 export { sampleStatements } from './sampling.ts';
+export { stripConstants } from './strip-constants.ts';
 export { statementUsage } from './usage.ts';
 export { type UsageCatalog, usageCatalog } from './usage-catalog.ts';

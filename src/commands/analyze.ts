@@ -1,0 +1,168 @@
+/** `pgluthier analyze`: one analysis without a store, of a database or of a snapshot file. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { loadRules } from '../advise/index.ts';
+import { environmentVariable } from '../config.ts';
+import {
+  composeSnapshot,
+  type Limit,
+  PgLuthierError,
+  type Report,
+  type RuleArea,
+  type Snapshot,
+} from '../domain/index.ts';
+import { analyse, resolveDsn } from '../pipeline/index.ts';
+import { createProgress } from '../progress.ts';
+import { readSnapshotFile, type SnapshotFile } from '../snapshot-file/index.ts';
+import { targetAddress } from '../target/index.ts';
+import {
+  diffSnapshots,
+  workloadFromFiles,
+  workloadFromSnapshot,
+  workloadFromWindow,
+} from '../workload/index.ts';
+import { collectOnce, type HostOptions, hostOverrides } from './collect.ts';
+
+export interface AnalyzeOptions extends HostOptions {
+  snapshot?: string;
+  workload?: string;
+  window?: number;
+  budget?: number;
+  only?: RuleArea[];
+  json?: boolean;
+  format: 'text' | 'markdown' | 'sql';
+  output?: string;
+}
+
+function usage(message: string, remedy: string): PgLuthierError {
+  return new PgLuthierError({ code: 'usage_invalid', status: 400, message, remedy });
+}
+
+interface Source {
+  name: string;
+  snapshot: Snapshot;
+  first: Snapshot | null;
+  limits: Limit[];
+}
+
+/** One analysis: of what is there now, or of what a file says was there. */
+export async function analyzeOnce(given: string | undefined, options: AnalyzeOptions): Promise<Report> {
+  if ((given === undefined) === (options.snapshot === undefined)) {
+    throw usage(
+      given === undefined
+        ? 'There is neither a database nor a snapshot file to analyze.'
+        : 'Both a database and a snapshot file are given.',
+      'Give a DSN, or --snapshot with a file of pgluthier export.',
+    );
+  }
+  if (options.snapshot !== undefined && options.window !== undefined) {
+    throw usage('A file cannot be watched.', 'Give --window to pgluthier export: the file then holds it.');
+  }
+  const progress = createProgress();
+  const show = (message: string) => progress.show(message);
+  try {
+    // Files are read first: a mistake in them must not cost a snapshot.
+    const files = options.workload ? await readWorkload(options.workload) : null;
+    const fromFiles = files ? await workloadFromFiles(files) : null;
+    const source =
+      options.snapshot === undefined
+        ? await fromTarget(given ?? '', options, show)
+        : fromFile(await readSnapshotFile(options.snapshot), options, new Date());
+    const { snapshot, first } = source;
+    const window = first && diffSnapshots(first, snapshot);
+    const workload =
+      fromFiles ?? (window ? await workloadFromWindow(window) : await workloadFromSnapshot(snapshot));
+    return await analyse({
+      target: { id: null, name: source.name },
+      snapshot: { ...snapshot, limits: [...source.limits, ...snapshot.limits] },
+      window,
+      workload,
+      rules: await loadRules(),
+      ...(options.only ? { areas: options.only } : {}),
+      index_budget_bytes: options.budget ?? null,
+      time_limit_ms: 10 * 60_000,
+      now: () => new Date(),
+      progress: show,
+    });
+  } finally {
+    progress.clear();
+  }
+}
+
+async function fromTarget(
+  given: string,
+  options: AnalyzeOptions,
+  show: (message: string) => void,
+): Promise<Source> {
+  const dsn = await resolveDsn(given, environmentVariable);
+  const seen = await collectOnce(dsn, options.window, hostOverrides(options), show);
+  return { name: targetAddress(dsn), ...seen, limits: [] };
+}
+
+const DAY_MS = 86_400_000;
+
+/** What the file says, with what the operator says of the host in place of its facts. */
+function fromFile(file: SnapshotFile, options: HostOptions, now: Date): Source {
+  const limits: Limit[] = [];
+  const age = now.getTime() - Date.parse(file.snapshot.taken_at);
+  if (age > DAY_MS) {
+    limits.push({
+      scope: 'snapshot-file',
+      code: 'snapshot_file_old',
+      message: `The snapshot was taken ${Math.floor(age / DAY_MS)} days ago (${file.snapshot.taken_at}).`,
+      remedy: 'Export it again before changes are made by it.',
+    });
+  }
+  if (file.header.stripped) {
+    limits.push({
+      scope: 'snapshot-file',
+      code: 'snapshot_file_stripped',
+      message:
+        'Values of columns and constants were stripped from the file: ranks stand in their place, so costs are near those of the database, not equal.',
+      remedy: null,
+    });
+  }
+  const given = <T>(fact: { value: T | null; source: string }, value: T | undefined) =>
+    value === undefined ? fact : { value, source: 'operator' };
+  const { host } = file.snapshot;
+  const snapshot: Snapshot = {
+    ...file.snapshot,
+    host: {
+      ram_bytes: given(host.ram_bytes, options.ram),
+      cpu_count: given(host.cpu_count, options.cpu),
+      disk_type: given(host.disk_type, options.disk ?? undefined),
+    },
+  };
+  const first = file.first && composeSnapshot(snapshot, file.first);
+  return { name: file.header.target, snapshot, first, limits };
+}
+
+/** A .sql file, or all .sql files of a folder in the order of their names. */
+async function readWorkload(path: string): Promise<{ name: string; text: string }[]> {
+  const info = await stat(path).catch(() => null);
+  if (!info) {
+    throw new PgLuthierError({
+      code: 'workload_not_found',
+      status: 400,
+      message: `There is no file or folder ${path}.`,
+      remedy: 'Give --workload a .sql file or a folder with .sql files.',
+    });
+  }
+  const names = info.isDirectory()
+    ? (await readdir(path))
+        .filter((name) => name.endsWith('.sql'))
+        .sort()
+        .map((name) => join(path, name))
+    : [path];
+  if (names.length === 0) {
+    throw new PgLuthierError({
+      code: 'workload_empty',
+      status: 400,
+      message: `There is no .sql file in ${path}.`,
+      remedy: 'Give --workload a .sql file or a folder with .sql files.',
+    });
+  }
+  return Promise.all(
+    names.map(async (name) => ({ name: basename(name), text: await readFile(name, 'utf8') })),
+  );
+}
