@@ -104,6 +104,10 @@ describe('analyze', () => {
       [['analyze', 'nonsense'], 3, 'dsn_invalid'],
       [['analyze', server.dsn(), '--workload', '/does/not/exist'], 2, 'workload_not_found'],
       [['analyze', server.dsn(), '--budget', 'much'], 2, '300MB'],
+      [['analyze'], 2, 'usage_invalid'],
+      [['analyze', server.dsn(), '--snapshot', 'x'], 2, 'usage_invalid'],
+      [['analyze', '--snapshot', '/does/not/exist'], 2, 'snapshot_file_unreadable'],
+      [['export', server.dsn()], 2, '--output'],
       [['frobnicate'], 2, 'unknown command'],
     ];
     for (const [args, code, word] of cases) {
