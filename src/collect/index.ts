@@ -4,11 +4,13 @@
  */
 import type { HostOverrides, Limit, Snapshot } from '../domain/index.ts';
 import { detectCapabilities, detectHostFacts, type TargetSession } from '../target/index.ts';
+import { readActivity } from './activity.ts';
 import { busyLimits } from './busy.ts';
 import { readColumns } from './columns.ts';
 import { readCounters } from './counters.ts';
 import { readIndexes } from './indexes.ts';
 import type { Reader } from './reader.ts';
+import { readReplication } from './replication.ts';
 import { readSchema } from './schema.ts';
 import { readServer } from './server.ts';
 import { readSettings } from './settings.ts';
@@ -44,6 +46,8 @@ export async function collectSnapshot(
   const { server, taken_at } = await readServer(reader, capabilities);
   const { statements, statements_info } = await readStatements(reader, capabilities);
   const counters = await readCounters(reader);
+  const activity = await readActivity(reader, capabilities);
+  const replication = await readReplication(reader);
   const tables = await readTables(reader);
   const indexes = await readIndexes(reader);
   const columns = await readColumns(reader);
@@ -54,6 +58,7 @@ export async function collectSnapshot(
   return {
     format_version: 1,
     taken_at,
+    collected_at: new Date(started).toISOString(),
     duration_ms: Date.now() - started,
     server,
     host,
@@ -66,6 +71,9 @@ export async function collectSnapshot(
     setting_overrides,
     schema,
     counters,
+    activity,
+    replication,
+    full_taken_at: null,
     limits,
   };
 }

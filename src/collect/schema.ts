@@ -1,6 +1,8 @@
 /** What a twin needs beyond tables, indexes and columns. */
 import { z } from 'zod';
 import type { Capabilities, SchemaFacts } from '../domain/index.ts';
+import { readExpressionStatistics } from './expression-statistics.ts';
+import { readExtendedStatistics } from './extended-statistics.ts';
 import { type Reader, readNoun } from './reader.ts';
 import { sqlVariant } from './variants.ts';
 
@@ -36,7 +38,39 @@ const partitionKeySchema = z.object({ table_oid: z.number(), definition: text })
 const partitionBoundSchema = z.object({ table_oid: z.number(), parent_oid: z.number(), definition: text });
 const inheritsSchema = z.object({ table_oid: z.number(), parent_oid: z.number() });
 const viewSchema = z.object({ oid: z.number(), schema: text, name: text, definition: text });
-const functionSchema = z.object({ schema: text, name: text, language: text, definition: text });
+const functionSchema = z.object({
+  schema: text,
+  name: text,
+  language: text,
+  volatility: text,
+  definition: text,
+});
+const compositeSchema: z.ZodType<SchemaFacts['composite_types'][number]> = z.object({
+  schema: text,
+  name: text,
+  attributes: z.array(z.object({ name: text, type: text })),
+});
+const rangeSchema: z.ZodType<SchemaFacts['range_types'][number]> = z.object({
+  schema: text,
+  name: text,
+  subtype: text,
+  subtype_opclass: text.nullable(),
+  collation: text.nullable(),
+});
+const sequenceSchema: z.ZodType<SchemaFacts['sequences'][number]> = z.object({
+  oid: z.number(),
+  schema: text,
+  name: text,
+  data_type: text,
+  start_value: text,
+  min_value: text,
+  max_value: text,
+  increment_by: text,
+  cycle: z.boolean(),
+  last_value: text.nullable(),
+  owner_table_oid: z.number().nullable(),
+  owner_column: text.nullable(),
+});
 const levelSchema = z.object({ oid: z.number(), level: z.number() });
 
 /** Types, constraints, partitioning, views, functions; each by itself. */
@@ -53,6 +87,11 @@ export async function readSchema(reader: Reader, capabilities: Capabilities): Pr
     inherits: await read('inherits', inheritsSchema),
     views: await read('views', viewSchema),
     functions: await read('functions', functionSchema),
+    composite_types: await read('composite-types', compositeSchema),
+    range_types: await read('range-types', rangeSchema),
+    sequences: await read('sequences', sequenceSchema),
+    extended_statistics: await readExtendedStatistics(reader),
+    expression_stats: await readExpressionStatistics(reader),
     btree_levels: await readLevels(reader, capabilities, version),
   };
 }

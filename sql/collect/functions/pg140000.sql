@@ -1,5 +1,6 @@
 -- Functions that indexes, constraints and generated columns call: their relations could not be rebuilt without them.
 SELECT DISTINCT n.nspname::text AS schema, p.proname::text AS name, l.lanname::text AS language,
+    p.provolatile::text AS volatility,
     pg_get_functiondef(p.oid) AS definition
 FROM pg_proc AS p
 JOIN pg_namespace AS n ON n.oid = p.pronamespace

@@ -1,4 +1,4 @@
--- Before 16 there is no n_tup_newpage_upd.
+-- Before 16 there is no n_tup_newpage_upd, nor when a relation was last scanned.
 -- $1: relations that somebody holds; their sizes are the catalog's, for measuring would wait.
 SELECT
     c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS relkind,
@@ -9,7 +9,7 @@ SELECT
     coalesce(z.toast, 0)::int8 AS toast_bytes,
     coalesce(z.indexes, 0)::int8 AS indexes_bytes,
     coalesce(c.reloptions, '{}')::text[] AS reloptions,
-    coalesce((SELECT t.reloptions FROM pg_class AS t WHERE t.oid = c.reltoastrelid), '{}')::text[] AS toast_reloptions,
+    coalesce(tc.reloptions, '{}')::text[] AS toast_reloptions,
     (SELECT i.inhparent::int8 FROM pg_inherits AS i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1) AS parent_oid,
     c.relispartition AS is_partition,
     coalesce(s.seq_scan, 0) AS seq_scan, coalesce(s.seq_tup_read, 0) AS seq_tup_read,
@@ -23,10 +23,26 @@ SELECT
     s.last_vacuum, s.last_autovacuum, s.last_analyze, s.last_autoanalyze,
     coalesce(s.vacuum_count, 0) AS vacuum_count, coalesce(s.autovacuum_count, 0) AS autovacuum_count,
     coalesce(s.analyze_count, 0) AS analyze_count, coalesce(s.autoanalyze_count, 0) AS autoanalyze_count,
-    CASE WHEN c.relfrozenxid::text <> '0' THEN age(c.relfrozenxid)::int8 END AS xid_age
+    CASE WHEN c.relfrozenxid::text <> '0' THEN age(c.relfrozenxid)::int8 END AS xid_age,
+    CASE WHEN c.relminmxid::text <> '0' THEN mxid_age(c.relminmxid)::int8 END AS mxid_age,
+    NULL::int8 AS relallfrozen, NULL::timestamptz AS last_seq_scan, NULL::timestamptz AS last_idx_scan,
+    am.amname::text AS access_method, c.relrowsecurity AS row_security,
+    tc.oid::int8 AS toast_oid, tc.relpages::int8 AS toast_relpages, tc.reltuples::float8 AS toast_reltuples,
+    coalesce(pg_stat_get_tuples_inserted(tc.oid), 0) AS toast_n_tup_ins,
+    coalesce(pg_stat_get_tuples_deleted(tc.oid), 0) AS toast_n_tup_del,
+    coalesce(pg_stat_get_live_tuples(tc.oid), 0) AS toast_n_live_tup,
+    coalesce(pg_stat_get_dead_tuples(tc.oid), 0) AS toast_n_dead_tup,
+    coalesce(pg_stat_get_ins_since_vacuum(tc.oid), 0) AS toast_n_ins_since_vacuum,
+    pg_stat_get_last_autovacuum_time(tc.oid) AS toast_last_autovacuum,
+    coalesce(pg_stat_get_vacuum_count(tc.oid), 0) AS toast_vacuum_count,
+    coalesce(pg_stat_get_autovacuum_count(tc.oid), 0) AS toast_autovacuum_count,
+    CASE WHEN tc.relfrozenxid::text <> '0' THEN age(tc.relfrozenxid)::int8 END AS toast_xid_age,
+    CASE WHEN tc.relminmxid::text <> '0' THEN mxid_age(tc.relminmxid)::int8 END AS toast_mxid_age
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
+LEFT JOIN pg_class AS tc ON tc.oid = c.reltoastrelid
+LEFT JOIN pg_am AS am ON am.oid = c.relam
 CROSS JOIN (SELECT current_setting('block_size')::int8 AS size) AS b
 CROSS JOIN LATERAL (
     SELECT pg_relation_size(c.oid) AS main, pg_total_relation_size(c.oid) AS total,
