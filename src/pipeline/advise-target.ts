@@ -1,8 +1,9 @@
 /** The analysis of one target: chooses the window, runs the advisors, keeps report and recommendations. */
 import { PgLuthierError, type RuleArea, type Snapshot, type Window, type Workload } from '../domain/index.ts';
 import type { AnalysisHeader } from '../store/index.ts';
-import { diffSnapshots, workloadFromSnapshot, workloadFromWindow } from '../workload/index.ts';
+import { workloadFromSnapshot, workloadFromWindow } from '../workload/index.ts';
 import { analyse } from './analyse.ts';
+import { loadWindow } from './load-window.ts';
 import type { Services } from './services.ts';
 
 export interface AdviseOptions {
@@ -51,7 +52,7 @@ export async function loadTargetWindow(
   if (!fromHeader || fromHeader.id === toHeader.id) {
     return { snapshot, window: null, workload: await workloadFromSnapshot(snapshot) };
   }
-  const window = diffSnapshots(await snapshots.get(targetId, fromHeader.id), snapshot);
+  const window = await loadWindow(services, targetId, fromHeader.id, toHeader.id, snapshot);
   return { snapshot, window, workload: await workloadFromWindow(window) };
 }
 

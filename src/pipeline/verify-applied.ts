@@ -2,7 +2,8 @@
 import { verifyApply } from '../apply/index.ts';
 import { PgLuthierError, type RecommendationEvent, type Verdict } from '../domain/index.ts';
 import type { Apply } from '../store/index.ts';
-import { diffSnapshots, workloadFromWindow } from '../workload/index.ts';
+import { workloadFromWindow } from '../workload/index.ts';
+import { loadWindow } from './load-window.ts';
 import type { Services } from './services.ts';
 
 /** After so long without enough evidence a verification ends as inconclusive. */
@@ -47,9 +48,9 @@ export async function verifyApplied(services: Services, targetId: string, applyI
       remedy: 'Wait for the next scheduled snapshot, or take one.',
     });
   }
-  const before = diffSnapshots(await store.snapshots.get(targetId, beforeStart.id), beforeEnd);
+  const before = await loadWindow(services, targetId, beforeStart.id, apply.before_snapshot_id, beforeEnd);
   const snapshotAfter = await store.snapshots.get(targetId, latest.id);
-  const after = diffSnapshots(await store.snapshots.get(targetId, afterStartId), snapshotAfter);
+  const after = await loadWindow(services, targetId, afterStartId, latest.id, snapshotAfter);
   const recommendation = await store.recommendations.get(targetId, apply.recommendation_id);
   const { verdict, retry } = verifyApply({
     change: apply.plan.change,
