@@ -2,7 +2,7 @@
  * Room rule. collect/ says what to read of a target, one file a noun, its SQL under sql/collect/. It may import domain
  * and target. It never judges what it read, and one noun's failure is never another's.
  */
-import type { HostOverrides, Limit, Snapshot } from '../domain/index.ts';
+import type { FastSnapshot, HostOverrides, Snapshot } from '../domain/index.ts';
 import { detectCapabilities, detectHostFacts, type TargetSession } from '../target/index.ts';
 import { readActivity } from './activity.ts';
 import { busyLimits } from './busy.ts';
@@ -10,9 +10,10 @@ import { readColumns } from './columns.ts';
 import { readCounters } from './counters.ts';
 import { readIndexes } from './indexes.ts';
 import type { Reader } from './reader.ts';
+import { readRelationCounters } from './relation-counters.ts';
 import { readReplication } from './replication.ts';
 import { readSchema } from './schema.ts';
-import { readServer } from './server.ts';
+import { readDatabaseSize, readServer } from './server.ts';
 import { readSettings } from './settings.ts';
 import { readStatements } from './statements.ts';
 import { readTables } from './tables.ts';
@@ -21,6 +22,26 @@ export interface CollectOptions {
   host_overrides?: HostOverrides;
   /** Milliseconds after which no further noun is begun; default 120,000. */
   deadlineMs?: number;
+}
+
+/** What is read at each cadence, first and close together: counters and what runs now. */
+async function readOften(reader: Reader, known?: ReadonlySet<string>) {
+  const capabilities = await detectCapabilities(reader.session);
+  reader.limits.push(...capabilities.limits);
+  const { server, taken_at } = await readServer(reader, capabilities);
+  const { statements, statements_info } = await readStatements(reader, capabilities, known);
+  const counters = await readCounters(reader);
+  const activity = await readActivity(reader, capabilities);
+  const replication = await readReplication(reader);
+  return {
+    capabilities,
+    taken_at,
+    often: { server, statements, statements_info, counters, activity, replication },
+  };
+}
+
+function readerOf(session: TargetSession, deadlineMs: number): Reader {
+  return { session, limits: [], deadline: Date.now() + deadlineMs, busy: new Map() };
 }
 
 /**
@@ -34,46 +55,62 @@ export async function collectSnapshot(
   options: CollectOptions = {},
 ): Promise<Snapshot> {
   const started = Date.now();
-  const limits: Limit[] = [];
-  const reader: Reader = {
-    session,
-    limits,
-    deadline: started + (options.deadlineMs ?? 120_000),
-    busy: new Map(),
-  };
-  const capabilities = await detectCapabilities(session);
-  limits.push(...capabilities.limits);
-  const { server, taken_at } = await readServer(reader, capabilities);
-  const { statements, statements_info } = await readStatements(reader, capabilities);
-  const counters = await readCounters(reader);
-  const activity = await readActivity(reader, capabilities);
-  const replication = await readReplication(reader);
+  const reader = readerOf(session, options.deadlineMs ?? 120_000);
+  const { capabilities, taken_at, often } = await readOften(reader);
+  const database_size_bytes = await readDatabaseSize(reader);
   const tables = await readTables(reader);
   const indexes = await readIndexes(reader);
   const columns = await readColumns(reader);
   const { settings, setting_overrides } = await readSettings(reader);
   const schema = await readSchema(reader, capabilities);
-  limits.push(...busyLimits(reader.busy));
+  reader.limits.push(...busyLimits(reader.busy));
   const host = await detectHostFacts(session, options.host_overrides ?? {});
   return {
     format_version: 1,
     taken_at,
     collected_at: new Date(started).toISOString(),
     duration_ms: Date.now() - started,
-    server,
+    ...often,
+    server: { ...often.server, database_size_bytes },
     host,
-    statements,
-    statements_info,
     tables,
     indexes,
     columns,
     settings,
     setting_overrides,
     schema,
-    counters,
-    activity,
-    replication,
     full_taken_at: null,
-    limits,
+    limits: reader.limits,
+  };
+}
+
+export interface CollectFastOptions {
+  /** Keys (`statementKey`) of statements whose texts are at hand. */
+  known_statements: ReadonlySet<string>;
+  /** Milliseconds after which no further noun is begun; default 30,000. */
+  deadlineMs?: number;
+}
+
+/**
+ * What is read each minute: counters and what runs now, of the relations that a full snapshot holds. No file is looked
+ * at, no relation locked, no text read that is known.
+ * @throws PgLuthierError as `collectSnapshot`.
+ */
+export async function collectFastSnapshot(
+  session: TargetSession,
+  options: CollectFastOptions,
+): Promise<FastSnapshot> {
+  const started = Date.now();
+  const reader = readerOf(session, options.deadlineMs ?? 30_000);
+  const { taken_at, often } = await readOften(reader, options.known_statements);
+  const relations = await readRelationCounters(reader);
+  return {
+    format_version: 1,
+    taken_at,
+    collected_at: new Date(started).toISOString(),
+    duration_ms: Date.now() - started,
+    ...often,
+    ...relations,
+    limits: reader.limits,
   };
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { IndexRow } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
+import { indexCounterFields } from './relation-counters.ts';
 import { reloptions } from './reloptions.ts';
 import { sqlVariant } from './variants.ts';
 
@@ -35,10 +36,7 @@ const indexSchema: z.ZodType<IndexRow> = z.object({
   main_pages: z.number(),
   size_bytes: z.number(),
   reloptions,
-  idx_scan: z.number(),
-  idx_tup_read: z.number(),
-  idx_tup_fetch: z.number(),
-  last_idx_scan: z.string().nullable(),
+  ...indexCounterFields,
 });
 
 /** All indexes of users' tables. */

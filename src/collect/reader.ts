@@ -24,7 +24,8 @@ export interface Reader {
 
 /**
  * Rows of one noun, checked against its schema; on a failure that is this noun's own an empty list and a limit. Where
- * the SQL has a `$1`, it is the OIDs of relations that must not be touched, because somebody holds them.
+ * the SQL has a `$1`, it is `parameters`, or without them the OIDs of relations that must not be touched, because
+ * somebody holds them.
  * @throws PgLuthierError `target_connection_lost`.
  */
 export async function readNoun<T>(
@@ -32,6 +33,7 @@ export async function readNoun<T>(
   noun: string,
   sql: string,
   schema: z.ZodType<T>,
+  parameters?: readonly unknown[],
 ): Promise<T[]> {
   if (Date.now() > reader.deadline) {
     reader.limits.push({
@@ -42,11 +44,14 @@ export async function readNoun<T>(
     });
     return [];
   }
-  const avoidsBusy = sql.includes('$1');
+  const avoidsBusy = parameters === undefined && sql.includes('$1');
   for (let attempt = 1; ; attempt += 1) {
     const again = attempt < ATTEMPTS;
     try {
-      const rows = await reader.session.query(sql, avoidsBusy ? [[...reader.busy.keys()]] : []);
+      const rows = await reader.session.query(
+        sql,
+        avoidsBusy ? [[...reader.busy.keys()]] : [...(parameters ?? [])],
+      );
       const parsed = z.array(schema).safeParse(rows);
       if (parsed.success) return parsed.data;
       // Functions of the catalog give null for what is dropped meanwhile: the second look no longer meets it.

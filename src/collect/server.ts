@@ -17,12 +17,23 @@ const serverSchema = z.object({
   lc_ctype: z.string().nullable(),
   locale_provider: z.string().nullable(),
   icu_locale: z.string().nullable(),
-  database_size_bytes: z.number().nullable(),
   stats_reset: z.string().nullable(),
   taken_at: z.string(),
 });
 
-/** Without these facts a snapshot means nothing: a failure here is one of the whole. */
+const sizeSchema = z.object({ database_size_bytes: z.number().nullable() });
+
+/** Bytes of the database: the server looks at each of its files. */
+export async function readDatabaseSize(reader: Reader): Promise<number | null> {
+  const sql = sqlVariant('database-size', String(reader.session.server_version_num));
+  const [row] = await readNoun(reader, 'database-size', sql, sizeSchema);
+  return row?.database_size_bytes ?? null;
+}
+
+/**
+ * Without these facts a snapshot means nothing: a failure here is one of the whole. The database's size is not among
+ * them (`readDatabaseSize`).
+ */
 export async function readServer(
   reader: Reader,
   capabilities: Capabilities,
@@ -39,6 +50,11 @@ export async function readServer(
   const { taken_at, ...facts } = row;
   return {
     taken_at,
-    server: { ...facts, extensions: capabilities.extensions, managed_service: capabilities.managed_service },
+    server: {
+      ...facts,
+      database_size_bytes: null,
+      extensions: capabilities.extensions,
+      managed_service: capabilities.managed_service,
+    },
   };
 }

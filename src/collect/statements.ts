@@ -6,10 +6,24 @@ import {
   quoteQualified,
   type StatementRow,
   type StatementsInfo,
+  statementKey,
 } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
 import { withoutSecrets } from './secrets.ts';
 import { sqlVariant } from './variants.ts';
+
+const text = z
+  .string()
+  .nullable()
+  .transform((written) => (written === null ? null : withoutSecrets(written)));
+
+const textSchema = z.object({
+  userid: z.number(),
+  dbid: z.number(),
+  queryid: z.string(),
+  toplevel: z.boolean(),
+  query: text,
+});
 
 const statementSchema: z.ZodType<StatementRow> = z.object({
   userid: z.number(),
@@ -17,10 +31,7 @@ const statementSchema: z.ZodType<StatementRow> = z.object({
   queryid: z.string(),
   toplevel: z.boolean(),
   user: z.string().nullable(),
-  query: z
-    .string()
-    .nullable()
-    .transform((text) => (text === null ? null : withoutSecrets(text))),
+  query: text,
   calls: z.number(),
   total_exec_time_ms: z.number(),
   mean_exec_time_ms: z.number(),
@@ -50,10 +61,15 @@ const infoSchema: z.ZodType<StatementsInfo> = z.object({
 /** Oldest extension version with the columns that every variant needs. */
 const OLDEST_EXTENSION = 1.9;
 
-/** pg_stat_statements of this database; without the extension an empty list and a limit that says what to do. */
+/**
+ * pg_stat_statements of this database; without the extension an empty list and a limit that says what to do.
+ * @param known keys (`statementKey`) of the statements whose texts are not wanted again: `query` is null for them, and
+ * the file that holds all texts is read only if there are others. Without it all texts are read.
+ */
 export async function readStatements(
   reader: Reader,
   capabilities: Capabilities,
+  known?: ReadonlySet<string>,
 ): Promise<{ statements: StatementRow[]; statements_info: StatementsInfo | null }> {
   const nothing = { statements: [], statements_info: null };
   const { pg_stat_statements: version, pg_stat_statements_schema: schema } = capabilities;
@@ -108,26 +124,52 @@ export async function readStatements(
     'statements',
     sqlVariant('statements', version, place),
     statementSchema,
+    [known === undefined],
   );
+  if (known) {
+    const mayBeSeen = (row: StatementRow) =>
+      row.queryid !== '' && (capabilities.sees_all_statements || row.user === reader.session.role);
+    const unknown = statements.filter((row) => mayBeSeen(row) && !known.has(statementKey(row)));
+    await addTexts(reader, unknown, sqlVariant('statement-texts', version, place));
+  }
   return { statements, statements_info: info[0] ?? null };
+}
+
+/** Gives the rows their texts, where there are any rows. */
+async function addTexts(reader: Reader, rows: StatementRow[], sql: string): Promise<void> {
+  if (rows.length === 0) return;
+  const queryids = [...new Set(rows.map((row) => row.queryid))];
+  const texts = new Map<string, string | null>();
+  for (const row of await readNoun(reader, 'statements', sql, textSchema, [queryids])) {
+    texts.set(statementKey(row), row.query);
+  }
+  for (const row of rows) row.query = texts.get(statementKey(row)) ?? null;
 }
 
 /** The extension may stand in a schema that this role may not use, and its views' rights may be revoked. */
 async function mayRead(reader: Reader, schema: string): Promise<boolean> {
   const views = ['pg_stat_statements', 'pg_stat_statements_info'].map((view) => quoteQualified(schema, view));
-  const [right] = await reader.session.query<{ on_schema: boolean; on_views: boolean }>(
+  const reading = `${quoteQualified(schema, 'pg_stat_statements')}(boolean)`;
+  const [right] = await reader.session.query<{
+    on_schema: boolean;
+    on_views: boolean;
+    on_function: boolean;
+  }>(
     `SELECT has_schema_privilege($1::text, 'USAGE') AS on_schema,
             CASE WHEN has_schema_privilege($1::text, 'USAGE')
                 THEN (SELECT bool_and(has_table_privilege(c.oid, 'SELECT')) FROM pg_class AS c
                       WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
-                          AND c.relname IN ('pg_stat_statements', 'pg_stat_statements_info')) END AS on_views`,
-    [schema],
+                          AND c.relname IN ('pg_stat_statements', 'pg_stat_statements_info')) END AS on_views,
+            CASE WHEN has_schema_privilege($1::text, 'USAGE')
+                THEN has_function_privilege($2::text, 'EXECUTE') END AS on_function`,
+    [schema, reading],
   );
-  if (right?.on_schema && right.on_views) return true;
+  if (right?.on_schema && right.on_views && right.on_function) return true;
   const role = quoteIdentifier(reader.session.role);
   const grants = [
     right?.on_schema ? [] : [`GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${role};`],
     right?.on_views ? [] : [`GRANT SELECT ON ${views.join(', ')} TO ${role};`],
+    right?.on_function ? [] : [`GRANT EXECUTE ON FUNCTION ${reading} TO ${role};`],
   ].flat();
   reader.limits.push({
     scope: 'statements',

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { TableRow } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
+import { tableCounterFields } from './relation-counters.ts';
 import { reloptions } from './reloptions.ts';
 import { sqlVariant } from './variants.ts';
 
@@ -27,32 +28,10 @@ const tableSchema: z.ZodType<TableRow> = z
     toast_reloptions: reloptions,
     parent_oid: z.number().nullable(),
     is_partition: z.boolean(),
-    seq_scan: z.number(),
-    seq_tup_read: z.number(),
-    idx_scan: z.number().nullable(),
-    idx_tup_fetch: z.number().nullable(),
-    n_tup_ins: z.number(),
-    n_tup_upd: z.number(),
-    n_tup_del: z.number(),
-    n_tup_hot_upd: z.number(),
-    n_tup_newpage_upd: z.number().nullable(),
-    n_live_tup: z.number(),
-    n_dead_tup: z.number(),
-    n_mod_since_analyze: z.number(),
-    n_ins_since_vacuum: z.number(),
-    last_vacuum: z.string().nullable(),
-    last_autovacuum: z.string().nullable(),
-    last_analyze: z.string().nullable(),
-    last_autoanalyze: z.string().nullable(),
-    vacuum_count: z.number(),
-    autovacuum_count: z.number(),
-    analyze_count: z.number(),
-    autoanalyze_count: z.number(),
+    ...tableCounterFields,
     xid_age: z.number().nullable(),
     mxid_age: z.number().nullable(),
     relallfrozen: z.number().nullable(),
-    last_seq_scan: z.string().nullable(),
-    last_idx_scan: z.string().nullable(),
     access_method: z.string().nullable(),
     row_security: z.boolean(),
     toast_oid: z.number().nullable(),

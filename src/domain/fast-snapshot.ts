@@ -108,6 +108,10 @@ export function composeSnapshot(full: Snapshot, fast: FastSnapshot): Snapshot {
   return {
     ...full,
     ...fast,
+    server: {
+      ...fast.server,
+      database_size_bytes: fast.server.database_size_bytes ?? full.server.database_size_bytes,
+    },
     statements: fast.statements.map((row) =>
       row.query === null ? { ...row, query: texts.get(statementKey(row)) ?? null } : row,
     ),

@@ -7,6 +7,5 @@ SELECT
     pg_is_in_recovery() AS in_recovery, current_setting('block_size')::int8 AS block_size,
     pg_encoding_to_char(d.encoding)::text AS encoding, d.datcollate::text AS lc_collate, d.datctype::text AS lc_ctype,
     NULL::text AS locale_provider, NULL::text AS icu_locale,
-    CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS database_size_bytes,
     (SELECT stats_reset FROM pg_stat_database WHERE datid = d.oid) AS stats_reset, clock_timestamp() AS taken_at
 FROM pg_database AS d WHERE d.datname = current_database()

@@ -1,4 +1,5 @@
 -- pg_stat_statements 1.10 (PostgreSQL 15 and 16): with JIT counters.
+-- $1: with texts; without them the file that holds them is not read.
 SELECT
     s.userid::int8 AS userid, s.dbid::int8 AS dbid, coalesce(s.queryid::text, '') AS queryid, s.toplevel,
     r.rolname::text AS "user",
@@ -13,6 +14,6 @@ SELECT
     s.shared_blks_hit, s.shared_blks_read, s.shared_blks_dirtied, s.shared_blks_written,
     s.temp_blks_read, s.temp_blks_written, s.wal_records, s.wal_bytes,
     s.jit_generation_time + s.jit_inlining_time + s.jit_optimization_time + s.jit_emission_time AS jit_time_ms, NULL::timestamptz AS stats_since
-FROM :extension_schema.pg_stat_statements AS s
+FROM :extension_schema.pg_stat_statements($1::bool) AS s
 LEFT JOIN pg_roles AS r ON r.oid = s.userid
 WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())

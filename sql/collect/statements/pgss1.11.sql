@@ -1,4 +1,5 @@
 -- pg_stat_statements 1.11 (PostgreSQL 17 and newer): with the JIT of deforming, and since when each row counts.
+-- $1: with texts; without them the file that holds them is not read.
 SELECT
     s.userid::int8 AS userid, s.dbid::int8 AS dbid, coalesce(s.queryid::text, '') AS queryid, s.toplevel,
     r.rolname::text AS "user",
@@ -14,6 +15,6 @@ SELECT
     s.temp_blks_read, s.temp_blks_written, s.wal_records, s.wal_bytes,
     s.jit_generation_time + s.jit_inlining_time + s.jit_optimization_time + s.jit_emission_time + s.jit_deform_time AS jit_time_ms,
     s.stats_since
-FROM :extension_schema.pg_stat_statements AS s
+FROM :extension_schema.pg_stat_statements($1::bool) AS s
 LEFT JOIN pg_roles AS r ON r.oid = s.userid
 WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -1,4 +1,5 @@
 -- pg_stat_statements 1.9 (PostgreSQL 14): no JIT counters, times of blocks under their old names.
+-- $1: with texts; without them the file that holds them is not read.
 SELECT
     s.userid::int8 AS userid, s.dbid::int8 AS dbid, coalesce(s.queryid::text, '') AS queryid, s.toplevel,
     r.rolname::text AS "user",
@@ -13,6 +14,6 @@ SELECT
     s.shared_blks_hit, s.shared_blks_read, s.shared_blks_dirtied, s.shared_blks_written,
     s.temp_blks_read, s.temp_blks_written, s.wal_records, s.wal_bytes,
     NULL::float8 AS jit_time_ms, NULL::timestamptz AS stats_since
-FROM :extension_schema.pg_stat_statements AS s
+FROM :extension_schema.pg_stat_statements($1::bool) AS s
 LEFT JOIN pg_roles AS r ON r.oid = s.userid
 WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
