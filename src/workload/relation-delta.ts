@@ -1,5 +1,6 @@
 /** Deltas of tables' and indexes' counters, by OID. */
 import type { IndexDelta, IndexRow, Limit, Snapshot, TableDelta, TableRow } from '../domain/index.ts';
+import { type Continuity, databaseFell } from './continuity.ts';
 
 const TABLE_COUNTERS = [
   'seq_scan',
@@ -21,19 +22,19 @@ const INDEX_COUNTERS = [
 
 /**
  * Tells a reset of the whole database from one of single relations. Both move pg_stat_database.stats_reset (since
- * 15 also pg_stat_reset_single_table_counters does), but only pg_stat_reset() sets the database's own counters back.
- * `everything`: count all relations from zero. Otherwise a relation counts from zero only where its counters fell;
- * one that was reset and has overtaken its earlier counters in the same window gives a lower bound.
+ * 15 also pg_stat_reset_single_table_counters does), but only pg_stat_reset() and a crash set the database's own
+ * counters back. `everything`: count all relations from zero. Otherwise a relation counts from zero only where its
+ * counters fell; one that was reset and has overtaken its earlier counters in the same window gives a lower bound.
  */
-export function relationsWereReset(from: Snapshot, to: Snapshot): { everything: boolean; limits: Limit[] } {
-  const before = from.counters.database;
-  const after = to.counters.database;
+export function relationsWereReset(
+  from: Snapshot,
+  to: Snapshot,
+  { crashed, replaced }: Pick<Continuity, 'crashed' | 'replaced'>,
+): { everything: boolean; limits: Limit[] } {
+  if (replaced) return { everything: false, limits: [] };
   const stamp = (snapshot: Snapshot) =>
     snapshot.counters.database?.stats_reset ?? snapshot.server.stats_reset ?? null;
-  const everything =
-    before !== null &&
-    after !== null &&
-    (after.xact_commit < before.xact_commit || after.tup_returned < before.tup_returned);
+  const everything = crashed || databaseFell(from, to);
   if (stamp(from) === stamp(to) && !everything) return { everything, limits: [] };
   return {
     everything,

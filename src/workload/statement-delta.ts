@@ -1,6 +1,8 @@
 /** Deltas of pg_stat_statements' rows, keyed on their identity. */
 import type { Limit, Snapshot, StatementDelta, StatementRow } from '../domain/index.ts';
-import { joinMoments, subtractMoments } from './moments.ts';
+import type { Continuity } from './continuity.ts';
+import { estimateMissed } from './evictions.ts';
+import { type IntervalMoments, joinMoments, subtractMoments } from './moments.ts';
 
 /** Counters that only grow while a row lives; mean and standard deviation are worked out from them. */
 const COUNTERS = [
@@ -33,7 +35,12 @@ function sinceZero(row: StatementRow): StatementDelta {
   return delta;
 }
 
-function subtract(before: StatementRow, after: StatementRow): StatementDelta {
+/** Rounding may hide the spread of the interval: more than a tenth of it, and of a size that matters. */
+function isSpreadUncertain({ mean, stddev, stddev_error }: IntervalMoments): boolean {
+  return stddev_error > stddev / 10 && stddev_error > mean / 100;
+}
+
+function subtract(before: StatementRow, after: StatementRow): { delta: StatementDelta; uncertain: boolean } {
   const delta = sinceZero(after);
   for (const key of COUNTERS) delta[key] = after[key] - before[key];
   delta.jit_time_ms =
@@ -46,7 +53,7 @@ function subtract(before: StatementRow, after: StatementRow): StatementDelta {
   delta.mean_exec_time_ms = moments.mean;
   delta.stddev_exec_time_ms = moments.stddev;
   delta.query = after.query ?? before.query;
-  return delta;
+  return { delta, uncertain: isSpreadUncertain(moments) };
 }
 
 /**
@@ -78,12 +85,49 @@ function fell(before: StatementRow, after: StatementRow): boolean {
   return COUNTERS.some((key) => after[key] < before[key]);
 }
 
-/** The same row of the hash table in both snapshots, as far as can be told. */
+/**
+ * Times that one row cannot have: its minimum only falls, its maximum only rises, and the mean of the interval lies
+ * between the two. A row that began anew and has overtaken its earlier counters often shows so. Slack for counters
+ * that were stored in µs, and for sums that lost digits.
+ */
+function hasImpossibleTimes(before: StatementRow, after: StatementRow): boolean {
+  if (before.calls <= 0 || before.max_exec_time_ms <= 0 || after.max_exec_time_ms <= 0) return false;
+  const slack = 2e-6;
+  if (after.max_exec_time_ms < before.max_exec_time_ms - slack) return true;
+  if (after.min_exec_time_ms > before.min_exec_time_ms + slack) return true;
+  const calls = after.calls - before.calls;
+  if (calls <= 0) return false;
+  const mean = (after.total_exec_time_ms - before.total_exec_time_ms) / calls;
+  const rounding = slack + (2e-3 + after.total_exec_time_ms * 1e-9) / calls;
+  return mean > after.max_exec_time_ms + rounding || mean < after.min_exec_time_ms - rounding;
+}
+
+/**
+ * The same row of the hash table in both snapshots, as far as can be told: by `stats_since` (17+), else by what its
+ * counters cannot do. (17+ can reset minimum and maximum alone: the row goes on, and so does `stats_since`.)
+ */
 function sameRow(before: StatementRow, after: StatementRow): boolean {
   if (before.stats_since !== null && after.stats_since !== null) {
     if (Date.parse(before.stats_since) !== Date.parse(after.stats_since)) return false;
-  }
+  } else if (after.queryid !== '' && hasImpossibleTimes(before, after)) return false;
   return !fell(before, after);
+}
+
+/** How the whole of pg_stat_statements stands to its earlier reading. */
+function historyOf(from: Snapshot, to: Snapshot, continuity: Continuity, begin: number) {
+  const [before, after] = [from.statements_info, to.statements_info];
+  const infoKnown = before !== null && after !== null;
+  const evictions = (after?.dealloc ?? 0) - (before?.dealloc ?? 0);
+  const reset = infoKnown && (before.stats_reset !== after.stats_reset || evictions < 0);
+  // Counters of another time: a standby's own, or an old file that a restart read (save was off in between).
+  const foreign =
+    continuity.replaced ||
+    (reset &&
+      !continuity.clock_stepped &&
+      after?.stats_reset != null &&
+      before?.stats_reset != null &&
+      Date.parse(after.stats_reset) < begin);
+  return { infoKnown, evictions: reset ? 0 : Math.max(0, evictions), reset, foreign };
 }
 
 /**
@@ -91,18 +135,20 @@ function sameRow(before: StatementRow, after: StatementRow): boolean {
  * within the window: told by `stats_since` (17+), else by the earlier snapshot having seen statements at all. A row that was
  * reset, or evicted and made anew, counts from its new beginning.
  */
-export function diffStatements(from: Snapshot, to: Snapshot): { deltas: StatementDelta[]; limits: Limit[] } {
+export function diffStatements(
+  from: Snapshot,
+  to: Snapshot,
+  continuity: Continuity,
+): { deltas: StatementDelta[]; limits: Limit[] } {
   const limits: Limit[] = [];
-  const evictions = (to.statements_info?.dealloc ?? 0) - (from.statements_info?.dealloc ?? 0);
-  const infoKnown = from.statements_info !== null && to.statements_info !== null;
-  const everything =
-    infoKnown && (from.statements_info?.stats_reset !== to.statements_info?.stats_reset || evictions < 0);
-  // Nothing was seen, for a reason that was given: not the same as nothing having run.
-  const earlierUnseen =
-    from.statements.length === 0 && from.limits.some((limit) => limit.scope === 'statements');
   // Rows are read within duration_ms of taken_at: one made in that time may be missing from the earlier snapshot.
   const begin = Date.parse(from.taken_at) - from.duration_ms;
   const end = Date.parse(to.taken_at) + to.duration_ms;
+  const { infoKnown, evictions, reset, foreign } = historyOf(from, to, continuity, begin);
+  const everything = reset || continuity.crashed || foreign;
+  // Nothing was seen, for a reason that was given: not the same as nothing having run.
+  const earlierUnseen =
+    from.statements.length === 0 && from.limits.some((limit) => limit.scope === 'statements');
 
   const earlier = byIdentity(from.statements);
   const later = byIdentity(to.statements);
@@ -110,12 +156,15 @@ export function diffStatements(from: Snapshot, to: Snapshot): { deltas: Statemen
   let anew = 0;
   let unknownStart = 0;
   let fromFuture = 0;
+  let uncertain = 0;
   for (const [key, row] of later) {
     const before = earlier.get(key);
     const since = row.stats_since === null ? null : Date.parse(row.stats_since);
     if (since !== null && since > end) fromFuture++;
     if (before === undefined || everything) {
-      const isNew = since !== null ? since >= begin : everything || !earlierUnseen;
+      // Beginnings on a clock that was set tell nothing.
+      const dated = since !== null && !continuity.clock_stepped;
+      const isNew = dated ? since >= begin : !foreign && (everything || !earlierUnseen);
       if (isNew) deltas.push(sinceZero(row));
       else unknownStart++;
     } else if (!sameRow(before, row)) {
@@ -127,12 +176,22 @@ export function diffStatements(from: Snapshot, to: Snapshot): { deltas: Statemen
       anew++;
       deltas.push(sinceZero(row));
     } else {
-      deltas.push(subtract(before, row));
+      const change = subtract(before, row);
+      deltas.push(change.delta);
+      if (change.uncertain) uncertain++;
     }
   }
   const vanished = everything ? 0 : [...earlier.keys()].filter((key) => !later.has(key)).length;
 
-  if (everything) {
+  if (foreign && !continuity.replaced) {
+    limits.push(
+      statementLimit(
+        'statements_replaced',
+        `pg_stat_statements holds counters of another time (reset at ${to.statements_info?.stats_reset}, before the window, but not as in the earlier snapshot): statements that cannot be dated are left out.`,
+        'Keep pg_stat_statements.save on: a file of an earlier run is read again otherwise.',
+      ),
+    );
+  } else if (everything && !foreign) {
     limits.push(
       statementLimit(
         'statements_reset',
@@ -140,10 +199,12 @@ export function diffStatements(from: Snapshot, to: Snapshot): { deltas: Statemen
       ),
     );
   } else if (evictions > 0) {
+    const seen = deltas.reduce((sum, delta) => sum + delta.calls, 0);
+    const missed = estimateMissed(to, evictions, seen);
     limits.push(
       statementLimit(
         'statements_evicted',
-        `pg_stat_statements dropped its least used entries ${evictions} times within the window: rarely run statements went unseen.`,
+        `pg_stat_statements dropped its least used entries ${evictions} times within the window: rarely run statements went unseen. Estimated from the entries that would be dropped next: some ${missed.calls} calls in all databases, ${(missed.share * 100).toPrecision(2)}% of the window's.`,
         'Raise pg_stat_statements.max.',
       ),
     );
@@ -185,6 +246,15 @@ export function diffStatements(from: Snapshot, to: Snapshot): { deltas: Statemen
       statementLimit(
         'clock_stepped',
         `${fromFuture} statements began later than the later snapshot was taken: the target's clock was set back.`,
+      ),
+    );
+  }
+  if (uncertain > 0) {
+    limits.push(
+      statementLimit(
+        'spread_uncertain',
+        `The times of ${uncertain} statements vary less in the window than their long history lets be told: their standard deviations are rounding.`,
+        'Take a longer window.',
       ),
     );
   }
