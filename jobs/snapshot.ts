@@ -8,5 +8,10 @@ export const snapshotJob: Job = {
   cron: (config) => config.jobs.snapshot_cron,
   deadlineMs: 4 * 60_000,
   run: (services, config) =>
-    eachTarget(services, config.concurrency, (target) => collectTarget(services, target.id)),
+    eachTarget(services, config.concurrency, (target) =>
+      collectTarget(services, target.id, {
+        cadence: 'auto',
+        fullEveryMinutes: config.jobs.full_snapshot_minutes,
+      }),
+    ),
 };

@@ -39,6 +39,8 @@ const environmentSchema = z.object({
   PGLUTHIER_JOBS: flag.default(true),
   PGLUTHIER_TIMEZONE: timeZone.default('UTC'),
   PGLUTHIER_SNAPSHOT_CRON: cron('PGLUTHIER_SNAPSHOT_CRON').default('*/5 * * * *'),
+  /** Minutes between snapshots of everything; those in between read counters and activity only. */
+  PGLUTHIER_FULL_SNAPSHOT_MINUTES: z.coerce.number().int().min(5).max(1440).default(30),
   PGLUTHIER_ANALYSIS_CRON: cron('PGLUTHIER_ANALYSIS_CRON').default('0 3 * * *'),
   PGLUTHIER_VERIFY_CRON: cron('PGLUTHIER_VERIFY_CRON').default('2-59/5 * * * *'),
   PGLUTHIER_RETENTION_CRON: cron('PGLUTHIER_RETENTION_CRON').default('30 4 * * *'),
@@ -60,6 +62,7 @@ export interface Config {
     enabled: boolean;
     time_zone: string;
     snapshot_cron: string;
+    full_snapshot_minutes: number;
     analysis_cron: string;
     verify_cron: string;
     retention_cron: string;
@@ -106,6 +109,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       enabled: values.PGLUTHIER_JOBS,
       time_zone: values.PGLUTHIER_TIMEZONE,
       snapshot_cron: values.PGLUTHIER_SNAPSHOT_CRON,
+      full_snapshot_minutes: values.PGLUTHIER_FULL_SNAPSHOT_MINUTES,
       analysis_cron: values.PGLUTHIER_ANALYSIS_CRON,
       verify_cron: values.PGLUTHIER_VERIFY_CRON,
       retention_cron: values.PGLUTHIER_RETENTION_CRON,

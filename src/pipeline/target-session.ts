@@ -1,7 +1,7 @@
 /** From a target's id to a session on its database. */
 import { readFile } from 'node:fs/promises';
 import { PgLuthierError } from '../domain/index.ts';
-import { openTarget, type TargetSession } from '../target/index.ts';
+import { openTarget, type SessionOptions, type TargetSession } from '../target/index.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -53,13 +53,21 @@ export async function targetDsn(services: Services, targetId: string): Promise<s
   }
 }
 
+/** What a session that reads may be told beyond its purpose. */
+type ReadSessionOptions = Pick<SessionOptions, 'signal' | 'statementTimeoutMs' | 'connectTimeoutMs'>;
+
 /** Runs `work` in one session of the target that can only read, and closes it whatever happens. */
 export async function withReadSession<T>(
   dsn: string,
   purpose: string,
   work: (session: TargetSession) => Promise<T>,
+  options: ReadSessionOptions = {},
 ): Promise<T> {
-  const session = await openTarget(dsn, { applicationName: `pgluthier:${purpose}`, readOnly: true });
+  const session = await openTarget(dsn, {
+    ...options,
+    applicationName: `pgluthier:${purpose}`,
+    readOnly: true,
+  });
   try {
     return await work(session);
   } finally {

@@ -20,6 +20,7 @@ import { type TargetStore, targetStore } from './targets.ts';
 
 export type { AnalysisHeader } from './analyses.ts';
 export type { Apply } from './applies.ts';
+export { serverKey } from './cut-points.ts';
 export type { SnapshotHeader } from './snapshots.ts';
 
 export interface StoreOptions {

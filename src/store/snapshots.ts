@@ -16,7 +16,7 @@ import {
   statementKey,
 } from '../domain/index.ts';
 import { keepParts, keepTexts, loadParts, loadTexts } from './content.ts';
-import { chooseCutPoints, epochOf } from './cut-points.ts';
+import { chooseCutPoints, epochOf, serverKeyOf } from './cut-points.ts';
 import { type Database, type DatabaseTransaction, newId } from './database.ts';
 import { notFound } from './errors.ts';
 import { loadLinks } from './fast-chain.ts';
@@ -50,8 +50,8 @@ export interface SnapshotStore {
    * @throws PgLuthierError `target_not_found`; `full_snapshot_missing` without a full one of the same day (UTC).
    */
   saveFast(targetId: string, fast: FastSnapshot): Promise<SnapshotHeader>;
-  /** The newest full one. */
-  lastFull(targetId: string): Promise<SnapshotHeader | null>;
+  /** The newest full one, and which server it was of: see `serverKey`. */
+  lastFull(targetId: string): Promise<(SnapshotHeader & { server_key: string | null }) | null>;
   /** Keys (`statementKey`) of the statements whose texts the newest snapshot holds. */
   knownStatements(targetId: string): Promise<Set<string>>;
   /** Samples of sessions in from..to, both included, oldest first. */
@@ -271,11 +271,14 @@ export function snapshotStore(db: Database): SnapshotStore {
     },
     lastFull: async (targetId) => {
       const row = await holdingSomething(targetId)
+        .select('epoch')
         .where('cadence', '=', 'full')
         .orderBy('taken_at', 'desc')
         .orderBy('snapshot_id', 'desc')
         .executeTakeFirst();
-      return row ? toHeader(row) : null;
+      if (!row) return null;
+      const { epoch, ...header } = row;
+      return { ...toHeader(header), server_key: epoch === null ? null : serverKeyOf(epoch) };
     },
     knownStatements: async (targetId) => {
       const last = await holdingSomething(targetId)

@@ -23,6 +23,8 @@ export interface Connection {
 export interface ConnectionSettings {
   applicationName: string;
   timeoutMs: number;
+  /** Gives the connection up at once, also while it comes about. */
+  signal?: AbortSignal;
 }
 
 interface Loss {
@@ -83,17 +85,22 @@ async function connectBy(
   client.on('error', (error) => {
     lost ??= { cause: error };
   });
-  try {
-    await client.connect();
-  } catch (error) {
-    socket.destroy();
-    throw error;
-  }
-  const { processID } = client as unknown as { processID: number | null };
   const giveUp = (reason: string) => {
     lost ??= { cause: null, reason };
     socket.destroy();
   };
+  const { signal } = settings;
+  const aborted = () => giveUp('it was told to stop');
+  try {
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', aborted, { once: true });
+    await client.connect();
+  } catch (error) {
+    signal?.removeEventListener('abort', aborted);
+    socket.destroy();
+    throw error;
+  }
+  const { processID } = client as unknown as { processID: number | null };
   return {
     address,
     host: dsn.host,
@@ -115,6 +122,7 @@ async function connectBy(
       }
     },
     async close() {
+      signal?.removeEventListener('abort', aborted);
       const deadline = setTimeout(() => socket.destroy(), GOODBYE_MS);
       await client.end().catch(() => {});
       clearTimeout(deadline);

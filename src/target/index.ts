@@ -8,4 +8,4 @@ export { diagnoseTarget } from './doctor.ts';
 export { targetAddress } from './dsn.ts';
 export { TargetQueryError } from './errors.ts';
 export { detectHostFacts } from './host-facts.ts';
-export { openTarget, type TargetSession } from './session.ts';
+export { openTarget, type SessionOptions, type TargetSession } from './session.ts';

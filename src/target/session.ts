@@ -14,6 +14,8 @@ export interface SessionOptions {
   lockTimeoutMs?: number;
   /** Default 10 s. */
   connectTimeoutMs?: number;
+  /** Gives the connection up when it is aborted: what runs then fails with `target_connection_lost`. */
+  signal?: AbortSignal;
 }
 
 export interface TargetSession {
@@ -62,7 +64,11 @@ export async function openTarget(dsn: string, options: SessionOptions): Promise<
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const limitMs = answerLimit(statementTimeoutMs);
   const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
-  const settings = { applicationName: options.applicationName, timeoutMs: connectTimeoutMs };
+  const settings = {
+    applicationName: options.applicationName,
+    timeoutMs: connectTimeoutMs,
+    ...(options.signal ? { signal: options.signal } : {}),
+  };
   const connection = await connect(dsn, settings);
   // Behind the statement: PostgreSQL 18 cuts comments before it off before pg_stat_statements sees the text.
   const query = <T extends object>(sql: string, parameters: unknown[] = []): Promise<T[]> =>

@@ -51,6 +51,20 @@ describe('a session', () => {
     await session.close();
   });
 
+  it('is given up at once when its signal is aborted, whatever runs in it', async () => {
+    const stop = new AbortController();
+    const server = await testServer();
+    const session = await openTarget(server.dsn(), { ...options, signal: stop.signal });
+    const asleep = expect(session.query('SELECT pg_sleep(25)')).rejects.toMatchObject({
+      code: 'target_connection_lost',
+    });
+    stop.abort();
+    await asleep;
+    await expect(session.query('SELECT 1')).rejects.toMatchObject({ code: 'target_connection_lost' });
+    await session.close();
+    await expect(openTarget(server.dsn(), { ...options, signal: stop.signal })).rejects.toBeDefined();
+  });
+
   it('shows its address without user and password', () => {
     expect(targetAddress('postgresql://u:geheim@db.example.org:6000/shop?sslmode=require')).toBe(
       'db.example.org:6000/shop',
