@@ -8,9 +8,10 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../src/package-root.ts';
 import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
+import { collectBenchmark } from './collect.ts';
 import { indexesBenchmark } from './indexes.ts';
 
-const benchmarks: Record<string, Benchmark> = { indexes: indexesBenchmark };
+const benchmarks: Record<string, Benchmark> = { collect: collectBenchmark, indexes: indexesBenchmark };
 
 function parseArguments(argv: string[]): { name: string | undefined; options: BenchmarkOptions } {
   const [name, ...rest] = argv;

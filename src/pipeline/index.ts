@@ -14,6 +14,7 @@ export {
   revokeApproval,
 } from './approve.ts';
 export { collectTarget } from './collect-target.ts';
+export { loadWindow } from './load-window.ts';
 export { recoverApplies } from './recover-applies.ts';
 export { BackgroundWork, type Services } from './services.ts';
 export { resolveDsn, withReadSession } from './target-session.ts';
