@@ -1,7 +1,7 @@
 /** Columns with their types and statistics. */
 import { z } from 'zod';
 import { type ColumnRow, quoteIdentifier } from '../domain/index.ts';
-import { type Reader, readNoun } from './reader.ts';
+import { type Reader, readNounOfTables } from './reader.ts';
 import { sqlVariant } from './variants.ts';
 
 const frequencies = z.array(z.number()).nullable();
@@ -87,14 +87,14 @@ const columnSchema = z
     };
   });
 
-/** All columns of users' tables; of those that the role may not read without statistics, and that is a limit. */
-export async function readColumns(reader: Reader): Promise<ColumnRow[]> {
-  const seen = await readNoun(
-    reader,
-    'columns',
-    sqlVariant('columns', String(reader.session.server_version_num)),
-    columnSchema,
-  );
+/**
+ * All columns of these tables; of those that the role may not read without statistics, and that is a limit.
+ * @param relations OIDs of the tables.
+ */
+export async function readColumns(reader: Reader, relations: readonly number[]): Promise<ColumnRow[]> {
+  const sql = sqlVariant('columns', String(reader.session.server_version_num));
+  const seen = await readNounOfTables(reader, 'columns', sql, columnSchema, relations);
+  seen.sort((a, b) => a.column.table_oid - b.column.table_oid || a.column.attnum - b.column.attnum);
   const role = quoteIdentifier(reader.session.role);
   const unreadable = seen.filter((item) => !item.may_select).length;
   if (unreadable > 0) {

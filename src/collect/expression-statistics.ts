@@ -1,7 +1,7 @@
 /** Statistics of the expressions of existing indexes. */
 import { z } from 'zod';
 import type { SchemaFacts } from '../domain/index.ts';
-import { type Reader, readNoun } from './reader.ts';
+import { type Reader, readNounOfTables } from './reader.ts';
 import { sqlVariant } from './variants.ts';
 
 const frequencies = z.array(z.number()).nullable();
@@ -25,13 +25,11 @@ const rowSchema = z.object({
 /** pg_stats of indexes' expressions; an index whose expressions were never analysed has none. */
 export async function readExpressionStatistics(
   reader: Reader,
+  relations: readonly number[],
 ): Promise<NonNullable<SchemaFacts['expression_stats']>> {
   const noun = 'expression-statistics';
-  const rows = await readNoun(
-    reader,
-    noun,
-    sqlVariant(noun, String(reader.session.server_version_num)),
-    rowSchema,
-  );
+  const sql = sqlVariant(noun, String(reader.session.server_version_num));
+  const rows = await readNounOfTables(reader, noun, sql, rowSchema, relations);
+  rows.sort((a, b) => a.index_oid - b.index_oid || a.attnum - b.attnum);
   return rows.map(({ index_oid, attnum, ...stats }) => ({ index_oid, attnum, stats }));
 }

@@ -16,7 +16,7 @@ import { readSchema } from './schema.ts';
 import { readDatabaseSize, readServer } from './server.ts';
 import { readSettings } from './settings.ts';
 import { readStatements } from './statements.ts';
-import { readTables } from './tables.ts';
+import { readRelations, readTables } from './tables.ts';
 
 export interface CollectOptions {
   host_overrides?: HostOverrides;
@@ -58,11 +58,12 @@ export async function collectSnapshot(
   const reader = readerOf(session, options.deadlineMs ?? 120_000);
   const { capabilities, taken_at, often } = await readOften(reader);
   const database_size_bytes = await readDatabaseSize(reader);
-  const tables = await readTables(reader);
-  const indexes = await readIndexes(reader);
-  const columns = await readColumns(reader);
+  const relations = await readRelations(reader);
+  const tables = await readTables(reader, relations);
+  const indexes = await readIndexes(reader, relations);
+  const columns = await readColumns(reader, relations);
   const { settings, setting_overrides } = await readSettings(reader);
-  const schema = await readSchema(reader, capabilities);
+  const schema = await readSchema(reader, capabilities, relations);
   reader.limits.push(...busyLimits(reader.busy));
   const host = await detectHostFacts(session, options.host_overrides ?? {});
   return {

@@ -1,7 +1,7 @@
 /** Indexes with their definition, what they back, their size and use. */
 import { z } from 'zod';
 import type { IndexRow } from '../domain/index.ts';
-import { type Reader, readNoun } from './reader.ts';
+import { type Reader, readNounOfTables } from './reader.ts';
 import { indexCounterFields } from './relation-counters.ts';
 import { reloptions } from './reloptions.ts';
 import { sqlVariant } from './variants.ts';
@@ -39,12 +39,9 @@ const indexSchema: z.ZodType<IndexRow> = z.object({
   ...indexCounterFields,
 });
 
-/** All indexes of users' tables. */
-export function readIndexes(reader: Reader): Promise<IndexRow[]> {
-  return readNoun(
-    reader,
-    'indexes',
-    sqlVariant('indexes', String(reader.session.server_version_num)),
-    indexSchema,
-  );
+/** @param relations OIDs of the tables whose indexes to read. */
+export async function readIndexes(reader: Reader, relations: readonly number[]): Promise<IndexRow[]> {
+  const sql = sqlVariant('indexes', String(reader.session.server_version_num));
+  const rows = await readNounOfTables(reader, 'indexes', sql, indexSchema, relations);
+  return rows.sort((a, b) => a.oid - b.oid);
 }

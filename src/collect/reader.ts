@@ -22,6 +22,9 @@ export interface Reader {
   busy: Busy;
 }
 
+/** The statement's values, or how they follow from the OIDs of relations that must not be touched. */
+type Parameters = readonly unknown[] | ((busy: readonly number[]) => readonly unknown[]);
+
 /**
  * Rows of one noun, checked against its schema; on a failure that is this noun's own an empty list and a limit. Where
  * the SQL has a `$1`, it is `parameters`, or without them the OIDs of relations that must not be touched, because
@@ -33,8 +36,48 @@ export async function readNoun<T>(
   noun: string,
   sql: string,
   schema: z.ZodType<T>,
-  parameters?: readonly unknown[],
+  parameters?: Parameters,
 ): Promise<T[]> {
+  return (await attemptNoun(reader, noun, sql, schema, parameters)) ?? [];
+}
+
+/**
+ * Tables that one statement is asked about: few enough that their rows (columns with statistics: up to tens of
+ * kilobytes each) sort and hash within work_mem's 4 MB or hold no more than some megabytes on either side, and that
+ * no statement keeps its locks on the catalogs for long.
+ */
+const TABLES_AT_ONCE = 250;
+
+/**
+ * As `readNoun`, table by table group: `$1` are the OIDs that must not be touched, `$2` the tables to read. All or
+ * nothing: a part would look as if the rest had been dropped.
+ * @param tables OIDs; rows come in their order, group by group.
+ */
+export async function readNounOfTables<T>(
+  reader: Reader,
+  noun: string,
+  sql: string,
+  schema: z.ZodType<T>,
+  tables: readonly number[],
+): Promise<T[]> {
+  const all: T[] = [];
+  for (let from = 0; from < tables.length; from += TABLES_AT_ONCE) {
+    const group = tables.slice(from, from + TABLES_AT_ONCE);
+    const rows = await attemptNoun(reader, noun, sql, schema, (busy) => [busy, group]);
+    if (rows === null) return [];
+    for (const row of rows) all.push(row);
+  }
+  return all;
+}
+
+/** Null: not read, and a limit says why. */
+async function attemptNoun<T>(
+  reader: Reader,
+  noun: string,
+  sql: string,
+  schema: z.ZodType<T>,
+  parameters?: Parameters,
+): Promise<T[] | null> {
   if (Date.now() > reader.deadline) {
     reader.limits.push({
       scope: noun,
@@ -42,16 +85,15 @@ export async function readNoun<T>(
       message: `${noun} were left out: the time for this snapshot was used up.`,
       remedy: null,
     });
-    return [];
+    return null;
   }
-  const avoidsBusy = parameters === undefined && sql.includes('$1');
+  const given = parameters ?? (sql.includes('$1') ? (busy: readonly number[]) => [busy] : []);
+  const avoidsBusy = typeof given === 'function';
   for (let attempt = 1; ; attempt += 1) {
     const again = attempt < ATTEMPTS;
     try {
-      const rows = await reader.session.query(
-        sql,
-        avoidsBusy ? [[...reader.busy.keys()]] : [...(parameters ?? [])],
-      );
+      const values = typeof given === 'function' ? given([...reader.busy.keys()]) : given;
+      const rows = await reader.session.query(sql, [...values]);
       const parsed = z.array(schema).safeParse(rows);
       if (parsed.success) return parsed.data;
       // Functions of the catalog give null for what is dropped meanwhile: the second look no longer meets it.
@@ -67,7 +109,7 @@ export async function readNoun<T>(
       }
       reader.limits.push(limitOf(noun, error, reader.session.role));
     }
-    return [];
+    return null;
   }
 }
 

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { Capabilities, SchemaFacts } from '../domain/index.ts';
 import { readExpressionStatistics } from './expression-statistics.ts';
 import { readExtendedStatistics } from './extended-statistics.ts';
-import { type Reader, readNoun } from './reader.ts';
+import { type Reader, readNoun, readNounOfTables } from './reader.ts';
+import { readSequences } from './sequences.ts';
 import { sqlVariant } from './variants.ts';
 
 const text = z.string();
@@ -57,31 +58,24 @@ const rangeSchema: z.ZodType<SchemaFacts['range_types'][number]> = z.object({
   subtype_opclass: text.nullable(),
   collation: text.nullable(),
 });
-const sequenceSchema: z.ZodType<SchemaFacts['sequences'][number]> = z.object({
-  oid: z.number(),
-  schema: text,
-  name: text,
-  data_type: text,
-  start_value: text,
-  min_value: text,
-  max_value: text,
-  increment_by: text,
-  cycle: z.boolean(),
-  last_value: text.nullable(),
-  owner_table_oid: z.number().nullable(),
-  owner_column: text.nullable(),
-});
 const levelSchema = z.object({ oid: z.number(), level: z.number() });
 
-/** Types, constraints, partitioning, views, functions; each by itself. */
-export async function readSchema(reader: Reader, capabilities: Capabilities): Promise<SchemaFacts> {
+/**
+ * Types, constraints, partitioning, views, functions; each by itself.
+ * @param relations OIDs of users' tables.
+ */
+export async function readSchema(
+  reader: Reader,
+  capabilities: Capabilities,
+  relations: readonly number[],
+): Promise<SchemaFacts> {
   const version = String(reader.session.server_version_num);
   const read = <T>(noun: string, schema: z.ZodType<T>) =>
     readNoun(reader, noun, sqlVariant(noun, version), schema);
   return {
     enums: await read('enums', enumSchema),
     domains: await read('domains', domainSchema),
-    constraints: await read('constraints', constraintSchema),
+    constraints: await readConstraints(reader, version, relations),
     partition_keys: await read('partition-keys', partitionKeySchema),
     partition_bounds: await read('partition-bounds', partitionBoundSchema),
     inherits: await read('inherits', inheritsSchema),
@@ -89,11 +83,22 @@ export async function readSchema(reader: Reader, capabilities: Capabilities): Pr
     functions: await read('functions', functionSchema),
     composite_types: await read('composite-types', compositeSchema),
     range_types: await read('range-types', rangeSchema),
-    sequences: await read('sequences', sequenceSchema),
+    sequences: await readSequences(reader),
     extended_statistics: await readExtendedStatistics(reader),
-    expression_stats: await readExpressionStatistics(reader),
+    expression_stats: await readExpressionStatistics(reader, relations),
     btree_levels: await readLevels(reader, capabilities, version),
   };
+}
+
+/** By table, kind and name: a restored schema needs the keys (p, u) of all tables before foreign keys of any. */
+async function readConstraints(reader: Reader, version: string, relations: readonly number[]) {
+  const sql = sqlVariant('constraints', version);
+  const rows = await readNounOfTables(reader, 'constraints', sql, constraintSchema, relations);
+  const key = (row: (typeof rows)[number]) => [row.schema, row.table, row.type, row.name];
+  return rows
+    .map((row) => ({ row, key: key(row).join('\u0000') }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ row }) => row);
 }
 
 /** Heights come from pageinspect where it happens to be there; without it the size model estimates them, which is no limit worth a word. */

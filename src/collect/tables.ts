@@ -1,7 +1,7 @@
 /** Tables with their sizes, options and counters. */
 import { z } from 'zod';
 import type { TableRow } from '../domain/index.ts';
-import { type Reader, readNoun } from './reader.ts';
+import { type Reader, readNoun, readNounOfTables } from './reader.ts';
 import { tableCounterFields } from './relation-counters.ts';
 import { reloptions } from './reloptions.ts';
 import { sqlVariant } from './variants.ts';
@@ -87,12 +87,18 @@ const tableSchema: z.ZodType<TableRow> = z
     }),
   );
 
-/** All tables of users' schemas. */
-export function readTables(reader: Reader): Promise<TableRow[]> {
-  return readNoun(
-    reader,
-    'tables',
-    sqlVariant('tables', String(reader.session.server_version_num)),
-    tableSchema,
-  );
+const relationSchema = z.object({ oid: z.number() });
+
+/** OIDs of users' tables (views aside), ascending: what is read of each of them is asked for in groups of these. */
+export async function readRelations(reader: Reader): Promise<number[]> {
+  const sql = sqlVariant('relations', String(reader.session.server_version_num));
+  const rows = await readNoun(reader, 'relations', sql, relationSchema);
+  return rows.map((row) => row.oid).sort((a, b) => a - b);
+}
+
+/** @param relations OIDs of the tables to read. */
+export async function readTables(reader: Reader, relations: readonly number[]): Promise<TableRow[]> {
+  const sql = sqlVariant('tables', String(reader.session.server_version_num));
+  const rows = await readNounOfTables(reader, 'tables', sql, tableSchema, relations);
+  return rows.sort((a, b) => a.oid - b.oid);
 }

@@ -126,7 +126,9 @@ async function prepareSession(
     intervalstyle: 'iso_8601',
     bytea_output: 'hex',
     extra_float_digits: '1',
-    ...(options.readOnly ? { jit: 'off', max_parallel_workers_per_gather: '0' } : {}),
+    // work_mem: what the catalogs and pg_stat_statements (a tuplestore of all its texts) give must not go through
+    // temporary files; it is a bound, used only where they are that large.
+    ...(options.readOnly ? { jit: 'off', max_parallel_workers_per_gather: '0', work_mem: '64MB' } : {}),
     // A role's own limit on transactions would cut CREATE INDEX CONCURRENTLY short.
     ...(serverVersion >= 170000 ? { transaction_timeout: '0' } : {}),
   };

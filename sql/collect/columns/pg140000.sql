@@ -1,6 +1,6 @@
 -- Columns with what pg_stats says of them. Arrays as their text: they are given to a planner as they are.
 -- $1: relations that somebody holds: to print their expressions would wait, and with columns but without indexes they
--- would be advised on wrongly.
+-- would be advised on wrongly. $2: the tables whose columns to read.
 SELECT
     c.oid::int8 AS table_oid, n.nspname::text AS schema, c.relname::text AS "table", a.attname::text AS name,
     a.attnum::int4 AS attnum, format_type(a.atttypid, a.atttypmod) AS type, a.attlen::int4 AS typlen,
@@ -32,8 +32,4 @@ LEFT JOIN LATERAL (
     WHERE st.schemaname = n.nspname AND st.tablename = c.relname AND st.attname = a.attname
     ORDER BY st.inherited = (c.relkind = 'p') DESC LIMIT 1
 ) AS s ON true
-WHERE c.relkind IN ('r', 'p', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-    AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
-    AND c.oid <> ALL ($1::oid[])
-ORDER BY c.oid, a.attnum
+WHERE c.oid = ANY ($2::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND c.oid <> ALL ($1::oid[])

@@ -1,4 +1,4 @@
--- $1: relations that somebody holds: to print their expressions would wait.
+-- $1: relations that somebody holds: to print their expressions would wait. $2: the tables whose constraints to read.
 SELECT n.nspname::text AS schema, c.relname::text AS "table", c.oid::int8 AS table_oid, k.conname::text AS name,
     k.contype::text AS type, pg_get_constraintdef(k.oid) AS definition, k.convalidated AS valid,
     CASE WHEN k.contype = 'f' THEN k.confrelid::int8 END AS referenced_oid,
@@ -10,7 +10,5 @@ SELECT n.nspname::text AS schema, c.relname::text AS "table", c.oid::int8 AS tab
 FROM pg_constraint AS k
 JOIN pg_class AS c ON c.oid = k.conrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-    AND n.nspname NOT LIKE 'pg\_temp%'
+WHERE k.conrelid = ANY ($2::oid[]) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
     AND (k.contype NOT IN ('c', 'x') OR c.oid <> ALL ($1::oid[]))
-ORDER BY n.nspname, c.relname, k.contype, k.conname
