@@ -71,7 +71,8 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
     const { snapshot, first } = source;
     const window = first && diffSnapshots(first, snapshot);
     const workload =
-      fromFiles ?? (window ? await workloadFromWindow(window) : await workloadFromSnapshot(snapshot));
+      fromFiles ??
+      (window ? await workloadFromWindow(window, snapshot) : await workloadFromSnapshot(snapshot));
     return await analyse({
       target: { id: null, name: source.name },
       snapshot: { ...snapshot, limits: [...source.limits, ...snapshot.limits] },

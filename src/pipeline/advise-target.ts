@@ -53,7 +53,7 @@ export async function loadTargetWindow(
     return { snapshot, window: null, workload: await workloadFromSnapshot(snapshot) };
   }
   const window = await loadWindow(services, targetId, fromHeader.id, toHeader.id, snapshot);
-  return { snapshot, window, workload: await workloadFromWindow(window) };
+  return { snapshot, window, workload: await workloadFromWindow(window, snapshot) };
 }
 
 /** Starts an analysis and answers at once with its header; it goes on in the background and records its end. */

@@ -56,8 +56,12 @@ export async function verifyApplied(services: Services, targetId: string, applyI
     change: apply.plan.change,
     affected_query_ids: recommendation.affects.map((affected) => affected.query_id),
     otherwise_changed_query_ids: await changedByOthers(services, apply, beforeEnd.taken_at),
-    before: { window: before, workload: await workloadFromWindow(before), snapshot: beforeEnd },
-    after: { window: after, workload: await workloadFromWindow(after), snapshot: snapshotAfter },
+    before: { window: before, workload: await workloadFromWindow(before, beforeEnd), snapshot: beforeEnd },
+    after: {
+      window: after,
+      workload: await workloadFromWindow(after, snapshotAfter),
+      snapshot: snapshotAfter,
+    },
   });
   const overdue =
     services.now().getTime() - Date.parse(apply.finished_at ?? apply.created_at) > VERIFICATION_DEADLINE_MS;

@@ -1,6 +1,7 @@
 /** What a statement's text is: its class, or the code under which it is set aside. */
 import type { Node, ParseResult } from '@pgsql/types';
 import type { StatementClass } from '../domain/index.ts';
+import { fetchedCursor, innerStatement } from './inner-statement.ts';
 import { mendNormalised } from './mend.ts';
 import { fingerprintOf, scanTokens, tryParse } from './parser.ts';
 import { walk } from './tree.ts';
@@ -13,8 +14,14 @@ export interface ClassifiedStatement {
   class: StatementClass;
 }
 
-/** Either a statement or the code of why not. */
-export type Classified = { statement: ClassifiedStatement } | { code: string };
+/**
+ * Either a statement or the code of why not.
+ * `cursor`: of a statement, the cursor that DECLARE opened for it, whose work is in the FETCHes; of a code, the cursor
+ * that is fetched from. `wrapped`: what the statement within (CREATE TABLE AS, EXPLAIN) would be by itself.
+ */
+export type Classified =
+  | { statement: ClassifiedStatement; cursor?: string }
+  | { code: string; cursor?: string; wrapped?: ClassifiedStatement };
 
 /** What pg_stat_statements shows in place of a text that this role may not read. */
 const HIDDEN_TEXT = '<insufficient privilege>';
@@ -76,10 +83,23 @@ export function classify(query: string | null): Classified {
   if (first === undefined) return { code: 'utility' };
   if (statements.length > 1) return { code: 'several_statements' };
   const kind = classOf(first);
-  if (kind === 'utility') return { code: 'utility' };
+  if (kind === 'utility') return classifyUtility(query, first);
   if (readsCatalogsOnly(parsed.tree)) return { code: 'catalog_only' };
   const mended = mendNormalised(query, parsed.tree);
   const again = mended === query ? parsed : tryParse(mended);
   if ('fault' in again) return { code: 'unparsable' };
   return { statement: { query_id: fingerprintOf(mended, again.tree), query: mended, class: kind } };
+}
+
+function classifyUtility(query: string, statement: Node): Classified {
+  const fetched = fetchedCursor(statement);
+  if (fetched !== null) return { code: 'utility', cursor: fetched };
+  const inner = innerStatement(query, statement);
+  if (inner === null) return { code: 'utility' };
+  const verdict = classify(inner.sql);
+  // What a statement within is set aside for (catalogs only, a cut text) holds for the whole.
+  if ('code' in verdict) return verdict.code === 'several_statements' ? { code: 'utility' } : verdict;
+  if (inner.kind === 'prepare') return { statement: verdict.statement };
+  if (inner.cursor !== null) return { statement: verdict.statement, cursor: inner.cursor };
+  return { code: 'utility', wrapped: verdict.statement };
 }

@@ -70,6 +70,18 @@ export class UsageCatalog {
     return this.byOid.get(oid);
   }
 
+  /** Schemas that have a table or view of this name. */
+  schemasOf(name: string): string[] {
+    return (this.byName.get(name) ?? []).map((each) =>
+      'table' in each ? each.table.schema : each.view.schema,
+    );
+  }
+
+  /** First schema of a search path that has a table or view of this name; null: none. */
+  schemaOf(name: string, searchPath: readonly string[]): string | null {
+    return searchPath.find((schema) => this.bySchema.get(schema)?.has(name) === true) ?? null;
+  }
+
   /**
    * What `schema.name`, or `name` on `searchPath`, stands for. A name that no schema of the path has, but exactly one
    * other schema, is taken as that one (applications set their own search_path) and marked `off_path`.
@@ -96,13 +108,20 @@ function byTable<T extends { table_oid: number }>(rows: readonly T[]): Map<numbe
 }
 
 /**
- * A setting as sessions of this database get it: the database's override before the server's value. `reset_val`
- * rather than the current value, which the collecting session may have changed for itself.
+ * A setting as sessions of this database get it: the override of role and database, of the role, of the database,
+ * else the server's value (the order of PostgreSQL's process_settings). `reset_val` rather than the current value,
+ * which the collecting session may have changed for itself.
  */
-function currentSetting(snapshot: Snapshot, name: string): string | null {
-  const override = snapshot.setting_overrides.find(
-    (each) => each.name === name && each.role === null && each.database === snapshot.server.database,
+function currentSetting(snapshot: Snapshot, name: string, user: string | null = null): string | null {
+  const own = snapshot.setting_overrides.filter(
+    (each) =>
+      each.name === name &&
+      (each.role === null || each.role === user) &&
+      (each.database === null || each.database === snapshot.server.database),
   );
+  const rank = (each: (typeof own)[number]) =>
+    (each.role === null ? 0 : 2) + (each.database === null ? 0 : 1);
+  const [override] = own.sort((a, b) => rank(b) - rank(a));
   if (override !== undefined) return override.value;
   const row = snapshot.settings.find((each) => each.name === name);
   return row?.reset_val ?? row?.setting ?? null;
@@ -126,9 +145,18 @@ function schemasOfSearchPath(setting: string, user: string | null): string[] {
   return schemas;
 }
 
+const DEFAULT_SEARCH_PATH = '"$user", public';
+
+/**
+ * Schemas that a user's sessions look unqualified names up in, as far as settings of role and database tell; what
+ * sessions set for themselves is not seen. Needs `loadGrammar()` first.
+ */
+export function searchPathOf(snapshot: Snapshot, user: string | null): string[] {
+  return schemasOfSearchPath(currentSetting(snapshot, 'search_path', user) ?? DEFAULT_SEARCH_PATH, user);
+}
+
 /** The catalog of a snapshot, for `statementUsage` and `sampleStatements`. */
 export async function usageCatalog(snapshot: Snapshot): Promise<UsageCatalog> {
   await loadGrammar();
-  const setting = currentSetting(snapshot, 'search_path') ?? '"$user", public';
-  return new UsageCatalog(snapshot, schemasOfSearchPath(setting, null));
+  return new UsageCatalog(snapshot, searchPathOf(snapshot, null));
 }

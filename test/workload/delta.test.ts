@@ -120,6 +120,53 @@ describe('statements', () => {
     expect(codes(window)).toEqual(['statements_began_anew']);
   });
 
+  test('before 17 a row that overtook its old counters is told by times that one row cannot have', () => {
+    const extremes = (min: number, max: number) => ({ min_exec_time_ms: min, max_exec_time_ms: max });
+    const cases: [string, StatementRow, StatementRow, number][] = [
+      ['minimum rose', rowOf('1', [1, 1], extremes(1, 1)), rowOf('1', [9, 9, 9], extremes(9, 9)), 3],
+      ['maximum fell', rowOf('1', [1, 8], extremes(1, 8)), rowOf('1', [1, 4, 6], extremes(1, 6)), 3],
+      ['mean above', rowOf('1', [1, 2], extremes(1, 2)), rowOf('1', [1, 2, 2, 6], extremes(1, 2)), 4],
+      ['one row', rowOf('1', [1, 8], extremes(1, 8)), rowOf('1', [1, 8, 4], extremes(1, 8)), 1],
+    ];
+    for (const [name, before, after, calls] of cases) {
+      const window = diffSnapshots(first({ statements: [before] }), second({ statements: [after] }));
+      expect(window.statements[0]?.calls, name).toBe(calls);
+      expect(codes(window), name).toEqual(calls === 1 ? [] : ['statements_began_anew']);
+    }
+  });
+
+  test('counters of another instance are not what happened here', () => {
+    const from = first({
+      statements: [rowOf('1', [1])],
+      tables: [tableRow({ oid: 1, name: 'a', seq_scan: 5 })],
+    });
+    const standby = { ...snapshot().server, started_at: at(-600) };
+    const to = second({
+      server: standby,
+      statements: [
+        rowOf('1', [1, 1, 1, 1], { stats_since: at(-500) }),
+        rowOf('2', [3], { stats_since: at(4) }),
+        rowOf('3', [4, 4]),
+      ],
+      statements_info: { dealloc: 0, stats_reset: at(-600) },
+      tables: [tableRow({ oid: 1, name: 'a', seq_scan: 900 })],
+    });
+    const window = diffSnapshots(from, to);
+    expect(window.statements.map((row) => row.queryid)).toEqual(['2']);
+    expect(window.tables).toEqual([]);
+    expect(codes(window)).toEqual(['server_replaced', 'statements_start_unknown']);
+  });
+
+  test('a clock that was set says nothing of when statements began', () => {
+    const to = snapshot({
+      taken_at: at(-30),
+      collected_at: at(10),
+      statements: [rowOf('1', [5], { stats_since: at(-35) })],
+    });
+    const window = diffSnapshots(first({ collected_at: at(0) }), to);
+    expect(window.statements).toMatchObject([{ calls: 1 }]);
+  });
+
   test('evictions, vanished rows, a restart and a clock that was set back are limits', () => {
     const to = second({
       statements: [rowOf('2', [1], { stats_since: at(99) })],
