@@ -13,7 +13,7 @@ import {
   type TableRow,
 } from '../../domain/index.ts';
 import { deriveExpressionStats } from './expression-statistics.ts';
-import { estimateBtreeLevel, extendRelation, raiseBtree } from './pages.ts';
+import { estimateBtreeLevel, extendRelation, raiseBtree, withoutPages } from './pages.ts';
 import { keyBytes } from './relations.ts';
 import { queryOne } from './session.ts';
 import { expressionType, writeStatistics } from './statistics.ts';
@@ -53,7 +53,10 @@ export async function makeCandidate(
   let parts: Part[];
   await admin.query('BEGIN');
   try {
-    await queryOne(admin, renderIndexDefinition({ ...definition, name }));
+    const statement = renderIndexDefinition({ ...definition, name });
+    // A block-range index has as much of a map as the table that it was made on has pages.
+    const read = definition.method === 'brin' ? [] : await tablePaths(context, definition);
+    await withoutPages(read, () => queryOne(admin, statement));
     parts = await readParts(admin, quoteQualified(definition.schema, name));
     const shares = shareOut(context.snapshot, parts, size);
     for (const { part, pages, level } of shares) {
@@ -89,6 +92,20 @@ export async function makeCandidate(
   }
   await describeExpressions(context, definition, parts);
   return parts.map((part, position) => ({ oid: part.oid, name: partName(name, position) }));
+}
+
+/** Files of the table and of its partitions. */
+async function tablePaths(
+  { admin, dataDirectory }: CandidateContext,
+  { schema, table }: IndexDefinition,
+): Promise<string[]> {
+  const { rows } = await admin.query<{ path: string }>({
+    name: 'table-paths',
+    text: `SELECT pg_relation_filepath(c.oid) AS path FROM pg_class c
+      WHERE c.relkind IN ('r', 'm') AND (c.oid = $1::regclass OR c.oid IN (SELECT relid FROM pg_partition_tree($1::regclass)))`,
+    values: [quoteQualified(schema, table)],
+  });
+  return rows.map((row) => join(dataDirectory, row.path));
 }
 
 const partName = (name: string, position: number) => (position === 0 ? name : `${name}_${position}`);

@@ -4,7 +4,7 @@
  * gets a metapage with its true level over a chain of otherwise empty pages.
  * Layouts: src/include/storage/bufpage.h, src/include/access/nbtree.h, itup.h of PostgreSQL 14 to 18.
  */
-import { chown, open, stat, unlink } from 'node:fs/promises';
+import { chown, open, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PgLuthierError } from '../../domain/index.ts';
 
@@ -52,6 +52,24 @@ export async function extendRelation(path: string, pages: number): Promise<void>
       await file.close();
     }
     if (segment > 0 && process.getuid?.() === 0) await chown(name, owner.uid, owner.gid);
+  }
+}
+
+/**
+ * Makes the server see no page of a relation while `work` runs: CREATE INDEX would read a gigabyte of zeros for each
+ * gigabyte of table. The first segment alone decides, for nothing has opened the others (mdnblocks() of md.c).
+ */
+export async function withoutPages<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
+  const sizes: number[] = [];
+  try {
+    for (const path of paths) {
+      const { size } = await stat(path);
+      await truncate(path, 0);
+      sizes.push(size);
+    }
+    return await work();
+  } finally {
+    for (const [position, size] of sizes.entries()) await truncate(paths[position] ?? '', size);
   }
 }
 
