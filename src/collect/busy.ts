@@ -5,17 +5,24 @@
  * nothing is advised on them.
  */
 import { type Limit, quoteQualified } from '../domain/index.ts';
-import type { TargetSession } from '../target/index.ts';
+import { TargetQueryError, type TargetSession } from '../target/index.ts';
 import { sqlVariant } from './variants.ts';
 
 /** Quoted names by OID. */
 export type Busy = Map<number, string>;
 
-/** pg_locks is looked at only after a lock_timeout: it stops the lock manager for a moment. */
+/**
+ * pg_locks is looked at only after a lock_timeout: it stops the lock manager for a moment. Where it cannot be read
+ * nothing is known to be busy, and the noun that had to wait says so.
+ */
 export async function findBusy(session: TargetSession): Promise<Busy> {
-  const rows = await session.query<{ oid: number; schema: string; name: string }>(
-    sqlVariant('busy', String(session.server_version_num)),
-  );
+  const sql = sqlVariant('busy', String(session.server_version_num));
+  const rows = await session
+    .query<{ oid: number; schema: string; name: string }>(sql)
+    .catch((error: unknown) => {
+      if (error instanceof TargetQueryError) return [];
+      throw error;
+    });
   return new Map(rows.map((row) => [row.oid, quoteQualified(row.schema, row.name)]));
 }
 

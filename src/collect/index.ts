@@ -3,11 +3,12 @@
  * and target. It never judges what it read, and one noun's failure is never another's.
  */
 import type { FastSnapshot, HostOverrides, Snapshot } from '../domain/index.ts';
-import { detectCapabilities, detectHostFacts, type TargetSession } from '../target/index.ts';
+import { detectCapabilities, type TargetSession } from '../target/index.ts';
 import { readActivity } from './activity.ts';
 import { busyLimits } from './busy.ts';
 import { readColumns } from './columns.ts';
 import { readCounters } from './counters.ts';
+import { readHost } from './host.ts';
 import { readIndexes } from './indexes.ts';
 import type { Reader } from './reader.ts';
 import { readRelationCounters } from './relation-counters.ts';
@@ -65,7 +66,7 @@ export async function collectSnapshot(
   const { settings, setting_overrides } = await readSettings(reader);
   const schema = await readSchema(reader, capabilities, relations);
   reader.limits.push(...busyLimits(reader.busy));
-  const host = await detectHostFacts(session, options.host_overrides ?? {});
+  const host = await readHost(reader, options.host_overrides ?? {});
   return {
     format_version: 1,
     taken_at,

@@ -108,8 +108,12 @@ async function readLevels(
   version: string,
 ): Promise<Record<string, number>> {
   if (!capabilities.is_superuser || capabilities.extensions.pageinspect === undefined) return {};
-  const [place] = await reader.session.query<{ schema: string }>(
+  const [place] = await readNoun(
+    reader,
+    'btree-levels',
     "SELECT nspname::text AS schema FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pageinspect'",
+    z.object({ schema: text }),
+    [],
   );
   if (!place) return {};
   const rows = await readNoun(

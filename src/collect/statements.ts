@@ -146,15 +146,19 @@ async function addTexts(reader: Reader, rows: StatementRow[], sql: string): Prom
   for (const row of rows) row.query = texts.get(statementKey(row)) ?? null;
 }
 
+const rightSchema = z.object({
+  on_schema: z.boolean(),
+  on_views: z.boolean().nullable(),
+  on_function: z.boolean().nullable(),
+});
+
 /** The extension may stand in a schema that this role may not use, and its views' rights may be revoked. */
 async function mayRead(reader: Reader, schema: string): Promise<boolean> {
   const views = ['pg_stat_statements', 'pg_stat_statements_info'].map((view) => quoteQualified(schema, view));
   const reading = `${quoteQualified(schema, 'pg_stat_statements')}(boolean)`;
-  const [right] = await reader.session.query<{
-    on_schema: boolean;
-    on_views: boolean;
-    on_function: boolean;
-  }>(
+  const [right] = await readNoun(
+    reader,
+    'statements',
     `SELECT has_schema_privilege($1::text, 'USAGE') AS on_schema,
             CASE WHEN has_schema_privilege($1::text, 'USAGE')
                 THEN (SELECT bool_and(has_table_privilege(c.oid, 'SELECT')) FROM pg_class AS c
@@ -162,14 +166,16 @@ async function mayRead(reader: Reader, schema: string): Promise<boolean> {
                           AND c.relname IN ('pg_stat_statements', 'pg_stat_statements_info')) END AS on_views,
             CASE WHEN has_schema_privilege($1::text, 'USAGE')
                 THEN has_function_privilege($2::text, 'EXECUTE') END AS on_function`,
+    rightSchema,
     [schema, reading],
   );
-  if (right?.on_schema && right.on_views && right.on_function) return true;
+  if (!right) return false;
+  if (right.on_schema && right.on_views && right.on_function) return true;
   const role = quoteIdentifier(reader.session.role);
   const grants = [
-    right?.on_schema ? [] : [`GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${role};`],
-    right?.on_views ? [] : [`GRANT SELECT ON ${views.join(', ')} TO ${role};`],
-    right?.on_function ? [] : [`GRANT EXECUTE ON FUNCTION ${reading} TO ${role};`],
+    right.on_schema ? [] : [`GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${role};`],
+    right.on_views ? [] : [`GRANT SELECT ON ${views.join(', ')} TO ${role};`],
+    right.on_function ? [] : [`GRANT EXECUTE ON FUNCTION ${reading} TO ${role};`],
   ].flat();
   reader.limits.push({
     scope: 'statements',

@@ -1,10 +1,13 @@
 /** What this role, on this server, may see: decided afresh for each session. */
-import type { Capabilities, Limit } from '../domain/index.ts';
+import { type Capabilities, type Limit, PgLuthierError } from '../domain/index.ts';
+import { TargetQueryError } from './errors.ts';
 import { detectManagedService } from './managed-service.ts';
 import type { TargetSession } from './session.ts';
 
 /** Newest major that was tested. */
 const NEWEST_TESTED_MAJOR = 18;
+
+const LOCK_NOT_AVAILABLE = '55P03';
 
 interface RoleRow {
   in_recovery: boolean;
@@ -19,8 +22,29 @@ interface RoleRow {
  * Asks the server for the role's memberships, the extensions and the preloaded libraries. Nothing here is refused to
  * any role: settings are looked up in pg_settings, which leaves out what is hidden, where current_setting() would fail.
  * pg_stat_statements.max is there only where the library was preloaded, and for everybody to see.
+ * @throws PgLuthierError `target_catalog_locked`, `capabilities_unreadable`: then nothing else can be read either.
  */
 export async function detectCapabilities(session: TargetSession): Promise<Capabilities> {
+  try {
+    return await readCapabilities(session);
+  } catch (error) {
+    if (!(error instanceof TargetQueryError)) throw error;
+    const isLock = error.sqlstate === LOCK_NOT_AVAILABLE;
+    throw new PgLuthierError({
+      code: isLock ? 'target_catalog_locked' : 'capabilities_unreadable',
+      status: isLock ? 503 : 502,
+      message: isLock
+        ? `Somebody holds a system catalog of ${session.address} exclusively: no statement gets by.`
+        : `${session.address} does not say what this role may see: ${error.message}`,
+      ...(isLock
+        ? { remedy: 'VACUUM FULL, CLUSTER or REINDEX of a catalog ends by itself; the next run tries again.' }
+        : {}),
+      cause: error,
+    });
+  }
+}
+
+async function readCapabilities(session: TargetSession): Promise<Capabilities> {
   const [role] = await session.query<RoleRow>(
     `SELECT pg_is_in_recovery() AS in_recovery,
             (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS is_superuser,
