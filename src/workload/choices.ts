@@ -8,8 +8,9 @@ import { boundOf, innermostOperator, operandKey } from './hint-readings.ts';
 import { jsonChoices } from './json-choices.ts';
 import { type Erased, type OperandValues, operandValues } from './operand-values.ts';
 import { DISTANCE } from './operators.ts';
+import { hasChecks, plainText } from './plain-value.ts';
 import { holdsParameter, lastName, withoutCasts } from './tree.ts';
-import { familyOfType, plainValue, plainValueOfType, type TypeFamily } from './type-family.ts';
+import { familyOfType, type TypeFamily } from './type-family.ts';
 import {
   type Choice,
   comparisonChoices,
@@ -17,6 +18,7 @@ import {
   distanceChoices,
   fragmentChoices,
 } from './value-choices.ts';
+import { knownValues } from './value-pool.ts';
 
 /** What goes into a parameter's place. */
 export interface ParameterChoice {
@@ -24,6 +26,8 @@ export interface ParameterChoice {
   operator: string | null;
   choices: Choice[];
   source: string;
+  /** Of `column = $n` on a plain column: its relation in the statement, and its name. */
+  equality?: { relation: number; attribute: string };
 }
 
 /** What choosing may look at. */
@@ -34,9 +38,13 @@ export interface ChoiceContext {
   erased: Map<number, { value: string; source: string }>;
   /** Parameters that stand for a longer list of constants: `$1 /*, ... *\/` of PostgreSQL 18. */
   squashed: ReadonlySet<number>;
+  /** Rows per call, where they are what the conditions let through (no LIMIT, no grouping); null otherwise. */
+  observed_rows: number | null;
   /** Operands (by shape) that parameters bound from below and from above. */
   bounded: ReadonlyMap<string, ReadonlySet<'low' | 'high'>>;
 }
+
+const GEOMETRIC: ReadonlySet<string> = new Set(['point', 'box', 'path', 'circle']);
 
 const ARITHMETIC: ReadonlySet<string> = new Set(['+', '-', '*', '/', '%', '^']);
 
@@ -138,8 +146,9 @@ class Chooser {
   }
 
   private typed(values: OperandValues, source: string): ParameterChoice {
-    const plain = plainValue(values.family, this.takenAt);
-    return fixed(plain === null ? 'NULL' : quoteLiteral(plain), source, null, values.name);
+    // Of the type of a known value; never NULL, which would fold what stands around it.
+    const text = knownValues(values.pool)[0] ?? values.fallback;
+    return fixed(quoteLiteral(text), source, null, values.name);
   }
 
   private cast(hint: Extract<Hint, { kind: 'cast' }>): ParameterChoice {
@@ -147,16 +156,32 @@ class Chooser {
     const operator = innermostOperator(hint.outer);
     const values = operator?.operand ? this.values(operator.operand) : null;
     if (family === 'interval' && values?.family !== 'interval') return this.interval(hint);
-    if (values !== null && operator !== null && (hint.array || alike(family, values))) {
+    if (values !== null && operator !== null && this.fits(hint, values, operator.quantified)) {
       const inner = this.choose(hint.outer);
-      if (family !== 'integer') return inner;
-      // '1.5'::int is an error where the column is numeric.
-      const choices = inner.choices.map((choice) => ({ ...choice, sql: choice.sql.replace(/\.\d+/, '') }));
-      return values.family === 'number' ? { ...inner, choices } : inner;
+      const choices = inner.choices.filter((choice) => takes(hint.type, choice.sql));
+      if (choices.length === inner.choices.length) return inner;
+      if (choices.length > 0) return { ...inner, choices };
     }
-    const label = this.context.snapshot.schema.enums.find((each) => each.name === hint.type)?.labels[0];
-    const plain = label ?? (hint.array ? '{}' : plainValueOfType(hint.type, this.takenAt));
-    return fixed(plain === null ? 'NULL' : quoteLiteral(plain), `a value of type ${hint.type}`, null, null);
+    const type = hint.array ? `${hint.type}[]` : hint.type;
+    const plain = hasChecks(type, this.context.snapshot) ? null : plainText(type, this.context.snapshot);
+    return fixed(plain === null ? 'NULL' : quoteLiteral(plain), `a value of type ${type}`, null, null);
+  }
+
+  /** Values of what a cast parameter meets can be written as the cast's type. */
+  private fits(
+    { type, array }: Extract<Hint, { kind: 'cast' }>,
+    values: OperandValues,
+    quantified: boolean,
+  ): boolean {
+    if (array && !quantified && values.family !== 'array') return false;
+    if (array) return !hasChecks(type, this.context.snapshot) || knownValues(values.pool).length > 0;
+    const known = knownValues(values.pool).length > 0;
+    if (hasChecks(type, this.context.snapshot)) return known && sameType(type, values.column.type);
+    const family = familyOfType(type);
+    const group = (each: TypeFamily) =>
+      each === 'integer' ? 'number' : each === 'date' ? 'timestamp' : each;
+    if (family === 'other' || values.family === 'other') return sameType(type, values.type ?? '');
+    return family === 'text' || group(family) === group(values.family);
   }
 
   /** `created_at > now() - $1::interval`: back to quantiles of the column's histogram, else a day, a week, a month. */
@@ -200,7 +225,12 @@ class Chooser {
   private operator(hint: OperatorHint): ParameterChoice {
     const { operator, operand } = hint;
     const values = operand === null ? null : this.values(operand);
-    if (ARITHMETIC.has(operator)) return this.arithmetic(hint, values);
+    // % of texts is pg_trgm's similarity.
+    const similarity =
+      operator === '%' &&
+      hint.outer.kind === 'none' &&
+      (values?.family === 'text' || values?.family === 'other');
+    if (ARITHMETIC.has(operator) && !similarity) return this.arithmetic(hint, values);
     if (operator === '||') return this.concatenation(hint, values);
     if (values === null) {
       // An aggregate's result, a function's: a number as text is taken for most types, and is never NULL.
@@ -224,42 +254,51 @@ class Chooser {
       }
     }
     if (DISTANCE.has(operator)) return { ...named, ...distanceChoices(values) };
-    if (values.family === 'array' || values.family === 'range' || operator === '@@') {
-      const contained = containsChoices(hint, values, this.takenAt);
+    if (['array', 'range', 'multirange'].includes(values.family) || operator.startsWith('@@')) {
+      const contained = containsChoices(hint, values, this.takenAt, this.elementFallback(values));
       if (contained !== null) return { ...named, ...contained };
     }
     const key = operandKey(hint);
     const sides = key === null ? undefined : this.context.bounded.get(key);
     const { relations, predicates } = this.context.analysis;
-    const alone = relations.length === 1 && predicates.length === 1;
+    // The conditions are this one alone, or the two bounds of one operand.
+    const alone = relations.length === 1 && predicates.length === (sides?.size === 2 ? 2 : 1);
     return {
       ...named,
+      ...(operator === '=' && values.plain && hint.place === null && !hint.quantified
+        ? { equality: { relation: operand?.columns[0]?.relation ?? -1, attribute: values.column.name } }
+        : {}),
       ...comparisonChoices(hint, values, {
         takenAt: this.takenAt,
         bound: boundOf(hint),
         band: sides?.size === 2,
         squashed: this.context.squashed.has(this.use.number),
-        rowsPerCall: alone ? this.rowsPerCall() : null,
-        enumLabels: this.enumLabels(values),
+        observedRows: alone ? this.context.observed_rows : null,
       }),
     };
   }
 
-  private enumLabels(values: OperandValues): string[] {
-    if (values.column.typtype !== 'e') return [];
-    const { type } = values.column;
-    const found = this.context.snapshot.schema.enums.find(
-      (each) =>
-        type === each.name || type === `${each.schema}.${each.name}` || type.endsWith(`."${each.name}"`),
-    );
-    return found?.labels ?? [];
+  /** An element of an array column that every value of its type could be. */
+  private elementFallback({ column }: OperandValues): string | null {
+    if (hasChecks(column.type, this.context.snapshot)) return null;
+    return plainText(column.type.replaceAll('[]', ''), this.context.snapshot) ?? '1';
   }
 
   private arithmetic(hint: OperatorHint, values: OperandValues | null): ParameterChoice {
     const day = "'1 day'::interval";
     if (values !== null) {
-      const time = values.family === 'timestamp' || values.family === 'time' || values.family === 'interval';
-      return fixed(time ? day : '1', 'an operand of arithmetic', hint.operator, values.name);
+      const { family } = values;
+      const time = family === 'timestamp' || family === 'time' || family === 'interval';
+      const plainNumber =
+        family === 'integer' || family === 'number' || family === 'date' || family === 'inet';
+      const sql = time
+        ? day
+        : plainNumber && values.type !== 'money'
+          ? '1'
+          : GEOMETRIC.has(values.type ?? '')
+            ? "'(0,0)'::point"
+            : quoteLiteral(family === 'json' || values.type === 'hstore' ? 'key' : values.fallback);
+      return fixed(sql, 'an operand of arithmetic', hint.operator, values.name);
     }
     return fixed(isClock(hint) ? day : '1', 'an operand of arithmetic', hint.operator, null);
   }
@@ -319,10 +358,27 @@ class Chooser {
   }
 }
 
-/** Values of a column can be written as a cast's type. */
-function alike(family: TypeFamily, values: OperandValues): boolean {
-  const group = (each: TypeFamily) => (each === 'integer' ? 'number' : each === 'date' ? 'timestamp' : each);
-  return family === 'text' || group(family) === group(values.family) || family === 'other';
+/** A parse tree's type name against format_type's: `mood` and `"Größe".mood`. */
+function sameType(name: string, type: string): boolean {
+  const last = type.split('.').at(-1) ?? type;
+  return last === name || last === `"${name.replaceAll('"', '""')}"`;
+}
+
+const INTEGER_BITS: Readonly<Record<string, number>> = {
+  int2: 15,
+  smallint: 15,
+  int4: 31,
+  int: 31,
+  integer: 31,
+};
+
+/** An integer type takes this literal: no fraction, and within its range. */
+function takes(type: string, sql: string): boolean {
+  if (familyOfType(type) !== 'integer' || !sql.startsWith("'") || !sql.endsWith("'")) return true;
+  const text = sql.slice(1, -1);
+  const value = Number(text);
+  const bits = INTEGER_BITS[type] ?? 63;
+  return Number.isInteger(value) && !text.includes('.') && !text.includes('e') && Math.abs(value) < 2 ** bits;
 }
 
 function isClock(hint: OperatorHint): boolean {

@@ -76,10 +76,10 @@ class ExpressionReader {
     }
     if ('CaseExpr' in node) return this.caseExpression(node, hint);
     if ('A_ArrayExpr' in node) {
-      const elements = this.list(node.A_ArrayExpr.elements ?? [], hint);
+      const elements = this.list(node.A_ArrayExpr.elements ?? [], hint, true);
       return { A_ArrayExpr: { ...node.A_ArrayExpr, elements } };
     }
-    if ('List' in node) return { List: { items: this.list(node.List.items ?? [], hint) } };
+    if ('List' in node) return { List: { items: this.list(node.List.items ?? [], hint, false) } };
     return this.parts(node, hint) as Node;
   }
 
@@ -238,7 +238,9 @@ class ExpressionReader {
     const items = rexpr.List.items ?? [];
     return {
       lexpr: left,
-      rexpr: { List: { items: items.map((item, index) => row(item, { index, count: items.length })) } },
+      rexpr: {
+        List: { items: items.map((item, index) => row(item, { index, count: items.length, array: false })) },
+      },
     };
   }
 
@@ -252,9 +254,12 @@ class ExpressionReader {
     return expression;
   }
 
-  private list(items: Node[], hint: Hint): Node[] {
+  private list(items: Node[], hint: Hint, array: boolean): Node[] {
     return items.map((item, index) =>
-      this.node(item, hint.kind === 'operator' ? { ...hint, place: { index, count: items.length } } : hint),
+      this.node(
+        item,
+        hint.kind === 'operator' ? { ...hint, place: { index, count: items.length, array } } : hint,
+      ),
     );
   }
 

@@ -6,6 +6,8 @@ import type { Expression } from './analysis.ts';
 export interface ListPlace {
   index: number;
   count: number;
+  /** Elements of ARRAY[…], not of IN (…). */
+  array: boolean;
 }
 
 /** From the innermost surrounding to the outermost, through `outer`. */

@@ -2,8 +2,9 @@
 import type { Node } from '@pgsql/types';
 import type { ColumnRow, Snapshot } from '../domain/index.ts';
 import type { Analysis, Expression } from './analysis.ts';
-import { constantText, lastName, withoutCasts } from './tree.ts';
-import { familyOfColumn, familyOfType, type TypeFamily } from './type-family.ts';
+import { familyIn, plainText, subtypeOf } from './plain-value.ts';
+import { constantText, holdsColumn, lastName, withoutCasts } from './tree.ts';
+import { familyOfType, type TypeFamily } from './type-family.ts';
 import { type ValuePool, valuePool, type WeightedValue } from './value-pool.ts';
 
 /** What an operand's values look like. */
@@ -18,11 +19,17 @@ export interface OperandValues {
   pool: ValuePool;
   /** The values are a plain column's own. */
   plain: boolean;
+  /** Type of the operand as SQL; null: not known. */
+  type: string | null;
+  /** Text of a value that its type takes, where the pool has none. */
+  fallback: string;
 }
 
 /** How a value of the column becomes a value of the expression; null where that cannot be followed. */
 interface Path {
   family: TypeFamily;
+  /** As SQL; absent: only the family is known. */
+  type?: string;
   map: ((value: string) => string | null) | null;
 }
 
@@ -37,6 +44,27 @@ const AS_TEXT: ReadonlyMap<string, (value: string) => string> = new Map([
   ['rtrim', (value: string) => value.trimEnd()],
   ['unaccent', (value: string) => value.normalize('NFD').replace(/\p{M}/gu, '')],
 ]);
+
+/** Types that stand for the families that are not named like a type. */
+const FAMILY_TYPES: Partial<Record<TypeFamily, string>> = {
+  number: 'numeric',
+  range: 'int4range',
+  array: 'text[]',
+};
+
+const TRANSPARENT_NUMBERS: ReadonlySet<string> = new Set(['abs', 'ceil', 'floor', 'round', 'trunc']);
+
+/** Families with a || of their own; `other` has hstore, ltree and bit strings. */
+const JOINED_AS_THEY_ARE: ReadonlySet<TypeFamily> = new Set([
+  'text',
+  'array',
+  'json',
+  'bytea',
+  'tsvector',
+  'tsquery',
+  'vector',
+]);
+const OWN_JOINS: ReadonlySet<string> = new Set(['hstore', 'ltree', 'bit', 'varbit', 'bit varying']);
 
 const LENGTHS: ReadonlySet<string> = new Set(['length', 'char_length', 'character_length', 'octet_length']);
 
@@ -61,11 +89,23 @@ function member(document: string, key: string): string | null {
   }
 }
 
-function pathOf(node: Node, column: TypeFamily, erased: Erased): Path {
+/** The column that a path begins at. */
+interface Start {
+  family: TypeFamily;
+  type: string;
+  snapshot: Snapshot;
+}
+
+function firstColumn(nodes: readonly Node[] | undefined): Node | undefined {
+  return (nodes ?? []).find((node) => holdsColumn(node));
+}
+
+function pathOf(node: Node, start: Start, erased: Erased): Path {
   const unknown: Path = { family: 'other', map: null };
   const through = (inner: Node | undefined): Path =>
-    inner === undefined ? unknown : pathOf(inner, column, erased);
-  if ('ColumnRef' in node) return { family: column, map: (value) => value };
+    inner === undefined ? unknown : pathOf(inner, start, erased);
+  if ('ColumnRef' in node) return { family: start.family, type: start.type, map: (value) => value };
+  if ('MinMaxExpr' in node) return through(firstColumn(node.MinMaxExpr.args));
   if ('CollateClause' in node) return through(node.CollateClause.arg);
   if ('TypeCast' in node) {
     const inner = through(node.TypeCast.arg);
@@ -73,20 +113,28 @@ function pathOf(node: Node, column: TypeFamily, erased: Erased): Path {
     const family =
       (typeName?.arrayBounds?.length ?? 0) > 0 ? 'array' : familyOfType(lastName(typeName?.names));
     const { map } = inner;
-    if (map === null) return { family, map };
+    const type = lastName(typeName?.names) + (family === 'array' ? '[]' : '');
+    if (map === null) return { family, type, map };
     if (family === 'date' && inner.family === 'timestamp') {
       return { family, map: (value) => map(value)?.slice(0, 10) ?? null };
     }
     return { family, map };
   }
   if ('CoalesceExpr' in node) {
-    return through(node.CoalesceExpr.args?.find((arg) => !('A_Const' in withoutCasts(arg))));
+    return through(firstColumn(node.CoalesceExpr.args));
   }
   if ('FuncCall' in node) {
     const name = lastName(node.FuncCall.funcname);
     const args = node.FuncCall.args ?? [];
     const asText = AS_TEXT.get(name);
-    const { map } = through(args.find((arg) => pathOf(arg, column, erased).map !== null));
+    const first = through(args[0]);
+    if ((first.family === 'range' || first.family === 'multirange') && first.type !== undefined) {
+      const subtype = subtypeOf(first.type, start.snapshot);
+      if (subtype === null || (name !== 'lower' && name !== 'upper')) return unknown;
+      return { family: familyIn(subtype, start.snapshot), type: subtype, map: null };
+    }
+    if (TRANSPARENT_NUMBERS.has(name)) return first;
+    const { map } = through(args.find((arg) => pathOf(arg, start, erased).map !== null));
     if (asText !== undefined) {
       return { family: 'text', map: map && ((value) => nullable(map(value), asText)) };
     }
@@ -100,6 +148,10 @@ function pathOf(node: Node, column: TypeFamily, erased: Erased): Path {
       return { family: 'date', map: map && ((value) => nullable(map(value), (text) => text.slice(0, 10))) };
     }
     if (name === 'date_trunc') {
+      const truncated = through(args[1]);
+      if (truncated.family === 'time' || truncated.family === 'interval') {
+        return { family: 'interval', map: null };
+      }
       return {
         family: 'timestamp',
         map: map && ((value) => nullable(map(value), (text) => text.slice(0, 10))),
@@ -119,6 +171,15 @@ function pathOf(node: Node, column: TypeFamily, erased: Erased): Path {
       return { family, map: (value) => nullable(map(value), (document) => member(document, key)) };
     }
     const left = through(node.A_Expr.lexpr);
+    // What is joined to a text becomes one.
+    if (
+      operator === '||' &&
+      left.map !== null &&
+      !JOINED_AS_THEY_ARE.has(left.family) &&
+      !OWN_JOINS.has(start.type.split('(')[0]?.split('.').at(-1) ?? '')
+    ) {
+      return { family: 'text', type: 'text', map: null };
+    }
     if (left.map !== null) return left;
     return through(node.A_Expr.rexpr);
   }
@@ -162,8 +223,8 @@ export function operandValues(
   const table = use === undefined ? undefined : analysis.relations[use.relation]?.table;
   const column = use === undefined ? undefined : table?.columns.get(use.column);
   if (table === undefined || column === undefined) return null;
-  const family = familyOfColumn(column, snapshot);
-  const path = pathOf(operand.node, family, erased);
+  const start: Start = { family: familyIn(column.type, snapshot), type: column.type, snapshot };
+  const path = pathOf(operand.node, start, erased);
   const own = valuePool(column.stats, column.type.startsWith('box') ? ';' : ',');
   const plain = 'ColumnRef' in operand.node;
   return {
@@ -173,5 +234,8 @@ export function operandValues(
     rows: Math.max(0, table.reltuples),
     pool: plain ? own : mapPool(own, path.map),
     plain,
+    type: path.type ?? null,
+    // '1' is taken by most types; NULL would make the condition, and so the whole plan, empty.
+    fallback: plainText(path.type ?? FAMILY_TYPES[path.family] ?? path.family, snapshot) ?? '1',
   };
 }

@@ -7,11 +7,12 @@ import {
   type Snapshot,
   type WorkloadQuery,
 } from '../domain/index.ts';
-import { holdsAggregate } from './aggregates.ts';
 import type { Analysis, ParameterUse } from './analysis.ts';
 import { type ChoiceContext, chooseValues, type ParameterChoice } from './choices.ts';
 import { constantsOfIndexes } from './erased-constants.ts';
 import { boundOf, informativeness, operandKey } from './hint-readings.ts';
+import { joinValues } from './joint-values.ts';
+import { observedRows, plausibility } from './observed-rows.ts';
 import { loadGrammar, parseTree, scanTokens } from './parser.ts';
 import { applyEdits, type Edit } from './splice.ts';
 import { analyseStatement } from './usage.ts';
@@ -70,36 +71,12 @@ function planParameters(context: ChoiceContext): PlannedParameter[] {
     .sort((a, b) => a.number - b.number);
 }
 
-/**
- * Where the statement has one condition on one table, the rows per call that were observed tell which values are
- * asked for: weights fall with the distance (in orders of magnitude) between expected and observed rows.
- */
-function weighByObservedRows(
-  context: ChoiceContext,
-  planned: readonly PlannedParameter[],
-  plain: boolean,
-): void {
-  const { analysis, query } = context;
-  const open = planned.filter((each) => each.choice.choices.length > 1);
-  const only = open[0];
-  const rows = analysis.relations[0]?.table.reltuples ?? 0;
-  if (!plain || only === undefined || open.length > 1 || query.calls <= 0 || rows <= 0) return;
-  if (analysis.relations.length !== 1 || analysis.predicates.length !== 1) return;
-  if (only.choice.choices.some((choice) => choice.frequency === null)) return;
-  const observed = query.rows / query.calls;
-  const weights = only.choice.choices.map((choice) =>
-    Math.exp(-Math.abs(Math.log(((choice.frequency ?? 0) * rows + 1) / (observed + 1)))),
-  );
-  const total = weights.reduce((sum, each) => sum + each, 0);
-  only.choice.choices = only.choice.choices.map((choice, index) => ({
-    ...choice,
-    weight: (weights[index] ?? 0) / total,
-  }));
-  only.choice.source += '; weights by observed rows per call';
-}
-
 function choiceAt(choice: ParameterChoice, sample: number): Choice | undefined {
   return choice.choices[Math.min(sample, choice.choices.length - 1)];
+}
+
+function sampleCount(planned: readonly PlannedParameter[]): number {
+  return Math.min(MAX_SAMPLES, Math.max(1, ...planned.map((each) => each.choice.choices.length)));
 }
 
 class Sampler {
@@ -134,15 +111,18 @@ class Sampler {
     return applyEdits(sql, edits);
   }
 
-  samples(planned: readonly PlannedParameter[]): { samples: PlannableStatement[]; kept: number[] } {
-    const count = Math.min(MAX_SAMPLES, Math.max(1, ...planned.map((each) => each.choice.choices.length)));
+  samples(
+    planned: readonly PlannedParameter[],
+    factors: readonly number[] | null,
+  ): { samples: PlannableStatement[]; kept: number[] } {
+    const count = sampleCount(planned);
     const weights = new Map<string, { weight: number; sample: number }>();
     for (let sample = 0; sample < count; sample++) {
       const sql = this.text(planned, sample);
       const weight = planned.reduce(
         (product, each) =>
           product * (each.choice.choices.length > 1 ? (choiceAt(each.choice, sample)?.weight ?? 1) : 1),
-        1,
+        factors?.[sample] ?? 1,
       );
       const known = weights.get(sql);
       weights.set(sql, { weight: (known?.weight ?? 0) + weight, sample: known?.sample ?? sample });
@@ -181,15 +161,14 @@ export async function sampleStatements(
     erased: constantsOfIndexes(analysis),
     squashed: squashedParameters(tokens),
     bounded: boundedOperands(analysis.parameters),
+    observed_rows: observedRows(statement, query),
   };
   const planned = planParameters(context);
-  const plain =
-    'SelectStmt' in statement &&
-    statement.SelectStmt.limitCount === undefined &&
-    (statement.SelectStmt.groupClause?.length ?? 0) === 0 &&
-    !holdsAggregate(statement.SelectStmt.targetList ?? []);
-  weighByObservedRows(context, planned, plain);
-  const { samples, kept } = new Sampler(query, analysis, tokens).samples(planned);
+  const choices = planned.map((each) => each.choice);
+  joinValues(context, choices);
+  const count = sampleCount(planned);
+  const plausible = plausibility(analysis, context.observed_rows, choices, count);
+  const { samples, kept } = new Sampler(query, analysis, tokens).samples(planned, plausible?.factors ?? null);
   const parameters = planned.map(({ number, choice }) => ({
     number,
     column: choice.column,
@@ -198,7 +177,7 @@ export async function sampleStatements(
       choice.choices.length === 1
         ? choice.choices.map((each) => each.sql)
         : kept.map((sample) => choiceAt(choice, sample)?.sql ?? 'NULL'),
-    source: choice.source,
+    source: plausible !== null && choice.operator === '=' ? choice.source + plausible.source : choice.source,
   }));
   return { samples, parameters };
 }

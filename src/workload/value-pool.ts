@@ -115,10 +115,3 @@ export function orderedValues(pool: ValuePool, numeric: boolean): string[] {
       Array.from({ length: Math.max(1, Math.round(each.weight * SLOTS)) }, () => each.value),
     );
 }
-
-/** Value at a quantile (0..1) of an ascending list. */
-export function quantile(ordered: readonly string[], q: number): string | null {
-  if (ordered.length === 0) return null;
-  const index = Math.round(Math.min(1, Math.max(0, q)) * (ordered.length - 1));
-  return ordered[index] ?? null;
-}

@@ -147,7 +147,7 @@ describe('values by what a parameter meets', () => {
     ['key = $1', { 1: [`'00000000-0000-0000-0000-000000000000'`] }],
     ['lower(status) = $1', { 1: [`'done'`, `'new'`, `'it''s'`] }],
     ['upper(status) = upper($1)', { 1: [`'DONE'`, `'NEW'`, `'IT''S'`] }],
-    ['at::date = $1', { 1: [`'2025-02-20'`] }],
+    ['at::date = $1', { 1: [`'2025-04-10'`] }],
     ['status = $1::text', { 1: [`'done'`, `'new'`, `'it''s'`] }],
     ['amount > $1::int', { 1: [`'300'`, `'10'`, `'2'`] }],
     ['at > now() - $1::interval', { 1: [`'172800 seconds'`, `'950400 seconds'`, `'4406400 seconds'`] }],

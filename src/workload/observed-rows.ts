@@ -1,0 +1,82 @@
+/** What a statement returned, as a check on the values that are put into it. */
+import type { Node } from '@pgsql/types';
+import type { WorkloadQuery } from '../domain/index.ts';
+import { holdsAggregate } from './aggregates.ts';
+import type { Analysis } from './analysis.ts';
+import type { ParameterChoice } from './choices.ts';
+
+/**
+ * Rows per call where they are the rows that the conditions let through: not of a grouped, limited or aggregated
+ * result, nor of INSERT. Null where they tell nothing of the values.
+ */
+export function observedRows(statement: Node, query: WorkloadQuery): number | null {
+  // Statements of files were never run.
+  if (query.calls <= 0 || (query.rows <= 0 && query.total_exec_time_ms <= 0)) return null;
+  if ('SelectStmt' in statement) {
+    const select = statement.SelectStmt;
+    const plain =
+      (select.op === undefined || select.op === 'SETOP_NONE') &&
+      select.limitCount === undefined &&
+      select.limitOffset === undefined &&
+      select.distinctClause === undefined &&
+      (select.groupClause?.length ?? 0) === 0 &&
+      !holdsAggregate(select.targetList ?? []);
+    return plain ? query.rows / query.calls : null;
+  }
+  return 'UpdateStmt' in statement || 'DeleteStmt' in statement ? query.rows / query.calls : null;
+}
+
+/**
+ * Rows that each sample would find by its equalities, in one table and without OR. `exact`: there is no other
+ * condition; otherwise they are the most that it can find. Null: they are not known.
+ */
+function expectedRows(
+  analysis: Analysis,
+  choices: readonly ParameterChoice[],
+  samples: number,
+): { rows: number[]; exact: boolean } | null {
+  const table = analysis.relations[0]?.table;
+  if (table === undefined || table.reltuples <= 0 || analysis.relations.length !== 1) return null;
+  if (analysis.predicates.some((predicate) => predicate.disjunction !== null)) return null;
+  const equal = choices.filter((choice) => choice.choices[0]?.frequency != null && choice.operator === '=');
+  if (equal.length === 0) return null;
+  const rows = Array.from({ length: samples }, (_, sample) =>
+    equal.reduce((product, { choices: each }) => {
+      const frequency = each[Math.min(sample, each.length - 1)]?.frequency;
+      return frequency == null ? Number.NaN : product * frequency;
+    }, table.reltuples),
+  );
+  if (rows.some(Number.isNaN)) return null;
+  return { rows, exact: analysis.predicates.length === equal.length };
+}
+
+/** Factors on samples' weights by what was observed, and why. */
+export interface Plausibility {
+  factors: number[];
+  source: string;
+}
+
+/**
+ * Weights by the observed rows per call: they fall with the distance, in orders of magnitude, between what a sample
+ * would find and what was found. With other conditions beside, a sample that would find more is not implausible.
+ */
+export function plausibility(
+  analysis: Analysis,
+  observed: number | null,
+  choices: readonly ParameterChoice[],
+  samples: number,
+): Plausibility | null {
+  if (observed === null || samples < 2) return null;
+  const expected = expectedRows(analysis, choices, samples);
+  if (expected === null) return null;
+  const factors = expected.rows.map((rows) => {
+    const distance = Math.log((rows + 1) / (observed + 1));
+    return Math.exp(-(expected.exact ? Math.abs(distance) : Math.max(0, -distance)));
+  });
+  const round = (value: number) => Number(value.toPrecision(2));
+  const range = `${round(Math.min(...expected.rows))} to ${round(Math.max(...expected.rows))}`;
+  return {
+    factors,
+    source: `; weights by observed rows per call (${round(observed)}, the samples would find ${range}${expected.exact ? '' : ' before other conditions'})`,
+  };
+}
