@@ -10,8 +10,13 @@ import { packageRoot } from '../src/package-root.ts';
 import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
 import { collectBenchmark } from './collect.ts';
 import { indexesBenchmark } from './indexes.ts';
+import { twinBenchmark } from './twin.ts';
 
-const benchmarks: Record<string, Benchmark> = { collect: collectBenchmark, indexes: indexesBenchmark };
+const benchmarks: Record<string, Benchmark> = {
+  collect: collectBenchmark,
+  indexes: indexesBenchmark,
+  twin: twinBenchmark,
+};
 
 function parseArguments(argv: string[]): { name: string | undefined; options: BenchmarkOptions } {
   const [name, ...rest] = argv;
