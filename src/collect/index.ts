@@ -18,6 +18,7 @@ import { readDatabaseSize, readServer } from './server.ts';
 import { readSettings } from './settings.ts';
 import { readStatements } from './statements.ts';
 import { readRelations, readTables } from './tables.ts';
+import { undecodableLimits } from './undecodable.ts';
 
 export interface CollectOptions {
   host_overrides?: HostOverrides;
@@ -65,7 +66,10 @@ export async function collectSnapshot(
   const columns = await readColumns(reader, relations);
   const { settings, setting_overrides } = await readSettings(reader);
   const schema = await readSchema(reader, capabilities, relations);
-  reader.limits.push(...busyLimits(reader.busy));
+  reader.limits.push(
+    ...busyLimits(reader.busy),
+    ...undecodableLimits([...tables, ...indexes, ...schema.sequences]),
+  );
   const host = await readHost(reader, options.host_overrides ?? {});
   return {
     format_version: 1,

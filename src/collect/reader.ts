@@ -7,6 +7,8 @@ import { type Busy, findBusy } from './busy.ts';
 const LOCK_NOT_AVAILABLE = '55P03';
 const QUERY_CANCELED = '57014';
 const INSUFFICIENT_PRIVILEGE = '42501';
+/** A character that the database's encoding, or ours, does not have. */
+const UNTRANSLATABLE = new Set(['22P05', '22021']);
 /** Something vanished between two looks at the catalogs. */
 const VANISHED = new Set(['42P01', 'XX000', '42704', '42883']);
 
@@ -145,6 +147,14 @@ function limitOf(noun: string, error: PgLuthierError, role: string): Limit {
       code: 'timed_out',
       message: `${noun} could not be read in time (SQLSTATE ${sqlstate}).`,
       remedy: 'Somebody held a lock, or the server was busy; the next snapshot tries again.',
+    };
+  }
+  if (sqlstate !== null && UNTRANSLATABLE.has(sqlstate)) {
+    return {
+      scope: noun,
+      code: 'untranslatable',
+      message: `${noun} hold characters that do not go from one encoding to the other (SQLSTATE ${sqlstate}).`,
+      remedy: null,
     };
   }
   return { scope: noun, code: 'read_failed', message: `${noun}: ${error.message}`, remedy: null };

@@ -4,6 +4,7 @@ import { quoteIdentifier, quoteQualified, type SequenceRow } from '../domain/ind
 import { TargetQueryError } from '../target/index.ts';
 import { findBusy } from './busy.ts';
 import { type Reader, readNoun } from './reader.ts';
+import { isUndecodable } from './undecodable.ts';
 import { sqlVariant } from './variants.ts';
 
 const text = z.string();
@@ -46,7 +47,7 @@ export async function readSequences(reader: Reader): Promise<SequenceRow[]> {
     try {
       const values = await lastValues(
         reader,
-        rows.filter((row) => row.readable && !reader.busy.has(row.oid)),
+        rows.filter((row) => row.readable && !reader.busy.has(row.oid) && !isUndecodable(row)),
       );
       sayWhatIsHidden(reader, rows);
       return withValues(rows, values);

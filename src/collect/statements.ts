@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import {
   type Capabilities,
+  type Limit,
   quoteIdentifier,
   quoteQualified,
   type StatementRow,
@@ -119,13 +120,15 @@ export async function readStatements(
     sqlVariant('statements-info', version, place),
     infoSchema,
   );
-  const statements = await readNoun(
-    reader,
-    'statements',
-    sqlVariant('statements', version, place),
-    statementSchema,
-    [known === undefined],
-  );
+  const sql = sqlVariant('statements', version, place);
+  const read = (withTexts: boolean) => readNoun(reader, 'statements', sql, statementSchema, [withTexts]);
+  let statements = await read(known === undefined);
+  if (reader.limits.at(-1)?.code === 'untranslatable') {
+    // The extension converts the texts of all databases before we choose ours.
+    reader.limits.pop();
+    statements = await read(false);
+    reader.limits.push(textsUntranslatable);
+  }
   if (known) {
     const mayBeSeen = (row: StatementRow) =>
       row.queryid !== '' && (capabilities.sees_all_statements || row.user === reader.session.role);
@@ -135,6 +138,15 @@ export async function readStatements(
   return { statements, statements_info: info[0] ?? null };
 }
 
+const textsUntranslatable: Limit = {
+  scope: 'statements',
+  code: 'texts_untranslatable',
+  message:
+    "The texts of statements cannot be read in this database: some statement of the server, be it another database's, has a character that this database's encoding does not have.",
+  remedy:
+    'pg_stat_statements_reset(), where its counters can be spared, helps until the next such statement.',
+};
+
 /** Gives the rows their texts, where there are any rows. */
 async function addTexts(reader: Reader, rows: StatementRow[], sql: string): Promise<void> {
   if (rows.length === 0) return;
@@ -142,6 +154,10 @@ async function addTexts(reader: Reader, rows: StatementRow[], sql: string): Prom
   const texts = new Map<string, string | null>();
   for (const row of await readNoun(reader, 'statements', sql, textSchema, [queryids])) {
     texts.set(statementKey(row), row.query);
+  }
+  if (reader.limits.at(-1)?.code === 'untranslatable') {
+    reader.limits.pop();
+    reader.limits.push(textsUntranslatable);
   }
   for (const row of rows) row.query = texts.get(statementKey(row)) ?? null;
 }

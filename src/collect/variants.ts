@@ -47,7 +47,10 @@ export function sqlVariant(
   }
   let result = text;
   for (const [name, value] of Object.entries(replacements)) {
-    result = result.replaceAll(`:${name}`, name === 'extension_schema' ? quoteIdentifier(value) : value);
+    // A function: in a text `$&` and `$$` would mean something.
+    result = result.replaceAll(`:${name}`, () =>
+      name === 'extension_schema' ? quoteIdentifier(value) : value,
+    );
   }
   return result;
 }

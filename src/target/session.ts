@@ -102,8 +102,8 @@ async function prepareSession(
   connection: Connection,
   options: SessionOptions & { statementTimeoutMs: number },
 ): Promise<Pick<TargetSession, 'role' | 'pid' | 'backendStart' | 'server_version_num'>> {
-  const [version] = await query<{ num: string }>(
-    "SELECT pg_catalog.current_setting('server_version_num') AS num",
+  const [version] = await query<{ num: string; encoding: string }>(
+    "SELECT pg_catalog.current_setting('server_version_num') AS num, pg_catalog.current_setting('server_encoding') AS encoding",
   );
   const serverVersion = Number(version?.num);
   if (!(serverVersion >= OLDEST_VERSION_NUM)) {
@@ -126,6 +126,9 @@ async function prepareSession(
     intervalstyle: 'iso_8601',
     bytea_output: 'hex',
     extra_float_digits: '1',
+    // Such a database holds bytes of any encoding. Asked for UTF8 the server would refuse every answer that has others
+    // (22021); so they come as they are, and what is no UTF-8 reads as U+FFFD.
+    ...(version?.encoding === 'SQL_ASCII' ? { client_encoding: 'SQL_ASCII' } : {}),
     // work_mem: what the catalogs and pg_stat_statements (a tuplestore of all its texts) give must not go through
     // temporary files; it is a bound, used only where they are that large.
     ...(options.readOnly ? { jit: 'off', max_parallel_workers_per_gather: '0', work_mem: '64MB' } : {}),

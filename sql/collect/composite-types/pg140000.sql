@@ -1,4 +1,4 @@
--- Types made by CREATE TYPE … AS (…); every table has a row type too, with another relkind.
+-- Types made by CREATE TYPE ... AS (...); every table has a row type too, with another relkind.
 SELECT n.nspname::text AS schema, t.typname::text AS name,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum), '[]')
      FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS attributes

@@ -5,9 +5,10 @@ import {
   quoteIdentifier,
   quoteLiteral,
   quoteQualified,
+  type SchemaFacts,
   type Snapshot,
 } from '../../domain/index.ts';
-import { Builder } from './builder.ts';
+import { Builder, type Definition } from './builder.ts';
 import { buildTables } from './tables.ts';
 
 /** Needed by nothing that is planned, or part of every database. */
@@ -34,9 +35,16 @@ export async function buildSchema(
   const { schema } = snapshot;
   const extensionSchemas = snapshot.server.extension_schemas ?? {};
   const schemas = new Set(
-    [...snapshot.tables, ...schema.enums, ...schema.domains, ...schema.functions, ...schema.views].map(
-      (item) => item.schema,
-    ),
+    [
+      ...snapshot.tables,
+      ...schema.enums,
+      ...schema.domains,
+      ...schema.composite_types,
+      ...schema.range_types,
+      ...schema.functions,
+      ...schema.views,
+      ...schema.extended_statistics,
+    ].map((item) => item.schema),
   );
   for (const name of Object.values(extensionSchemas)) if (!name.startsWith('pg_')) schemas.add(name);
   await builder.run(
@@ -66,12 +74,19 @@ export async function buildSchema(
       sql: `CREATE DOMAIN ${quoteQualified(item.schema, item.name)} AS ${item.base_type} ${item.not_null ? 'NOT NULL' : ''} ${item.checks.join(' ')}`,
     })),
   );
+  await builder.run([...schema.range_types.map(rangeType), ...schema.composite_types.map(compositeType)]);
   await builder.run(
     schema.functions.map((item) => ({ what: `function ${item.schema}.${item.name}`, sql: item.definition })),
   );
-  // A domain's check may call a function, a function may take a domain.
+  // A domain's check may call a function, a function may take a domain, and types are made of one another.
   await builder.retry();
   const tableLimits = await buildTables(builder, owner, snapshot, major);
+  await builder.run(
+    schema.extended_statistics.map((item) => ({
+      what: `statistics ${item.schema}.${item.name}`,
+      sql: item.definition,
+    })),
+  );
   await builder.run(
     schema.views.map((view) => ({
       what: `view ${view.schema}.${view.name}`,
@@ -80,4 +95,25 @@ export async function buildSchema(
   );
   await builder.retry();
   return [...extensions.limits(), ...builder.limits(), ...tableLimits];
+}
+
+/** Its multirange is made along with it, under the name that the server derives. */
+function rangeType(item: SchemaFacts['range_types'][number]): Definition {
+  const options = [
+    `SUBTYPE = ${item.subtype}`,
+    ...(item.subtype_opclass === null ? [] : [`SUBTYPE_OPCLASS = ${item.subtype_opclass}`]),
+    ...(item.collation === null ? [] : [`COLLATION = ${item.collation}`]),
+  ];
+  return {
+    what: `type ${item.schema}.${item.name}`,
+    sql: `CREATE TYPE ${quoteQualified(item.schema, item.name)} AS RANGE (${options.join(', ')})`,
+  };
+}
+
+function compositeType(item: SchemaFacts['composite_types'][number]): Definition {
+  const attributes = item.attributes.map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
+  return {
+    what: `type ${item.schema}.${item.name}`,
+    sql: `CREATE TYPE ${quoteQualified(item.schema, item.name)} AS (${attributes.join(', ')})`,
+  };
 }
