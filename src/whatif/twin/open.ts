@@ -11,6 +11,7 @@ import {
   type WhatIf,
 } from '../../domain/index.ts';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../embedded/index.ts';
+import { writeExtendedStatistics } from './extended-statistics.ts';
 import { createDatabase } from './locale.ts';
 import { Twin } from './planner.ts';
 import { listRelations, shapeFiles, writeSizes } from './relations.ts';
@@ -57,6 +58,7 @@ export async function openTwin(snapshot: Snapshot, options: TwinOptions = {}): P
         const found = await listRelations(admin);
         await writeSizes(admin, found, snapshot);
         limits.push(...(await writeTargetStatistics(admin, owner, found, snapshot)));
+        limits.push(...(await writeExtendedStatistics(admin, owner, snapshot, major)));
         return found;
       }),
     );
