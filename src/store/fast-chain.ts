@@ -1,14 +1,21 @@
 /**
- * Where fast snapshots stand: each is a difference from the fast one before it with the same full one, the first of
- * an hour from the full one itself. A chain is never longer than an hour and never leaves its day, so that dropping a
- * day's partition breaks no other.
+ * Where fast snapshots stand. Those of one hour that go with the same full one are in blocks of eight: the first is a
+ * difference from the full one, the first of each further block from the first of the block before, the others from
+ * the one before them. So none is further than 14 differences from the full one within an hour of one a minute, and a
+ * chain never leaves its day: dropping a day's partition breaks no other.
  */
 import { sql } from 'kysely';
 import type { Limit } from '../domain/index.ts';
 import type { Database } from './database.ts';
-import { decodeFast, type FastState, stateOfFull } from './fast-codec.ts';
+import { decodeFast, isOldBody } from './fast-codec.ts';
+import { decodeOldFast, type OldFastState, oldStateOfFull } from './fast-codec-v1.ts';
+import { type FastState, stateBytes, stateOfFull, stateOfOld } from './fast-state.ts';
+import type { LruCache } from './lru-cache.ts';
 import { dayBounds, dayOf } from './partitions.ts';
 import { decodeBody, type SnapshotMeta, type SnapshotRows } from './snapshot-codec.ts';
+
+/** Fast snapshots in a block. */
+export const BLOCK = 12;
 
 /** A full snapshot as it is kept, without its parts and texts. */
 export interface KeptFull {
@@ -18,30 +25,37 @@ export interface KeptFull {
   limits: Limit[];
 }
 
-export interface Link {
-  snapshot_id: string;
-  taken_at: string;
-  cadence: 'full' | 'fast';
-  full_snapshot_id: string | null;
-  base_snapshot_id: string | null;
-  limits: unknown[];
-  body: Buffer | null;
+export interface KeptFast {
+  state: FastState | OldFastState;
+  limits: Limit[];
 }
 
-/** A snapshot with all that it is a difference from, itself last: one query, one partition. */
-async function linksTo(db: Database, targetId: string, id: string, takenAt: string): Promise<Link[]> {
-  const { from, to } = dayBounds(dayOf(new Date(takenAt)));
+export interface Loaded {
+  full: KeptFull;
+  /** Null: the full one was asked for. */
+  fast: KeptFast | null;
+}
+
+interface Link {
+  snapshot_id: string;
+  cadence: 'full' | 'fast';
+  base_snapshot_id: string | null;
+}
+
+/** A snapshot with all that it is a difference from, itself last: one query, one partition, no body. */
+async function linksTo(db: Database, targetId: string, id: string, at: string): Promise<Link[]> {
+  const { from, to } = dayBounds(dayOf(new Date(at)));
   const { rows } = await sql<Link>`
     WITH RECURSIVE link AS (
-      SELECT s.*, 0 AS distance FROM pgluthier.snapshot s
-      WHERE target_id = ${targetId} AND snapshot_id = ${id} AND taken_at >= ${from} AND taken_at < ${to}
+      SELECT s.snapshot_id, s.cadence, s.base_snapshot_id, 0 AS distance FROM pgluthier.snapshot s
+      WHERE target_id = ${targetId} AND snapshot_id = ${id} AND collected_at >= ${from} AND collected_at < ${to}
       UNION ALL
-      SELECT s.*, link.distance + 1 FROM link JOIN pgluthier.snapshot s
+      SELECT s.snapshot_id, s.cadence, s.base_snapshot_id, link.distance + 1 FROM link
+      JOIN pgluthier.snapshot s
         ON s.target_id = ${targetId} AND s.snapshot_id = link.base_snapshot_id
-       AND s.taken_at >= ${from} AND s.taken_at < ${to}
+       AND s.collected_at >= ${from} AND s.collected_at < ${to}
     )
-    SELECT snapshot_id, taken_at, cadence, full_snapshot_id, base_snapshot_id, limits, body
-    FROM link ORDER BY distance DESC`.execute(db);
+    SELECT snapshot_id, cadence, base_snapshot_id FROM link ORDER BY distance DESC`.execute(db);
   const [first] = rows;
   if (!first || first.base_snapshot_id !== null) {
     throw new Error(`base snapshot ${first?.base_snapshot_id ?? id} is missing from the store`);
@@ -49,37 +63,117 @@ async function linksTo(db: Database, targetId: string, id: string, takenAt: stri
   return rows;
 }
 
-export interface Loaded {
-  full: KeptFull;
-  /** Null: the full one was asked for. */
-  fast: { state: FastState; limits: Limit[] } | null;
+interface Body {
+  body: Buffer;
+  limits: Limit[];
 }
 
-/** A snapshot that holds something, decoded. */
-export async function loadLinks(
+async function bodiesOf(
   db: Database,
   targetId: string,
+  ids: string[],
+  at: string,
+): Promise<Map<string, Body>> {
+  if (ids.length === 0) return new Map();
+  const { from, to } = dayBounds(dayOf(new Date(at)));
+  const rows = await db
+    .selectFrom('pgluthier.snapshot')
+    .select(['snapshot_id', 'body', 'limits'])
+    .where('target_id', '=', targetId)
+    .where('snapshot_id', 'in', ids)
+    .where('collected_at', '>=', from)
+    .where('collected_at', '<', to)
+    .execute();
+  return new Map(
+    rows.flatMap(({ snapshot_id, body, limits }) =>
+      body ? [[snapshot_id, { body, limits: limits as Limit[] }]] : [],
+    ),
+  );
+}
+
+const cacheKey = (targetId: string, id: string) => `snapshot ${targetId} ${id}`;
+
+/** Decoded JSON takes several times what it took compressed. */
+const fullBytes = (body: Buffer) => body.length * 25;
+
+function keepFast(cache: LruCache, targetId: string, id: string, kept: KeptFast): void {
+  if ('at_ms' in kept.state) cache.put(cacheKey(targetId, id), kept, stateBytes(kept.state));
+}
+
+/** Puts in the cache what was just saved: the next difference is taken from it. */
+export function rememberFast(
+  cache: LruCache,
+  targetId: string,
   id: string,
-  takenAt: string,
+  state: FastState,
+  limits: Limit[],
+): void {
+  keepFast(cache, targetId, id, { state, limits });
+}
+
+/** The state in today's format, to take a difference from. */
+export function currentState(full: KeptFull, fast: KeptFast | null): FastState {
+  if (!fast) return stateOfFull(full.rows, full.meta.collected_at ?? full.meta.taken_at);
+  return 'at_ms' in fast.state ? fast.state : stateOfOld(fast.state);
+}
+
+/**
+ * A snapshot that holds something, decoded, from the nearest that is in the cache.
+ * @param at its place in time, which says the partition.
+ */
+export async function loadLinks(
+  db: Database,
+  cache: LruCache,
+  targetId: string,
+  id: string,
+  at: string,
 ): Promise<Loaded> {
-  let full: KeptFull | null = null;
-  let fast: Loaded['fast'] = null;
-  for (const link of await linksTo(db, targetId, id, takenAt)) {
-    if (!link.body) throw new Error(`snapshot ${link.snapshot_id} holds nothing`);
-    const limits = link.limits as Limit[];
-    if (link.cadence === 'full') {
-      const base: SnapshotRows | null = (full as KeptFull | null)?.rows ?? null;
-      full = {
-        snapshot_id: link.snapshot_id,
-        limits,
-        ...(await decodeBody(link.body, base)),
-      };
-    } else {
-      if (!full) throw new Error(`snapshot ${link.snapshot_id} has no full one`);
-      const before: FastState = (fast as Loaded['fast'])?.state ?? stateOfFull(full.rows);
-      fast = { state: await decodeFast(link.body, before), limits };
+  const links = await linksTo(db, targetId, id, at);
+  const fulls = links.filter((link) => link.cadence === 'full');
+  const fasts = links.filter((link) => link.cadence === 'fast');
+  /** What follows the last one that is in the cache, and that one's value. */
+  const rest = <T>(of: Link[]): { todo: Link[]; known: T | null } => {
+    for (let index = of.length - 1; index >= 0; index -= 1) {
+      const known = cache.get<T>(cacheKey(targetId, (of[index] as Link).snapshot_id));
+      if (known) return { todo: of.slice(index + 1), known };
     }
+    return { todo: of, known: null };
+  };
+  const full = rest<KeptFull>(fulls);
+  const fast = rest<KeptFast>(fasts);
+  const ids = [...full.todo, ...fast.todo].map((link) => link.snapshot_id);
+  const bodies = await bodiesOf(db, targetId, ids, at);
+  const bodyOf = ({ snapshot_id }: Link): Body => {
+    const body = bodies.get(snapshot_id);
+    if (!body) throw new Error(`snapshot ${snapshot_id} holds nothing`);
+    return body;
+  };
+
+  let keptFull = full.known;
+  for (const link of full.todo) {
+    const { body, limits } = bodyOf(link);
+    const decoded = await decodeBody(body, keptFull?.rows ?? null);
+    keptFull = { snapshot_id: link.snapshot_id, limits, ...decoded };
+    cache.put(cacheKey(targetId, link.snapshot_id), keptFull, fullBytes(body));
   }
-  if (!full) throw new Error(`snapshot ${id} has no full one`);
-  return { full, fast };
+  if (!keptFull) throw new Error(`snapshot ${id} has no full one`);
+  let keptFast = fast.known;
+  for (const link of fast.todo) {
+    const { body, limits } = bodyOf(link);
+    keptFast = { state: await decodeLink(body, keptFull, keptFast), limits };
+    // What others are differences from, and what was asked for.
+    keepFast(cache, targetId, link.snapshot_id, keptFast);
+  }
+  return { full: keptFull, fast: keptFast };
+}
+
+async function decodeLink(
+  body: Buffer,
+  full: KeptFull,
+  before: KeptFast | null,
+): Promise<FastState | OldFastState> {
+  if (!isOldBody(body)) return decodeFast(body, currentState(full, before));
+  const state = before?.state ?? oldStateOfFull(full.rows);
+  if ('at_ms' in state) throw new Error('an old difference follows a new one');
+  return decodeOldFast(body, state);
 }

@@ -1,270 +1,261 @@
 /**
- * A fast snapshot as rows that differ little from those of the one before it, and back.
+ * A fast snapshot as its difference from another's state: one byte of format, what is no counter as compressed JSON,
+ * then every counter against its forecast (counter-models.ts, counter-table.ts) in the bits that it takes.
  *
- * Lossy, by design and within bounds that never add up (each difference is taken from what a reader will see):
- * times of statements are kept to 1 µs (the extremes to 1 ns), an interval's sum of squared deviations to 2^-10 of
- * itself, last_seq_scan and last_idx_scan cut to 1 s; the mean is derived. All else is exact.
- * The error of an interval's spread is made good in the next one: that carries 2^-10 of the spread of the one before. Full snapshots are exact.
+ * What comes back:
+ * - exactly: calls, rows, blocks, WAL, every counter of tables and indexes, everything that is no counter;
+ * - times of statements to 1 µs (cumulative, so an interval's to 1 µs as well), their extremes to 1 ns; the mean is
+ *   total / calls;
+ * - M2 = calls·stddev² to 2^-8 of what the last interval with more than one call added to it within itself, plus what
+ *   1 µs in the times makes of it (3 µs·|interval's mean − mean before| for each interval since). Errors never add up:
+ *   each difference is taken from what a reader sees. So an interval's own variance is off by 2^-8 of itself and of the
+ *   one before's at most, its standard deviation by half of that. A row that is new or began anew: exactly;
+ * - last_seq_scan and last_idx_scan cut to the minute;
+ * - rows in the order of the snapshot before, new ones behind: the views have no order of their own.
+ * Full snapshots are exact.
  */
+import type { FastSnapshot } from '../domain/index.ts';
+import { BitReader, BitWriter } from './bit-coder.ts';
 import {
-  type FastSnapshot,
-  indexCounterColumns,
-  type StatementRow,
-  statementKey,
-  tableCounterColumns,
-} from '../domain/index.ts';
+  type CounterTable,
+  copyTable,
+  EXTRA_COLUMNS,
+  type Goal,
+  type Interval,
+  walk,
+} from './counter-table.ts';
+import {
+  type CounterNoun,
+  columnsOf,
+  counterNouns,
+  type FastState,
+  keyOf,
+  m2Of,
+  plainPart,
+  putCells,
+} from './fast-state.ts';
+import { leavesOf } from './leaves.ts';
+import { NumberCoder } from './number-coder.ts';
 import { decodeRows, type EncodedRows, encodeRows, type Row } from './row-delta.ts';
-import { contentHash, packJson, type SnapshotRows, unpackJson } from './snapshot-codec.ts';
+import { contentHash, packJson, unpackJson } from './snapshot-codec.ts';
 
-const nouns = ['leaves', 'statements', 'tables', 'indexes'] as const;
-type Noun = (typeof nouns)[number];
-/** What the next difference is taken from. */
-export type FastState = Record<Noun, Row[]>;
+/** First byte of a body. Even: those of format 1, plain Brotli with its usual window, begin with an odd one. */
+const FORMAT = 2;
+/** Format, then the length of the JSON. */
+const HEAD_BYTES = 5;
+/** Rates are remembered for so long, s. */
+const MEMORY_S = 180;
 
-const keyOf: Record<Noun, (row: Row) => string> = {
-  leaves: (row) => row.path as string,
-  statements: (row) => statementKey(row as unknown as StatementRow),
-  tables: (row) => String(row.oid),
-  indexes: (row) => String(row.oid),
-};
-
-/** Leaves of a JSON value with their paths: what is not a row of a large noun is kept so, whatever fields it has. */
-function leavesOf(value: unknown, path: (string | number)[] = [], leaves: Row[] = []): Row[] {
-  const isBranch = typeof value === 'object' && value !== null && Object.keys(value).length > 0;
-  if (!isBranch) {
-    if (value !== undefined) leaves.push({ path: JSON.stringify(path), value });
-    return leaves;
-  }
-  const entries: [string | number, unknown][] = Array.isArray(value)
-    ? value.map((item, index) => [index, item])
-    : Object.entries(value);
-  for (const [key, item] of entries) leavesOf(item, [...path, key], leaves);
-  return leaves;
+/** What is no counter of one noun. */
+interface PlainChange {
+  /** Positions of the base's rows that are gone. */
+  removed?: number[];
+  /** New rows, and rows that are others now at a position. */
+  added?: Row[];
+  changed?: [number, Row][];
+  /** Rows with cells that are no numbers, at their positions. */
+  odd?: [number, Row][];
 }
 
-function fromLeaves(leaves: readonly Row[]): Record<string, unknown> {
-  const root: Record<string, unknown> = {};
-  for (const { path, value } of leaves) {
-    const keys = JSON.parse(path as string) as (string | number)[];
-    let at = root;
-    keys.forEach((key, index) => {
-      const next = keys[index + 1];
-      // An empty object or list is shared with the state: copied.
-      if (next === undefined) at[key] = structuredClone(value);
-      else at[key] ??= typeof next === 'number' ? [] : {};
-      at = at[key] as Record<string, unknown>;
-    });
-  }
-  return root;
+interface Head {
+  fast_version: 2;
+  /** When it was collected, on our clock; and the minute that it was on the target's. */
+  at_ms: number;
+  minute: number;
+  leaves: EncodedRows;
+  plain: Partial<Record<CounterNoun, PlainChange>>;
 }
 
-const inSteps = (ms: number | null, perMs: number) => (ms === null ? null : Math.round(ms * perMs));
-
-/** The number rounded to 10 bits of mantissa (an error of at most 2^-10) as an integer that is small for usual ones; 0: nothing. */
-function codeOf(value: number): number {
-  if (value === 0) return 0;
-  const exponent = Math.floor(Math.log2(Math.abs(value)));
-  // Below 2^-60 ms² nothing is meant.
-  if (exponent < -60) return 0;
-  const mantissa = Math.round(Math.abs(value) * 2 ** (9 - exponent));
-  return Math.sign(value) * ((exponent + 61) * 1024 + mantissa);
-}
-
-function numberOf(code: number): number {
-  const size = Math.abs(code);
-  // A mantissa of 1024 (rounded up) reads as the next exponent's 0: 512 to 1023 are all others.
-  const [exponent, mantissa] =
-    size % 1024 === 0 ? [size / 1024 - 62, 1024] : [Math.floor(size / 1024) - 61, size % 1024];
-  return code === 0 ? 0 : Math.sign(code) * mantissa * 2 ** (exponent - 9);
-}
-
-/** What M2 grows by because an interval's mean differs from that of all before it (see workload/moments.ts). */
-function growthByMean(row: Row): number {
-  const [calls, before] = [row.calls as number, row.n0 as number];
-  const n = calls - before;
-  if (n <= 0 || before <= 0) return 0;
-  const gap = ((row.total_us as number) - (row.t0 as number)) / n - (row.t0 as number) / before;
-  return ((gap / 1000) ** 2 * before * n) / calls;
-}
-
-/**
- * A statement's row: `m2` is calls·stddev² as of the row before (n0 calls, t0 µs), `m2_code` what its interval adds
- * to it beyond the change of the mean. An interval's own spread is so kept to its own precision.
- */
-function statementToRow(row: StatementRow, before: Row | undefined, hash: string | null): Row {
-  const {
-    query: _q,
-    mean_exec_time_ms: _m,
-    total_exec_time_ms,
-    stddev_exec_time_ms,
-    min_exec_time_ms,
-    max_exec_time_ms,
-    total_plan_time_ms,
-    jit_time_ms,
-    ...rest
-  } = row;
-  const total_us = Math.round(total_exec_time_ms * 1000);
-  const exact = row.calls * stddev_exec_time_ms ** 2;
-  const follows = before && row.calls >= (before.calls as number) && total_us >= (before.total_us as number);
-  const result: Row = {
-    ...rest,
-    query_hash: hash ?? before?.query_hash ?? null,
-    total_us,
-    min_ns: inSteps(min_exec_time_ms, 1e6),
-    max_ns: inSteps(max_exec_time_ms, 1e6),
-    plan_us: inSteps(total_plan_time_ms, 1e3),
-    jit_us: inSteps(jit_time_ms, 1e3),
-    n0: follows ? before.n0 : row.calls,
-    t0: follows ? before.t0 : total_us,
-    m2: follows ? before.m2 : exact,
-    m2_code: 0,
-  };
-  if (follows && row.calls > (before.calls as number)) {
-    const code = codeOf(exact - (before.m2 as number) - growthByMean(result));
-    // A single value has no spread of its own: what is left is rounding.
-    const isRounding = Math.abs(numberOf(code)) < 1e-13 * exact;
-    result.m2_code = isRounding ? 0 : code;
-  }
-  return result;
-}
-
-/** The row as the next difference is taken from it. */
-function settle(row: Row): Row {
-  row.m2 = Math.max(0, (row.m2 as number) + growthByMean(row) + numberOf(row.m2_code as number));
-  row.m2_code = 0;
-  row.n0 = row.calls;
-  row.t0 = row.total_us;
-  return row;
-}
-
-function statementFromRow(row: Row, texts: ReadonlyMap<string, string>): StatementRow {
-  const {
-    query_hash,
-    total_us,
-    min_ns,
-    max_ns,
-    plan_us,
-    jit_us,
-    n0: _n,
-    t0: _t,
-    m2,
-    m2_code: _c,
-    ...rest
-  } = row;
-  const calls = row.calls as number;
-  const text = query_hash === null ? null : texts.get(query_hash as string);
-  if (text === undefined) throw new Error(`statement text ${query_hash} is missing from the store`);
+function intervalOf(
+  before: FastState,
+  { at_ms, minute }: Pick<Head, 'at_ms' | 'minute'>,
+): Interval & { history_s: number } {
+  // A clock that was set back is no reason to fail.
+  const seconds = Math.max(1, (at_ms - before.at_ms) / 1000);
   return {
-    ...(rest as unknown as StatementRow),
-    query: text,
-    total_exec_time_ms: (total_us as number) / 1e3,
-    mean_exec_time_ms: calls > 0 ? (total_us as number) / 1e3 / calls : 0,
-    stddev_exec_time_ms: calls > 0 ? Math.sqrt((m2 as number) / calls) : 0,
-    min_exec_time_ms: (min_ns as number) / 1e6,
-    max_exec_time_ms: (max_ns as number) / 1e6,
-    total_plan_time_ms: (plan_us as number) / 1e3,
-    jit_time_ms: jit_us === null ? null : (jit_us as number) / 1e3,
+    seconds,
+    weight: seconds / (seconds + Math.min(before.history_s, MEMORY_S)),
+    minute,
+    history_s: before.history_s + seconds,
   };
 }
 
-const momentColumns = ['last_seq_scan', 'last_idx_scan'];
+const positions = new WeakMap<Row[], Map<string, number>>();
 
-function relationToRow(row: object, columns: readonly string[]): Row {
-  const result: Row = {};
-  for (const column of columns) {
-    const value = (row as Row)[column] ?? null;
-    const isMoment = typeof value === 'string' && momentColumns.includes(column);
-    result[column] = isMoment ? Math.floor(Date.parse(value) / 1000) : value;
+/** Where each row of the table stands, by key. */
+function positionsOf(noun: CounterNoun, { rows }: CounterTable): Map<string, number> {
+  let known = positions.get(rows);
+  if (!known) {
+    known = new Map(rows.map((row, index) => [keyOf[noun](row), index]));
+    positions.set(rows, known);
   }
-  return result;
+  return known;
 }
 
-function relationFromRow(row: Row): Row {
-  const result = { ...row };
-  for (const column of momentColumns) {
-    if (typeof result[column] === 'number') result[column] = new Date(result[column] * 1000).toISOString();
-  }
-  return result;
+function samePlain(a: Row, b: Row): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
-/** The state that the first fast snapshot after a full one differs from. */
-export function stateOfFull(rows: SnapshotRows): FastState {
-  return {
-    leaves: [],
-    statements: rows.statements.map((row) =>
-      settle(statementToRow(withoutHash(row), undefined, row.query_hash as string | null)),
-    ),
-    tables: rows.tables.map((row) => relationToRow(row, tableCounterColumns)),
-    indexes: rows.indexes.map((row) => relationToRow(row, indexCounterColumns)),
+/** Rows that are to come after `before`, with what is no counter of them, and the table to walk. */
+function prepareNoun(noun: CounterNoun, before: CounterTable, given: readonly Row[]) {
+  const known = positionsOf(noun, before);
+  const place = new Array<Row | undefined>(before.rows.length);
+  const added: Row[] = [];
+  for (const row of given) {
+    const at = known.get(keyOf[noun](row));
+    // What was odd before has no counters to go on from.
+    if (at === undefined || place[at] !== undefined || before.odd.has(at)) added.push(row);
+    else place[at] = row;
+  }
+  const removed: number[] = [];
+  const rows: Row[] = [];
+  for (let at = 0; at < before.rows.length; at += 1) {
+    const row = place[at];
+    if (row === undefined) removed.push(at);
+    else rows.push(row);
+  }
+  const firstAdded = rows.length;
+  rows.push(...added);
+  const plainAdded = added.map((row) => plainPart(noun, row));
+  const table = copyTable(before, new Set(removed), plainAdded);
+  const goal: Goal = {
+    cells: columnsOf[noun].map(() => new Float64Array(rows.length)),
+    m2: table.spreads && new Float64Array(rows.length),
+    fresh: new Uint8Array(rows.length),
   };
+  const changed: [number, Row][] = [];
+  const odd: [number, Row][] = [];
+  rows.forEach((row, position) => {
+    const whole = putCells(noun, row, goal.cells, position);
+    if (whole) odd.push([position, whole]);
+    const plainBefore = table.rows[position] as Row;
+    if (position < firstAdded && noun === 'statements') {
+      const plain = plainPart(noun, row);
+      if (!samePlain(plain, plainBefore)) changed.push([position, plain]);
+      if (!whole && beganAnew(row, plain, plainBefore, table, goal, position)) goal.fresh[position] = 1;
+    }
+    if (goal.m2 && !whole) goal.m2[position] = m2Of(row);
+  });
+  const plain: PlainChange = {
+    ...(removed.length > 0 ? { removed } : {}),
+    ...(added.length > 0 ? { added: plainAdded } : {}),
+    ...(changed.length > 0 ? { changed } : {}),
+    ...(odd.length > 0 ? { odd } : {}),
+  };
+  return { table: withPlain(table, plain), goal, plain, firstAdded };
 }
 
-function withoutHash({ query_hash: _h, ...row }: Row): StatementRow {
-  return row as unknown as StatementRow;
+/** The statement's counters do not go on from those before. */
+function beganAnew(
+  row: Row,
+  plain: Row,
+  plainBefore: Row,
+  { cells, spreads }: CounterTable,
+  goal: Goal,
+  position: number,
+): boolean {
+  const step = (c: number) => (goal.cells[c]?.[position] ?? 0) - (cells[c]?.[position] ?? 0);
+  if (step(0) < 0 || step(1) < 0 || plain.stats_since !== plainBefore.stats_since) return true;
+  if (step(0) > 0 || !spreads) return false;
+  const loose = (spreads.slack[position] ?? 0) + 1e-9 * m2Of(row);
+  return step(1) > 0 || Math.abs(m2Of(row) - (spreads.m2[position] ?? 0)) > loose;
+}
+
+function withPlain(table: CounterTable, { changed = [], odd = [] }: PlainChange): CounterTable {
+  if (changed.length > 0) {
+    table.rows = [...table.rows];
+    for (const [position, row] of changed) table.rows[position] = row;
+  }
+  for (const [position, row] of odd) table.odd.set(position, row);
+  return table;
 }
 
 /**
  * @param before what the difference is taken from.
  * @param newest the newest snapshot's state: texts that the store had then were not read again.
+ * @returns the body, texts by hash, and the state as it will be read.
  */
 export async function encodeFast(
   fast: FastSnapshot,
   before: FastState,
   newest: FastState,
-): Promise<{ body: Buffer; texts: Map<string, string> }> {
+): Promise<{ body: Buffer; texts: Map<string, string>; state: FastState }> {
   // Limits are in the header.
   const { statements, tables, indexes, limits: _l, ...rest } = fast;
-  const known = new Map(before.statements.map((row) => [keyOf.statements(row), row]));
-  const hashes = new Map(
-    newest.statements.map((row) => [keyOf.statements(row), row.query_hash as string | null]),
-  );
+  const at_ms = Date.parse(fast.collected_at ?? fast.taken_at);
+  const minute = Math.floor(Date.parse(fast.taken_at) / 60_000);
+  const { history_s, ...interval } = intervalOf(before, { at_ms, minute });
+  const known = positionsOf('statements', newest.statements);
   const texts = new Map<string, string>();
-  const rows: FastState = {
-    leaves: leavesOf(rest),
-    statements: statements.map((row) => {
-      const key = statementKey(row);
-      const hash = row.query === null ? (hashes.get(key) ?? null) : contentHash(row.query);
-      if (hash !== null && row.query !== null) texts.set(hash, row.query);
-      return statementToRow(row, known.get(key), hash);
-    }),
-    tables: tables.map((row) => relationToRow(row, tableCounterColumns)),
-    indexes: indexes.map((row) => relationToRow(row, indexCounterColumns)),
+  const hashed = statements.map(({ query, ...row }): Row => {
+    const at = query === null ? known.get(keyOf.statements(row as unknown as Row)) : undefined;
+    const query_hash =
+      query !== null ? contentHash(query) : at === undefined ? null : newest.statements.rows[at]?.query_hash;
+    if (query !== null) texts.set(query_hash as string, query);
+    return { ...row, query_hash: query_hash ?? null };
+  });
+  const given: Record<CounterNoun, readonly Row[]> = {
+    statements: hashed,
+    tables: tables as unknown as Row[],
+    indexes: indexes as unknown as Row[],
   };
-  const encoded = nouns.map((noun) => [noun, encodeRows(rows[noun], before[noun], keyOf[noun])]);
-  return { body: await packJson({ fast_version: 1, rows: Object.fromEntries(encoded) }), texts };
+  const leaves = leavesOf(rest);
+  const head: Head = {
+    fast_version: FORMAT,
+    at_ms,
+    minute,
+    leaves: encodeRows(leaves, before.leaves, (row) => row.path as string),
+    plain: {},
+  };
+  const writer = new BitWriter();
+  const tablesNow = {} as Record<CounterNoun, CounterTable>;
+  for (const noun of counterNouns) {
+    const { table, goal, plain, firstAdded } = prepareNoun(noun, before[noun], given[noun]);
+    head.plain[noun] = plain;
+    walk(coderOf(noun, writer, table), columnsOf[noun], table, goal, interval, firstAdded);
+    tablesNow[noun] = table;
+  }
+  const json = await packJson(head);
+  const start = Buffer.alloc(HEAD_BYTES);
+  start.writeUInt8(FORMAT, 0);
+  start.writeUInt32BE(json.length, 1);
+  return {
+    body: Buffer.concat([start, json, writer.finish()]),
+    texts,
+    state: { format: 2, at_ms, history_s, leaves, ...tablesNow },
+  };
+}
+
+function coderOf(noun: CounterNoun, bits: BitReader | BitWriter, table: CounterTable): NumberCoder {
+  return new NumberCoder(bits, table.models, columnsOf[noun].length + EXTRA_COLUMNS);
+}
+
+/** Of format 1: see fast-codec-v1.ts. */
+export function isOldBody(body: Buffer): boolean {
+  return (body[0] ?? 0) % 2 === 1;
 }
 
 export async function decodeFast(body: Buffer, before: FastState): Promise<FastState> {
-  const { fast_version, rows } = (await unpackJson(body)) as {
-    fast_version: number;
-    rows: Record<Noun, EncodedRows>;
-  };
-  if (fast_version !== 1) throw new Error(`fast snapshot format ${fast_version} is not known here`);
+  if (body[0] !== FORMAT) throw new Error(`fast snapshot format ${body[0]} is not known here`);
+  const length = body.readUInt32BE(1);
+  const head = (await unpackJson(body.subarray(HEAD_BYTES, HEAD_BYTES + length))) as Head;
+  const { history_s, ...interval } = intervalOf(before, head);
+  const reader = new BitReader(body.subarray(HEAD_BYTES + length));
+  const tablesNow = {} as Record<CounterNoun, CounterTable>;
+  for (const noun of counterNouns) {
+    const plain = head.plain[noun] ?? {};
+    const removed = new Set(plain.removed);
+    const table = withPlain(copyTable(before[noun], removed, plain.added), plain);
+    const firstAdded = table.rows.length - (plain.added?.length ?? 0);
+    walk(coderOf(noun, reader, table), columnsOf[noun], table, null, interval, firstAdded);
+    tablesNow[noun] = table;
+  }
   return {
-    leaves: decodeRows(rows.leaves, before.leaves),
-    statements: decodeRows(rows.statements, before.statements).map(settle),
-    tables: decodeRows(rows.tables, before.tables),
-    indexes: decodeRows(rows.indexes, before.indexes),
-  };
-}
-
-/** Hashes of the statements' texts. */
-export function textsOfState(state: FastState): string[] {
-  return [
-    ...new Set(state.statements.flatMap(({ query_hash: hash }) => (hash === null ? [] : [hash as string]))),
-  ];
-}
-
-export function fastFromState(
-  state: FastState,
-  limits: FastSnapshot['limits'],
-  texts: ReadonlyMap<string, string>,
-): FastSnapshot {
-  return {
-    ...(fromLeaves(state.leaves) as unknown as FastSnapshot),
-    statements: state.statements.map((row) => statementFromRow(row, texts)),
-    tables: state.tables.map(relationFromRow) as unknown as FastSnapshot['tables'],
-    indexes: state.indexes.map(relationFromRow) as unknown as FastSnapshot['indexes'],
-    limits,
+    format: 2,
+    at_ms: head.at_ms,
+    history_s,
+    leaves: decodeRows(head.leaves, before.leaves),
+    ...tablesNow,
   };
 }

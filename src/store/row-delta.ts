@@ -120,25 +120,31 @@ export function encodeRows(
   };
 }
 
-/** The rows again. @throws RangeError when `base` is not the one that they were encoded against. */
+/**
+ * The rows again; those that did not change are the base's own, which must not be written to.
+ * @throws RangeError when `base` is not the one that they were encoded against.
+ */
 export function decodeRows(encoded: EncodedRows, base: readonly Row[] | null): Row[] {
   const { whole, added } = encoded;
   const columns = Object.keys(added);
   const rows: Row[] = [];
-  const taken: Row[] = [];
+  /** Positions of the base's rows among all, and which of them are copies already. */
+  const taken: number[] = [];
+  const copied: boolean[] = [];
   let next = 0;
   for (const [start, length] of encoded.runs) {
     for (let offset = 0; offset < length; offset += 1) {
       if (start === -1) {
-        rows.push(Object.fromEntries(columns.map((name) => [name, added[name]?.[next]])));
+        const row: Row = {};
+        for (const name of columns) row[name] = added[name]?.[next];
+        rows.push(whole ? (row[WHOLE] as Row) : row);
         next += 1;
         continue;
       }
       const before = base?.[start + offset];
       if (!before) throw new RangeError('these rows were encoded against another base');
-      const row = whole ? { [WHOLE]: before } : { ...before };
-      rows.push(row);
-      taken.push(row);
+      taken.push(rows.length);
+      rows.push(before);
     }
   }
   const change = (
@@ -149,9 +155,17 @@ export function decodeRows(encoded: EncodedRows, base: readonly Row[] | null): R
       let position = -1;
       gaps.forEach((gap, index) => {
         position += gap;
-        const row = taken[position];
-        if (!row) throw new RangeError('these rows were encoded against another base');
-        apply(row, column, values[index]);
+        const place = taken[position];
+        if (place === undefined) throw new RangeError('these rows were encoded against another base');
+        if (whole) {
+          rows[place] = values[index] as Row;
+          return;
+        }
+        if (!copied[position]) {
+          rows[place] = { ...rows[place] };
+          copied[position] = true;
+        }
+        apply(rows[place] as Row, column, values[index]);
       });
     }
   };
@@ -161,5 +175,5 @@ export function decodeRows(encoded: EncodedRows, base: readonly Row[] | null): R
   change(encoded.values, (row, column, value) => {
     row[column] = value;
   });
-  return whole ? rows.map((row) => row[WHOLE] as Row) : rows;
+  return rows;
 }

@@ -22,7 +22,8 @@ export interface Tables {
   };
   'pgluthier.snapshot': {
     target_id: string;
-    taken_at: Time;
+    collected_at: Time;
+    taken_at: TimeOrNull;
     snapshot_id: string;
     status: 'complete' | 'partial' | 'failed';
     duration_ms: number | null;

@@ -19,17 +19,24 @@ import { keepParts, keepTexts, loadParts, loadTexts } from './content.ts';
 import { chooseCutPoints, epochOf, serverKeyOf } from './cut-points.ts';
 import { type Database, type DatabaseTransaction, newId } from './database.ts';
 import { notFound } from './errors.ts';
-import { loadLinks } from './fast-chain.ts';
-import { encodeFast, fastFromState, stateOfFull, textsOfState } from './fast-codec.ts';
+import { BLOCK, currentState, type KeptFast, loadLinks, rememberFast } from './fast-chain.ts';
+import { encodeFast } from './fast-codec.ts';
+import { fastFromOldState } from './fast-codec-v1.ts';
+import { fastFromState } from './fast-state.ts';
 import { jsonText } from './json-text.ts';
 import { holdTarget } from './locks.ts';
+import { LruCache } from './lru-cache.ts';
 import { dayBounds, dayOf, ensurePartition } from './partitions.ts';
+import type { Row } from './row-delta.ts';
 import { decodeBody, encodeBody, putTogether, referredTo, takeApart } from './snapshot-codec.ts';
 
 export interface SnapshotHeader {
   id: string;
   target_id: string;
+  /** On the target's clock. */
   taken_at: string;
+  /** On our clock: what snapshots are ordered by. */
+  collected_at: string;
   /** partial: some noun could not be seen; `limits` says which. failed: it holds nothing. */
   status: 'complete' | 'partial' | 'failed';
   duration_ms: number | null;
@@ -86,6 +93,7 @@ const headerColumns = [
   'snapshot_id',
   'target_id',
   'taken_at',
+  'collected_at',
   'status',
   'duration_ms',
   'counts',
@@ -94,13 +102,18 @@ const headerColumns = [
   'activity',
 ] as const;
 
-function toHeader({
-  snapshot_id,
-  limits,
-  ...row
-}: Omit<SnapshotHeader, 'id' | 'limits'> & { snapshot_id: string; limits: unknown[] }): SnapshotHeader {
-  return { id: snapshot_id, ...row, limits: limits as Limit[] };
+type HeaderRow = Omit<SnapshotHeader, 'id' | 'limits' | 'taken_at'> & {
+  snapshot_id: string;
+  taken_at: string | null;
+  limits: unknown[];
+};
+
+function toHeader({ snapshot_id, limits, taken_at, ...row }: HeaderRow): SnapshotHeader {
+  return { id: snapshot_id, ...row, taken_at: taken_at ?? row.collected_at, limits: limits as Limit[] };
 }
+
+/** Decoded snapshots and parts that are kept in memory, bytes. */
+const CACHE_BYTES = 128 * 2 ** 20;
 
 type Rows = ReturnType<typeof takeApart>['rows'];
 
@@ -119,14 +132,14 @@ async function baseOf(transaction: DatabaseTransaction, targetId: string, day: s
   const ofDay = transaction
     .selectFrom('pgluthier.snapshot')
     .where('target_id', '=', targetId)
-    .where('taken_at', '>=', from)
-    .where('taken_at', '<', to)
+    .where('collected_at', '>=', from)
+    .where('collected_at', '<', to)
     .where('cadence', '=', 'full')
     .where('status', '!=', 'failed');
   const base = await ofDay
     .select(['snapshot_id', 'body'])
     .where('base_snapshot_id', 'is', null)
-    .orderBy('taken_at', 'desc')
+    .orderBy('collected_at', 'desc')
     .orderBy('snapshot_id', 'desc')
     .limit(1)
     .executeTakeFirst();
@@ -154,11 +167,17 @@ function countRows(snapshot: Snapshot | FastSnapshot): Record<string, number> {
   );
 }
 
+/** The moment that orders snapshots, on our clock: targets' clocks are set, and differ. */
+function collectedAt({ collected_at, taken_at }: Snapshot | FastSnapshot): string {
+  return collected_at ?? taken_at;
+}
+
 /** What the header says of a snapshot of either cadence. */
 function headerValues(targetId: string, snapshot: Snapshot | FastSnapshot) {
   const point = activityPoint(snapshot.taken_at, snapshot.activity, snapshot.server.database);
   return {
     target_id: targetId,
+    collected_at: collectedAt(snapshot),
     taken_at: snapshot.taken_at,
     snapshot_id: newId('snp'),
     status: snapshot.limits.length === 0 ? ('complete' as const) : ('partial' as const),
@@ -171,37 +190,43 @@ function headerValues(targetId: string, snapshot: Snapshot | FastSnapshot) {
   };
 }
 
-/**
- * The full snapshot of the day that a fast one of this moment goes with, the newest of the two cadences before it, and
- * whether a chain goes on there: the first of an hour begins one.
- */
+/** Where a fast snapshot of this moment stands: see fast-chain.ts. */
+interface Stand {
+  /** The full one of the day that it goes with. */
+  fullId: string;
+  /** What it is a difference from. */
+  baseId: string;
+  /** The newest of the two cadences before it. */
+  newestId: string;
+}
+
 async function standOf(
   transaction: DatabaseTransaction,
   targetId: string,
-  takenAt: string,
-): Promise<{ fullId: string; last: { snapshot_id: string; taken_at: string }; goesOn: boolean } | null> {
-  const ofDay = transaction
+  at: string,
+): Promise<Stand | null> {
+  const before = transaction
     .selectFrom('pgluthier.snapshot')
-    .select(['snapshot_id', 'taken_at'])
+    .select('snapshot_id')
     .where('target_id', '=', targetId)
-    .where('taken_at', '>=', dayBounds(dayOf(new Date(takenAt))).from)
-    .where('taken_at', '<=', takenAt)
+    .where('collected_at', '<=', at)
     .where('status', '!=', 'failed')
-    .orderBy('taken_at', 'desc')
-    .orderBy('snapshot_id', 'desc')
-    .limit(1);
-  const full = await ofDay.where('cadence', '=', 'full').executeTakeFirst();
+    .orderBy('collected_at', 'desc')
+    .orderBy('snapshot_id', 'desc');
+  const ofDay = before.where('collected_at', '>=', dayBounds(dayOf(new Date(at))).from);
+  const full = await ofDay.where('cadence', '=', 'full').limit(1).executeTakeFirst();
   if (!full) return null;
-  const last = await ofDay.where('full_snapshot_id', '=', full.snapshot_id).executeTakeFirst();
-  const hourOf = (time: string) => new Date(time).toISOString().slice(0, 13);
-  return {
-    fullId: full.snapshot_id,
-    last: last ?? full,
-    goesOn: last !== undefined && hourOf(last.taken_at) === hourOf(takenAt),
-  };
+  const fullId = full.snapshot_id;
+  const fast = ofDay.where('full_snapshot_id', '=', fullId);
+  const newest = await fast.limit(1).executeTakeFirst();
+  const hour = `${new Date(at).toISOString().slice(0, 13)}:00:00Z`;
+  // Newest first: the last one, and with it the blocks of this hour.
+  const ofHour = (await fast.where('collected_at', '>=', hour).execute()).map((row) => row.snapshot_id);
+  const back = ofHour.length % BLOCK === 0 ? BLOCK : 1;
+  return { fullId, baseId: ofHour[back - 1] ?? fullId, newestId: newest?.snapshot_id ?? fullId };
 }
 
-export function snapshotStore(db: Database): SnapshotStore {
+export function snapshotStore(db: Database, cache: LruCache = new LruCache(CACHE_BYTES)): SnapshotStore {
   const holdingSomething = (targetId: string) =>
     db
       .selectFrom('pgluthier.snapshot')
@@ -213,8 +238,8 @@ export function snapshotStore(db: Database): SnapshotStore {
   const nearest = async (targetId: string, side: '<=' | '>=', at: Date): Promise<SnapshotHeader | null> => {
     const order = side === '<=' ? 'desc' : 'asc';
     const row = await holdingSomething(targetId)
-      .where('taken_at', side, at.toISOString())
-      .orderBy('taken_at', order)
+      .where('collected_at', side, at.toISOString())
+      .orderBy('collected_at', order)
       .orderBy('snapshot_id', order)
       .executeTakeFirst();
     return row ? toHeader(row) : null;
@@ -223,7 +248,7 @@ export function snapshotStore(db: Database): SnapshotStore {
   return {
     save: async (targetId, snapshot) => {
       const { meta, rows, parts, texts } = takeApart(snapshot);
-      const day = dayOf(new Date(snapshot.taken_at));
+      const day = dayOf(new Date(collectedAt(snapshot)));
       await ensurePartition(db, day);
       return db.transaction().execute(async (transaction) => {
         await holdTarget(transaction, targetId, 'write');
@@ -243,37 +268,42 @@ export function snapshotStore(db: Database): SnapshotStore {
       });
     },
     saveFast: async (targetId, fast) => {
-      const day = dayOf(new Date(fast.taken_at));
+      const at = collectedAt(fast);
+      const day = dayOf(new Date(at));
       await ensurePartition(db, day);
-      return db.transaction().execute(async (transaction) => {
+      const { header, state } = await db.transaction().execute(async (transaction) => {
         await holdTarget(transaction, targetId, 'write');
-        const stand = await standOf(transaction, targetId, fast.taken_at);
+        const stand = await standOf(transaction, targetId, at);
         if (!stand) throw fullMissing(day);
-        const { fullId, last, goesOn } = stand;
-        const loaded = await loadLinks(transaction, targetId, last.snapshot_id, last.taken_at);
-        const ofFull = () => stateOfFull(loaded.full.rows);
-        const newest = loaded.fast?.state ?? ofFull();
-        const { body, texts } = await encodeFast(fast, goesOn ? newest : ofFull(), newest);
+        const stateAt = async (id: string) => {
+          const { full, fast: kept } = await loadLinks(transaction, cache, targetId, id, at);
+          return currentState(full, kept);
+        };
+        const base = await stateAt(stand.baseId);
+        const newest = stand.newestId === stand.baseId ? base : await stateAt(stand.newestId);
+        const { body, texts, state } = await encodeFast(fast, base, newest);
         await keepTexts(transaction, targetId, day, texts);
         const saved = await transaction
           .insertInto('pgluthier.snapshot')
           .values({
             ...headerValues(targetId, fast),
             cadence: 'fast',
-            full_snapshot_id: fullId,
-            base_snapshot_id: goesOn ? last.snapshot_id : fullId,
+            full_snapshot_id: stand.fullId,
+            base_snapshot_id: stand.baseId,
             body,
           })
           .returning(headerColumns)
           .executeTakeFirstOrThrow();
-        return toHeader(saved);
+        return { header: toHeader(saved), state };
       });
+      rememberFast(cache, targetId, header.id, state, header.limits);
+      return header;
     },
     lastFull: async (targetId) => {
       const row = await holdingSomething(targetId)
         .select('epoch')
         .where('cadence', '=', 'full')
-        .orderBy('taken_at', 'desc')
+        .orderBy('collected_at', 'desc')
         .orderBy('snapshot_id', 'desc')
         .executeTakeFirst();
       if (!row) return null;
@@ -282,12 +312,12 @@ export function snapshotStore(db: Database): SnapshotStore {
     },
     knownStatements: async (targetId) => {
       const last = await holdingSomething(targetId)
-        .orderBy('taken_at', 'desc')
+        .orderBy('collected_at', 'desc')
         .orderBy('snapshot_id', 'desc')
         .executeTakeFirst();
       if (!last) return new Set();
-      const { full, fast } = await loadLinks(db, targetId, last.snapshot_id, last.taken_at);
-      const rows = fast?.state.statements ?? full.rows.statements;
+      const { full, fast } = await loadLinks(db, cache, targetId, last.snapshot_id, last.collected_at);
+      const rows: Row[] = fast ? statementsOf(fast.state) : full.rows.statements;
       return new Set(
         rows
           .filter((row) => row.query_hash !== null)
@@ -299,10 +329,10 @@ export function snapshotStore(db: Database): SnapshotStore {
         .selectFrom('pgluthier.snapshot')
         .select('activity')
         .where('target_id', '=', targetId)
-        .where('taken_at', '>=', from.toISOString())
-        .where('taken_at', '<=', to.toISOString())
+        .where('collected_at', '>=', from.toISOString())
+        .where('collected_at', '<=', to.toISOString())
         .where('activity', 'is not', null)
-        .orderBy('taken_at')
+        .orderBy('collected_at')
         .execute();
       return rows.flatMap(({ activity }) => (activity ? [activity] : []));
     },
@@ -317,16 +347,16 @@ export function snapshotStore(db: Database): SnapshotStore {
         .selectFrom('pgluthier.snapshot')
         .select([...headerColumns, 'epoch', 'dealloc'])
         .where('target_id', '=', targetId)
-        .where('taken_at', '>=', from.taken_at)
-        .where('taken_at', '<=', to.taken_at)
+        .where('collected_at', '>=', from.collected_at)
+        .where('collected_at', '<=', to.collected_at)
         .where('status', '!=', 'failed')
-        .orderBy('taken_at')
+        .orderBy('collected_at')
         .orderBy('snapshot_id')
         .execute();
       // Others of the very same moments are not part of the window.
       const inside = rows.filter(
-        ({ snapshot_id: id, taken_at }) =>
-          id === fromId || id === toId || (taken_at !== from.taken_at && taken_at !== to.taken_at),
+        ({ snapshot_id: id, collected_at: at }) =>
+          id === fromId || id === toId || (at !== from.collected_at && at !== to.collected_at),
       );
       return chooseCutPoints(inside).flatMap((index) => {
         const row = inside[index];
@@ -345,7 +375,7 @@ export function snapshotStore(db: Database): SnapshotStore {
           .insertInto('pgluthier.snapshot')
           .values({
             target_id: targetId,
-            taken_at: now,
+            collected_at: now,
             snapshot_id: newId('snp'),
             status: 'failed',
             counts: '{}',
@@ -359,16 +389,16 @@ export function snapshotStore(db: Database): SnapshotStore {
         .selectFrom('pgluthier.snapshot')
         .select(headerColumns)
         .where('target_id', '=', targetId)
-        .orderBy('taken_at', 'desc')
+        .orderBy('collected_at', 'desc')
         .orderBy('snapshot_id', 'desc')
         .limit(limit);
-      if (before !== undefined) query = query.where('taken_at', '<', before);
+      if (before !== undefined) query = query.where('collected_at', '<', before);
       return (await query.execute()).map(toHeader);
     },
     get: async (targetId, snapshotId) => {
       const row = await db
         .selectFrom('pgluthier.snapshot')
-        .select(['taken_at', 'status'])
+        .select(['collected_at', 'status'])
         .where('target_id', '=', targetId)
         .where('snapshot_id', '=', snapshotId)
         .executeTakeFirst();
@@ -381,19 +411,19 @@ export function snapshotStore(db: Database): SnapshotStore {
           remedy: 'Choose another one; its limits say why this one failed.',
         });
       }
-      const { full, fast } = await loadLinks(db, targetId, snapshotId, row.taken_at);
+      const { full, fast } = await loadLinks(db, cache, targetId, snapshotId, row.collected_at);
       const referred = referredTo(full.rows);
-      const hashes = [...new Set([...referred.texts, ...(fast ? textsOfState(fast.state) : [])])];
+      const hashes = [...new Set([...referred.texts, ...(fast ? textsOfFast(fast) : [])])];
       const [parts, texts] = await Promise.all([
         loadParts(db, targetId, referred.parts),
         loadTexts(db, targetId, hashes),
       ]);
       const snapshot = putTogether({ ...full.meta, limits: full.limits }, full.rows, parts, texts);
-      return fast ? composeSnapshot(snapshot, fastFromState(fast.state, fast.limits, texts)) : snapshot;
+      return fast ? composeSnapshot(snapshot, readFast(fast, texts)) : snapshot;
     },
     latest: async (targetId) => {
       const row = await holdingSomething(targetId)
-        .orderBy('taken_at', 'desc')
+        .orderBy('collected_at', 'desc')
         .orderBy('snapshot_id', 'desc')
         .executeTakeFirst();
       return row ? toHeader(row) : null;
@@ -402,9 +432,21 @@ export function snapshotStore(db: Database): SnapshotStore {
     around: async (targetId, from, to) => {
       const first = (await nearest(targetId, '<=', from)) ?? (await nearest(targetId, '>=', from));
       const last = (await nearest(targetId, '>=', to)) ?? (await nearest(targetId, '<=', to));
-      return first && last && first.taken_at < last.taken_at ? { from: first, to: last } : null;
+      return first && last && first.collected_at < last.collected_at ? { from: first, to: last } : null;
     },
   };
+}
+
+function statementsOf(state: KeptFast['state']): Row[] {
+  return 'at_ms' in state ? state.statements.rows : state.statements;
+}
+
+function textsOfFast({ state }: KeptFast): string[] {
+  return statementsOf(state).flatMap(({ query_hash: hash }) => (typeof hash === 'string' ? [hash] : []));
+}
+
+function readFast({ state, limits }: KeptFast, texts: ReadonlyMap<string, string>): FastSnapshot {
+  return 'at_ms' in state ? fastFromState(state, limits, texts) : fastFromOldState(state, limits, texts);
 }
 
 function fullMissing(day: string): PgLuthierError {

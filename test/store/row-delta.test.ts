@@ -13,7 +13,7 @@ const cell = fc.oneof(
 /** Few ids, so that rows meet their likes, double keys among them. */
 const row = fc.record({ id: fc.integer({ min: 0, max: 6 }), a: cell, b: cell });
 const loose = fc.dictionary(fc.constantFrom('id', 'a', 'b', 'c'), cell);
-const keyOf = (given: Row) => String(given.id);
+const keyOf = (given: Row) => JSON.stringify(given.id) ?? '';
 const throughJson = (value: unknown) => JSON.parse(JSON.stringify(value));
 
 describe('rows as differences', () => {
