@@ -4,7 +4,7 @@ import type { Analysis, ParameterUse } from './analysis.ts';
 import { textSearchConfig } from './erased-constants.ts';
 import { fixedArgument, TSQUERY_FUNCTIONS } from './function-arguments.ts';
 import type { Hint, OperatorHint } from './hint.ts';
-import { boundOf, innermostOperator, operandKey } from './hint-readings.ts';
+import { ARITHMETIC, boundOf, comparisonOf, innermostOperator, operandKey } from './hint-readings.ts';
 import { jsonChoices } from './json-choices.ts';
 import { type Erased, type OperandValues, operandValues } from './operand-values.ts';
 import { DISTANCE } from './operators.ts';
@@ -45,8 +45,6 @@ export interface ChoiceContext {
 }
 
 const GEOMETRIC: ReadonlySet<string> = new Set(['point', 'box', 'path', 'circle']);
-
-const ARITHMETIC: ReadonlySet<string> = new Set(['+', '-', '*', '/', '%', '^']);
 
 /** What operators of JSON and arrays take where the other side is no column. */
 const LONELY: ReadonlyMap<string, string> = new Map(
@@ -155,7 +153,28 @@ class Chooser {
     const family: TypeFamily = hint.array ? 'array' : familyOfType(hint.type);
     const operator = innermostOperator(hint.outer);
     const values = operator?.operand ? this.values(operator.operand) : null;
+    // `CAST($1::text AS order_status)`: what the outer type takes, as text; and what is written to a column.
+    if (hint.outer.kind === 'cast' && family === 'text') return this.choose(hint.outer);
+    if (hint.outer.kind === 'assign') return this.choose(hint.outer);
+    // `$1::date + $2::interval`, compared with a column.
+    if (operator !== null && values === null && ARITHMETIC.has(operator.operator) && !isClock(operator)) {
+      const compared = comparisonOf(operator.side === 'left' ? operator : operator.outer);
+      const searched = compared?.operand ? this.values(compared.operand) : null;
+      if (compared !== null && searched !== null) {
+        const offset = operator.side === 'right' && family === 'interval';
+        const choice = this.constantArithmetic(operator, compared, searched);
+        return offset ? { ...choice, choices: [{ sql: "'0'", weight: 1, frequency: null }] } : choice;
+      }
+    }
     if (family === 'interval' && values?.family !== 'interval') return this.interval(hint);
+    // A path of keys: `#> ARRAY[$1]::text[]`.
+    if (
+      values?.family === 'json' &&
+      operator !== null &&
+      ['#>', '#>>', '?|', '?&'].includes(operator.operator)
+    ) {
+      return this.choose(operator);
+    }
     if (values !== null && operator !== null && this.fits(hint, values, operator.quantified)) {
       const inner = this.choose(hint.outer);
       const choices = inner.choices.filter((choice) => takes(hint.type, choice.sql));
@@ -189,6 +208,15 @@ class Chooser {
     const outer = 'outer' in hint.outer ? innermostOperator(hint.outer.outer) : null;
     const values = outer?.operand ? this.values(outer.operand) : null;
     const weights = [0.5, 0.3, 0.2];
+    if (hint.unit) {
+      const units = ['1', '3'].map((each, index) => ({
+        sql: quoteLiteral(each),
+        weight: index === 0 ? 0.7 : 0.3,
+        frequency: null,
+      }));
+      const operator = outer?.operator ?? null;
+      return { column: values?.name ?? null, operator, choices: units, source: 'one and three of its unit' };
+    }
     if (values !== null && (values.family === 'timestamp' || values.family === 'date')) {
       const { bounds } = values.pool;
       const seconds = [0.99, 0.9, 0.5].flatMap((q) => {
@@ -300,7 +328,33 @@ class Chooser {
             : quoteLiteral(family === 'json' || values.type === 'hstore' ? 'key' : values.fallback);
       return fixed(sql, 'an operand of arithmetic', hint.operator, values.name);
     }
+    if (isClock(hint)) return fixed(day, 'an operand of arithmetic', hint.operator, null);
+    const compared = comparisonOf(hint.side === 'left' ? hint : hint.outer);
+    const searched = compared?.operand ? this.values(compared.operand) : null;
+    if (compared !== null && searched !== null) return this.constantArithmetic(hint, compared, searched);
     return fixed(isClock(hint) ? day : '1', 'an operand of arithmetic', hint.operator, null);
+  }
+
+  /**
+   * `x < $1::date + $2::interval`, `x BETWEEN $1 - $2 AND $1 + $2`: the first one gets the value that the whole is to
+   * have, the others change nothing (0, or 1 for a factor), so that what is compared with is a value of the statistics.
+   */
+  private constantArithmetic(
+    hint: OperatorHint,
+    compared: OperatorHint,
+    searched: OperandValues,
+  ): ParameterChoice {
+    if (hint.side === 'right') {
+      const neutral = hint.operator === '+' || hint.operator === '-' ? '0' : '1';
+      const source = 'changes nothing of the value that is compared';
+      const time = searched.family === 'timestamp' || searched.family === 'time';
+      const sql = time ? "'0'::interval" : neutral;
+      return fixed(sql, source, compared.operator, searched.name);
+    }
+    const inner = this.choose(compared);
+    const type = searched.type === null ? '' : `::${searched.type}`;
+    // Untyped, a literal would be taken for what stands beside it.
+    return { ...inner, choices: inner.choices.map((each) => ({ ...each, sql: `(${each.sql}${type})` })) };
   }
 
   private concatenation(hint: OperatorHint, values: OperandValues | null): ParameterChoice {

@@ -17,7 +17,7 @@ interface Place {
 }
 
 /** What a bare parameter is as a condition. */
-const BOOLEAN: Hint = { kind: 'cast', type: 'bool', array: false, outer: NO_HINT };
+const BOOLEAN: Hint = { kind: 'cast', type: 'bool', array: false, unit: false, outer: NO_HINT };
 
 const TOP: Place = { disjunction: null, branch: null };
 

@@ -14,6 +14,9 @@ interface Gathering {
   sublink: boolean;
 }
 
+/** A parameter of which only that it is given is asked. */
+const GIVEN: Hint = { kind: 'cast', type: 'text', array: false, unit: false, outer: NO_HINT };
+
 /** Reads an expression once; a second reading of the same node gives the first one's result. */
 export function readExpression(
   analysis: Analysis,
@@ -35,9 +38,15 @@ export function readExpression(
 }
 
 /** Type name as written, last part, e.g. `interval`, `timestamptz`. */
-function castType(node: Extract<Node, { TypeCast: unknown }>): { type: string; array: boolean } {
+function castType(node: Extract<Node, { TypeCast: unknown }>): {
+  type: string;
+  array: boolean;
+  unit: boolean;
+} {
   const { typeName } = node.TypeCast;
-  return { type: lastName(typeName?.names), array: (typeName?.arrayBounds?.length ?? 0) > 0 };
+  const type = lastName(typeName?.names);
+  const unit = type === 'interval' && (typeName?.typmods?.length ?? 0) > 0;
+  return { type, array: (typeName?.arrayBounds?.length ?? 0) > 0, unit };
 }
 
 class ExpressionReader {
@@ -65,6 +74,10 @@ class ExpressionReader {
     if ('TypeCast' in node && node.TypeCast.arg !== undefined) {
       const inner: Hint = { kind: 'cast', ...castType(node), outer: hint };
       return { TypeCast: { ...node.TypeCast, arg: this.node(node.TypeCast.arg, inner) } };
+    }
+    // `$1 IS NULL`: an optional condition; what was given is not NULL.
+    if ('NullTest' in node && node.NullTest.arg !== undefined && 'ParamRef' in node.NullTest.arg) {
+      return { NullTest: { ...node.NullTest, arg: this.node(node.NullTest.arg, GIVEN) } };
     }
     if ('CoalesceExpr' in node) {
       return {

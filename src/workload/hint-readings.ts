@@ -11,6 +11,28 @@ export function boundOf(hint: OperatorHint): 'low' | 'high' | null {
   return operator === '<' || operator === '<=' ? 'high' : null;
 }
 
+/** Arithmetic between parameters and constants alone. */
+function isConstantArithmetic(hint: OperatorHint): boolean {
+  return hint.operand === null && ARITHMETIC.has(hint.operator);
+}
+
+/** Operators whose result is of the operands' kind. */
+export const ARITHMETIC: ReadonlySet<string> = new Set(['+', '-', '*', '/', '%', '^']);
+
+/**
+ * The operator that a parameter's place comes to: through casts, and through arithmetic of constants that it begins
+ * (`$1::date + $2` is compared; $2 is not).
+ */
+export function comparisonOf(hint: Hint): OperatorHint | null {
+  for (let each: Hint | null = hint; each !== null; each = 'outer' in each ? each.outer : null) {
+    if (each.kind === 'operator') {
+      if (!isConstantArithmetic(each)) return each;
+      if (each.side !== 'left') return null;
+    } else if (each.kind !== 'cast') return null;
+  }
+  return null;
+}
+
 /** Key under which bounds of one operand meet. */
 export function operandKey(hint: OperatorHint): string | null {
   if (hint.operand === null) return null;

@@ -18,7 +18,14 @@ export type Hint =
   | { kind: 'offset' }
   /** Value of a column in INSERT, UPDATE or MERGE. */
   | { kind: 'assign'; relation: number; column: string }
-  | { kind: 'cast'; type: string; array: boolean; outer: Hint }
+  | {
+      kind: 'cast';
+      type: string;
+      array: boolean;
+      /** `interval day`, `interval month`: a number alone counts in this unit, and less than one is cut off. */
+      unit: boolean;
+      outer: Hint;
+    }
   | {
       kind: 'operator';
       operator: string;

@@ -68,6 +68,8 @@ export function jsonChoices(
       return one(key);
     case '#>':
     case '#>>':
+      if (hint.place?.array === true) return one(key);
+      return one(`{"${key.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"}`);
     case '?|':
     case '?&':
       return one(`{"${key.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"}`);

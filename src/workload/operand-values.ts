@@ -76,6 +76,20 @@ function keyText(node: Node | undefined, erased: Erased): string | null {
   return null;
 }
 
+/** A member as JSON: strings keep their quotes. */
+function memberJson(document: string, key: string): string | null {
+  const value = member(document, key);
+  if (value === null) return null;
+  try {
+    return typeof (JSON.parse(document) as Record<string, unknown>)[key] === 'string'
+      ? JSON.stringify(value)
+      : value;
+  } catch {
+    // As in `member`.
+    return null;
+  }
+}
+
 function member(document: string, key: string): string | null {
   try {
     const value: unknown = JSON.parse(document);
@@ -168,7 +182,8 @@ function pathOf(node: Node, start: Start, erased: Erased): Path {
       const key = keyText(node.A_Expr.rexpr, erased);
       const family = operator === '->>' ? 'text' : 'json';
       if (map === null || key === null) return { family, map: null };
-      return { family, map: (value) => nullable(map(value), (document) => member(document, key)) };
+      const read = operator === '->>' ? member : memberJson;
+      return { family, map: (value) => nullable(map(value), (document) => read(document, key)) };
     }
     const left = through(node.A_Expr.lexpr);
     // What is joined to a text becomes one.

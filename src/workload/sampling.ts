@@ -10,7 +10,7 @@ import {
 import type { Analysis, ParameterUse } from './analysis.ts';
 import { type ChoiceContext, chooseValues, type ParameterChoice } from './choices.ts';
 import { constantsOfIndexes } from './erased-constants.ts';
-import { boundOf, informativeness, operandKey } from './hint-readings.ts';
+import { boundOf, comparisonOf, informativeness, operandKey } from './hint-readings.ts';
 import { joinValues } from './joint-values.ts';
 import { observedRows, plausibility } from './observed-rows.ts';
 import { loadGrammar, parseTree, scanTokens } from './parser.ts';
@@ -44,8 +44,8 @@ function squashedParameters(tokens: readonly ScanToken[]): Set<number> {
 function boundedOperands(uses: readonly ParameterUse[]): Map<string, Set<'low' | 'high'>> {
   const bounded = new Map<string, Set<'low' | 'high'>>();
   for (const { hint } of uses) {
-    const operator = hint.kind === 'cast' ? hint.outer : hint;
-    if (operator.kind !== 'operator') continue;
+    const operator = comparisonOf(hint);
+    if (operator === null) continue;
     const bound = boundOf(operator);
     const key = operandKey(operator);
     if (bound === null || key === null) continue;
