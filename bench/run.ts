@@ -10,12 +10,14 @@ import { packageRoot } from '../src/package-root.ts';
 import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
 import { collectBenchmark } from './collect.ts';
 import { indexesBenchmark } from './indexes.ts';
+import { parametersBenchmark } from './parameters.ts';
 import { twinBenchmark } from './twin.ts';
 
 const benchmarks: Record<string, Benchmark> = {
   collect: collectBenchmark,
   indexes: indexesBenchmark,
   twin: twinBenchmark,
+  parameters: parametersBenchmark,
 };
 
 function parseArguments(argv: string[]): { name: string | undefined; options: BenchmarkOptions } {

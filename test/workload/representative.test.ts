@@ -218,3 +218,20 @@ describe('time', () => {
     expect(quantile(['a', 'b'], 0.4)).toBe('a');
   });
 });
+
+describe('what a comparison comes to', () => {
+  test.each([
+    ['id >= $1 and id < $2 + $3', [[`'450000'`], [`('550000'::bigint)`], ['0']]],
+    [
+      'born >= $1::date and born < $2::date + $3::interval month',
+      [[`'1989-11-07'`], [`('1989-11-17'::date)`], [`'0'`]],
+    ],
+    ['id between $1 - $2 and $3 * $4', [[`('450000'::bigint)`], ['0'], [`('550000'::bigint)`], ['1']]],
+    ['at > now() - $1::interval day', [[`'1'`, `'3'`]]],
+    ['($1 is null or status = $2)', [[`'x'`], [`'done'`, `'new'`, `'odd'`]]],
+    ['status = cast($1::text as text)', [[`'done'`, `'new'`, `'odd'`]]],
+  ])('%s', async (condition, expected) => {
+    const { values } = await sample(`select * from orders where ${condition}`, null);
+    expect(values.map((each, index) => each.slice(0, expected[index]?.length))).toEqual(expected);
+  });
+});
