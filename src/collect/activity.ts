@@ -12,18 +12,21 @@ import {
   type XminHolder,
 } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
+import { withoutSecretValue } from './secrets.ts';
 import { sqlVariant } from './variants.ts';
 
 const text = z.string();
 const maybeText = text.nullable();
 const number = z.number();
 const maybe = number.nullable();
+/** A name that the client chose. */
+const label = maybeText.transform(withoutSecretValue);
 
 const groupSchema: z.ZodType<ActivityGroup> = z.object({
   backend_type: text,
   database: maybeText,
   user: maybeText,
-  application_name: maybeText,
+  application_name: label,
   state: maybeText,
   wait_event_type: maybeText,
   wait_event: maybeText,
@@ -36,7 +39,7 @@ const sessionSchema = z.object({
   backend_type: maybeText.transform((type) => type ?? ''),
   database: maybeText,
   user: maybeText,
-  application_name: maybeText,
+  application_name: label,
   client_addr: maybeText,
   state: maybeText,
   wait_event_type: maybeText,
@@ -58,7 +61,7 @@ const sessionSchema = z.object({
 
 const holderSchema: z.ZodType<XminHolder> = z.object({
   kind: z.enum(['session', 'replication_slot', 'prepared_transaction', 'standby']),
-  name: text,
+  name: text.transform(withoutSecretValue),
   database: maybeText,
   xmin_age: maybe,
   catalog_xmin_age: maybe,
@@ -95,7 +98,7 @@ const buildSchema: z.ZodType<IndexBuildProgress> = z.object({
 });
 
 const preparedSchema: z.ZodType<PreparedTransaction> = z.object({
-  gid: text,
+  gid: text.transform(withoutSecretValue),
   database: text,
   owner: text,
   prepared_at: text,

@@ -7,6 +7,7 @@ import type {
   ReplicationSlot,
 } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
+import { withoutSecretValue } from './secrets.ts';
 import { sqlVariant } from './variants.ts';
 
 const text = z.string();
@@ -15,7 +16,7 @@ const maybe = z.number().nullable();
 
 const senderSchema: z.ZodType<ReplicationSender> = z.object({
   pid: z.number(),
-  application_name: maybeText.transform((name) => name ?? ''),
+  application_name: maybeText.transform((name) => withoutSecretValue(name ?? '')),
   user: maybeText,
   client_addr: maybeText,
   state: maybeText,

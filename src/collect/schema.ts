@@ -4,6 +4,7 @@ import type { Capabilities, SchemaFacts } from '../domain/index.ts';
 import { readExpressionStatistics } from './expression-statistics.ts';
 import { readExtendedStatistics } from './extended-statistics.ts';
 import { type Reader, readNoun, readNounOfTables } from './reader.ts';
+import { loadGrammar, withoutSecrets, withoutSecretValue } from './secrets.ts';
 import { readSequences } from './sequences.ts';
 import { sqlVariant } from './variants.ts';
 
@@ -38,13 +39,19 @@ const constraintSchema: z.ZodType<SchemaFacts['constraints'][number]> = z.object
 const partitionKeySchema = z.object({ table_oid: z.number(), definition: text });
 const partitionBoundSchema = z.object({ table_oid: z.number(), parent_oid: z.number(), definition: text });
 const inheritsSchema = z.object({ table_oid: z.number(), parent_oid: z.number() });
-const viewSchema = z.object({ oid: z.number(), schema: text, name: text, definition: text });
+const viewSchema = z.object({
+  oid: z.number(),
+  schema: text,
+  name: text,
+  // A constant given to dblink() or its like.
+  definition: text.transform(withoutSecrets),
+});
 const functionSchema = z.object({
   schema: text,
   name: text,
   language: text,
   volatility: text,
-  definition: text,
+  definition: text.transform(withoutSecretValue),
 });
 const compositeSchema: z.ZodType<SchemaFacts['composite_types'][number]> = z.object({
   schema: text,
@@ -79,7 +86,7 @@ export async function readSchema(
     partition_keys: await read('partition-keys', partitionKeySchema),
     partition_bounds: await read('partition-bounds', partitionBoundSchema),
     inherits: await read('inherits', inheritsSchema),
-    views: await read('views', viewSchema),
+    views: await loadGrammar().then(() => read('views', viewSchema)),
     functions: await read('functions', functionSchema),
     composite_types: await read('composite-types', compositeSchema),
     range_types: await read('range-types', rangeSchema),

@@ -2,11 +2,15 @@
 import { z } from 'zod';
 import { quoteIdentifier, type SettingOverride, type SettingRow } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
+import { withoutSecretValue } from './secrets.ts';
 import { sqlVariant } from './variants.ts';
+
+/** Most that could be secret is left out by the query; this is what a value itself gives away. */
+const value = z.string().transform(withoutSecretValue);
 
 const settingSchema: z.ZodType<SettingRow> = z.object({
   name: z.string(),
-  setting: z.string(),
+  setting: value,
   unit: z.string().nullable(),
   category: z.string(),
   context: z.string(),
@@ -16,7 +20,7 @@ const settingSchema: z.ZodType<SettingRow> = z.object({
   max_val: z.string().nullable(),
   enumvals: z.array(z.string()).nullable(),
   boot_val: z.string().nullable(),
-  reset_val: z.string().nullable(),
+  reset_val: value.nullable(),
   sourcefile: z.string().nullable(),
   pending_restart: z.boolean(),
 });
@@ -25,7 +29,7 @@ const overrideSchema: z.ZodType<SettingOverride> = z.object({
   role: z.string().nullable(),
   database: z.string().nullable(),
   name: z.string(),
-  value: z.string(),
+  value,
 });
 
 /** What our session sets for itself, or a role sets to bound its sessions: no statement of an application runs by it. */

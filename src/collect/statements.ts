@@ -10,7 +10,7 @@ import {
   statementKey,
 } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
-import { withoutSecrets } from './secrets.ts';
+import { loadGrammar, withoutSecrets } from './secrets.ts';
 import { sqlVariant } from './variants.ts';
 
 const text = z
@@ -113,6 +113,7 @@ export async function readStatements(
     });
   }
   if (!(await mayRead(reader, schema))) return nothing;
+  await loadGrammar();
   const place = { extension_schema: schema };
   const info = await readNoun(
     reader,
