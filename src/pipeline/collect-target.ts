@@ -76,15 +76,15 @@ async function fastOf(
   const known_statements = await store.snapshots.knownStatements(target.id);
   const fast = await collectFastSnapshot(session, { known_statements, deadlineMs });
   const same = full.server_key === serverKey(fast.server);
-  if (!same || fullIsDue(full.taken_at, fast, fullEveryMinutes)) return null;
+  if (!same || fullIsDue(full.collected_at, fast, fullEveryMinutes)) return null;
   return store.snapshots.saveFast(target.id, fast);
 }
 
-/** By the target's clock alone: ours may differ from it by hours. When it was set back, a full one makes all clear. */
-function fullIsDue(lastFull: string, { taken_at }: FastSnapshot, fullEveryMinutes: number): boolean {
-  const age = Date.parse(taken_at) - Date.parse(lastFull);
-  const otherDay =
-    new Date(taken_at).toISOString().slice(0, 10) !== new Date(lastFull).toISOString().slice(0, 10);
+/** By our clock, as the store orders snapshots: targets' clocks are set. When ours was set back, a full one makes all clear. */
+function fullIsDue(lastFull: string, fast: FastSnapshot, fullEveryMinutes: number): boolean {
+  const at = fast.collected_at ?? fast.taken_at;
+  const age = Date.parse(at) - Date.parse(lastFull);
+  const otherDay = new Date(at).toISOString().slice(0, 10) !== new Date(lastFull).toISOString().slice(0, 10);
   return age < 0 || age >= fullEveryMinutes * 60_000 || otherDay;
 }
 

@@ -29,7 +29,11 @@ export async function loadWindow(
   const window = composeWindows(parts);
   const [first, last] = [headers[0], headers.at(-1)];
   if (!first || !last) return window;
-  const points = await snapshots.activityBetween(targetId, new Date(first.taken_at), new Date(last.taken_at));
+  const points = await snapshots.activityBetween(
+    targetId,
+    new Date(first.collected_at),
+    new Date(last.collected_at),
+  );
   const concurrency = concurrencyOf(points);
   return concurrency ? { ...window, concurrency } : window;
 }

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
 import { sql } from 'kysely';
 import type { Database, DatabaseTransaction } from './database.ts';
+import type { LruCache } from './lru-cache.ts';
 
 const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
@@ -67,31 +68,62 @@ export async function keepTexts(
   }
 }
 
-/** JSON texts by hash. */
-export async function loadParts(
+/** What is in the cache, and the rest out of the store: content under a hash never changes. */
+async function throughCache<T>(
+  cache: LruCache,
+  prefix: string,
+  hashes: readonly string[],
+  load: (missing: string[]) => Promise<{ hash: string; value: T; bytes: number }[]>,
+): Promise<Map<string, T>> {
+  const found = new Map<string, T>();
+  const missing: string[] = [];
+  for (const hash of hashes) {
+    const value = cache.get<T>(`${prefix} ${hash}`);
+    if (value === undefined) missing.push(hash);
+    else found.set(hash, value);
+  }
+  if (missing.length === 0) return found;
+  for (const { hash, value, bytes } of await load(missing)) {
+    found.set(hash, value);
+    cache.put(`${prefix} ${hash}`, value, bytes);
+  }
+  return found;
+}
+
+/** Parsed parts by hash; shared with other readers, so nobody may write to them. */
+export function loadParts(
   db: Database,
+  cache: LruCache,
   targetId: string,
-  hashes: string[],
-): Promise<Map<string, string>> {
-  const { rows } = await sql<{ hash: string; body: Buffer }>`
-    SELECT hash, body FROM pgluthier.snapshot_part
-    WHERE target_id = ${targetId} AND hash = ANY (${hashes}::text[])`.execute(db);
-  const loaded = rows.map(
-    async ({ hash, body }) => [hash, (await inflate(body)).toString('utf8')] as [string, string],
-  );
-  return new Map(await Promise.all(loaded));
+  hashes: readonly string[],
+): Promise<Map<string, unknown>> {
+  return throughCache(cache, `part ${targetId}`, hashes, async (missing) => {
+    const { rows } = await sql<{ hash: string; body: Buffer }>`
+      SELECT hash, body FROM pgluthier.snapshot_part
+      WHERE target_id = ${targetId} AND hash = ANY (${missing}::text[])`.execute(db);
+    return Promise.all(
+      rows.map(async ({ hash, body }) => {
+        const text = (await inflate(body)).toString('utf8');
+        // Objects take several times their text.
+        return { hash, value: JSON.parse(text) as unknown, bytes: 100 + text.length * 4 };
+      }),
+    );
+  });
 }
 
 /** Statements' texts by hash. */
-export async function loadTexts(
+export function loadTexts(
   db: Database,
+  cache: LruCache,
   targetId: string,
-  hashes: string[],
+  hashes: readonly string[],
 ): Promise<Map<string, string>> {
-  const { rows } = await sql<{ hash: string; query: string }>`
-    SELECT hash, query FROM pgluthier.query_text
-    WHERE target_id = ${targetId} AND hash = ANY (${hashes}::text[])`.execute(db);
-  return new Map(rows.map((row) => [row.hash, row.query]));
+  return throughCache(cache, `text ${targetId}`, hashes, async (missing) => {
+    const { rows } = await sql<{ hash: string; query: string }>`
+      SELECT hash, query FROM pgluthier.query_text
+      WHERE target_id = ${targetId} AND hash = ANY (${missing}::text[])`.execute(db);
+    return rows.map(({ hash, query }) => ({ hash, value: query, bytes: 100 + query.length * 2 }));
+  });
 }
 
 /** Removes what no kept day refers to. The caller holds the target's row. */

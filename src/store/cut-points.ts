@@ -31,11 +31,22 @@ export function serverKeyOf(epoch: string): string {
 export interface CutCandidate {
   epoch: string | null;
   dealloc: number | null;
+  cadence: 'full' | 'fast';
+}
+
+/** Position of the full snapshot nearest to `at`, at most `reach` away; else `at`. It is read without a chain. */
+function nearestFull(candidates: readonly CutCandidate[], at: number, reach: number): number {
+  for (let distance = 0; distance <= reach; distance += 1) {
+    for (const position of [at - distance, at + distance]) {
+      if (candidates[position]?.cadence === 'full') return position;
+    }
+  }
+  return at;
 }
 
 /**
  * Positions, in order: first, last, both sides of each change of epoch; and where statements were evicted, some
- * evenly spaced ones, so that what was evicted late is still counted by the parts before.
+ * about evenly spaced ones, so that what was evicted late is still counted by the parts before.
  */
 export function chooseCutPoints(candidates: readonly CutCandidate[]): number[] {
   const last = candidates.length - 1;
@@ -49,8 +60,9 @@ export function chooseCutPoints(candidates: readonly CutCandidate[]): number[] {
     else if ((one.dealloc ?? 0) > (before.dealloc ?? 0)) evicted = true;
   });
   if (evicted) {
+    const step = last / (EVICTION_POINTS + 1);
     for (let point = 1; point <= EVICTION_POINTS; point += 1) {
-      chosen.add(Math.round((last * point) / (EVICTION_POINTS + 1)));
+      chosen.add(nearestFull(candidates, Math.round(step * point), Math.floor(step / 2)));
     }
   }
   return [...chosen].sort((a, b) => a - b);

@@ -1,12 +1,13 @@
 /**
- * Where fast snapshots stand. Those of one hour that go with the same full one are in blocks of eight: the first is a
+ * Where fast snapshots stand. Those of one hour that go with the same full one are in blocks of twelve: the first is a
  * difference from the full one, the first of each further block from the first of the block before, the others from
- * the one before them. So none is further than 14 differences from the full one within an hour of one a minute, and a
- * chain never leaves its day: dropping a day's partition breaks no other.
+ * the one before them. With a full one each half an hour none of one a minute is further than 13 differences from it
+ * (16 without, within the hour), and a chain never leaves its day: dropping a day's partition breaks no other.
  */
 import { sql } from 'kysely';
 import type { Limit } from '../domain/index.ts';
 import type { Database } from './database.ts';
+import { notFound } from './errors.ts';
 import { decodeFast, isOldBody } from './fast-codec.ts';
 import { decodeOldFast, type OldFastState, oldStateOfFull } from './fast-codec-v1.ts';
 import { type FastState, stateBytes, stateOfFull, stateOfOld } from './fast-state.ts';
@@ -57,8 +58,9 @@ async function linksTo(db: Database, targetId: string, id: string, at: string): 
     )
     SELECT snapshot_id, cadence, base_snapshot_id FROM link ORDER BY distance DESC`.execute(db);
   const [first] = rows;
-  if (!first || first.base_snapshot_id !== null) {
-    throw new Error(`base snapshot ${first?.base_snapshot_id ?? id} is missing from the store`);
+  if (!first) throw notFound('snapshot', id);
+  if (first.base_snapshot_id !== null) {
+    throw new Error(`base snapshot ${first.base_snapshot_id} is missing from the store`);
   }
   return rows;
 }

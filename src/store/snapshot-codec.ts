@@ -148,21 +148,24 @@ export function referredTo(rows: SnapshotRows): { parts: string[]; texts: string
   };
 }
 
-/** @throws Error when a part or a text is missing: the store would lie by leaving it out. */
+/**
+ * @param parts parsed, by hash: what is put together shares them.
+ * @throws Error when a part or a text is missing: the store would lie by leaving it out.
+ */
 export function putTogether(
   meta: SnapshotMeta & Pick<Snapshot, 'limits'>,
   rows: SnapshotRows,
-  parts: ReadonlyMap<string, string>,
+  parts: ReadonlyMap<string, unknown>,
   texts: ReadonlyMap<string, string>,
 ): Snapshot {
   const partsOf = (noun: string) =>
     rows.parts
       .filter((row) => row.noun === noun)
       .map((row) => {
-        const text = parts.get(row.hash as string);
-        if (text === undefined)
+        const value = parts.get(row.hash as string);
+        if (value === undefined)
           throw new Error(`part ${row.hash} (${noun} ${row.key}) is missing from the store`);
-        return { key: String(row.key), value: JSON.parse(text) as unknown };
+        return { key: String(row.key), value };
       });
   const textOf = (hash: unknown) => {
     if (hash === null) return null;

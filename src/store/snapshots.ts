@@ -72,7 +72,10 @@ export interface SnapshotStore {
   recordFailure(targetId: string, code: string, message: string): Promise<void>;
   /** Newest first; `before` (ISO time) goes on where a page ended. */
   list(targetId: string, options: { limit: number; before?: string }): Promise<SnapshotHeader[]>;
-  /** @throws PgLuthierError `snapshot_not_found`; `snapshot_failed` for one that holds nothing. */
+  /**
+   * What rarely changes is shared with other snapshots: nobody may write to it.
+   * @throws PgLuthierError `snapshot_not_found`; `snapshot_failed` for one that holds nothing.
+   */
   get(targetId: string, snapshotId: string): Promise<Snapshot>;
   /** The newest that holds something. */
   latest(targetId: string): Promise<SnapshotHeader | null>;
@@ -411,15 +414,7 @@ export function snapshotStore(db: Database, cache: LruCache = new LruCache(CACHE
           remedy: 'Choose another one; its limits say why this one failed.',
         });
       }
-      const { full, fast } = await loadLinks(db, cache, targetId, snapshotId, row.collected_at);
-      const referred = referredTo(full.rows);
-      const hashes = [...new Set([...referred.texts, ...(fast ? textsOfFast(fast) : [])])];
-      const [parts, texts] = await Promise.all([
-        loadParts(db, targetId, referred.parts),
-        loadTexts(db, targetId, hashes),
-      ]);
-      const snapshot = putTogether({ ...full.meta, limits: full.limits }, full.rows, parts, texts);
-      return fast ? composeSnapshot(snapshot, readFast(fast, texts)) : snapshot;
+      return readSnapshot(db, cache, targetId, snapshotId, row.collected_at);
     },
     latest: async (targetId) => {
       const row = await holdingSomething(targetId)
@@ -447,6 +442,26 @@ function textsOfFast({ state }: KeptFast): string[] {
 
 function readFast({ state, limits }: KeptFast, texts: ReadonlyMap<string, string>): FastSnapshot {
   return 'at_ms' in state ? fastFromState(state, limits, texts) : fastFromOldState(state, limits, texts);
+}
+
+/** All of it as of one moment: a roll-up may be at work on the same day. */
+function readSnapshot(
+  db: Database,
+  cache: LruCache,
+  targetId: string,
+  id: string,
+  at: string,
+): Promise<Snapshot> {
+  const atOnce = db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only');
+  return atOnce.execute(async (transaction) => {
+    const { full, fast } = await loadLinks(transaction, cache, targetId, id, at);
+    const referred = referredTo(full.rows);
+    const hashes = [...new Set([...referred.texts, ...(fast ? textsOfFast(fast) : [])])];
+    const parts = await loadParts(transaction, cache, targetId, referred.parts);
+    const texts = await loadTexts(transaction, cache, targetId, hashes);
+    const snapshot = putTogether({ ...full.meta, limits: full.limits }, full.rows, parts, texts);
+    return fast ? composeSnapshot(snapshot, readFast(fast, texts)) : snapshot;
+  });
 }
 
 function fullMissing(day: string): PgLuthierError {
