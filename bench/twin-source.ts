@@ -4,6 +4,7 @@ import { collectSnapshot } from '../src/collect/index.ts';
 import type { Snapshot } from '../src/domain/index.ts';
 import { startEmbedded } from '../src/embedded/index.ts';
 import { openTarget } from '../src/target/index.ts';
+import { completeSnapshot } from './twin-complete.ts';
 
 export interface RealPlan {
   'Node Type': string;
@@ -43,6 +44,7 @@ export async function openRealSource(major: number, scripts: readonly string[]):
     for (const script of scripts) await client.query(script);
     const session = await openTarget(server.dsn(), { applicationName: 'pgluthier-bench', readOnly: true });
     const snapshot = await collectSnapshot(session).finally(() => session.close());
+    if (process.env.BENCH_AS_COLLECTED === undefined) await completeSnapshot(client, snapshot);
     return {
       client,
       snapshot,

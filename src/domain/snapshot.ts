@@ -283,6 +283,10 @@ export interface ColumnRow {
   default_expression: string | null;
   stattarget: number | null;
   stats: ColumnStats | null;
+  /** Of a table with children that is not partitioned: statistics of the whole tree; `stats` are its own rows'. Absent: not read. */
+  tree_stats?: ColumnStats | null;
+  /** Least and greatest value now, as text, where a B-tree leads with the column: the planner looks them up there. Absent: not read. */
+  ends?: { min: string; max: string } | null;
 }
 
 /** pg_stats, arrays as their text form: they are given to the twin as they are, parsed where values are needed. */

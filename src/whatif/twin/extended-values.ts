@@ -86,7 +86,8 @@ function withFrequencies(
 ): Buffer {
   const itemBytes = dimensions * 3 + 16;
   const copy = Buffer.from(bytes);
-  if (copy.readUInt32LE(8) !== items.length) throw new Error('the list of common values is not as long as its items');
+  if (copy.readUInt32LE(8) !== items.length)
+    throw new Error('the list of common values is not as long as its items');
   items.forEach(({ frequency, base }, place) => {
     const start = copy.length - (items.length - place) * itemBytes + dimensions;
     copy.writeDoubleLE(frequency, start);

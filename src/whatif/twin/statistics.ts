@@ -3,7 +3,14 @@
  * type's own input function: their content cannot reach the SQL.
  */
 import type pg from 'pg';
-import { type ColumnStats, type Limit, quoteQualified, type Snapshot } from '../../domain/index.ts';
+import {
+  type ColumnRow,
+  type ColumnStats,
+  type Limit,
+  quoteQualified,
+  type Snapshot,
+} from '../../domain/index.ts';
+import { withEnds } from './array-ends.ts';
 import type { TwinRelations } from './relations.ts';
 import { readTypes, type TypeFacts } from './types.ts';
 
@@ -197,7 +204,13 @@ export async function writeTargetStatistics(
     const attribute = relation && attributes.get(`${relation.oid} ${column.name}`);
     if (!attribute || !column.stats) return [];
     const what = `${column.schema}.${column.table}.${column.name}`;
-    return [{ target: { ...attribute, what }, stats: column.stats }];
+    const target = { ...attribute, what };
+    return [
+      { target, stats: withColumnEnds(column.stats, column.ends) },
+      ...(column.tree_stats?.inherited && !column.stats.inherited
+        ? [{ target, stats: column.tree_stats }]
+        : []),
+    ];
   });
   const keys = new Map(rows.map((row) => [`${row.relation} ${row.attnum}`, row]));
   const indexes = new Map(snapshot.indexes.map((index) => [index.oid, index]));
@@ -211,6 +224,11 @@ export async function writeTargetStatistics(
     items.push({ target: { ...key, type, what: `${index.schema}.${index.name} (${expression})` }, stats });
   }
   return writeStatistics(client, items);
+}
+
+function withColumnEnds(stats: ColumnStats, ends: ColumnRow['ends']): ColumnStats {
+  if (!ends || stats.histogram_bounds === null) return stats;
+  return { ...stats, histogram_bounds: withEnds(stats.histogram_bounds, ends) };
 }
 
 /** Type of an expression over a table: an index's own column may be of its operator class's storage type instead. */
