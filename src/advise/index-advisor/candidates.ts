@@ -15,8 +15,8 @@ import { indexName, normalisedDefinition } from './naming.ts';
 /** Longest key; beyond it the gain of a further column is next to nothing. */
 const MAX_KEYS = 4;
 /** Columns that INCLUDE may add, and their bytes together. */
-const MAX_INCLUDED = 4;
-const MAX_INCLUDED_BYTES = 64;
+const MAX_INCLUDED = 8;
+const MAX_INCLUDED_BYTES = 96;
 /** A table smaller than this is read whole as fast as through any index. */
 const MIN_PAGES = 8;
 /** What is looked for, or where a range ends, changes from call to call: no index of one call's rows is kept. */

@@ -1,11 +1,14 @@
 /**
- * Choosing a set of indexes for the whole workload: each statement's own best ones are the start, then the index with
- * the most benefit (per byte, under a budget) joins until none pays, then members that others made superfluous leave
- * and are swapped for better ones. Benefit is saved plan cost × calls, less what writes pay.
+ * Choosing a set of indexes for the whole workload. The planner shows plans: of each statement without any candidate,
+ * with all of them, and with each alone that could matter. By these plans the best set is searched; then the planner
+ * is asked about that set and its neighbours, which may show plans that need several together; and so on until it
+ * shows nothing new. Value is plan cost × calls, and what writes and bytes cost.
  */
 import type { IndexSize } from '../../domain/index.ts';
 import type { Candidate } from './candidates.ts';
-import type { CostBook, KnownCandidate } from './cost-book.ts';
+import { searchSets } from './search/local-search.ts';
+import type { KnownCandidate, PlanBook } from './search/plan-book.ts';
+import { SetModel, type Weighed } from './search/set-model.ts';
 import type { AdvisorStatement } from './statement.ts';
 import type { WriteCost } from './write-cost.ts';
 
@@ -21,9 +24,13 @@ export interface Contender extends KnownCandidate {
 export interface SelectionInput {
   statements: readonly AdvisorStatement[];
   contenders: readonly Contender[];
-  book: CostBook;
+  book: PlanBook;
+  /** Cost × calls of all statements without new indexes. */
+  base: number;
   /** Bytes in all; null: no limit. */
   budget_bytes: number | null;
+  /** Bytes of the tables that the workload reads: what new indexes' bytes are set against where there is no budget. */
+  tables_bytes: number;
   /** Share of the whole workload's cost that an index must save to be worth having. */
   minimum_gain: number;
   /** Epoch ms at which the best set so far is returned. */
@@ -36,262 +43,211 @@ export interface Selection {
   left: { contender: Contender; code: string; reason: string }[];
   /** True: the deadline ended the search. */
   cut_short: boolean;
+  /** Times that the planner was asked about a set and its neighbours. */
+  rounds: number;
 }
 
 const BLOCK = 8192;
 export const bytesOf = (size: IndexSize) => size.pages * BLOCK;
 
-/** Without a budget, an index as large as its table must do this much more than a tiny one to go first. */
-const BULK_PENALTY = 0.3;
-const bulk = ({ size_bytes, candidate }: Contender) =>
-  size_bytes / (BLOCK * Math.max(1, candidate.table.row.main_pages));
+/**
+ * Without a budget bytes have a price, or the last per cent would be bought with any number of them: indexes as large
+ * as the tables together must save this share of the workload's cost.
+ */
+const PRICE_OF_THE_TABLES = 0.1;
+/** Searching and asking in turns; each shows what the one before could not know. */
+const MAX_ROUNDS = 12;
+/** Effort of the search between questions, and of the last one. */
+const SHAKES_BETWEEN = 8;
+const SHAKES_AT_LAST = 60;
+/** Neighbours of a set that are asked about in one round, the most promising first. */
+const NEIGHBOURS = 48;
 
-/** Calls × cost of the statements that touch one of these tables. */
-async function costOf(
-  input: SelectionInput,
-  set: readonly Contender[],
-  tables: ReadonlySet<number> | null,
-): Promise<number> {
-  let total = 0;
-  for (const statement of input.statements) {
-    if (tables && ![...tables].some((oid) => statement.tables.has(oid))) continue;
-    const answer = await input.book.cost(statement, set);
-    if ('cost' in answer) total += answer.cost * statement.query.calls;
+/** Searches, asks, and searches again. */
+export async function selectIndexes(input: SelectionInput): Promise<Selection> {
+  const { contenders, book, statements } = input;
+  const weighed = weigh(input);
+  const rivals = (a: number, b: number) => isAlternative(contenders[a], contenders[b]);
+  const limits = {
+    budget_bytes: input.budget_bytes ?? Number.POSITIVE_INFINITY,
+    deadline: input.deadline,
+    shakes: SHAKES_BETWEEN,
+  };
+  const byHandle = new Map(contenders.map((contender, position) => [contender.handle, position]));
+  let chosen: number[] = [];
+  let rounds = 0;
+  await growByPlanner(input, weighed, rivals);
+  for (; rounds < MAX_ROUNDS && Date.now() < input.deadline; rounds += 1) {
+    const model = new SetModel(statements, weighed, rivals, book);
+    chosen = searchSets(model, limits, chosen).members();
+    const set = new Set(chosen.map((position) => contenders[position]?.handle ?? ''));
+    const asked =
+      (await askAbout(input, set, statements)) + (await askNeighbours(input, weighed, byHandle, set));
+    if (asked === 0) break;
   }
-  return total;
+  const cutShort = Date.now() >= input.deadline;
+  const model = new SetModel(statements, weighed, rivals, book);
+  const final = searchSets(model, { ...limits, shakes: SHAKES_AT_LAST }, chosen);
+  return {
+    chosen: final.members().flatMap((position) => contenders[position] ?? []),
+    left: reasons(input, weighed, final),
+    cut_short: cutShort,
+    rounds,
+  };
 }
 
-/** Chooses greedily with lazy re-evaluation, then improves. */
-export async function selectIndexes(input: SelectionInput): Promise<Selection> {
-  const base = await costOf(input, [], null);
-  const threshold = input.minimum_gain * base;
-  const left: Selection['left'] = [];
-  const chosen: Contender[] = [];
-  let used = 0;
-  let cutShort = false;
-
-  // What an index saves only falls as others join (nearly always): the last known benefit is a bound, and only the
-  // front of the queue is asked again.
-  const queue = input.contenders
-    .filter((contender) => contender.alone - contender.write.cost > 0)
-    .map((contender) => ({ contender, benefit: contender.alone - contender.write.cost, round: -1 }));
-  const rank = (item: { contender: Contender; benefit: number }) =>
+function weigh(input: SelectionInput): Weighed[] {
+  const price =
     input.budget_bytes === null
-      ? item.benefit / (1 + bulkPenalty(item.contender, chosen) * bulk(item.contender))
-      : item.benefit / Math.max(BLOCK, item.contender.size_bytes);
+      ? (PRICE_OF_THE_TABLES * input.base) / Math.max(BLOCK, input.tables_bytes)
+      : 0;
+  return input.contenders.map(({ handle, size_bytes, write }) => ({
+    handle,
+    size_bytes,
+    charge: write.cost + input.minimum_gain * input.base + price * size_bytes,
+  }));
+}
 
-  for (let round = 0; queue.length > 0; ) {
-    if (Date.now() > input.deadline) {
-      cutShort = true;
-      break;
-    }
-    queue.sort((a, b) => rank(b) - rank(a));
+/**
+ * Asks about the statements whose cost under the set does not follow from what is known.
+ * @returns how many there were.
+ */
+async function askAbout(
+  { book }: SelectionInput,
+  set: ReadonlySet<string>,
+  statements: readonly AdvisorStatement[],
+): Promise<number> {
+  const open = statements.filter((statement) => book.known(statement, set) === null);
+  if (open.length > 0) await book.ask(open, set);
+  return open.length;
+}
+
+/**
+ * A greedy set, each step asked of the planner: on its way it shows the plans that need several indexes together. What
+ * an index saves mostly falls as others join, so its last known gain orders the queue and the front is asked again.
+ */
+async function growByPlanner(
+  input: SelectionInput,
+  weighed: readonly Weighed[],
+  rivals: (a: number, b: number) => boolean,
+): Promise<void> {
+  const { book, contenders, statements } = input;
+  const set = new Set<string>();
+  const members: number[] = [];
+  let bytes = 0;
+  const rank = (position: number, gain: number) =>
+    gain / Math.sqrt(Math.max(BLOCK, weighed[position]?.size_bytes ?? 0));
+  const queue = contenders
+    .map((contender, position) => {
+      const gain = contender.alone - (weighed[position]?.charge ?? 0);
+      return { position, handle: contender.handle, rank: rank(position, gain), round: -1 };
+    })
+    .filter((item) => item.rank > 0);
+  for (let round = 0; queue.length > 0 && Date.now() < input.deadline; ) {
+    queue.sort((a, b) => b.rank - a.rank);
     const [first] = queue;
-    if (!first) break;
-    const { contender } = first;
-    const rival = chosen.find((other) => isAlternative(contender, other));
-    if (rival) {
+    if (!first || first.rank <= 0) return;
+    const { size_bytes = 0, charge = 0 } = weighed[first.position] ?? {};
+    const full = input.budget_bytes !== null && bytes + size_bytes > input.budget_bytes;
+    if (full || members.some((member) => rivals(member, first.position))) {
       queue.shift();
-      left.push({
-        contender,
-        code: 'dominated_by_chosen',
-        reason: `${rival.candidate.key} serves the same ranges; a B-tree and a block-range index on one column are alternatives`,
-      });
-      continue;
-    }
-    if (input.budget_bytes !== null && used + contender.size_bytes > input.budget_bytes) {
+    } else if (first.round === round) {
       queue.shift();
-      left.push({
-        contender,
-        code: 'over_budget',
-        reason: `its ${megabytes(contender.size_bytes)} do not fit into what is left of the budget`,
-      });
-      continue;
-    }
-    if (first.round === round) {
-      queue.shift();
-      if (first.benefit <= threshold) {
-        left.push({ contender, ...tooLittle(contender, first.benefit, base) });
-        continue;
-      }
-      const alike = chosen.find((other) => overlaps(contender, other));
-      if (input.budget_bytes === null && alike) {
-        const gain = await gainWhereItHelps(input, chosen, contender);
-        if (gain < OVERLAP_GAIN) {
-          left.push({
-            contender,
-            code: 'dominated_by_chosen',
-            reason: `beside ${alike.candidate.key} it would make the statements that it helps only ${(100 * gain).toFixed(0)} % cheaper still`,
-          });
-          continue;
-        }
-      }
-      chosen.push(contender);
-      used += contender.size_bytes;
+      set.add(first.handle);
+      members.push(first.position);
+      bytes += size_bytes;
       round += 1;
-      continue;
+    } else {
+      const beside = new Set([...set, first.handle]);
+      const touched = statements.filter((statement) => book.relevant(statement).has(first.handle));
+      await askAbout(input, set, touched);
+      await askAbout(input, beside, touched);
+      const gain = touched.reduce((sum, statement) => {
+        const [before, after] = [book.known(statement, set), book.known(statement, beside)];
+        return sum + ((before?.cost ?? 0) - (after?.cost ?? 0)) * statement.query.calls;
+      }, 0);
+      first.rank = rank(first.position, gain - charge);
+      first.round = round;
     }
-    const tables = new Set([contender.table_oid]);
-    const before = await costOf(input, chosen, tables);
-    const after = await costOf(input, [...chosen, contender], tables);
-    first.benefit = before - after - contender.write.cost;
-    first.round = round;
   }
-  for (const { contender } of queue) {
-    left.push({
-      contender,
-      code: 'deadline',
-      reason: 'the time for this analysis was used up before it was weighed',
-    });
+}
+
+/**
+ * One more index beside the set: asked about where the bounds leave room for it to pay, which is where it may work
+ * together with members in a way that no plan has shown yet.
+ */
+async function askNeighbours(
+  input: SelectionInput,
+  weighed: readonly Weighed[],
+  byHandle: ReadonlyMap<string, number>,
+  set: ReadonlySet<string>,
+): Promise<number> {
+  const { book, statements } = input;
+  const hopes = new Map<string, { hope: number; by: AdvisorStatement[] }>();
+  for (const statement of statements) {
+    const now = book.known(statement, set);
+    if (!now) continue;
+    for (const handle of book.relevant(statement)) {
+      if (set.has(handle) || !byHandle.has(handle)) continue;
+      const beside = new Set([...set, handle]);
+      if (book.known(statement, beside)) continue;
+      const hope = (now.cost - book.lower(statement, beside)) * statement.query.calls;
+      if (hope <= 0) continue;
+      const known = hopes.get(handle) ?? { hope: 0, by: [] };
+      known.hope += hope;
+      known.by.push(statement);
+      hopes.set(handle, known);
+    }
   }
-  const improved = cutShort ? chosen : await improve(input, chosen, threshold, left);
-  return { chosen: improved, left, cut_short: cutShort };
+  const promising = [...hopes]
+    .filter(([handle, { hope }]) => hope > (weighed[byHandle.get(handle) ?? -1]?.charge ?? 0))
+    .sort(([, a], [, b]) => b.hope - a.hope)
+    .slice(0, NEIGHBOURS);
+  for (const [handle, { by }] of promising) {
+    if (Date.now() > input.deadline) break;
+    await book.ask(by, [...set, handle]);
+  }
+  return promising.length;
 }
 
 /** A block-range index and a plain B-tree that lead with the same column do the same work in two ways. */
-function isAlternative(a: Contender, b: Contender): boolean {
-  if (a.table_oid !== b.table_oid) return false;
+function isAlternative(a: Contender | undefined, b: Contender | undefined): boolean {
+  if (!a || !b || a.table_oid !== b.table_oid) return false;
   const [first, second] = [a.candidate.definition, b.candidate.definition];
   if (first.where !== null || second.where !== null) return false;
   const methods = new Set([first.method, second.method]);
   return methods.has('brin') && methods.has('btree') && first.keys[0]?.column === second.keys[0]?.column;
 }
 
-/** Without a budget, an index beside one with the same leading key must make what it helps this much cheaper still. */
-const OVERLAP_GAIN = 0.25;
-/** How much more its bytes count then. */
-const OVERLAP_PENALTY = 3;
-
-function bulkPenalty(contender: Contender, chosen: readonly Contender[]): number {
-  return chosen.some((other) => overlaps(contender, other)) ? OVERLAP_PENALTY : BULK_PENALTY;
-}
-
-/** Share that the statements which get cheaper at all save, 0..1. */
-async function gainWhereItHelps(
+/** Why each contender that is not in the set is not. */
+function reasons(
   input: SelectionInput,
-  chosen: readonly Contender[],
-  contender: Contender,
-): Promise<number> {
-  let before = 0;
-  let after = 0;
-  for (const statement of input.statements) {
-    if (!statement.tables.has(contender.table_oid)) continue;
-    const without = await input.book.cost(statement, chosen);
-    const withIt = await input.book.cost(statement, [...chosen, contender]);
-    if (!('cost' in without) || !('cost' in withIt) || withIt.cost >= 0.99 * without.cost) continue;
-    before += without.cost * statement.query.calls;
-    after += withIt.cost * statement.query.calls;
-  }
-  return before === 0 ? 0 : 1 - after / before;
-}
-
-/** Whether two indexes lead with the same key over the same rows: much of what one serves the other serves too. */
-function overlaps(a: Contender, b: Contender): boolean {
-  const [first, second] = [a.candidate.definition, b.candidate.definition];
-  return (
-    a.table_oid === b.table_oid &&
-    first.method === second.method &&
-    first.where === second.where &&
-    first.keys[0]?.column === second.keys[0]?.column &&
-    first.keys[0]?.expression === second.keys[0]?.expression
-  );
-}
-
-function tooLittle(contender: Contender, benefit: number, base: number): { code: string; reason: string } {
-  const share = (100 * contender.alone) / base;
-  return contender.alone > 2 * Math.max(0, benefit) && contender.alone > 0.003 * base
-    ? {
-        code: 'dominated_by_chosen',
-        reason: `alone it would save ${share.toFixed(2)} % of the workload's cost, but the chosen indexes save that already`,
-      }
-    : {
-        code: 'too_small_gain',
-        reason: `it saves ${share.toFixed(3)} % of the workload's cost, not worth an index`,
-      };
-}
-
-/** Members that no longer pay leave; members are exchanged for an index of their table that does more for the set. */
-async function improve(
-  input: SelectionInput,
-  start: Contender[],
-  threshold: number,
-  left: Selection['left'],
-): Promise<Contender[]> {
-  let set = start;
-  for (let changed = true; changed && Date.now() < input.deadline; ) {
-    changed = false;
-    for (const member of set) {
-      const rest = set.filter((other) => other !== member);
-      const tables = new Set([member.table_oid]);
-      const withIt = await costOf(input, set, tables);
-      const without = await costOf(input, rest, tables);
-      if (without - withIt - member.write.cost <= threshold) {
-        left.push({
-          contender: member,
-          code: 'dominated_by_chosen',
-          reason: 'indexes chosen after it do its work too',
-        });
-        set = rest;
-        changed = true;
-        break;
-      }
-      const better = await bestExchange(input, member, rest, withIt + member.write.cost, without);
-      if (better) {
-        left.push({
-          contender: member,
-          code: 'exchanged',
-          reason: `${better.candidate.key} does more in its place`,
-        });
-        set = [...rest, better];
-        changed = true;
-        break;
-      }
-      if (Date.now() > input.deadline) break;
+  weighed: readonly Weighed[],
+  final: ReturnType<typeof searchSets>,
+): Selection['left'] {
+  const room = (input.budget_bytes ?? Number.POSITIVE_INFINITY) - final.bytes;
+  return input.contenders.flatMap((contender, position) => {
+    if (final.has[position]) return [];
+    const charge = weighed[position]?.charge ?? 0;
+    const saved = final.gainOf([position]) + charge;
+    const rival = [...(final.model.rivals[position] ?? [])].find((other) => final.has[other]);
+    if (rival !== undefined) {
+      const other = input.contenders[rival]?.candidate.key;
+      const reason = `${other} serves the same ranges; a B-tree and a block-range index on one column are alternatives`;
+      return [{ contender, code: 'dominated_by_chosen', reason }];
     }
-  }
-  return set;
-}
-
-/** An exchange must save at least this share of what is there, or searching would go round in circles. */
-const EXCHANGE_GAIN = 0.002;
-/** Without a budget a larger index must save this much more than the one that it replaces. */
-const LARGER_GAIN = 0.1;
-/** Contenders of the same table that are tried in a member's place, the best alone first. */
-const EXCHANGES_TRIED = 12;
-
-async function bestExchange(
-  input: SelectionInput,
-  member: Contender,
-  rest: Contender[],
-  present: number,
-  without: number,
-): Promise<Contender | null> {
-  const used = rest.reduce((sum, other) => sum + other.size_bytes, 0);
-  const room = input.budget_bytes === null ? Number.POSITIVE_INFINITY : input.budget_bytes - used;
-  const others = input.contenders
-    .filter(
-      (other) =>
-        other.table_oid === member.table_oid &&
-        other !== member &&
-        !rest.includes(other) &&
-        other.size_bytes <= room,
-    )
-    .toSorted((a, b) => b.alone - a.alone)
-    .slice(0, EXCHANGES_TRIED);
-  let best: Contender | null = null;
-  let bestCost = present * (1 - EXCHANGE_GAIN);
-  for (const other of others) {
-    if (rest.some((third) => isAlternative(other, third))) continue;
-    // Where bytes are free, more of them still want a reason: a tenth more saved than by what stands here.
-    const larger = input.budget_bytes === null && other.size_bytes > member.size_bytes;
-    const needed = larger ? present - LARGER_GAIN * (without - present) : Number.POSITIVE_INFINITY;
-    const cost = (await costOf(input, [...rest, other], new Set([member.table_oid]))) + other.write.cost;
-    if (cost < Math.min(bestCost, needed)) {
-      best = other;
-      bestCost = cost;
+    if (saved > charge && contender.size_bytes > room) {
+      const reason = `its ${megabytes(contender.size_bytes)} do not fit into what is left of the budget, and no other set of this size does more`;
+      return [{ contender, code: 'over_budget', reason }];
     }
-  }
-  return best;
+    const share = (cost: number) => `${((100 * cost) / Math.max(1, input.base)).toFixed(2)} %`;
+    if (contender.alone > charge) {
+      const reason = `alone it would save ${share(contender.alone)} of the workload's cost, beside the chosen indexes ${share(saved)}, less than it costs (${share(charge)})`;
+      return [{ contender, code: 'dominated_by_chosen', reason }];
+    }
+    const reason = `it saves ${share(contender.alone)} of the workload's cost, less than it costs (${share(charge)})`;
+    return [{ contender, code: 'too_small_gain', reason }];
+  });
 }
 
 /** For people. */

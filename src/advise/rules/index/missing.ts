@@ -108,7 +108,8 @@ async function draft(
   advice: IndexAdvice,
   context: RuleContext,
 ): Promise<RecommendationDraft> {
-  const others = advice.selection.chosen.filter((other) => other !== contender);
+  const chosen = advice.selection.chosen.map((other) => other.handle);
+  const others = chosen.filter((handle) => handle !== contender.handle);
   const affects: AffectedStatement[] = [];
   let without = 0;
   let withIt = 0;
@@ -116,7 +117,7 @@ async function draft(
   for (const statement of advice.statements) {
     if (!statement.tables.has(contender.table_oid)) continue;
     const before = await advice.book.cost(statement, others);
-    const after = await advice.book.cost(statement, advice.selection.chosen);
+    const after = await advice.book.cost(statement, chosen);
     if (!('cost' in before) || !('cost' in after)) continue;
     without += before.cost * statement.query.calls;
     withIt += after.cost * statement.query.calls;

@@ -1,0 +1,172 @@
+/**
+ * The best set by the model: greedy starts, then moves (join, leave, make room and join) and restarts from shaken
+ * sets. Deterministic: the same model gives the same set, however fast the machine is.
+ */
+import { type SetModel, SetState } from './set-model.ts';
+
+/** Sample evaluations that a search may take in all; large models are shaken less often. */
+const WORK = 40_000_000;
+
+export interface SearchLimits {
+  /** Bytes of all members; infinity: no budget. */
+  budget_bytes: number;
+  /** Epoch ms at which the best set so far is returned. */
+  deadline: number;
+  /** Times at most that the best set is shaken and searched from again. */
+  shakes: number;
+}
+
+type Order = (gain: number, bytes: number) => number;
+/** Between most for the bytes and most at all. */
+const byRoot: Order = (gain, bytes) => gain / Math.sqrt(Math.max(8192, bytes));
+
+/**
+ * The set of the least value within the budget, as far as the search found one.
+ * @param start members of a set to begin with, beside the greedy ones.
+ */
+export function searchSets(model: SetModel, limits: SearchLimits, start: readonly number[]): SetState {
+  const orders: Order[] = [(gain, bytes) => gain / Math.max(8192, bytes), byRoot, (gain) => gain];
+  let best = new SetState(model);
+  const given = new SetState(model);
+  given.add(start);
+  if (given.bytes <= limits.budget_bytes) best = polish(given, limits);
+  for (const order of orders) {
+    const state = new SetState(model);
+    grow(state, limits, order);
+    const polished = polish(state, limits);
+    if (polished.value < best.value) best = polished;
+  }
+  const random = randomNumbers(1);
+  const effort = model.bundles.length * Math.max(1, model.samples.length / 50);
+  const shakes = Math.max(3, Math.min(limits.shakes, Math.floor(WORK / Math.max(1, effort * 100))));
+  for (let shake = 0; shake < shakes && Date.now() < limits.deadline; shake += 1) {
+    const state = best.copy();
+    const members = state.members();
+    if (members.length === 0) break;
+    const leaving = 1 + Math.floor(random() * Math.min(4, members.length));
+    for (let count = 0; count < leaving; count += 1) {
+      state.remove([members[Math.floor(random() * members.length)] ?? 0]);
+    }
+    const bundle = model.bundles[Math.floor(random() * model.bundles.length)];
+    if (bundle && fits(state, bundle, limits)) state.add(bundle);
+    const polished = polish(state, limits);
+    if (polished.value < best.value - 1e-9 * Math.abs(best.value)) best = polished;
+  }
+  return best;
+}
+
+function fits(state: SetState, bundle: readonly number[], { budget_bytes }: SearchLimits): boolean {
+  return state.bytes + state.bytesOf(bundle) <= budget_bytes && !state.clashes(bundle);
+}
+
+/**
+ * Bundles join while one pays, the first by `order`. What a bundle gains mostly falls as others join, so its last known
+ * gain orders the queue and only the front is reckoned anew.
+ */
+function grow(state: SetState, limits: SearchLimits, order: (gain: number, bytes: number) => number): void {
+  const rank = (bundle: readonly number[]) => {
+    const gain = state.gainOf(bundle);
+    return gain <= 0 ? Number.NEGATIVE_INFINITY : order(gain, state.bytesOf(bundle));
+  };
+  for (let grown = true; grown; ) {
+    grown = false;
+    let queue = state.model.bundles
+      .map((bundle) => ({ bundle, rank: rank(bundle) }))
+      .filter((item) => item.rank > 0)
+      .sort((a, b) => b.rank - a.rank);
+    while (queue.length > 0) {
+      const [first, ...rest] = queue;
+      if (!first) break;
+      queue = rest;
+      if (first.bundle.every((one) => state.has[one]) || !fits(state, first.bundle, limits)) continue;
+      const now = rank(first.bundle);
+      if (now <= 0) continue;
+      if (now < (queue[0]?.rank ?? 0)) {
+        let place = queue.findIndex((item) => item.rank < now);
+        if (place === -1) place = queue.length;
+        queue.splice(place, 0, { bundle: first.bundle, rank: now });
+        continue;
+      }
+      state.add(first.bundle);
+      grown = true;
+    }
+  }
+}
+
+/** Members that do not pay leave, what pays joins, and room is made for what pays more, until nothing helps. */
+function polish(start: SetState, limits: SearchLimits): SetState {
+  let state = start;
+  prune(state);
+  grow(state, limits, byRoot);
+  for (let better = true; better && Date.now() < limits.deadline; ) {
+    better = false;
+    for (const bundle of state.model.bundles) {
+      if (bundle.every((one) => state.has[one])) continue;
+      const tried = exchanged(state, bundle, limits);
+      if (tried && tried.value < state.value - 1e-9 * Math.abs(state.value)) {
+        state = tried;
+        better = true;
+      }
+    }
+    if (better) grow(state, limits, byRoot);
+  }
+  return state;
+}
+
+/** Members that cost more than they save leave, the most useless first. */
+function prune(state: SetState): void {
+  for (;;) {
+    let worst: { member: number; loss: number } | null = null;
+    for (const member of state.members()) {
+      const loss = state.lossOf(member);
+      if (loss <= 0 && (worst === null || loss < worst.loss)) worst = { member, loss };
+    }
+    if (!worst) return;
+    state.remove([worst.member]);
+  }
+}
+
+/** The set after this bundle joined and others left to make room; null: it is not worth it or does not fit at all. */
+function exchanged(state: SetState, bundle: readonly number[], limits: SearchLimits): SetState | null {
+  const clash = state.clashes(bundle);
+  // Adding alone cannot gain: making room for it, or sending away what it makes superfluous, might.
+  const gain = state.gainOf(bundle);
+  const charge = bundle.reduce(
+    (sum, one) => sum + (state.has[one] ? 0 : (state.model.candidates[one]?.charge ?? 0)),
+    0,
+  );
+  if (gain + charge <= 0) return null;
+  const next = state.copy();
+  if (clash) {
+    const rivals = bundle.flatMap((one) =>
+      [...(state.model.rivals[one] ?? [])].filter((rival) => next.has[rival]),
+    );
+    next.remove(rivals);
+    if (next.clashes(bundle)) return null;
+  }
+  next.add(bundle);
+  prune(next);
+  while (next.bytes > limits.budget_bytes) {
+    let least: { member: number; rank: number } | null = null;
+    for (const member of next.members()) {
+      if (bundle.includes(member)) continue;
+      const bytes = next.model.candidates[member]?.size_bytes ?? 0;
+      const rank = next.lossOf(member) / Math.max(8192, Math.min(bytes, next.bytes - limits.budget_bytes));
+      if (least === null || rank < least.rank) least = { member, rank };
+    }
+    if (!least) return null;
+    next.remove([least.member]);
+  }
+  return next;
+}
+
+/** Mulberry32. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

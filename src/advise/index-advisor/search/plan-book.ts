@@ -1,0 +1,205 @@
+/**
+ * The plans that the planner has shown, and what follows from them without asking again. A plan is the cheapest that
+ * the planner found under a set of candidates, so (INUM, Papadomanolakis et al. 2007, and its reuse in CoPhy):
+ * - it is the answer for every set between the candidates that it needs and those that it was chosen among;
+ * - wherever those it needs exist, its cost is an upper bound;
+ * - wherever no other than those it was chosen among exist, its cost is a lower bound.
+ * The planner drops paths that are within 1 % of another's cost (STD_FUZZ_FACTOR of pathnode.c), so an answer that is
+ * concluded may be off by as much.
+ */
+import type { PlanCost, WhatIf } from '../../../domain/index.ts';
+import type { AdvisorStatement } from '../statement.ts';
+
+/** A candidate that the engine has taken. */
+export interface KnownCandidate {
+  handle: string;
+  table_oid: number;
+}
+
+export interface StatementCost {
+  /** Plan cost of one call, weighted over the samples. */
+  cost: number;
+  /** Handles and existing indexes that some sample's plan uses. */
+  indexes: Set<string>;
+}
+
+export interface KnownPlan {
+  /** Candidates that were there, of those that can matter to the statement. */
+  on: ReadonlySet<string>;
+  /** Those without which the plan would not have been. */
+  needs: readonly string[];
+  cost: number;
+  indexes: readonly string[];
+}
+
+/** Samples of a statement that can be planned, each with its plans; `share` sums to 1. */
+export interface SamplePlans {
+  share: number;
+  plans: KnownPlan[];
+}
+
+interface Entry {
+  relevant: Set<string>;
+  /** Of those, the ones whose expressions' statistics change estimates whether or not a plan uses the index. */
+  informing: Set<string>;
+  samples: { id: string; weight: number; plans: KnownPlan[] }[];
+  /** The engine's words for the last sample that could not be planned. */
+  refusal: string | null;
+  /** The same where none could be. */
+  error: string | null;
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+export class PlanBook {
+  /** Answers that needed no question. */
+  concluded = 0;
+  readonly #whatIf: WhatIf;
+  readonly #entries = new Map<AdvisorStatement, Entry>();
+  readonly #candidates = new Map<string, KnownCandidate>();
+
+  constructor(whatIf: WhatIf) {
+    this.#whatIf = whatIf;
+  }
+
+  /**
+   * Makes a candidate known to a statement that it can matter to.
+   * @param informs its statistics change the statement's estimates even where no plan uses it.
+   */
+  register(candidate: KnownCandidate, statement: AdvisorStatement, informs: boolean): void {
+    this.#candidates.set(candidate.handle, candidate);
+    const entry = this.#entry(statement);
+    entry.relevant.add(candidate.handle);
+    if (informs) entry.informing.add(candidate.handle);
+  }
+
+  /** Handles that can matter to the statement. */
+  relevant(statement: AdvisorStatement): ReadonlySet<string> {
+    return this.#entries.get(statement)?.relevant ?? NOTHING;
+  }
+
+  /**
+   * Asks the planner about each of the statements under these candidates, several at a time.
+   * @param handles may be of any tables; what does not matter to a statement is not written down for it.
+   */
+  async ask(statements: readonly AdvisorStatement[], handles: Iterable<string>): Promise<void> {
+    const created = [...new Set(handles)].sort();
+    const questions = statements.flatMap((statement) => {
+      const entry = this.#entry(statement);
+      if (entry.error !== null) return [];
+      return statement.samples.map((sample, position) => ({ entry, sample, position }));
+    });
+    if (questions.length === 0) return;
+    const answers = await this.#whatIf.costs(
+      { created, hidden: [] },
+      questions.map(({ sample }) => sample),
+    );
+    questions.forEach(({ entry, position }, place) => {
+      const answer = answers[place];
+      if (answer) this.#write(entry, position, created, answer);
+    });
+    for (const { entry } of questions) {
+      if (entry.samples.every((sample) => sample.plans.length === 0))
+        entry.error ??= entry.refusal ?? 'no plan';
+    }
+  }
+
+  /** Cost under these candidates as far as it is known or follows; null: it must be asked. */
+  known(statement: AdvisorStatement, set: ReadonlySet<string>): StatementCost | null {
+    const entry = this.#entries.get(statement);
+    if (!entry || entry.error !== null) return null;
+    const there = [...set].filter((handle) => entry.relevant.has(handle));
+    let weight = 0;
+    let sum = 0;
+    const indexes = new Set<string>();
+    for (const sample of this.#planned(entry)) {
+      const plan = sample.plans.find(
+        ({ on, needs }) =>
+          needs.every((handle) => set.has(handle)) && there.every((handle) => on.has(handle)),
+      );
+      if (!plan) return null;
+      weight += sample.weight;
+      sum += sample.weight * plan.cost;
+      for (const name of plan.indexes) indexes.add(name);
+    }
+    return weight === 0 ? null : { cost: sum / weight, indexes };
+  }
+
+  /** Cost under these candidates, asked for if need be; `error` is the engine's own word for why there is none. */
+  async cost(
+    statement: AdvisorStatement,
+    handles: Iterable<string>,
+  ): Promise<StatementCost | { error: string }> {
+    const set = new Set(handles);
+    const known = this.known(statement, set);
+    if (known) {
+      this.concluded += 1;
+      return known;
+    }
+    const entry = this.#entry(statement);
+    if (entry.error === null) await this.ask([statement], set);
+    return this.known(statement, set) ?? { error: entry.error ?? 'no plan' };
+  }
+
+  /** No set of these candidates (of those that were ever asked about together) makes a call cheaper than this. */
+  lower(statement: AdvisorStatement, set: ReadonlySet<string>): number {
+    const entry = this.#entries.get(statement);
+    if (!entry) return 0;
+    const there = [...set].filter((handle) => entry.relevant.has(handle));
+    let weight = 0;
+    let sum = 0;
+    for (const sample of this.#planned(entry)) {
+      let bound = 0;
+      for (const plan of sample.plans) {
+        if (plan.cost > bound && there.every((handle) => plan.on.has(handle))) bound = plan.cost;
+      }
+      weight += sample.weight;
+      sum += sample.weight * bound;
+    }
+    return weight === 0 ? 0 : sum / weight;
+  }
+
+  /** All plans of a statement, for a model of what sets would cost. */
+  plans(statement: AdvisorStatement): SamplePlans[] {
+    const entry = this.#entries.get(statement);
+    if (!entry) return [];
+    const samples = this.#planned(entry);
+    const weight = samples.reduce((sum, sample) => sum + sample.weight, 0);
+    return samples.map((sample) => ({ share: sample.weight / (weight || 1), plans: sample.plans }));
+  }
+
+  /** A sample that could not be planned is left out: the others stand for it. */
+  #planned(entry: Entry): Entry['samples'] {
+    return entry.samples.filter((sample) => sample.plans.length > 0);
+  }
+
+  #entry(statement: AdvisorStatement): Entry {
+    let entry = this.#entries.get(statement);
+    if (!entry) {
+      entry = {
+        relevant: new Set(),
+        informing: new Set(),
+        samples: statement.samples.map(({ id, weight }) => ({ id, weight, plans: [] })),
+        refusal: null,
+        error: null,
+      };
+      this.#entries.set(statement, entry);
+    }
+    return entry;
+  }
+
+  #write(entry: Entry, position: number, created: readonly string[], answer: PlanCost): void {
+    const sample = entry.samples[position];
+    if (!sample) return;
+    if (answer.cost === null) {
+      entry.refusal = answer.error;
+      return;
+    }
+    const used = new Set(answer.indexes);
+    // The planner knows better than we what matters.
+    for (const handle of used) if (this.#candidates.has(handle)) entry.relevant.add(handle);
+    const on = created.filter((handle) => entry.relevant.has(handle));
+    const needs = on.filter((handle) => used.has(handle) || entry.informing.has(handle));
+    sample.plans.push({ on: new Set(on), needs, cost: answer.cost, indexes: answer.indexes });
+  }
+}

@@ -1,0 +1,55 @@
+/** Which candidates can matter to a statement at all: the others are never asked about. */
+import type { Candidate } from '../candidates.ts';
+import type { AdvisorStatement } from '../statement.ts';
+
+/** Columns that stand in the index: its keys, what their expressions and the predicate mention, what is included. */
+function columnsOf({ definition, table }: Candidate): {
+  keys: string[][];
+  where: string[];
+} {
+  // A name that stands in an expression by chance makes the answer too wide, never too narrow, for keys; a predicate's
+  // columns are all asked for, so there only what cannot be anything else may count.
+  const mentioned = (text: string) => [...table.columns.keys()].filter((name) => text.includes(name));
+  return {
+    keys: definition.keys.map((key) =>
+      key.column === null ? mentioned(key.expression ?? '') : [key.column],
+    ),
+    where:
+      definition.where === null ? [] : wordsOf(definition.where).filter((word) => table.columns.has(word)),
+  };
+}
+
+/** What stands between everything that cannot be part of an unquoted name. */
+const wordsOf = (text: string): string[] => text.split(/[^\p{L}\p{N}_$]+/u);
+
+/**
+ * False only where the planner can make no use of the index for the statement: its predicate is about columns of which
+ * the statement says nothing, or it has none and no key of it is read (so there is no condition, no order and no
+ * index-only scan). A predicate that the statement implies makes the index useful whatever its keys are.
+ */
+export function isRelevant(statement: AdvisorStatement, candidate: Candidate): boolean {
+  const { keys, where } = columnsOf(candidate);
+  return statement.usages.some((usage) =>
+    usage.relations.some((relation) => {
+      if (relation.table_oid !== candidate.table.row.oid) return false;
+      const read = relation.columns_read;
+      // SELECT * reads all, and count(*) may read any index that is smaller than the table.
+      if (read === null || read.length === 0) return true;
+      const columns = new Set(read);
+      // A string in the predicate may look like a column's name: one column of it that is read is enough to ask.
+      if (where.length > 0) return where.some((name) => columns.has(name));
+      return keys.some((names) => names.length === 0 || names.some((name) => columns.has(name)));
+    }),
+  );
+}
+
+/** Whether the statement has an expression of the index's keys in it, so that the expression's statistics count. */
+export function isInforming(statement: AdvisorStatement, { definition }: Candidate): boolean {
+  const expressions = new Set(definition.keys.flatMap((key) => key.expression ?? []));
+  if (expressions.size === 0) return false;
+  return statement.usages.some((usage) =>
+    [...usage.predicates, ...usage.orders.flat(), ...usage.groups.flatMap((group) => group.operands)].some(
+      (operand) => operand.expression !== null && expressions.has(operand.expression),
+    ),
+  );
+}

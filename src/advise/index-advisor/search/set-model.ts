@@ -1,0 +1,191 @@
+/**
+ * What a set of candidates would cost by the plans known so far: each sample takes the cheapest plan that has all it
+ * needs. It is never too low, exact where the planner was asked, and evaluated in microseconds, so that the search
+ * among sets needs the planner only to confirm and to show new plans.
+ */
+import type { AdvisorStatement } from '../statement.ts';
+import type { PlanBook } from './plan-book.ts';
+
+/** A candidate as the search weighs it. */
+export interface Weighed {
+  handle: string;
+  size_bytes: number;
+  /** Planner cost units that it takes whatever it saves: writes, and what any index must earn. */
+  charge: number;
+}
+
+interface ModelSample {
+  /** Cheapest first; the last needs nothing. Costs are × calls × share. */
+  plans: { cost: number; needs: readonly number[] }[];
+}
+
+export class SetModel {
+  readonly candidates: readonly Weighed[];
+  /** Sets that some plan needs, each once, ascending by size: the moves of the search. */
+  readonly bundles: readonly (readonly number[])[];
+  readonly samples: readonly ModelSample[];
+  /** Samples with a plan that needs the candidate. */
+  readonly samplesOf: readonly (readonly number[])[];
+  /** Candidates that must not be together with this one. */
+  readonly rivals: readonly ReadonlySet<number>[];
+
+  constructor(
+    statements: readonly AdvisorStatement[],
+    candidates: readonly Weighed[],
+    rivals: (a: number, b: number) => boolean,
+    book: PlanBook,
+  ) {
+    this.candidates = candidates;
+    const place = new Map(candidates.map(({ handle }, position) => [handle, position]));
+    const samples: ModelSample[] = [];
+    const bundles = new Map<string, number[]>();
+    for (const statement of statements) {
+      for (const { share, plans } of book.plans(statement)) {
+        const best = new Map<string, { cost: number; needs: number[] }>();
+        for (const plan of plans) {
+          const needs = plan.needs.map((handle) => place.get(handle) ?? -1).sort((a, b) => a - b);
+          // Something that is no contender any more.
+          if (needs[0] === -1) continue;
+          const key = needs.join(' ');
+          const cost = plan.cost * share * statement.query.calls;
+          const known = best.get(key);
+          if (!known || cost < known.cost) best.set(key, { cost, needs });
+        }
+        const base = best.get('');
+        if (!base) continue;
+        const useful = [...best.values()]
+          .filter((plan) => plan === base || plan.cost < base.cost)
+          .sort((a, b) => a.cost - b.cost);
+        if (useful.length < 2) continue;
+        samples.push({ plans: useful });
+        for (const { needs } of useful) if (needs.length > 0) bundles.set(needs.join(' '), needs);
+      }
+    }
+    this.samples = samples;
+    this.bundles = [...bundles.values()].sort((a, b) => a.length - b.length);
+    const samplesOf = candidates.map(() => new Set<number>());
+    samples.forEach((sample, position) => {
+      for (const { needs } of sample.plans) for (const one of needs) samplesOf[one]?.add(position);
+    });
+    this.samplesOf = samplesOf.map((set) => [...set]);
+    this.rivals = candidates.map(
+      (_, a) => new Set(candidates.flatMap((__, b) => (a !== b && rivals(a, b) ? [b] : []))),
+    );
+  }
+}
+
+/** One set, with its value kept up to date move by move. */
+export class SetState {
+  readonly model: SetModel;
+  readonly has: Uint8Array;
+  bytes = 0;
+  /** Plan costs of all samples and charges of all members: what the search makes small. */
+  value: number;
+  readonly #cost: Float64Array;
+  readonly #members: Set<number>;
+
+  /** The empty set, or a copy of another. */
+  constructor(model: SetModel, of?: SetState) {
+    this.model = model;
+    this.has = of ? of.has.slice() : new Uint8Array(model.candidates.length);
+    this.#members = new Set(of?.members());
+    this.#cost = of
+      ? of.#cost.slice()
+      : Float64Array.from(model.samples, ({ plans }) => plans.at(-1)?.cost ?? 0);
+    this.bytes = of?.bytes ?? 0;
+    this.value = of?.value ?? this.#cost.reduce((sum, cost) => sum + cost, 0);
+  }
+
+  members(): number[] {
+    return [...this.#members];
+  }
+
+  copy(): SetState {
+    return new SetState(this.model, this);
+  }
+
+  /** Bytes that these would add. */
+  bytesOf(bundle: readonly number[]): number {
+    let bytes = 0;
+    for (const one of bundle) if (!this.has[one]) bytes += this.model.candidates[one]?.size_bytes ?? 0;
+    return bytes;
+  }
+
+  /** Whether one of these is a rival of a member or of another of them. */
+  clashes(bundle: readonly number[]): boolean {
+    return bundle.some((one) => {
+      for (const rival of this.model.rivals[one] ?? []) {
+        if (this.has[rival] || bundle.includes(rival)) return true;
+      }
+      return false;
+    });
+  }
+
+  /** By how much the value falls (positive: it gets better) when these join, without them joining. */
+  gainOf(bundle: readonly number[]): number {
+    const joining = bundle.filter((one) => !this.has[one]);
+    let gain = 0;
+    for (const one of joining) {
+      this.has[one] = 1;
+      gain -= this.model.candidates[one]?.charge ?? 0;
+    }
+    for (const sample of this.#touched(joining)) gain += (this.#cost[sample] ?? 0) - this.#costOf(sample);
+    for (const one of joining) this.has[one] = 0;
+    return gain;
+  }
+
+  /** By how much the value rises when this member leaves, without it leaving. */
+  lossOf(member: number): number {
+    this.has[member] = 0;
+    let loss = -(this.model.candidates[member]?.charge ?? 0);
+    for (const sample of this.model.samplesOf[member] ?? []) {
+      loss += this.#costOf(sample) - (this.#cost[sample] ?? 0);
+    }
+    this.has[member] = 1;
+    return loss;
+  }
+
+  add(bundle: readonly number[]): void {
+    this.#change(
+      bundle.filter((one) => !this.has[one]),
+      1,
+    );
+  }
+
+  remove(members: readonly number[]): void {
+    this.#change(
+      members.filter((one) => this.has[one]),
+      0,
+    );
+  }
+
+  #change(which: readonly number[], to: 0 | 1): void {
+    const sign = to === 1 ? 1 : -1;
+    for (const one of which) {
+      this.has[one] = to;
+      if (to === 1) this.#members.add(one);
+      else this.#members.delete(one);
+      this.bytes += sign * (this.model.candidates[one]?.size_bytes ?? 0);
+      this.value += sign * (this.model.candidates[one]?.charge ?? 0);
+    }
+    for (const sample of this.#touched(which)) {
+      const cost = this.#costOf(sample);
+      this.value += cost - (this.#cost[sample] ?? 0);
+      this.#cost[sample] = cost;
+    }
+  }
+
+  #touched(which: readonly number[]): Iterable<number> {
+    const [first, ...others] = which;
+    if (first === undefined) return [];
+    if (others.length === 0) return this.model.samplesOf[first] ?? [];
+    return new Set(which.flatMap((one) => this.model.samplesOf[one] ?? []));
+  }
+
+  #costOf(sample: number): number {
+    for (const plan of this.model.samples[sample]?.plans ?? []) {
+      if (plan.needs.every((one) => this.has[one] === 1)) return plan.cost;
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,237 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { searchSets } from '../../../src/advise/index-advisor/search/local-search.ts';
+import { PlanBook } from '../../../src/advise/index-advisor/search/plan-book.ts';
+import { SetModel } from '../../../src/advise/index-advisor/search/set-model.ts';
+import type { AdvisorStatement } from '../../../src/advise/index-advisor/statement.ts';
+import type { WhatIf } from '../../../src/domain/index.ts';
+
+/** A statement's ways to be planned: what each needs and costs. The last needs nothing. */
+interface Way {
+  needs: string[];
+  cost: number;
+}
+
+/** A planner that always finds the cheapest way: what the book takes for granted. */
+function planner(ways: Map<string, Way[]>): WhatIf & { asked: number } {
+  return {
+    engine: 'twin',
+    server_version: '18',
+    limits: [],
+    questions: 0,
+    asked: 0,
+    addIndex: () => Promise.reject(new Error('not here')),
+    explain: () => Promise.reject(new Error('not here')),
+    close: () => Promise.resolve(),
+    costs(configuration, statements) {
+      this.asked += statements.length;
+      const on = new Set(configuration.created);
+      return Promise.resolve(
+        statements.map((statement) => {
+          const possible = (ways.get(statement.id) ?? []).filter((way) =>
+            way.needs.every((handle) => on.has(handle)),
+          );
+          const best = possible.reduce((a, b) => (b.cost < a.cost ? b : a));
+          return { statement_id: statement.id, cost: best.cost, rows: 1, indexes: best.needs, error: null };
+        }),
+      );
+    },
+  };
+}
+
+function statement(id: string, calls: number): AdvisorStatement {
+  return {
+    query: { query_id: id, calls } as AdvisorStatement['query'],
+    samples: [{ id, query_id: id, sql: id, weight: 1 }],
+    parameters: [],
+    usages: [],
+    tables: new Set([1]),
+  };
+}
+
+const HANDLES = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+/** All 2⁷ sets. */
+const subsets = Array.from({ length: 2 ** HANDLES.length }, (_, bits) =>
+  HANDLES.filter((__, position) => (bits >> position) & 1),
+);
+
+const workload = fc.array(
+  fc.record({
+    calls: fc.integer({ min: 1, max: 5 }),
+    ways: fc.array(
+      fc.record({
+        needs: fc.subarray(HANDLES, { minLength: 1, maxLength: 3 }),
+        saves: fc.integer({ min: 1, max: 999 }),
+      }),
+      { maxLength: 8 },
+    ),
+  }),
+  { minLength: 1, maxLength: 6 },
+);
+
+function build(statements: { calls: number; ways: { needs: string[]; saves: number }[] }[]) {
+  const ways = new Map(
+    statements.map(({ ways: some }, position) => [
+      `s${position}`,
+      [...some.map(({ needs, saves }) => ({ needs, cost: 1000 - saves })), { needs: [], cost: 1000 }],
+    ]),
+  );
+  const engine = planner(ways);
+  const book = new PlanBook(engine);
+  const all = statements.map(({ calls }, position) => statement(`s${position}`, calls));
+  for (const one of all) {
+    for (const handle of HANDLES) book.register({ handle, table_oid: 1 }, one, false);
+  }
+  return { ways, engine, book, all };
+}
+
+describe('the book of plans', () => {
+  it('concludes only what the planner would answer, and bounds everything else', async () => {
+    await fc.assert(
+      fc.asyncProperty(workload, fc.infiniteStream(fc.subarray(HANDLES)), async (given, sets) => {
+        const { ways, engine, book, all } = build(given);
+        const truth = (id: string, set: readonly string[]) =>
+          Math.min(
+            ...(ways.get(id) ?? [])
+              .filter((way) => way.needs.every((one) => set.includes(one)))
+              .map((way) => way.cost),
+          );
+        for (const one of all) await book.cost(one, []);
+        for (let round = 0; round < 12; round += 1) {
+          const set = sets.next().value as string[];
+          for (const one of all) {
+            const expected = truth(one.query.query_id, set);
+            expect(book.lower(one, new Set(set))).toBeLessThanOrEqual(expected);
+            const known = book.known(one, new Set(set));
+            if (known) expect(known.cost).toBe(expected);
+            const before = engine.asked;
+            expect(await book.cost(one, set)).toMatchObject({ cost: expected });
+            if (known) expect(engine.asked).toBe(before);
+            expect(book.known(one, new Set(set))?.cost).toBe(expected);
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('keeps an expression that informs the planner out of what follows without it', async () => {
+    const { book, all, engine } = build([{ calls: 1, ways: [{ needs: ['a'], saves: 500 }] }]);
+    const [one] = all;
+    if (!one) throw new Error('no statement');
+    book.register({ handle: 'b', table_oid: 1 }, one, true);
+    await book.ask([one], ['a', 'b']);
+    const before = engine.asked;
+    // The estimate was made with b's statistics: without b it has to be asked.
+    expect(book.known(one, new Set(['a']))).toBeNull();
+    expect(await book.cost(one, ['a'])).toMatchObject({ cost: 500 });
+    expect(engine.asked).toBe(before + 1);
+  });
+
+  it('says in the engine’s words why a statement cannot be planned', async () => {
+    const { book, all, engine } = build([{ calls: 1, ways: [] }]);
+    engine.costs = (_, statements) =>
+      Promise.resolve(
+        statements.map(({ id }) => ({
+          statement_id: id,
+          cost: null,
+          rows: null,
+          indexes: [],
+          error: 'no such table',
+        })),
+      );
+    expect(await book.cost(all[0] as AdvisorStatement, [])).toEqual({ error: 'no such table' });
+  });
+});
+
+describe('the search among sets', () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 7, maxLength: 7 });
+  const charges = fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 7, maxLength: 7 });
+
+  it('finds the best of all sets on nearly all small problems, and never one that is not allowed', async () => {
+    let problems = 0;
+    let solved = 0;
+    let worst = 1;
+    await fc.assert(
+      fc.asyncProperty(
+        workload,
+        sizes,
+        charges,
+        fc.integer({ min: 10, max: 200 }),
+        async (given, bytes, paid, budget) => {
+          const { book, all, ways } = build(given);
+          for (const set of subsets) for (const one of all) await book.cost(one, set);
+          const candidates = HANDLES.map((handle, position) => ({
+            handle,
+            size_bytes: bytes[position] ?? 1,
+            charge: paid[position] ?? 0,
+          }));
+          // a and b are two ways to do one thing.
+          const model = new SetModel(all, candidates, (x, y) => x + y === 1, book);
+          const limits = { budget_bytes: budget, deadline: Number.POSITIVE_INFINITY, shakes: 60 };
+          const found = searchSets(model, limits, []);
+          const value = (set: readonly string[]) =>
+            given.reduce(
+              (sum, { calls }, position) =>
+                sum +
+                calls *
+                  Math.min(
+                    ...(ways.get(`s${position}`) ?? [])
+                      .filter((way) => way.needs.every((one) => set.includes(one)))
+                      .map((way) => way.cost),
+                  ),
+              0,
+            ) + set.reduce((sum, handle) => sum + (candidates[HANDLES.indexOf(handle)]?.charge ?? 0), 0);
+          const size = (set: readonly string[]) =>
+            set.reduce((sum, handle) => sum + (candidates[HANDLES.indexOf(handle)]?.size_bytes ?? 0), 0);
+          const allowed = subsets.filter(
+            (set) => size(set) <= budget && !(set.includes('a') && set.includes('b')),
+          );
+          const chosen = found.members().map((position) => HANDLES[position] ?? '');
+          expect(allowed.map((set) => set.join())).toContain(chosen.toSorted().join());
+          expect(found.bytes).toBe(size(chosen));
+          // Samples that nothing helps are not in the model: they cost the same in every set.
+          const base = value([]);
+          expect(base - value(chosen)).toBeCloseTo(emptyValue(model) - found.value, 6);
+          const best = Math.min(...allowed.map(value));
+          expect(value(chosen)).toBeLessThanOrEqual(base);
+          problems += 1;
+          if (value(chosen) <= best + 1e-6) solved += 1;
+          worst = Math.min(worst, base === best ? 1 : (base - value(chosen)) / (base - best));
+        },
+      ),
+      { numRuns: 150, seed: 7 },
+    );
+    expect(solved / problems).toBeGreaterThan(0.97);
+    expect(worst).toBeGreaterThan(0.9);
+  });
+
+  it('gives the same set for the same problem', async () => {
+    await fc.assert(
+      fc.asyncProperty(workload, sizes, async (given, bytes) => {
+        const once = async () => {
+          const { book, all } = build(given);
+          for (const set of subsets) for (const one of all) await book.cost(one, set);
+          const candidates = HANDLES.map((handle, position) => ({
+            handle,
+            size_bytes: bytes[position] ?? 1,
+            charge: 5,
+          }));
+          const model = new SetModel(all, candidates, () => false, book);
+          return searchSets(
+            model,
+            { budget_bytes: 90, deadline: Number.POSITIVE_INFINITY, shakes: 20 },
+            [],
+          ).members();
+        };
+        expect(await once()).toEqual(await once());
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
+
+/** Value of the empty set of a model. */
+function emptyValue(model: SetModel): number {
+  return model.samples.reduce((sum, sample) => sum + (sample.plans.at(-1)?.cost ?? 0), 0);
+}
