@@ -86,6 +86,8 @@ export interface WorkloadQuery {
   share_of_time: number;
   users: string[];
   queryids: string[];
+  /** It ran inside of functions only: names in it may be variables of theirs. Absent: it did not. */
+  nested?: true;
 }
 
 /** A statement that was set aside, and why: counted, never silently dropped. */
@@ -93,7 +95,7 @@ export interface SetAside {
   query: string;
   calls: number;
   total_exec_time_ms: number;
-  /** own_query, utility, truncated, text_hidden, unparsable, other_database, … */
+  /** own_query, utility, catalog_only, truncated, text_hidden, text_lost, unparsable, several_statements, ambiguous_schema. */
   code: string;
 }
 
@@ -104,7 +106,7 @@ export interface Workload {
   seconds: number | null;
   queries: WorkloadQuery[];
   set_aside: SetAside[];
-  /** Σ total_exec_time_ms of queries and set_aside. */
+  /** Σ total_exec_time_ms of the statements that clients sent; those inside of functions are within it. */
   database_time_ms: number;
   limits: Limit[];
 }

@@ -40,6 +40,16 @@ export interface ParameterUse {
   hint: Hint;
 }
 
+/** A variable of the function that a statement ran in, in the place of a parameter. */
+export interface Variable {
+  name: string;
+  /** Number that it gets as if it were `$n`. */
+  number: number;
+  /** Byte offsets of its mentions, and how many names each has (`p_id`, `new.id`). */
+  locations: number[];
+  parts: number;
+}
+
 /** An unqualified relation that only a schema off the search path has. */
 interface OffPathName {
   location: number;
@@ -65,6 +75,8 @@ export interface Analysis {
   has_limit: boolean;
   unresolved: Set<string>;
   parameters: ParameterUse[];
+  /** Names that are no columns, by name; null: such a name is unresolved and nothing else. */
+  variables: Map<string, Variable> | null;
   off_path: OffPathName[];
   disjunctions: number;
   /** Columns referenced since the innermost sub-select began: tells whether it is correlated. */

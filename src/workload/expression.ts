@@ -14,6 +14,9 @@ interface Gathering {
   sublink: boolean;
 }
 
+/** Variables are numbered behind any `$n` (at most 65,535). */
+const FIRST_VARIABLE = 100_000;
+
 /** A parameter of which only that it is given is asked. */
 const GIVEN: Hint = { kind: 'cast', type: 'text', array: false, unit: false, outer: NO_HINT };
 
@@ -61,7 +64,7 @@ class ExpressionReader {
   }
 
   node(node: Node, hint: Hint): Node {
-    if ('ColumnRef' in node) return this.column(node);
+    if ('ColumnRef' in node) return this.column(node, hint);
     if ('ParamRef' in node) {
       this.into.parameter = true;
       const { number = 0, location = 0 } = node.ParamRef;
@@ -107,7 +110,33 @@ class ExpressionReader {
     return isNode(value) && !('String' in value) ? this.node(value, hint) : this.parts(value, hint);
   }
 
-  private column(node: Extract<Node, { ColumnRef: unknown }>): Node {
+  /**
+   * A name that is no column, in a statement of a function: a variable, which is a parameter to the planner. Within
+   * views there are none.
+   */
+  private variable(names: readonly string[], location: number, hint: Hint): boolean {
+    const { variables, views } = this.analysis;
+    if (variables === null || views.length > 0 || names.length > 2) return false;
+    const name = names.join('.');
+    const known = variables.get(name) ?? {
+      name,
+      number: FIRST_VARIABLE + variables.size,
+      locations: [],
+      parts: names.length,
+    };
+    known.locations.push(location);
+    variables.set(name, known);
+    this.into.parameter = true;
+    this.analysis.parameters.push({ number: known.number, location, hint });
+    return true;
+  }
+
+  private isVariable(node: Node): boolean {
+    if (this.analysis.variables === null || !('ColumnRef' in node)) return false;
+    return resolveColumn(this.scope, namesOf(node.ColumnRef.fields)).kind === 'unknown';
+  }
+
+  private column(node: Extract<Node, { ColumnRef: unknown }>, hint: Hint): Node {
     const fields = node.ColumnRef.fields ?? [];
     const names = namesOf(fields);
     const last = fields.at(-1);
@@ -149,6 +178,7 @@ class ExpressionReader {
         return node;
       case 'unknown':
         this.analysis.unresolved.add(`column ${names.join('.')}`);
+        if (this.variable(names, node.ColumnRef.location ?? 0, hint)) return node;
         this.into.opaque = true;
         return node;
       case 'opaque':
@@ -209,7 +239,8 @@ class ExpressionReader {
     });
     const rowwise = this.rowwise(lexpr, rexpr, around);
     if (rowwise !== null) return { ...expr, ...rowwise };
-    const leftFirst = lexpr !== undefined && (!holdsParameter(lexpr) || holdsColumn(lexpr));
+    const leftFirst =
+      lexpr !== undefined && (!holdsParameter(lexpr) || holdsColumn(lexpr)) && !this.isVariable(lexpr);
     let left: Expression | null = null;
     let right: Expression | null = null;
     if (leftFirst && lexpr !== undefined) left = this.inner(lexpr, around(null, 'left'));

@@ -48,6 +48,8 @@ export function addRow(gathering: Gathering, statement: ClassifiedStatement, row
     { n: query.calls, mean: query.mean_exec_time_ms, stddev: query.stddev_exec_time_ms },
     { n: row.calls, mean: row.mean_exec_time_ms, stddev: row.stddev_exec_time_ms },
   );
+  if (query.calls === 0 && !row.toplevel) query.nested = true;
+  if (row.toplevel) delete query.nested;
   query.calls += row.calls;
   query.mean_exec_time_ms = moments.mean;
   query.stddev_exec_time_ms = moments.stddev;

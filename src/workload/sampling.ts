@@ -7,7 +7,7 @@ import {
   type Snapshot,
   type WorkloadQuery,
 } from '../domain/index.ts';
-import type { Analysis, ParameterUse } from './analysis.ts';
+import type { Analysis, ParameterUse, Variable } from './analysis.ts';
 import { type ChoiceContext, chooseValues, type ParameterChoice } from './choices.ts';
 import { constantsOfIndexes } from './erased-constants.ts';
 import { boundOf, comparisonOf, informativeness, operandKey } from './hint-readings.ts';
@@ -105,6 +105,14 @@ class Sampler {
       const literal = literals.get(Number(token.text.slice(1))) ?? 'NULL';
       return [{ start: token.start, end: token.end, text: literal }];
     });
+    for (const { number, locations, parts } of this.analysis.variables?.values() ?? []) {
+      const literal = literals.get(number) ?? 'NULL';
+      for (const location of locations) {
+        const at = this.tokens.findIndex((token) => token.start === location);
+        const last = this.tokens[at + (parts - 1) * 2];
+        if (at >= 0 && last !== undefined) edits.push({ start: location, end: last.end, text: literal });
+      }
+    }
     for (const { location, schema } of this.analysis.off_path) {
       edits.push({ start: location, end: location, text: `${quoteIdentifier(schema)}.` });
     }
@@ -153,7 +161,8 @@ export async function sampleStatements(
   const statement = parseTree(query.query).stmts?.[0]?.stmt;
   const tokens = scanTokens(query.query);
   if (statement === undefined || tokens === null) return { samples: [], parameters: [] };
-  const analysis = analyseStatement(statement, catalog);
+  const variables = query.nested === true ? new Map<string, Variable>() : null;
+  const analysis = analyseStatement(statement, catalog, undefined, variables);
   const context: ChoiceContext = {
     analysis,
     snapshot,
@@ -169,6 +178,7 @@ export async function sampleStatements(
   const count = sampleCount(planned);
   const plausible = plausibility(analysis, context.observed_rows, choices, count);
   const { samples, kept } = new Sampler(query, analysis, tokens).samples(planned, plausible?.factors ?? null);
+  const names = new Map([...(variables?.values() ?? [])].map((each) => [each.number, each.name]));
   const parameters = planned.map(({ number, choice }) => ({
     number,
     column: choice.column,
@@ -177,7 +187,10 @@ export async function sampleStatements(
       choice.choices.length === 1
         ? choice.choices.map((each) => each.sql)
         : kept.map((sample) => choiceAt(choice, sample)?.sql ?? 'NULL'),
-    source: plausible !== null && choice.operator === '=' ? choice.source + plausible.source : choice.source,
+    source:
+      (names.has(number) ? `variable ${names.get(number)}: ` : '') +
+      choice.source +
+      (plausible !== null && choice.operator === '=' ? plausible.source : ''),
   }));
   return { samples, parameters };
 }

@@ -139,6 +139,7 @@ export function analyseStatement(
   statement: Node,
   catalog: UsageCatalog,
   searchPath: readonly string[] = catalog.search_path,
+  variables: Analysis['variables'] = null,
 ): Analysis {
   const analysis: Analysis = {
     catalog,
@@ -150,6 +151,7 @@ export function analyseStatement(
     has_limit: false,
     unresolved: new Set(),
     parameters: [],
+    variables,
     off_path: [],
     disjunctions: 0,
     referenced: [],

@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { collectSnapshot } from '../../src/collect/index.ts';
-import type { Snapshot, Workload } from '../../src/domain/index.ts';
+import type { Snapshot, Workload, WorkloadQuery } from '../../src/domain/index.ts';
 import { availableMajors } from '../../src/embedded/index.ts';
 import { openTarget } from '../../src/target/index.ts';
-import { workloadFromSnapshot } from '../../src/workload/index.ts';
+import { sampleStatements, usageCatalog, workloadFromSnapshot } from '../../src/workload/index.ts';
 import { testMajors, testServer } from '../support/servers.ts';
 
 const majors = [...new Set([...availableMajors().filter((major) => major >= 14), ...testMajors])].sort();
@@ -111,6 +111,46 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     expect(workload.limits.map((limit) => limit.code)).toContain('nested_statements');
     expect(workload.set_aside.some((entry) => entry.query.startsWith('create table copied'))).toBe(true);
     for (const query of workload.queries) expect(query.share_of_time).toBeLessThanOrEqual(1);
+  });
+
+  test('variables of functions are parameters of the statements inside', async () => {
+    const statements = `
+      create function by_id(p_id int) returns text language plpgsql as $$
+        declare v_low int := 3; r record; begin
+          select b into r from t where p_id = a and a > v_low; perform count(*) from t where b like r.b; return r.b; end $$;
+      create function counted(p int) returns bigint language sql as $$ select count(*) from t where a < p $$;`;
+    const { workload, snapshot } = await onServer(
+      major,
+      { 'pg_stat_statements.track': 'all' },
+      async (client) => {
+        await client.query(statements);
+        await client.query('analyze t');
+        await client.query('select by_id(7), counted(9)');
+      },
+    );
+    const catalog = await usageCatalog(snapshot);
+    const inner = workload.queries.filter(
+      (query) => query.nested === true && query.query.includes('from t where'),
+    );
+    expect(inner.length).toBe(3);
+    const server = await testServer({ major, settings: { 'pg_stat_statements.track': 'all' } });
+    const client = new pg.Client({ connectionString: server.dsn(snapshot.server.database) });
+    await client.connect();
+    for (const query of inner) {
+      const { samples, parameters } = await sampleStatements(query, snapshot, catalog);
+      for (const parameter of parameters) {
+        expect(parameter.column).toBe(query.query.includes('like') ? 'public.t.b' : 'public.t.a');
+        expect(parameter.source).toContain('variable ');
+      }
+      expect(samples.length).toBeGreaterThan(0);
+      for (const { sql } of samples) await client.query(`explain ${sql}`);
+    }
+    await client.end();
+    // A name that clients sent is a column that we do not know.
+    const sent = { ...(inner[0] as WorkloadQuery) };
+    delete sent.nested;
+    const asSent = await sampleStatements(sent, snapshot, catalog);
+    expect(asSent.parameters).toEqual([]);
   });
 
   test('our own statements and those of maintenance are set aside and counted', async () => {
