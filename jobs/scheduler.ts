@@ -7,10 +7,11 @@ import type { Services } from '../src/pipeline/index.ts';
 import { analysisJob } from './analysis.ts';
 import type { Job } from './job.ts';
 import { retentionJob } from './retention.ts';
+import { rollUpJob } from './roll-up.ts';
 import { snapshotJob } from './snapshot.ts';
 import { verifyJob } from './verify.ts';
 
-const allJobs: Job[] = [snapshotJob, analysisJob, verifyJob, retentionJob];
+const allJobs: Job[] = [snapshotJob, analysisJob, verifyJob, retentionJob, rollUpJob];
 
 /** Starts all jobs in the configured time zone; the returned function stops them. */
 export function startJobs(services: Services, config: Config, jobs: Job[] = allJobs): () => Promise<void> {

@@ -46,6 +46,10 @@ const environmentSchema = z.object({
   PGLUTHIER_RETENTION_CRON: cron('PGLUTHIER_RETENTION_CRON').default('30 4 * * *'),
   /** Days that snapshots are kept. */
   PGLUTHIER_RETENTION_DAYS: z.coerce.number().int().min(1).max(3650).default(35),
+  PGLUTHIER_ROLL_UP_CRON: cron('PGLUTHIER_ROLL_UP_CRON').default('0 5 * * *'),
+  /** Days after which of each hour one snapshot is kept; and after which, of each day. */
+  PGLUTHIER_HOURLY_AFTER_DAYS: z.coerce.number().int().min(1).max(3650).default(7),
+  PGLUTHIER_DAILY_AFTER_DAYS: z.coerce.number().int().min(1).max(3650).default(30),
   /** Targets worked on at the same time. */
   PGLUTHIER_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(4),
 });
@@ -66,8 +70,11 @@ export interface Config {
     analysis_cron: string;
     verify_cron: string;
     retention_cron: string;
+    roll_up_cron: string;
   };
   retention_days: number;
+  hourly_after_days: number;
+  daily_after_days: number;
   concurrency: number;
 }
 
@@ -113,8 +120,11 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       analysis_cron: values.PGLUTHIER_ANALYSIS_CRON,
       verify_cron: values.PGLUTHIER_VERIFY_CRON,
       retention_cron: values.PGLUTHIER_RETENTION_CRON,
+      roll_up_cron: values.PGLUTHIER_ROLL_UP_CRON,
     },
     retention_days: values.PGLUTHIER_RETENTION_DAYS,
+    hourly_after_days: values.PGLUTHIER_HOURLY_AFTER_DAYS,
+    daily_after_days: values.PGLUTHIER_DAILY_AFTER_DAYS,
     concurrency: values.PGLUTHIER_CONCURRENCY,
   };
 }

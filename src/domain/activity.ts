@@ -125,6 +125,8 @@ export interface ActivityPoint {
   waiting_for_lock: number;
   /** Oldest xmin that anything holds, transactions; null: none, or not visible. */
   oldest_xmin_age: number | null;
+  /** Made of an hour's distributions, `taken_at` is the hour: right in percentiles, no sample that was taken. */
+  rolled_up?: true;
 }
 
 /** How many sessions ran at once in a window, from its samples. */

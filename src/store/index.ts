@@ -14,6 +14,7 @@ import { type JobRunStore, jobRunStore } from './job-runs.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import { type RecommendationStore, recommendationStore } from './recommendations.ts';
 import { type RetentionStore, retentionStore } from './retention.ts';
+import { type RollUpStore, rollUpStore } from './roll-ups.ts';
 import { checkKey } from './seal.ts';
 import { type SnapshotStore, snapshotStore } from './snapshots.ts';
 import { type TargetStore, targetStore } from './targets.ts';
@@ -42,6 +43,7 @@ export interface Store {
   jobRuns: JobRunStore;
   audit: AuditStore;
   retention: RetentionStore;
+  rollUps: RollUpStore;
   /**
    * Brings the schema up to date; safe when several processes start at once.
    * @returns names of the files applied now.
@@ -84,6 +86,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     jobRuns: jobRunStore(db),
     audit: auditStore(db),
     retention: retentionStore(db),
+    rollUps: rollUpStore(db),
     migrate: async () => {
       const client = await pool.connect().catch((error: unknown) => {
         throw storeUnreachable(error);

@@ -58,3 +58,22 @@ export async function dropPartitionsBefore(db: Database, day: string): Promise<s
   }
   return rows.map((row) => row.name);
 }
+
+/** Days that have a partition, oldest first. */
+export async function partitionDays(db: Database): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'pgluthier.snapshot'::regclass ORDER BY 1`.execute(db);
+  return rows.map(({ name }) => {
+    const digits = name.slice('snapshot_'.length);
+    return `${digits.slice(0, 4)}-${digits.slice(4, 6)}-${digits.slice(6)}`;
+  });
+}
+
+/**
+ * Gives the space of deleted rows back: nothing is ever added to an old day that could use it. Readers of that day wait
+ * meanwhile; where somebody holds it right now, it is left as it is.
+ */
+export async function compactPartition(db: Database, day: string): Promise<void> {
+  await sql`VACUUM (FULL, SKIP_LOCKED) ${sql.table(`pgluthier.${partitionName(day)}`)}`.execute(db);
+}

@@ -35,6 +35,7 @@ export function retentionStore(db: Database): RetentionStore {
         content.parts += dropped.parts;
         content.texts += dropped.texts;
       }
+      await db.deleteFrom('pgluthier.roll_up').where('day', '<', firstKeptDay).execute();
       const runs = await db
         .deleteFrom('pgluthier.job_run')
         .where('started_at', '<', firstKeptDay)

@@ -1,6 +1,7 @@
 /** The store's tables as Kysely sees them; sql/migrations/ is what makes them. */
 import type { ColumnType } from 'kysely';
 import type { ActivityPoint } from '../domain/index.ts';
+import type { ActivityHour } from './activity-hours.ts';
 
 /** jsonb: read as a value, written as its text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -34,9 +35,11 @@ export interface Tables {
     cadence: ColumnType<'full' | 'fast', 'full' | 'fast' | undefined, never>;
     full_snapshot_id: string | null;
     activity: JsonOrNull<ActivityPoint>;
+    activity_hours: JsonOrNull<ActivityHour[]>;
     epoch: string | null;
     dealloc: number | null;
   };
+  'pgluthier.roll_up': { target_id: string; day: Date | string; level: 'hourly' | 'daily' };
   'pgluthier.snapshot_part': { target_id: string; hash: string; last_seen: Date | string; body: Buffer };
   'pgluthier.query_text': { target_id: string; hash: string; last_seen: Date | string; query: string };
   'pgluthier.analysis': {

@@ -15,6 +15,7 @@ import {
   type StatementRow,
   statementKey,
 } from '../domain/index.ts';
+import { hourOf, overlaps, samplesOfHour } from './activity-hours.ts';
 import { keepParts, keepTexts, loadParts, loadTexts } from './content.ts';
 import { chooseCutPoints, epochOf, serverKeyOf } from './cut-points.ts';
 import { type Database, type DatabaseTransaction, newId } from './database.ts';
@@ -61,7 +62,10 @@ export interface SnapshotStore {
   lastFull(targetId: string): Promise<(SnapshotHeader & { server_key: string | null }) | null>;
   /** Keys (`statementKey`) of the statements whose texts the newest snapshot holds. */
   knownStatements(targetId: string): Promise<Set<string>>;
-  /** Samples of sessions in from..to, both included, oldest first. */
+  /**
+   * Samples of sessions in from..to (our clock), both included, oldest first. Of hours that were rolled up and overlap
+   * with it: all of the hour, as `rolled_up` samples.
+   */
   activityBetween(targetId: string, from: Date, to: Date): Promise<ActivityPoint[]>;
   /**
    * The snapshots that the window between two must be composed of, oldest first: see cut-points.ts.
@@ -327,18 +331,7 @@ export function snapshotStore(db: Database, cache: LruCache = new LruCache(CACHE
           .map((row) => statementKey(row as unknown as StatementRow)),
       );
     },
-    activityBetween: async (targetId, from, to) => {
-      const rows = await db
-        .selectFrom('pgluthier.snapshot')
-        .select('activity')
-        .where('target_id', '=', targetId)
-        .where('collected_at', '>=', from.toISOString())
-        .where('collected_at', '<=', to.toISOString())
-        .where('activity', 'is not', null)
-        .orderBy('collected_at')
-        .execute();
-      return rows.flatMap(({ activity }) => (activity ? [activity] : []));
-    },
+    activityBetween: (targetId, from, to) => readActivity(db, targetId, from, to),
     cutPoints: async (targetId, fromId, toId) => {
       const end = async (id: string) => {
         const row = await holdingSomething(targetId).where('snapshot_id', '=', id).executeTakeFirst();
@@ -442,6 +435,29 @@ function textsOfFast({ state }: KeptFast): string[] {
 
 function readFast({ state, limits }: KeptFast, texts: ReadonlyMap<string, string>): FastSnapshot {
   return 'at_ms' in state ? fastFromState(state, limits, texts) : fastFromOldState(state, limits, texts);
+}
+
+async function readActivity(db: Database, targetId: string, from: Date, to: Date): Promise<ActivityPoint[]> {
+  const rows = await db
+    .selectFrom('pgluthier.snapshot')
+    .select(['collected_at', 'activity', 'activity_hours'])
+    .where('target_id', '=', targetId)
+    // A day's hours are with its first.
+    .where('collected_at', '>=', dayBounds(dayOf(from)).from)
+    .where('collected_at', '<=', to.toISOString())
+    .where((row) => row.or([row('activity', 'is not', null), row('activity_hours', 'is not', null)]))
+    .orderBy('collected_at')
+    .execute();
+  const hours = rows.flatMap(({ activity_hours }) => activity_hours ?? []);
+  const inHours = new Set(hours.map(({ hour }) => hour));
+  const points = rows.flatMap(({ collected_at, activity }) =>
+    activity && Date.parse(collected_at) >= from.getTime() && !inHours.has(hourOf(collected_at))
+      ? [activity]
+      : [],
+  );
+  const rolledUp = hours.filter((hour) => overlaps(hour, from, to)).flatMap(samplesOfHour);
+  // Days are rolled up whole, the oldest first.
+  return [...rolledUp, ...points];
 }
 
 /** All of it as of one moment: a roll-up may be at work on the same day. */
