@@ -19,7 +19,9 @@ const rowSchema = z.object({
   max_value: text,
   increment_by: text,
   cycle: z.boolean(),
+  /** Null: dropped meanwhile. */
   readable: z.boolean().nullable(),
+  unlogged_here: z.boolean(),
   owner_table_oid: z.number().nullable(),
   owner_column: text.nullable(),
 });
@@ -47,7 +49,9 @@ export async function readSequences(reader: Reader): Promise<SequenceRow[]> {
     try {
       const values = await lastValues(
         reader,
-        rows.filter((row) => row.readable && !reader.busy.has(row.oid) && !isUndecodable(row)),
+        rows.filter(
+          (row) => row.readable && !row.unlogged_here && !reader.busy.has(row.oid) && !isUndecodable(row),
+        ),
       );
       sayWhatIsHidden(reader, rows);
       return withValues(rows, values);
@@ -87,10 +91,22 @@ async function lastValues(reader: Reader, rows: Row[]): Promise<Map<number, stri
 }
 
 function withValues(rows: Row[], values: Map<number, string | null>): SequenceRow[] {
-  return rows.map(({ readable: _, ...row }) => ({ ...row, last_value: values.get(row.oid) ?? null }));
+  return rows.map(({ readable: _r, unlogged_here: _u, ...row }) => ({
+    ...row,
+    last_value: values.get(row.oid) ?? null,
+  }));
 }
 
 function sayWhatIsHidden(reader: Reader, rows: Row[]): void {
+  const unlogged = rows.filter((row) => row.unlogged_here).length;
+  if (unlogged > 0) {
+    reader.limits.push({
+      scope: 'sequences',
+      code: 'sequence_values_unlogged',
+      message: `How far ${unlogged} of ${rows.length} sequences are is not known here: they are unlogged, and this is a standby.`,
+      remedy: null,
+    });
+  }
   const hidden = rows.filter((row) => row.readable === false).length;
   if (hidden === 0) return;
   reader.limits.push({

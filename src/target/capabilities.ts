@@ -88,6 +88,18 @@ function limitsOf(major: number, role: RoleRow): Limit[] {
       remedy: null,
     });
   }
+  if (role.in_recovery) {
+    // Counters live in each server's own memory and never come over with the log: on a standby scans and statements
+    // are those that ran here, and what only a primary does (writes, vacuum, analyze) reads as never done.
+    limits.push({
+      scope: 'server',
+      code: 'standby',
+      message:
+        'This is a standby: statements and the use of tables and indexes are those of this replica alone; writes, dead rows, vacuum and analyze are not counted here.',
+      remedy:
+        'Watch the primary, too: an index that is unused here may be used there, and the other way round.',
+    });
+  }
   if (!role.is_superuser && !role.is_monitor) {
     limits.push({
       scope: 'server',

@@ -81,12 +81,12 @@ it.each(majors)('no password gets into a snapshot of PostgreSQL %i', async (majo
   const server = await testServer({
     major,
     settings: {
-      primary_conninfo: "'host=h password=geheim'",
-      archive_command: "'upload --key geheim'",
-      restore_command: "'fetch --key geheim'",
-      ssl_passphrase_command: "'echo geheim'",
+      primary_conninfo: 'host=h password=geheim',
+      archive_command: 'upload --key geheim',
+      restore_command: 'fetch --key geheim',
+      ssl_passphrase_command: 'echo geheim',
       'app.session_secret': 'geheim',
-      cluster_name: "'password=geheim'",
+      cluster_name: 'password=geheim',
     },
   });
   const database = await server.createDatabase({ sql: 'CREATE EXTENSION pg_stat_statements' });
