@@ -1,7 +1,8 @@
 /** Plan costs, plan shapes and index sizes: the twin's beside the real server's. */
-import { advisorCatalog } from '../src/advise/index-advisor/catalog.ts';
+import { type AdvisorCatalog, type AdvisorTable, advisorCatalog } from '../src/advise/index-advisor/catalog.ts';
 import { indexSize } from '../src/advise/index-advisor/size-model.ts';
 import {
+  type ColumnRow,
   type IndexDefinition,
   type IndexSize,
   type PlannableStatement,
@@ -90,7 +91,20 @@ export async function compareBuilt(
       ]);
       selectivity = (kept?.rows ?? 1) / (all?.rows ?? 1);
     }
-    const size = indexSize({ definition, table, selectivity });
+    const expressions = new Map<string, ColumnRow>();
+    for (const { expression } of definition.keys) {
+      if (expression === null) continue;
+      const described = await twin.describeExpression?.(definition.schema, definition.table, expression);
+      if (described) expressions.set(expression, described);
+    }
+    const size = indexSize({
+      definition,
+      table,
+      selectivity,
+      expressions,
+      statistics: source.snapshot.schema.extended_statistics,
+      partitions: leaves(catalog, table),
+    });
     const { predicted, used, refused } = await predict(twin, definition, size, sql);
     const real = await build(source, definition, sql);
     rows.push({
@@ -110,6 +124,13 @@ export async function compareBuilt(
     });
   }
   return rows;
+}
+
+/** Leaf partitions of a partitioned table. */
+function leaves(catalog: AdvisorCatalog, table: AdvisorTable): AdvisorTable[] {
+  if (table.row.relkind !== 'p') return [];
+  const children = [...catalog.tables.values()].filter((each) => each.row.parent_oid === table.row.oid);
+  return children.flatMap((child) => (child.row.relkind === 'p' ? leaves(catalog, child) : [child]));
 }
 
 async function predict(twin: WhatIf, definition: IndexDefinition, size: IndexSize, sql: string | null) {

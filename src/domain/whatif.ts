@@ -4,6 +4,7 @@
  */
 import type { IndexDefinition } from './change.ts';
 import type { Limit } from './recommendation.ts';
+import type { ColumnRow } from './snapshot.ts';
 
 /** How large an index would be: by the size model (advise/index/size-model.ts) or as measured. */
 export interface IndexSize {
@@ -57,6 +58,11 @@ export interface WhatIf {
    * @throws PgLuthierError `candidate_refused` when the engine cannot build this definition.
    */
   addIndex(definition: IndexDefinition, size: IndexSize): Promise<string>;
+  /**
+   * An expression over a table as if it were its column, with statistics derived from those of the column that it
+   * reads: what the size of an index over it depends on. Null where nothing can be told; absent: the engine cannot.
+   */
+  describeExpression?(schema: string, table: string, expression: string): Promise<ColumnRow | null>;
   /** One cost a statement, in the order given. A statement that cannot be planned has cost null; it never throws for it. */
   costs(configuration: Configuration, statements: readonly PlannableStatement[]): Promise<PlanCost[]>;
   /** EXPLAIN (FORMAT JSON) of one statement, as PostgreSQL gave it. */

@@ -78,17 +78,97 @@ interface GroupClass {
   scattered: boolean;
 }
 
-/** Distinct combinations that `rows` rows drawn over the product of the keys' values would show. */
-export function distinctCombinations(keys: readonly KeyFacts[], rows: number): number {
-  const product = keys.reduce((total, key) => Math.min(total * key.distinct, 1e15), 1);
+/** So many classes of about equally frequent values describe a column among others. */
+const VALUE_CLASSES = 12;
+/** More combinations of classes than this are joined, those of about the same frequency. */
+const MOST_CLASSES = 400;
+
+/** `values` values (or combinations) that each occur in `share` of the rows. */
+interface ValueClass {
+  values: number;
+  share: number;
+}
+
+/** How often a column's values occur: the most common ones as ANALYZE saw them, the rest alike. Nulls are apart. */
+function valueClasses(key: KeyFacts): ValueClass[] {
+  const present = Math.max(1e-9, 1 - key.null_frac);
+  const common = key.most_common_freqs.map((share) => ({ values: 1, share: share / present }));
+  const rest = Math.max(0, 1 - common.reduce((sum, each) => sum + each.share, 0));
+  const others = key.distinct - common.length;
+  if (common.length === 0)
+    return [{ values: Math.max(1, key.distinct), share: 1 / Math.max(1, key.distinct) }];
+  const all = rest > 1e-6 && others > 0 ? [...common, { values: others, share: rest / others }] : common;
+  return joinClasses(all, VALUE_CLASSES);
+}
+
+/** At most `limit` classes: neighbours by frequency become one, with their rows and their values summed. */
+function joinClasses(classes: readonly ValueClass[], limit: number): ValueClass[] {
+  if (classes.length <= limit) return [...classes];
+  const sorted = classes.toSorted((a, b) => b.share - a.share);
+  const highest = Math.log(sorted[0]?.share ?? 1);
+  const lowest = Math.log(sorted.at(-1)?.share ?? 1);
+  const step = Math.max(1e-9, (highest - lowest) / limit);
+  const joined = new Map<number, { values: number; rows: number }>();
+  for (const { values, share } of sorted) {
+    const bin = Math.min(limit - 1, Math.floor((highest - Math.log(share)) / step));
+    const into = joined.get(bin) ?? { values: 0, rows: 0 };
+    into.values += values;
+    into.rows += values * share;
+    joined.set(bin, into);
+  }
+  return [...joined.values()].map(({ values, rows }) => ({ values, share: rows / values }));
+}
+
+/** Combinations of independent columns' values: the share of each is the product of its parts'. */
+function combinedClasses(keys: readonly KeyFacts[]): ValueClass[] {
+  let combined: ValueClass[] = [{ values: 1, share: 1 }];
+  for (const key of keys) {
+    const classes = valueClasses(key);
+    combined = joinClasses(
+      combined.flatMap((each) =>
+        classes.map((one) => ({ values: each.values * one.values, share: each.share * one.share })),
+      ),
+      MOST_CLASSES,
+    );
+  }
+  return combined;
+}
+
+/** Combinations of the keys' values: `groups` of them, of `rows` rows each. */
+interface Combinations {
+  groups: number;
+  rows: number;
+}
+
+/**
+ * The rows of each value of the most distinct key, spread over the other keys' values as if they were independent: a
+ * unique key has as many combinations as rows, whatever stands beside it.
+ */
+function combinations(keys: readonly KeyFacts[], rows: number): Combinations[] {
+  const [finest, ...others] = keys.toSorted((a, b) => b.distinct - a.distinct);
+  if (finest === undefined) return [];
+  const spread = combinedClasses(others);
+  return valueClasses(finest).flatMap((value) => {
+    const each = Math.max(1, rows * value.share);
+    const present = value.values * Math.min(1, rows * value.share);
+    return spread.map((other) => {
+      const met = other.values * (1 - (1 - Math.min(1, other.share)) ** each);
+      const groups = Math.max(1e-9, present * met);
+      return { groups, rows: (present * each * other.values * other.share) / groups };
+    });
+  });
+}
+
+/** Distinct combinations of the keys that `rows` rows show, columns taken as independent unless `known` says more. */
+export function distinctCombinations(keys: readonly KeyFacts[], rows: number, known?: number): number {
   const [only, ...more] = keys;
   // One column's distinct values are what ANALYZE counted; of combinations only some occur among so few rows.
   if (only !== undefined && more.length === 0) return Math.max(1, Math.min(rows, only.distinct));
-  const largest = Math.max(...keys.map((key) => key.distinct));
-  return Math.max(1, Math.min(rows, Math.max(largest, product * (1 - Math.exp(-rows / product)))));
+  const met = known ?? combinations(keys, rows).reduce((sum, { groups }) => sum + groups, 0);
+  return Math.max(1, Math.min(rows, Math.max(...keys.map((key) => key.distinct), met)));
 }
 
-function groupClasses(keys: readonly KeyFacts[], rows: number): GroupClass[] {
+function groupClasses(keys: readonly KeyFacts[], rows: number, known?: number): GroupClass[] {
   return nullPatterns(keys).flatMap(({ present, share }) => {
     const count = rows * share;
     if (count < 0.5) return [];
@@ -96,11 +176,12 @@ function groupClasses(keys: readonly KeyFacts[], rows: number): GroupClass[] {
     const bytes = tupleBytes(present, header);
     const [only] = present;
     if (only === undefined) return [{ groups: 1, rows: count, bytes, scattered: false }];
-    if (present.length > 1) {
-      const groups = distinctCombinations(present, count);
+    if (present.length === 1) return singleKeyClasses(only, count, bytes);
+    if (known !== undefined) {
+      const groups = distinctCombinations(present, count, Math.max(1, known * share));
       return [{ groups, rows: count / groups, bytes, scattered: true }];
     }
-    return singleKeyClasses(only, count, bytes);
+    return combinations(present, count).map((each) => ({ ...each, bytes, scattered: true }));
   });
 }
 
@@ -190,7 +271,9 @@ function deduplicatedLeaves(classes: readonly GroupClass[], fillfactor: number):
     const perPosting = Math.max(1, Math.floor((Math.floor(MAX_POSTING / 8) * 8 - each.bytes) / TID));
     // A few huge groups are made smaller, many small ones fewer.
     const shrinkRows = each.groups < 2 * scale || each.rows > perPosting * 20;
-    const groups = shrinkRows ? Math.round(each.groups) : Math.max(1, Math.round(each.groups / scale));
+    const groups = shrinkRows
+      ? Math.max(1, Math.round(each.groups))
+      : Math.max(1, Math.round(each.groups / scale));
     const sizes = each.scattered ? scatteredSizes(each.rows) : [each.rows];
     for (let group = 0; group < groups; group += 1) {
       let rows = (sizes[group % sizes.length] ?? each.rows) / (shrinkRows ? scale : 1);
@@ -215,6 +298,8 @@ interface BtreeShape {
   fillfactor: number;
   /** Storage parameter deduplicate_items. */
   deduplicate: boolean;
+  /** Distinct combinations of all keys where extended statistics tell; else columns are taken as independent. */
+  distinct?: number | undefined;
 }
 
 /** Pages, tuples and height of a B-tree as CREATE INDEX would leave it. */
@@ -231,10 +316,10 @@ export function btreeSize(shape: BtreeShape): IndexSize {
   const slack = Math.floor((PAGE * (100 - shape.fillfactor)) / 100);
   const perLeaf = Math.max(1, Math.floor((USABLE - 2 * LINE_POINTER - slack) / (bytes + LINE_POINTER)));
   const leaves = merges
-    ? deduplicatedLeaves(groupClasses(shape.keys, rows), shape.fillfactor)
+    ? deduplicatedLeaves(groupClasses(shape.keys, rows, shape.distinct), shape.fillfactor)
     : Math.ceil(rows / perLeaf);
   // Pivot tuples keep only the keys that tell two leaves apart, and a row's address where the keys do not.
-  const distinct = distinctCombinations(shape.keys, rows);
+  const distinct = distinctCombinations(shape.keys, rows, shape.distinct);
   const significant = leadingKeysThatTell(shape.keys, rows);
   const pivot = averageTupleBytes(significant) + (distinct < rows * 0.9 ? 8 : 0);
   const innerSlack = Math.floor((PAGE * (100 - INNER_FILLFACTOR)) / 100);

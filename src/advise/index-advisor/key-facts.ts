@@ -58,7 +58,7 @@ export function columnFacts(column: ColumnRow, rows: number): KeyFacts {
     distinct: distinctCount(stats?.n_distinct ?? -1, rows),
     null_frac: stats?.null_frac ?? 0,
     most_common_freqs: stats?.most_common_freqs ?? [],
-    equalimage: !NOT_EQUALIMAGE.test(column.type) && column.typtype !== 'r' && column.typtype !== 'm',
+    equalimage: !NOT_EQUALIMAGE.test(column.type) && !['r', 'm', 'c'].includes(column.typtype),
     correlation: stats?.correlation ?? null,
     elements: stats?.elem_count_histogram?.at(-1) ?? null,
     element_freqs: stats?.most_common_elem_freqs?.slice(0, -3) ?? [],

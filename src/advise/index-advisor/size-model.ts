@@ -1,5 +1,5 @@
 /** How large an index will be, by access method; each formula's source stands with it. */
-import type { IndexDefinition, IndexSize } from '../../domain/index.ts';
+import type { ColumnRow, ExtendedStatistics, IndexDefinition, IndexSize } from '../../domain/index.ts';
 import { alignTo, btreeSize } from './btree-size.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
 import { ginSize } from './gin-size.ts';
@@ -14,13 +14,30 @@ export interface SizeInput {
   table: AdvisorTable;
   /** Share of the rows that the partial predicate keeps; 1 without one. */
   selectivity: number;
+  /** Expressions of the keys as if they were columns, by their text (WhatIf.describeExpression). */
+  expressions?: ReadonlyMap<string, ColumnRow>;
+  /** CREATE STATISTICS objects: those of this table tell how many combinations of its columns there are. */
+  statistics?: readonly ExtendedStatistics[];
+  /** Of a partitioned table: its leaf partitions, each with an index of its own. */
+  partitions?: readonly AdvisorTable[];
 }
 
-/** Pages, entries and height of the index as CREATE INDEX would leave it. */
+/** Pages, entries and height of the index as CREATE INDEX would leave it; a partitioned index's parts are summed. */
 export function indexSize(input: SizeInput): IndexSize {
+  const { partitions, ...whole } = input;
+  if (!partitions?.length) return singleSize(input);
+  const sizes = partitions.map((table) => singleSize({ ...whole, table }));
+  return sizes.reduce((sum, size) => ({
+    pages: sum.pages + size.pages,
+    tuples: sum.tuples + size.tuples,
+    tree_height: size.tree_height === null ? null : Math.max(sum.tree_height ?? 0, size.tree_height),
+  }));
+}
+
+function singleSize(input: SizeInput): IndexSize {
   const { definition, table } = input;
   const rows = Math.max(1, rowCount(table) * input.selectivity);
-  const keys = definition.keys.map((key) => ofSubset(keyFacts(key, table), rows, input.selectivity));
+  const keys = definition.keys.map((key) => ofSubset(keyFacts(key, input), rows, input.selectivity));
   const { main_pages: pages } = table.row;
   switch (definition.method) {
     case 'btree':
@@ -34,6 +51,7 @@ export function indexSize(input: SizeInput): IndexSize {
         unique: definition.unique,
         fillfactor: Number(definition.options.fillfactor ?? 90),
         deduplicate: definition.options.deduplicate_items !== 'off',
+        distinct: input.selectivity < 1 ? undefined : knownCombinations(input),
       });
     case 'brin':
       return brinSize(keys, pages, Number(definition.options.pages_per_range ?? 128));
@@ -54,9 +72,9 @@ export function indexSize(input: SizeInput): IndexSize {
   }
 }
 
-function keyFacts(key: IndexDefinition['keys'][number], table: AdvisorTable): KeyFacts {
+function keyFacts(key: IndexDefinition['keys'][number], { table, expressions }: SizeInput): KeyFacts {
   const rows = rowCount(table);
-  const column = key.column === null ? undefined : table.columns.get(key.column);
+  const column = key.column === null ? expressions?.get(key.expression ?? '') : table.columns.get(key.column);
   if (column !== undefined) return columnFacts(column, rows);
   const expression = key.expression ?? '';
   const words = new Set(expression.match(/"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []);
@@ -64,6 +82,20 @@ function keyFacts(key: IndexDefinition['keys'][number], table: AdvisorTable): Ke
     ({ name }) => words.has(name) || words.has(`"${name.replaceAll('"', '""')}"`),
   );
   return expressionFacts(expression, columns, rows);
+}
+
+/** Distinct combinations of the keys as ANALYZE counted them for a CREATE STATISTICS object of these very columns. */
+function knownCombinations({ definition, table, statistics }: SizeInput): number | undefined {
+  const attnums = definition.keys.map((key) => table.columns.get(key.column ?? '')?.attnum);
+  if (attnums.length < 2 || attnums.includes(undefined)) return undefined;
+  const wanted = attnums.toSorted((a, b) => Number(a) - Number(b)).join(', ');
+  for (const { table_oid, data } of statistics ?? []) {
+    if (table_oid !== table.row.oid || !data?.n_distinct) continue;
+    // {"1, 2": 33178} up to PostgreSQL 18.
+    const counted = (JSON.parse(data.n_distinct) as Record<string, unknown>)[wanted];
+    if (typeof counted === 'number') return counted;
+  }
+  return undefined;
 }
 
 /** Of a share of the rows, drawn without regard to this key: the rarer values of it do not all occur. */

@@ -13,6 +13,23 @@ const MOST_COMMON = 100;
 /** So many of the column's values to an outcome: then the outcomes seen are all that there are, with their shares. */
 const ALL_SEEN = 5;
 
+/** An outcome a value, but for a few that meet by chance of where the points fell. */
+const ONE_TO_ONE = 0.98;
+/** Points that the histogram's bins are filled up to, where values between two bounds can be computed. */
+const POINTS = 1600;
+/** Types with points between two values, and how SQL says the point at share `k / m` of the way. */
+const BETWEEN: Readonly<Record<string, string>> = {
+  smallint: '(lo + ((hi::int8 - lo::int8) * k) / m)::int2',
+  integer: '(lo + ((hi::int8 - lo::int8) * k) / m)::int4',
+  bigint: '(lo + ((hi::numeric - lo::numeric) * k) / m)::int8',
+  date: 'lo + ((hi - lo)::int8 * k / m)::int4',
+  'timestamp without time zone': 'lo + (hi - lo) * (k::float8 / m)',
+  'timestamp with time zone': 'lo + (hi - lo) * (k::float8 / m)',
+  real: '(lo + (hi::float8 - lo::float8) * k / m)::float4',
+  'double precision': 'lo + (hi - lo) * k / m',
+  numeric: 'lo + (hi - lo) * k / m',
+};
+
 /** One distinct outcome of the expression. */
 interface Image {
   /** Its text; null: SQL NULL. */
@@ -71,8 +88,7 @@ async function applyTo(
       SELECT pgl_value, pgl_share, false AS pgl_bound, 0::int8 AS pgl_place
       FROM unnest($1::text::${column.type}[], $2::float8[]) AS common (pgl_value, pgl_share)
       UNION ALL
-      SELECT pgl_value, $4::float8 / count(*) OVER (), true, pgl_place
-      FROM unnest($3::text::${column.type}[]) WITH ORDINALITY AS bounds (pgl_value, pgl_place)
+      SELECT pgl_value, $4::float8 / count(*) OVER (), true, pgl_place FROM (${histogramPoints(column, stats)}) AS filled (pgl_value, pgl_place)
       UNION ALL
       SELECT NULL, $5::float8, false, 0
     ), applied AS (
@@ -93,13 +109,21 @@ async function applyTo(
      FROM applied GROUP BY image::text ORDER BY sum(pgl_share) DESC, image::text`,
     values,
   );
-  const summary = summarise(images, stats, rows);
+  const { rows: inputs } = isFilled(column)
+    ? await planner.query<{ n: number }>(
+        `${applied} SELECT count(DISTINCT pgl_value)::int4 AS n FROM given`,
+        values,
+      )
+    : { rows: [] };
+  const summary = summarise(images, stats, rows, inputs[0]?.n);
   // A type without an order has no histogram.
   const { rows: ordered } = await planner
     .query<{ bounds: string | null; monotone: boolean | null }>(
-      `${applied} SELECT CASE WHEN count(DISTINCT image) > 1 THEN (array_agg(image ORDER BY image))::text END AS bounds, bool_and(rises) AS monotone
-       FROM (SELECT image, image >= lag(image) OVER (ORDER BY pgl_place) AS rises FROM applied WHERE pgl_bound AND image IS NOT NULL) AS bounds
-       WHERE image::text <> ALL ($6::text[])`,
+      `${applied} SELECT CASE WHEN count(DISTINCT image) > 1
+           THEN (array_agg(image ORDER BY image) FILTER (WHERE (rank - 1) % greatest(1, n / ${MOST_COMMON}) = 0 OR rank = n))::text END AS bounds,
+         bool_and(rises) AS monotone
+       FROM (SELECT image, image >= lag(image) OVER (ORDER BY pgl_place) AS rises, row_number() OVER (ORDER BY image) AS rank, count(*) OVER () AS n
+         FROM applied WHERE pgl_bound AND image IS NOT NULL AND image::text <> ALL ($6::text[])) AS bounds`,
       [...values, summary.common.map((item) => item.image)],
     )
     .catch((error: unknown) => {
@@ -114,18 +138,38 @@ async function applyTo(
   };
 }
 
+/** Values between its bounds can be computed. */
+const isFilled = (column: ColumnRow) => BETWEEN[column.type.replace(/\(.*?\)/, '')] !== undefined;
+
+/**
+ * Rows lie between a histogram's bounds, not on them: with points in between, an expression that makes days of times is
+ * seen to have few outcomes. A query of values with their places, in the histogram's order.
+ */
+function histogramPoints(column: ColumnRow, stats: ColumnStats): string {
+  const bounds = `unnest($3::text::${column.type}[]) WITH ORDINALITY AS bounds (value, place)`;
+  const between = BETWEEN[column.type.replace(/\(.*?\)/, '')];
+  if (between === undefined) return `SELECT value, place FROM ${bounds}`;
+  const bins = Math.max(1, (stats.histogram_bounds ?? '').split(',').length - 1);
+  const finite = /^(date|timestamp)/.test(column.type) ? 'isfinite(lo) AND isfinite(hi)' : 'hi IS NOT NULL';
+  return `SELECT ${between}, place * m + k
+    FROM (SELECT value AS lo, lead(value) OVER (ORDER BY place) AS hi, place, ${Math.max(1, Math.floor(POINTS / bins))}::int8 AS m
+          FROM ${bounds}) AS bins, generate_series(0, m - 1) AS k
+    WHERE ${finite}`;
+}
+
 function summarise(
   outcome: readonly Image[],
   stats: ColumnStats,
   rows: number,
+  inputs?: number,
 ): { stats: ColumnStats; common: Image[] } {
   const images = outcome.filter((item) => item.image !== null);
   const shareOf = (items: readonly Image[]) => items.reduce((sum, item) => sum + item.share, 0);
   const null_frac = Math.min(1, shareOf(outcome.filter((item) => item.image === null)));
   const bounds = images.reduce((sum, item) => sum + item.bounds, 0);
-  const given = images.reduce((sum, item) => sum + item.common + item.bounds, 0);
+  const given = inputs ?? images.reduce((sum, item) => sum + item.common + item.bounds, 0);
   const ofColumn = stats.n_distinct >= 0 ? stats.n_distinct : -stats.n_distinct * Math.max(1, rows);
-  const oneToOne = images.length === given;
+  const oneToOne = images.length >= given * ONE_TO_ONE;
   const distinct = oneToOne ? ofColumn : Math.min(ofColumn, domainSize(images.length, given));
   const average = (1 - null_frac) / Math.max(1, distinct);
   const perImage = bounds / Math.max(1, distinct);

@@ -1,6 +1,7 @@
 /** Questions to the twin's planner: candidates made once, switched by pg_index.indisvalid, plans asked by EXPLAIN. */
 import pg from 'pg';
 import {
+  type ColumnRow,
   type Configuration,
   type IndexDefinition,
   type IndexSize,
@@ -14,6 +15,7 @@ import {
 } from '../../domain/index.ts';
 import type { EmbeddedServer } from '../../embedded/index.ts';
 import { makeCandidate } from './candidate.ts';
+import { describeExpression } from './expression-column.ts';
 import { indexNames, type Plan, withIndexNames } from './plan.ts';
 import { connectTwin, PLANNER_ROLE, queryOne } from './session.ts';
 
@@ -125,6 +127,12 @@ export class Twin implements WhatIf {
       if (part.name !== handle) this.#realNames.set(part.name, handle);
     }
     return handle;
+  }
+
+  async describeExpression(schema: string, table: string, expression: string): Promise<ColumnRow | null> {
+    const [planner] = this.#planners;
+    if (!planner) throw new Error('a twin has at least one planner');
+    return this.#alive(() => describeExpression(planner, this.#snapshot, { schema, table, expression }));
   }
 
   async costs(configuration: Configuration, statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
