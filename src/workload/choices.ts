@@ -1,48 +1,23 @@
 /** Choosing values for one parameter from what surrounds it. */
-import { quoteLiteral, type Snapshot, type WorkloadQuery } from '../domain/index.ts';
-import type { Analysis, ParameterUse } from './analysis.ts';
+import { quoteLiteral } from '../domain/index.ts';
+import type { ParameterUse } from './analysis.ts';
+import { fitsCast, takes } from './cast-fit.ts';
+import { containsChoices, distanceChoices } from './contains-choices.ts';
 import { textSearchConfig } from './erased-constants.ts';
 import { fixedArgument, TSQUERY_FUNCTIONS } from './function-arguments.ts';
 import type { Hint, OperatorHint } from './hint.ts';
 import { ARITHMETIC, boundOf, comparisonOf, innermostOperator, operandKey } from './hint-readings.ts';
+import { intervalChoice } from './interval-choices.ts';
 import { jsonChoices } from './json-choices.ts';
 import { type Erased, type OperandValues, operandValues } from './operand-values.ts';
 import { DISTANCE } from './operators.ts';
+import { type ChoiceContext, fixed, type ParameterChoice } from './parameter-choice.ts';
+import { fragmentChoices } from './pattern-choices.ts';
 import { hasChecks, plainText } from './plain-value.ts';
 import { holdsParameter, lastName, withoutCasts } from './tree.ts';
 import { familyOfType, type TypeFamily } from './type-family.ts';
-import {
-  type Choice,
-  comparisonChoices,
-  containsChoices,
-  distanceChoices,
-  fragmentChoices,
-} from './value-choices.ts';
+import { comparisonChoices } from './value-choices.ts';
 import { knownValues } from './value-pool.ts';
-
-/** What goes into a parameter's place. */
-export interface ParameterChoice {
-  column: string | null;
-  operator: string | null;
-  choices: Choice[];
-  source: string;
-  /** Of `column = $n` on a plain column: its relation in the statement, and its name. */
-  equality?: { relation: number; attribute: string };
-}
-
-/** What choosing may look at. */
-export interface ChoiceContext {
-  analysis: Analysis;
-  snapshot: Snapshot;
-  query: WorkloadQuery;
-  erased: Map<number, { value: string; source: string }>;
-  /** Parameters that stand for a longer list of constants: `$1 /*, ... *\/` of PostgreSQL 18. */
-  squashed: ReadonlySet<number>;
-  /** Rows per call, where they are what the conditions let through (no LIMIT, no grouping); null otherwise. */
-  observed_rows: number | null;
-  /** Operands (by shape) that parameters bound from below and from above. */
-  bounded: ReadonlyMap<string, ReadonlySet<'low' | 'high'>>;
-}
 
 const GEOMETRIC: ReadonlySet<string> = new Set(['point', 'box', 'path', 'circle']);
 
@@ -61,10 +36,6 @@ const LONELY: ReadonlyMap<string, string> = new Map(
     '&&': "'{}'",
   }),
 );
-
-function fixed(sql: string, source: string, operator: string | null, column: string | null): ParameterChoice {
-  return { column, operator, choices: [{ sql, weight: 1, frequency: null }], source };
-}
 
 /** Chooses values for a parameter. */
 export function chooseValues(context: ChoiceContext, use: ParameterUse): ParameterChoice {
@@ -166,7 +137,13 @@ class Chooser {
         return offset ? { ...choice, choices: [{ sql: "'0'", weight: 1, frequency: null }] } : choice;
       }
     }
-    if (family === 'interval' && values?.family !== 'interval') return this.interval(hint);
+    if (family === 'interval' && values?.family !== 'interval') {
+      const reached = 'outer' in hint.outer ? innermostOperator(hint.outer.outer) : null;
+      const reachedValues = reached?.operand ? this.values(reached.operand) : null;
+      const share =
+        reached !== null && reachedValues !== null ? this.observedShare(reached, reachedValues) : null;
+      return intervalChoice(hint, reached?.operator ?? null, reachedValues, this.takenAt, share);
+    }
     // A path of keys: `#> ARRAY[$1]::text[]`.
     if (
       values?.family === 'json' &&
@@ -175,7 +152,11 @@ class Chooser {
     ) {
       return this.choose(operator);
     }
-    if (values !== null && operator !== null && this.fits(hint, values, operator.quantified)) {
+    if (
+      values !== null &&
+      operator !== null &&
+      fitsCast(hint, values, operator.quantified, this.context.snapshot)
+    ) {
       const inner = this.choose(hint.outer);
       const choices = inner.choices.filter((choice) => takes(hint.type, choice.sql));
       if (choices.length === inner.choices.length) return inner;
@@ -184,70 +165,6 @@ class Chooser {
     const type = hint.array ? `${hint.type}[]` : hint.type;
     const plain = hasChecks(type, this.context.snapshot) ? null : plainText(type, this.context.snapshot);
     return fixed(plain === null ? 'NULL' : quoteLiteral(plain), `a value of type ${type}`, null, null);
-  }
-
-  /** Values of what a cast parameter meets can be written as the cast's type. */
-  private fits(
-    { type, array }: Extract<Hint, { kind: 'cast' }>,
-    values: OperandValues,
-    quantified: boolean,
-  ): boolean {
-    if (array && !quantified && values.family !== 'array') return false;
-    if (array) return !hasChecks(type, this.context.snapshot) || knownValues(values.pool).length > 0;
-    const known = knownValues(values.pool).length > 0;
-    if (hasChecks(type, this.context.snapshot)) return known && sameType(type, values.column.type);
-    const family = familyOfType(type);
-    const group = (each: TypeFamily) =>
-      each === 'integer' ? 'number' : each === 'date' ? 'timestamp' : each;
-    if (family === 'other' || values.family === 'other') return sameType(type, values.type ?? '');
-    return family === 'text' || group(family) === group(values.family);
-  }
-
-  /** `created_at > now() - $1::interval`: back to quantiles of the column's histogram, else a day, a week, a month. */
-  private interval(hint: Extract<Hint, { kind: 'cast' }>): ParameterChoice {
-    const outer = 'outer' in hint.outer ? innermostOperator(hint.outer.outer) : null;
-    const values = outer?.operand ? this.values(outer.operand) : null;
-    const weights = [0.5, 0.3, 0.2];
-    if (hint.unit) {
-      const units = ['1', '3'].map((each, index) => ({
-        sql: quoteLiteral(each),
-        weight: index === 0 ? 0.7 : 0.3,
-        frequency: null,
-      }));
-      const operator = outer?.operator ?? null;
-      return { column: values?.name ?? null, operator, choices: units, source: 'one and three of its unit' };
-    }
-    if (values !== null && (values.family === 'timestamp' || values.family === 'date')) {
-      const { bounds } = values.pool;
-      const seconds = [0.99, 0.9, 0.5].flatMap((q) => {
-        const bound = bounds[Math.round(q * (bounds.length - 1))];
-        const age = bound === undefined ? Number.NaN : (Date.parse(this.takenAt) - Date.parse(bound)) / 1000;
-        return age >= 1 ? [Math.round(age)] : [];
-      });
-      if (seconds.length === 3) {
-        return {
-          column: values.name,
-          operator: outer?.operator ?? null,
-          choices: seconds.map((each, index) => ({
-            sql: quoteLiteral(`${each} seconds`),
-            weight: weights[index] ?? 0,
-            frequency: null,
-          })),
-          source: 'reaching back to the newest 1%, 10% and 50% (pg_stats)',
-        };
-      }
-    }
-    const choices = ['1 day', '7 days', '30 days'].map((each, index) => ({
-      sql: quoteLiteral(each),
-      weight: weights[index] ?? 0,
-      frequency: null,
-    }));
-    return {
-      column: values?.name ?? null,
-      operator: outer?.operator ?? null,
-      choices,
-      source: 'a day, a week, a month',
-    };
   }
 
   private operator(hint: OperatorHint): ParameterChoice {
@@ -286,11 +203,6 @@ class Chooser {
       const contained = containsChoices(hint, values, this.takenAt, this.elementFallback(values));
       if (contained !== null) return { ...named, ...contained };
     }
-    const key = operandKey(hint);
-    const sides = key === null ? undefined : this.context.bounded.get(key);
-    const { relations, predicates } = this.context.analysis;
-    // The conditions are this one alone, or the two bounds of one operand.
-    const alone = relations.length === 1 && predicates.length === (sides?.size === 2 ? 2 : 1);
     return {
       ...named,
       ...(operator === '=' && values.plain && hint.place === null && !hint.quantified
@@ -299,11 +211,30 @@ class Chooser {
       ...comparisonChoices(hint, values, {
         takenAt: this.takenAt,
         bound: boundOf(hint),
-        band: sides?.size === 2,
+        band: this.isBand(hint),
         squashed: this.context.squashed.has(this.use.number),
-        observedRows: alone ? this.context.observed_rows : null,
+        observedRows: this.decidesRows(hint) ? this.context.observed_rows : null,
       }),
     };
+  }
+
+  /** The operand has bounds on both sides. */
+  private isBand(hint: OperatorHint): boolean {
+    const key = operandKey(hint);
+    return key !== null && this.context.bounded.get(key)?.size === 2;
+  }
+
+  /** The conditions are this one alone, or the two bounds of one operand. */
+  private decidesRows(hint: OperatorHint): boolean {
+    const { relations, predicates } = this.context.analysis;
+    return relations.length === 1 && predicates.length === (this.isBand(hint) ? 2 : 1);
+  }
+
+  private observedShare(hint: OperatorHint, { rows }: OperandValues): number | null {
+    const observed = this.context.observed_rows;
+    return observed === null || rows <= 0 || !this.decidesRows(hint)
+      ? null
+      : Math.min(1, Math.max(1, observed) / rows);
   }
 
   /** An element of an array column that every value of its type could be. */
@@ -410,29 +341,6 @@ class Chooser {
     if (values !== null) return this.typed(values, `the type of the column that ${name} takes besides`);
     return fixed('NULL', `an argument of ${name}, of which nothing is known: NULL`, name, null);
   }
-}
-
-/** A parse tree's type name against format_type's: `mood` and `"Größe".mood`. */
-function sameType(name: string, type: string): boolean {
-  const last = type.split('.').at(-1) ?? type;
-  return last === name || last === `"${name.replaceAll('"', '""')}"`;
-}
-
-const INTEGER_BITS: Readonly<Record<string, number>> = {
-  int2: 15,
-  smallint: 15,
-  int4: 31,
-  int: 31,
-  integer: 31,
-};
-
-/** An integer type takes this literal: no fraction, and within its range. */
-function takes(type: string, sql: string): boolean {
-  if (familyOfType(type) !== 'integer' || !sql.startsWith("'") || !sql.endsWith("'")) return true;
-  const text = sql.slice(1, -1);
-  const value = Number(text);
-  const bits = INTEGER_BITS[type] ?? 63;
-  return Number.isInteger(value) && !text.includes('.') && !text.includes('e') && Math.abs(value) < 2 ** bits;
 }
 
 function isClock(hint: OperatorHint): boolean {

@@ -1,6 +1,6 @@
 /** Values of several columns that go together: a tenant and its orders, a city and its country. */
 import { type ExtendedStatistics, quoteLiteral } from '../domain/index.ts';
-import type { ChoiceContext, ParameterChoice } from './choices.ts';
+import type { ChoiceContext, ParameterChoice } from './parameter-choice.ts';
 
 /** A parameter that one column of a relation is compared with by `=`. */
 interface EqualColumn {

@@ -1,9 +1,9 @@
 /** Keys, paths and contained documents out of the JSON documents that statistics hold. */
 import { quoteLiteral } from '../domain/index.ts';
+import { type Choice, even } from './choice.ts';
 import type { OperatorHint } from './hint.ts';
 import { familyOfType, type TypeFamily } from './type-family.ts';
 import type { CatalogTable } from './usage-catalog.ts';
-import { type Choice, even } from './value-choices.ts';
 import { valuePool } from './value-pool.ts';
 
 /** A JSON document's members with scalar values, over all documents that statistics hold: the most frequent first. */

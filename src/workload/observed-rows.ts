@@ -3,7 +3,7 @@ import type { Node } from '@pgsql/types';
 import type { WorkloadQuery } from '../domain/index.ts';
 import { holdsAggregate } from './aggregates.ts';
 import type { Analysis } from './analysis.ts';
-import type { ParameterChoice } from './choices.ts';
+import type { ParameterChoice } from './parameter-choice.ts';
 
 /**
  * Rows per call where they are the rows that the conditions let through: not of a grouped, limited or aggregated

@@ -8,16 +8,17 @@ import {
   type WorkloadQuery,
 } from '../domain/index.ts';
 import type { Analysis, ParameterUse, Variable } from './analysis.ts';
-import { type ChoiceContext, chooseValues, type ParameterChoice } from './choices.ts';
+import type { Choice } from './choice.ts';
+import { chooseValues } from './choices.ts';
 import { constantsOfIndexes } from './erased-constants.ts';
 import { boundOf, comparisonOf, informativeness, operandKey } from './hint-readings.ts';
 import { joinValues } from './joint-values.ts';
 import { observedRows, plausibility } from './observed-rows.ts';
+import type { ChoiceContext, ParameterChoice } from './parameter-choice.ts';
 import { loadGrammar, parseTree, scanTokens } from './parser.ts';
 import { applyEdits, type Edit } from './splice.ts';
 import { analyseStatement } from './usage.ts';
 import type { UsageCatalog } from './usage-catalog.ts';
-import type { Choice } from './value-choices.ts';
 
 /** Most samples that one statement gets. */
 const MAX_SAMPLES = 4;
