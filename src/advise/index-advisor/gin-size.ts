@@ -3,8 +3,9 @@
  * long, in a tree of its own (gindatapage.c, ginpostinglist.c). How many entries a document has is an assumption where
  * no statistics tell: such estimates are good to a factor of two.
  */
-import type { IndexSize } from '../../domain/index.ts';
+import type { ColumnRow, IndexSize } from '../../domain/index.ts';
 import { alignTo } from './btree-size.ts';
+import { type EntryClass, sampledEntries } from './gin-entries.ts';
 import type { KeyFacts } from './key-facts.ts';
 
 const PAGE = 8192;
@@ -14,13 +15,8 @@ const MAX_ENTRY = 2700;
 /** Entry pages are split in the middle while keys arrive in order, and filled by later batches. */
 const ENTRY_FILL = 0.6;
 const HEADER = 8;
-
-/** Entries of one kind: `keys` of them, each found in `rows` rows. */
-interface EntryClass {
-  keys: number;
-  rows: number;
-  bytes: number;
-}
+/** GinPostingList: first address and the number of bytes that follow. */
+const FIRST_ADDRESS = 8;
 
 /**
  * Bytes of one row's address: variable-length differences of (block << 11 | offset), 7 bits a byte.
@@ -78,6 +74,8 @@ export interface GinKey {
   opclass: string | null;
   /** The key is a to_tsvector(…) of a text of this width. */
   is_text: boolean;
+  /** The column, or the expression as if it were one. */
+  column: ColumnRow | undefined;
 }
 
 /**
@@ -87,9 +85,11 @@ export interface GinKey {
 export function ginSize(keys: readonly GinKey[], rows: number, tablePages: number): IndexSize {
   let entryBytes = 0;
   let treePages = 0;
-  for (const { facts, opclass, is_text } of keys) {
-    for (const each of entryClasses(facts, opclass, is_text, rows)) {
-      const list = each.rows * addressBytes(tablePages / Math.max(1, each.rows));
+  for (const { facts, opclass, is_text, column } of keys) {
+    const sampled = column === undefined ? null : sampledEntries(column, opclass, rows);
+    for (const each of sampled ?? entryClasses(facts, opclass, is_text, rows)) {
+      // The first address of a list stands whole, the others as differences.
+      const list = FIRST_ADDRESS + (each.rows - 1) * addressBytes(tablePages / Math.max(1, each.rows));
       const inline = alignTo(HEADER + each.bytes + list, 8) + 4;
       if (inline <= MAX_ENTRY) entryBytes += each.keys * inline;
       else {

@@ -5,7 +5,7 @@ import type { ColumnRow } from '../../domain/index.ts';
 const SAMPLE = 64;
 
 /** Elements of an array's text as pg_stats gives it, near enough to count their bytes. */
-function elementsOf(text: string | null | undefined): string[] {
+export function elementsOf(text: string | null | undefined): string[] {
   if (!text?.startsWith('{')) return [];
   const elements = text.slice(1, -1).match(/"(?:[^"\\]|\\.)*"|[^,]+/g) ?? [];
   return elements.map((each) => (each.startsWith('"') ? each.slice(1, -1).replace(/\\(.)/g, '$1') : each));

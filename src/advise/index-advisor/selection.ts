@@ -57,6 +57,8 @@ export const bytesOf = (size: IndexSize) => size.pages * BLOCK;
 const PRICE_OF_THE_TABLES = 0.1;
 /** Searching and asking in turns; each shows what the one before could not know. */
 const MAX_ROUNDS = 12;
+/** Statements that are asked about at most while a set is grown step by step. */
+const GROWING_QUESTIONS = 3000;
 /** Effort of the search between questions, and of the last one. */
 const SHAKES_BETWEEN = 8;
 const SHAKES_AT_LAST = 60;
@@ -135,6 +137,11 @@ async function growByPlanner(
   const set = new Set<string>();
   const members: number[] = [];
   let bytes = 0;
+  let asked = 0;
+  const touching = new Map<string, AdvisorStatement[]>(contenders.map(({ handle }) => [handle, []]));
+  for (const statement of statements) {
+    for (const handle of book.relevant(statement)) touching.get(handle)?.push(statement);
+  }
   const rank = (position: number, gain: number) =>
     gain / Math.sqrt(Math.max(BLOCK, weighed[position]?.size_bytes ?? 0));
   const queue = contenders
@@ -142,9 +149,9 @@ async function growByPlanner(
       const gain = contender.alone - (weighed[position]?.charge ?? 0);
       return { position, handle: contender.handle, rank: rank(position, gain), round: -1 };
     })
-    .filter((item) => item.rank > 0);
-  for (let round = 0; queue.length > 0 && Date.now() < input.deadline; ) {
-    queue.sort((a, b) => b.rank - a.rank);
+    .filter((item) => item.rank > 0)
+    .sort((a, b) => b.rank - a.rank);
+  for (let round = 0; asked < GROWING_QUESTIONS && Date.now() < input.deadline; ) {
     const [first] = queue;
     if (!first || first.rank <= 0) return;
     const { size_bytes = 0, charge = 0 } = weighed[first.position] ?? {};
@@ -159,15 +166,18 @@ async function growByPlanner(
       round += 1;
     } else {
       const beside = new Set([...set, first.handle]);
-      const touched = statements.filter((statement) => book.relevant(statement).has(first.handle));
-      await askAbout(input, set, touched);
-      await askAbout(input, beside, touched);
+      const touched = touching.get(first.handle) ?? [];
+      asked += await askAbout(input, set, touched);
+      asked += await askAbout(input, beside, touched);
       const gain = touched.reduce((sum, statement) => {
         const [before, after] = [book.known(statement, set), book.known(statement, beside)];
         return sum + ((before?.cost ?? 0) - (after?.cost ?? 0)) * statement.query.calls;
       }, 0);
       first.rank = rank(first.position, gain - charge);
       first.round = round;
+      queue.shift();
+      const place = queue.findIndex((item) => item.rank < first.rank);
+      queue.splice(place === -1 ? queue.length : place, 0, first);
     }
   }
 }

@@ -15,7 +15,7 @@ export interface SizeInput {
   /** Share of the rows that the partial predicate keeps; 1 without one. */
   selectivity: number;
   /** Expressions of the keys as if they were columns, by their text (WhatIf.describeExpression). */
-  expressions?: ReadonlyMap<string, ColumnRow>;
+  expressions?: ReadonlyMap<string, ColumnRow> | undefined;
   /** CREATE STATISTICS objects: those of this table tell how many combinations of its columns there are. */
   statistics?: readonly ExtendedStatistics[];
   /** Of a partitioned table: its leaf partitions, each with an index of its own. */
@@ -63,6 +63,7 @@ function singleSize(input: SizeInput): IndexSize {
           facts,
           opclass: definition.keys[position]?.opclass?.split('.').at(-1) ?? null,
           is_text: definition.keys[position]?.expression?.includes('to_tsvector') ?? false,
+          column: columnOf(definition.keys[position], input),
         })),
         rows,
         Math.max(1, pages * input.selectivity),
@@ -74,7 +75,7 @@ function singleSize(input: SizeInput): IndexSize {
 
 function keyFacts(key: IndexDefinition['keys'][number], { table, expressions }: SizeInput): KeyFacts {
   const rows = rowCount(table);
-  const column = key.column === null ? expressions?.get(key.expression ?? '') : table.columns.get(key.column);
+  const column = columnOf(key, { table, expressions });
   if (column !== undefined) return columnFacts(column, rows);
   const expression = key.expression ?? '';
   const words = new Set(expression.match(/"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []);
@@ -82,6 +83,14 @@ function keyFacts(key: IndexDefinition['keys'][number], { table, expressions }: 
     ({ name }) => words.has(name) || words.has(`"${name.replaceAll('"', '""')}"`),
   );
   return expressionFacts(expression, columns, rows);
+}
+
+function columnOf(
+  key: IndexDefinition['keys'][number] | undefined,
+  { table, expressions }: Pick<SizeInput, 'table' | 'expressions'>,
+): ColumnRow | undefined {
+  if (key === undefined) return undefined;
+  return key.column === null ? expressions?.get(key.expression ?? '') : table.columns.get(key.column);
 }
 
 /** Distinct combinations of the keys as ANALYZE counted them for a CREATE STATISTICS object of these very columns. */

@@ -94,30 +94,25 @@ function grow(state: SetState, limits: SearchLimits, order: (gain: number, bytes
 }
 
 /** Members that do not pay leave, what pays joins, and room is made for what pays more, until nothing helps. */
-function polish(start: SetState, limits: SearchLimits): SetState {
-  let state = start;
-  prune(state);
+function polish(state: SetState, limits: SearchLimits): SetState {
+  prune(state, state.members());
   grow(state, limits, byRoot);
   for (let better = true; better && Date.now() < limits.deadline; ) {
     better = false;
     for (const bundle of state.model.bundles) {
-      if (bundle.every((one) => state.has[one])) continue;
-      const tried = exchanged(state, bundle, limits);
-      if (tried && tried.value < state.value - 1e-9 * Math.abs(state.value)) {
-        state = tried;
-        better = true;
-      }
+      if (exchange(state, bundle, limits)) better = true;
     }
     if (better) grow(state, limits, byRoot);
   }
   return state;
 }
 
-/** Members that cost more than they save leave, the most useless first. */
-function prune(state: SetState): void {
+/** Of these, members that cost more than they save leave, the most useless first. */
+function prune(state: SetState, among: readonly number[]): void {
   for (;;) {
     let worst: { member: number; loss: number } | null = null;
-    for (const member of state.members()) {
+    for (const member of among) {
+      if (!state.has[member]) continue;
       const loss = state.lossOf(member);
       if (loss <= 0 && (worst === null || loss < worst.loss)) worst = { member, loss };
     }
@@ -126,38 +121,52 @@ function prune(state: SetState): void {
   }
 }
 
-/** The set after this bundle joined and others left to make room; null: it is not worth it or does not fit at all. */
-function exchanged(state: SetState, bundle: readonly number[], limits: SearchLimits): SetState | null {
-  const clash = state.clashes(bundle);
-  // Adding alone cannot gain: making room for it, or sending away what it makes superfluous, might.
-  const gain = state.gainOf(bundle);
-  const charge = bundle.reduce(
-    (sum, one) => sum + (state.has[one] ? 0 : (state.model.candidates[one]?.charge ?? 0)),
-    0,
+/** Lets a bundle join and others leave, where the set is better for it. */
+function exchange(state: SetState, bundle: readonly number[], limits: SearchLimits): boolean {
+  const joining = bundle.filter((one) => !state.has[one]);
+  if (joining.length === 0) return false;
+  const gain = state.gainOf(joining);
+  const charge = joining.reduce((sum, one) => sum + (state.model.candidates[one]?.charge ?? 0), 0);
+  // What saves nothing by itself makes nobody superfluous either.
+  if (gain + charge <= 0) return false;
+  const before = state.value;
+  state.begin();
+  state.remove(
+    joining.flatMap((one) => [...(state.model.rivals[one] ?? [])].filter((rival) => state.has[rival])),
   );
-  if (gain + charge <= 0) return null;
-  const next = state.copy();
-  if (clash) {
-    const rivals = bundle.flatMap((one) =>
-      [...(state.model.rivals[one] ?? [])].filter((rival) => next.has[rival]),
-    );
-    next.remove(rivals);
-    if (next.clashes(bundle)) return null;
+  if (!state.clashes(joining)) {
+    state.add(joining);
+    prune(state, [...new Set(joining.flatMap((one) => state.model.neighbours(one)))]);
+    if (makeRoom(state, bundle, before, limits) && state.value < before - 1e-9 * Math.abs(before)) {
+      state.keep();
+      return true;
+    }
   }
-  next.add(bundle);
-  prune(next);
-  while (next.bytes > limits.budget_bytes) {
+  state.takeBack();
+  return false;
+}
+
+/** Members leave, the least missed for their bytes first, until the set is within the budget; false: it does not pay. */
+function makeRoom(
+  state: SetState,
+  staying: readonly number[],
+  before: number,
+  { budget_bytes }: SearchLimits,
+): boolean {
+  while (state.bytes > budget_bytes) {
+    if (state.value >= before) return false;
+    const over = state.bytes - budget_bytes;
     let least: { member: number; rank: number } | null = null;
-    for (const member of next.members()) {
-      if (bundle.includes(member)) continue;
-      const bytes = next.model.candidates[member]?.size_bytes ?? 0;
-      const rank = next.lossOf(member) / Math.max(8192, Math.min(bytes, next.bytes - limits.budget_bytes));
+    for (const member of state.members()) {
+      if (staying.includes(member)) continue;
+      const bytes = state.model.candidates[member]?.size_bytes ?? 0;
+      const rank = state.lossOf(member) / Math.max(8192, Math.min(bytes, over));
       if (least === null || rank < least.rank) least = { member, rank };
     }
-    if (!least) return null;
-    next.remove([least.member]);
+    if (!least) return false;
+    state.remove([least.member]);
   }
-  return next;
+  return true;
 }
 
 /** Mulberry32. */

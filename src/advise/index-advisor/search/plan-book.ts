@@ -51,6 +51,12 @@ interface Entry {
 
 const NOTHING: ReadonlySet<string> = new Set();
 
+/** What is in both: one of the two is often much smaller. */
+function both(a: ReadonlySet<string>, b: ReadonlySet<string>): string[] {
+  const [small, large] = a.size < b.size ? [a, b] : [b, a];
+  return [...small].filter((one) => large.has(one));
+}
+
 export class PlanBook {
   /** Answers that needed no question. */
   concluded = 0;
@@ -108,7 +114,7 @@ export class PlanBook {
   known(statement: AdvisorStatement, set: ReadonlySet<string>): StatementCost | null {
     const entry = this.#entries.get(statement);
     if (!entry || entry.error !== null) return null;
-    const there = [...set].filter((handle) => entry.relevant.has(handle));
+    const there = both(set, entry.relevant);
     let weight = 0;
     let sum = 0;
     const indexes = new Set<string>();
@@ -145,7 +151,7 @@ export class PlanBook {
   lower(statement: AdvisorStatement, set: ReadonlySet<string>): number {
     const entry = this.#entries.get(statement);
     if (!entry) return 0;
-    const there = [...set].filter((handle) => entry.relevant.has(handle));
+    const there = both(set, entry.relevant);
     let weight = 0;
     let sum = 0;
     for (const sample of this.#planned(entry)) {

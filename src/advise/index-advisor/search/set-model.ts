@@ -28,6 +28,7 @@ export class SetModel {
   readonly samplesOf: readonly (readonly number[])[];
   /** Candidates that must not be together with this one. */
   readonly rivals: readonly ReadonlySet<number>[];
+  readonly #neighbours = new Map<number, readonly number[]>();
 
   constructor(
     statements: readonly AdvisorStatement[],
@@ -72,6 +73,17 @@ export class SetModel {
       (_, a) => new Set(candidates.flatMap((__, b) => (a !== b && rivals(a, b) ? [b] : []))),
     );
   }
+
+  /** Candidates that some sample could be planned with instead of this one, or with it. */
+  neighbours(one: number): readonly number[] {
+    let known = this.#neighbours.get(one);
+    if (!known) {
+      const samples = (this.samplesOf[one] ?? []).flatMap((place) => this.samples[place] ?? []);
+      known = [...new Set(samples.flatMap((sample) => sample.plans.flatMap((plan) => plan.needs)))];
+      this.#neighbours.set(one, known);
+    }
+    return known;
+  }
 }
 
 /** One set, with its value kept up to date move by move. */
@@ -83,6 +95,9 @@ export class SetState {
   value: number;
   readonly #cost: Float64Array;
   readonly #members: Set<number>;
+  /** What was changed since `begin`, to be taken back; removals as -1 - n. */
+  #log: number[] | null = null;
+  #valueBefore = 0;
 
   /** The empty set, or a copy of another. */
   constructor(model: SetModel, of?: SetState) {
@@ -145,6 +160,26 @@ export class SetState {
     return loss;
   }
 
+  /** From here on changes are noted, until they are kept or taken back. */
+  begin(): void {
+    this.#log = [];
+    this.#valueBefore = this.value;
+  }
+
+  keep(): void {
+    this.#log = null;
+  }
+
+  takeBack(): void {
+    const log = this.#log ?? [];
+    this.#log = null;
+    for (const entry of log.reverse()) {
+      if (entry >= 0) this.remove([entry]);
+      else this.add([-1 - entry]);
+    }
+    this.value = this.#valueBefore;
+  }
+
   add(bundle: readonly number[]): void {
     this.#change(
       bundle.filter((one) => !this.has[one]),
@@ -163,6 +198,7 @@ export class SetState {
     const sign = to === 1 ? 1 : -1;
     for (const one of which) {
       this.has[one] = to;
+      this.#log?.push(to === 1 ? one : -1 - one);
       if (to === 1) this.#members.add(one);
       else this.#members.delete(one);
       this.bytes += sign * (this.model.candidates[one]?.size_bytes ?? 0);
