@@ -22,6 +22,7 @@ export async function completeSnapshot(client: pg.Client, snapshot: Snapshot): P
   await trees(client, snapshot);
   await expressions(client, snapshot);
   await functions(client, snapshot);
+  await rangeTypes(client, snapshot);
   await ends(client, snapshot);
   if (snapshot.server.server_version_num >= 170_000) await ranges(client, snapshot);
 }
@@ -69,6 +70,18 @@ async function expressions(client: pg.Client, snapshot: Snapshot): Promise<void>
       expressions: [],
     };
     item.data.expressions = item.expressions.map((text) => rows.find((row) => row.expr === text) ?? null);
+  }
+}
+
+async function rangeTypes(client: pg.Client, snapshot: Snapshot): Promise<void> {
+  const { rows } = await client.query<{ schema: string; name: string; diff: string }>(
+    `SELECT n.nspname AS schema, t.typname AS name, quote_ident(pn.nspname) || '.' || quote_ident(p.proname) AS diff
+     FROM pg_range r JOIN pg_type t ON t.oid = r.rngtypid JOIN pg_namespace n ON n.oid = t.typnamespace
+     JOIN pg_proc p ON p.oid = r.rngsubdiff JOIN pg_namespace pn ON pn.oid = p.pronamespace`,
+  );
+  for (const item of snapshot.schema.range_types) {
+    item.subtype_diff ??=
+      rows.find((row) => row.schema === item.schema && row.name === item.name)?.diff ?? null;
   }
 }
 

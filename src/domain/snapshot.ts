@@ -391,6 +391,8 @@ export interface SchemaFacts {
     subtype: string;
     subtype_opclass: string | null;
     collation: string | null;
+    /** `schema.function` of rngsubdiff: estimates within a histogram's bin depend on it. Absent: not read. */
+    subtype_diff?: string | null;
   }[];
   sequences: SequenceRow[];
   extended_statistics: ExtendedStatistics[];

@@ -13,10 +13,12 @@ const MOST_COMMON = 100;
 /** So many of the column's values to an outcome: then the outcomes seen are all that there are, with their shares. */
 const ALL_SEEN = 5;
 
+/** Points lie evenly within a bin: a number of them is off by the ends of the outcome alone. */
+const EVEN_POINTS = 2;
 /** An outcome a value, but for a few that meet by chance of where the points fell. */
 const ONE_TO_ONE = 0.98;
 /** Points that the histogram's bins are filled up to, where values between two bounds can be computed. */
-const POINTS = 1600;
+const POINTS = 4000;
 /** Types with points between two values, and how SQL says the point at share `k / m` of the way. */
 const BETWEEN: Readonly<Record<string, string>> = {
   smallint: '(lo + ((hi::int8 - lo::int8) * k) / m)::int2',
@@ -174,7 +176,8 @@ function summarise(
   const average = (1 - null_frac) / Math.max(1, distinct);
   const perImage = bounds / Math.max(1, distinct);
   // More bounds on one outcome than chance puts there: three standard deviations of a Poisson distribution.
-  const notByChance = 3 + perImage + 3 * Math.sqrt(perImage);
+  const notByChance =
+    inputs === undefined ? 3 + perImage + 3 * Math.sqrt(perImage) : EVEN_POINTS + COMMON * perImage;
   const allSeen = !oneToOne && images.length <= MOST_COMMON && given >= ALL_SEEN * images.length;
   const common = images
     .filter(

@@ -103,6 +103,8 @@ function rangeType(item: SchemaFacts['range_types'][number]): Definition {
     `SUBTYPE = ${item.subtype}`,
     ...(item.subtype_opclass === null ? [] : [`SUBTYPE_OPCLASS = ${item.subtype_opclass}`]),
     ...(item.collation === null ? [] : [`COLLATION = ${item.collation}`]),
+    // One of the target's own would have to be there before its type is.
+    ...(item.subtype_diff?.startsWith('pg_catalog.') ? [`SUBTYPE_DIFF = ${item.subtype_diff}`] : []),
   ];
   return {
     what: `type ${item.schema}.${item.name}`,
