@@ -1,5 +1,5 @@
 /** What this role, on this server, may see: decided afresh for each session. */
-import { type Capabilities, type Limit, PgLuthierError } from '../domain/index.ts';
+import { type Capabilities, type Limit, PgLuthierError, quoteIdentifier } from '../domain/index.ts';
 import { TargetQueryError } from './errors.ts';
 import { detectManagedService } from './managed-service.ts';
 import type { TargetSession } from './session.ts';
@@ -12,6 +12,7 @@ const LOCK_NOT_AVAILABLE = '55P03';
 interface RoleRow {
   in_recovery: boolean;
   is_superuser: boolean;
+  /** Of pg_monitor's rights those that are used. */
   is_monitor: boolean;
   reads_all_data: boolean;
   reads_all_stats: boolean;
@@ -48,7 +49,8 @@ async function readCapabilities(session: TargetSession): Promise<Capabilities> {
   const [role] = await session.query<RoleRow>(
     `SELECT pg_is_in_recovery() AS in_recovery,
             (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS is_superuser,
-            pg_has_role(current_user, 'pg_monitor', 'USAGE') AS is_monitor,
+            pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')
+                AND pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS is_monitor,
             pg_has_role(current_user, 'pg_read_all_data', 'USAGE') AS reads_all_data,
             pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS reads_all_stats,
             EXISTS (SELECT 1 FROM pg_settings WHERE name = 'pg_stat_statements.max') AS statements_loaded`,
@@ -74,11 +76,11 @@ async function readCapabilities(session: TargetSession): Promise<Capabilities> {
     extensions: Object.fromEntries(extensionRows.map((row) => [row.name, row.version])),
     hypopg: extensionRows.find((row) => row.name === 'hypopg')?.version ?? null,
     managed_service: await detectManagedService(session),
-    limits: limitsOf(major, role),
+    limits: limitsOf(major, role, session.role),
   };
 }
 
-function limitsOf(major: number, role: RoleRow): Limit[] {
+function limitsOf(major: number, role: RoleRow, name: string): Limit[] {
   const limits: Limit[] = [];
   if (major > NEWEST_TESTED_MAJOR) {
     limits.push({
@@ -105,7 +107,7 @@ function limitsOf(major: number, role: RoleRow): Limit[] {
       scope: 'server',
       code: 'not_monitor',
       message: 'This role does not see all settings, nor what other sessions do.',
-      remedy: 'GRANT pg_monitor TO the role.',
+      remedy: `GRANT pg_monitor TO ${quoteIdentifier(name)};`,
     });
   }
   return limits;

@@ -72,11 +72,14 @@ async function preloaded(session: TargetSession, capabilities: Capabilities): Pr
 }
 
 async function readable(session: TargetSession, schema: string): Promise<DiagnosisCheck> {
-  const [right] = await session.query<{ on_schema: boolean; on_views: boolean }>(
+  const reading = `${quoteQualified(schema, 'pg_stat_statements')}(boolean)`;
+  const [right] = await session.query<{ on_schema: boolean; on_views: boolean; on_function: boolean }>(
     `SELECT has_schema_privilege(n.oid, 'USAGE') AS on_schema,
             (SELECT bool_and(has_table_privilege(c.oid, 'SELECT')) FROM pg_class AS c
              WHERE c.relnamespace = n.oid
-               AND c.relname IN ('pg_stat_statements', 'pg_stat_statements_info')) AS on_views
+               AND c.relname IN ('pg_stat_statements', 'pg_stat_statements_info')) AS on_views,
+            (SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc AS p
+             WHERE p.pronamespace = n.oid AND p.proname = 'pg_stat_statements') AS on_function
      FROM pg_namespace AS n WHERE n.nspname = $1`,
     [schema],
   );
@@ -85,6 +88,7 @@ async function readable(session: TargetSession, schema: string): Promise<Diagnos
   const grants = [
     right?.on_schema ? [] : [`GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${role};`],
     right?.on_views ? [] : [`GRANT SELECT ON ${views.join(', ')} TO ${role};`],
+    right?.on_function ? [] : [`GRANT EXECUTE ON FUNCTION ${reading} TO ${role};`],
   ].flat();
   return {
     id: 'pg_stat_statements_readable',

@@ -104,6 +104,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     expect(here.replication.senders).toEqual([]);
     const there = await collectWatched(collector(primary));
     // The same server by its identifier, another process; counters are each one's own.
+    expect(here.server.system_identifier).not.toBeNull();
     expect(here.server.system_identifier).toBe(there.server.system_identifier);
     expect(here.server.started_at).not.toBe(there.server.started_at);
     const scans = (snapshot: typeof here) => snapshot.indexes.find((row) => row.name === 'by_v')?.idx_scan;

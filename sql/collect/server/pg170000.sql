@@ -2,8 +2,8 @@
 SELECT
     current_setting('server_version') AS server_version, current_setting('server_version_num')::int8 AS server_version_num,
     current_database()::text AS database, pg_postmaster_start_time() AS started_at,
-    CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
-        THEN (SELECT system_identifier::text FROM pg_control_system()) END AS system_identifier,
+    -- Asked for by itself: a function that may not be called fails a statement even where a CASE leaves it out.
+    has_function_privilege('pg_control_system()', 'EXECUTE') AS tells_identifier,
     pg_is_in_recovery() AS in_recovery, current_setting('block_size')::int8 AS block_size,
     pg_encoding_to_char(d.encoding)::text AS encoding, d.datcollate::text AS lc_collate, d.datctype::text AS lc_ctype,
     d.datlocprovider::text AS locale_provider, d.datlocale::text AS icu_locale,
