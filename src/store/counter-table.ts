@@ -3,7 +3,7 @@ import { type BitModels, copyModels } from './bit-coder.ts';
 import type { CounterColumn } from './counter-models.ts';
 import { bitLength, type NumberCoder, numberModels } from './number-coder.ts';
 import type { Row } from './row-delta.ts';
-import { growthByMean, SPREAD_ERROR, spreadCode, spreadOf } from './spread.ts';
+import { growthByMean, spreadCode, spreadOf } from './spread.ts';
 
 /** What is remembered of statements' spreads; see spread.ts. */
 export interface Spreads {
@@ -35,7 +35,10 @@ export interface Interval {
   seconds: number;
   /** Weight of this interval in what is remembered, 0 to 1. */
   weight: number;
+  /** The minute that it is on the target's clock. */
   minute: number;
+  /** Leading bits that are kept of an interval's spread, at most 20. */
+  spread_bits: number;
 }
 
 const ACTIVE_CLASSES = 16;
@@ -140,7 +143,7 @@ export function walk(
   columns: readonly CounterColumn[],
   table: CounterTable,
   goal: Goal | null,
-  { seconds, weight, minute }: Interval,
+  { seconds, weight, minute, spread_bits }: Interval,
   firstAdded: number,
 ): void {
   const { cells, misses, rates, active, spreads } = table;
@@ -236,15 +239,15 @@ export function walk(
     }
     const negative = flag(extra('signs'), n > 1 ? 4 : 3, own < 0);
     const spread = (usual[row] as number) || (m2[row] as number) / before.calls || 1e-6;
-    const expected = spreadCode(spread * Math.max(1, n - 1));
+    const expected = spreadCode(spread * Math.max(1, n - 1), spread_bits);
     const off = coder.number(
       extra('spread'),
       Math.min(23, bitLength(n)),
-      spreadCode(Math.abs(own)) - expected,
+      spreadCode(Math.abs(own), spread_bits) - expected,
     );
-    const size = spreadOf(expected + off);
+    const size = spreadOf(expected + off, spread_bits);
     m2[row] = Math.max(0, grown + (negative ? -size : size));
-    slack[row] = SPREAD_ERROR * size;
+    slack[row] = size * 2 ** -(spread_bits + 1);
     if (n > 1 && !negative) usual[row] = (spread + size / (n - 1)) / 2;
   }
 

@@ -6,14 +6,16 @@
  */
 import { sql } from 'kysely';
 import type { Limit } from '../domain/index.ts';
+import { isOldBody } from './body-frame.ts';
 import type { Database } from './database.ts';
 import { notFound } from './errors.ts';
-import { decodeFast, isOldBody } from './fast-codec.ts';
+import { decodeFast } from './fast-codec.ts';
 import { decodeOldFast, type OldFastState, oldStateOfFull } from './fast-codec-v1.ts';
 import { type FastState, stateBytes, stateOfFull, stateOfOld } from './fast-state.ts';
+import { decodeFull } from './full-codec.ts';
 import type { LruCache } from './lru-cache.ts';
 import { dayBounds, dayOf } from './partitions.ts';
-import { decodeBody, type SnapshotMeta, type SnapshotRows } from './snapshot-codec.ts';
+import type { SnapshotMeta, SnapshotRows } from './snapshot-codec.ts';
 
 /** Fast snapshots in a block. */
 export const BLOCK = 12;
@@ -154,7 +156,7 @@ export async function loadLinks(
   let keptFull = full.known;
   for (const link of full.todo) {
     const { body, limits } = bodyOf(link);
-    const decoded = await decodeBody(body, keptFull?.rows ?? null);
+    const decoded = await decodeFull(body, keptFull);
     keptFull = { snapshot_id: link.snapshot_id, limits, ...decoded };
     cache.put(cacheKey(targetId, link.snapshot_id), keptFull, fullBytes(body));
   }

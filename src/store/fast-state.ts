@@ -38,7 +38,7 @@ export const keyOf: Record<CounterNoun, (row: Row) => string> = {
 };
 
 /** Not kept as they are: counters, and what follows from them or stands elsewhere. */
-const derived = ['mean_exec_time_ms', 'stddev_exec_time_ms', 'query'];
+export const derived = ['mean_exec_time_ms', 'stddev_exec_time_ms', 'query'];
 const apart = Object.fromEntries(
   counterNouns.map((noun) => [
     noun,
@@ -100,8 +100,18 @@ function tableOf(noun: CounterNoun, rows: readonly Row[]): CounterTable {
   return table;
 }
 
-/** The state that the first fast snapshot after a full one differs from. */
+const states = new WeakMap<object, FastState>();
+
+/** The state that the first fast snapshot after a full one differs from; made once of the same rows. */
 export function stateOfFull(rows: Omit<SnapshotRows, 'parts'>, collectedAt: string): FastState {
+  const known = states.get(rows);
+  if (known?.at_ms === Date.parse(collectedAt)) return known;
+  const state = newStateOf(rows, collectedAt);
+  states.set(rows, state);
+  return state;
+}
+
+function newStateOf(rows: Omit<SnapshotRows, 'parts'>, collectedAt: string): FastState {
   return {
     format: 2,
     at_ms: Date.parse(collectedAt),
@@ -150,7 +160,8 @@ export function stateOfOld(old: OldFastState): FastState {
   };
 }
 
-function rowsOf(noun: CounterNoun, table: CounterTable): Row[] {
+/** The rows with their counters. */
+export function rowsOf(noun: CounterNoun, table: CounterTable): Row[] {
   const columns = columnsOf[noun];
   return table.rows.map((plain, position) => {
     const odd = table.odd.get(position);

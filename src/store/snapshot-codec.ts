@@ -50,7 +50,7 @@ export type SnapshotMeta = Omit<
   | 'limits'
 >;
 
-type Body = SnapshotMeta & { rows: Partial<Record<RowNoun, EncodedRows>> };
+type Body = SnapshotMeta & { rows: EncodedNouns };
 
 /** A snapshot in four. */
 export interface SnapshotContent {
@@ -193,34 +193,44 @@ export function putTogether(
   return snapshot as unknown as Snapshot;
 }
 
-/** @param base rows of the snapshot to write the difference from; null: the body stands by itself. */
-export async function encodeBody(
-  meta: SnapshotMeta,
-  rows: SnapshotRows,
-  base: SnapshotRows | null,
-): Promise<Buffer> {
-  const encoded = Object.fromEntries(
+export type EncodedNouns = Partial<Record<RowNoun, EncodedRows>>;
+
+/** @param base rows of the snapshot to write the difference from; null: they stand by themselves. */
+export function encodeRowNouns(rows: SnapshotRows, base: SnapshotRows | null): EncodedNouns {
+  return Object.fromEntries(
     rowNouns.map((noun) => [noun, encodeRows(rows[noun], base?.[noun] ?? null, keyOf[noun])]),
   );
-  return packJson({ ...meta, rows: encoded });
 }
 
-/** @param base as it was given to `encodeBody`. */
-export async function decodeBody(
-  compressed: Buffer,
-  base: SnapshotRows | null,
-): Promise<{ meta: SnapshotMeta; rows: SnapshotRows }> {
-  const { rows: encoded, ...meta } = (await unpackJson(compressed)) as Body;
-  if (meta.format_version !== 1) throw new Error(`snapshot format ${meta.format_version} is not known here`);
-  const rows = Object.fromEntries(
+/** @param base as it was given to `encodeRowNouns`. */
+export function decodeRowNouns(encoded: EncodedNouns, base: SnapshotRows | null): SnapshotRows {
+  return Object.fromEntries(
     rowNouns.map((noun) => {
       const given = encoded[noun];
       return [noun, given ? decodeRows(given, base?.[noun] ?? null) : []];
     }),
   ) as SnapshotRows;
+}
+
+/** All of it as compressed JSON, exactly. */
+export async function encodeWhole(
+  meta: SnapshotMeta,
+  rows: SnapshotRows,
+  base: SnapshotRows | null,
+): Promise<Buffer> {
+  return packJson({ ...meta, rows: encodeRowNouns(rows, base) });
+}
+
+/** @param base as it was given to `encodeWhole`. */
+export async function decodeWhole(
+  compressed: Buffer,
+  base: SnapshotRows | null,
+): Promise<{ meta: SnapshotMeta; rows: SnapshotRows }> {
+  const { rows: encoded, ...meta } = (await unpackJson(compressed)) as Body;
+  if (meta.format_version !== 1) throw new Error(`snapshot format ${meta.format_version} is not known here`);
   // Bodies of older versions lack these.
   const defaults = { activity: noActivity, replication: noReplication, full_taken_at: null };
-  return { meta: { ...defaults, ...meta }, rows };
+  return { meta: { ...defaults, ...meta }, rows: decodeRowNouns(encoded, base) };
 }
 
 /** Brotli over JSON. @throws RangeError for NaN and infinities. */

@@ -20,16 +20,17 @@ import { keepParts, keepTexts, loadParts, loadTexts } from './content.ts';
 import { chooseCutPoints, epochOf, serverKeyOf } from './cut-points.ts';
 import { type Database, type DatabaseTransaction, newId } from './database.ts';
 import { notFound } from './errors.ts';
-import { BLOCK, currentState, type KeptFast, loadLinks, rememberFast } from './fast-chain.ts';
+import { BLOCK, currentState, type KeptFast, type KeptFull, loadLinks, rememberFast } from './fast-chain.ts';
 import { encodeFast } from './fast-codec.ts';
 import { fastFromOldState } from './fast-codec-v1.ts';
 import { fastFromState } from './fast-state.ts';
+import { encodeFull } from './full-codec.ts';
 import { jsonText } from './json-text.ts';
 import { holdTarget } from './locks.ts';
 import { LruCache } from './lru-cache.ts';
 import { dayBounds, dayOf, ensurePartition } from './partitions.ts';
 import type { Row } from './row-delta.ts';
-import { decodeBody, encodeBody, putTogether, referredTo, takeApart } from './snapshot-codec.ts';
+import { putTogether, referredTo, takeApart } from './snapshot-codec.ts';
 
 export interface SnapshotHeader {
   id: string;
@@ -51,7 +52,7 @@ export interface SnapshotHeader {
 }
 
 export interface SnapshotStore {
-  /** A full one, exactly. @throws PgLuthierError `target_not_found`. */
+  /** A full one, exact but for the bounds named in full-codec.ts. @throws PgLuthierError `target_not_found`. */
   save(targetId: string, snapshot: Snapshot): Promise<SnapshotHeader>;
   /**
    * A fast one, exact but for the bounds named in fast-codec.ts.
@@ -122,19 +123,17 @@ function toHeader({ snapshot_id, limits, taken_at, ...row }: HeaderRow): Snapsho
 /** Decoded snapshots and parts that are kept in memory, bytes. */
 const CACHE_BYTES = 128 * 2 ** 20;
 
-type Rows = ReturnType<typeof takeApart>['rows'];
-
-interface Base {
-  snapshot_id: string;
-  rows: Rows;
-}
-
 /**
  * The snapshot of this day to write a difference from, or null where a new one should begin. Differences grow with
  * the distance from their base: when what they took beyond the smallest of them adds up to what a whole snapshot
  * takes, a new base pays.
  */
-async function baseOf(transaction: DatabaseTransaction, targetId: string, day: string): Promise<Base | null> {
+async function baseOf(
+  transaction: DatabaseTransaction,
+  cache: LruCache,
+  targetId: string,
+  day: string,
+): Promise<KeptFull | null> {
   const { from, to } = dayBounds(day);
   const ofDay = transaction
     .selectFrom('pgluthier.snapshot')
@@ -144,13 +143,14 @@ async function baseOf(transaction: DatabaseTransaction, targetId: string, day: s
     .where('cadence', '=', 'full')
     .where('status', '!=', 'failed');
   const base = await ofDay
-    .select(['snapshot_id', 'body'])
+    .select(['snapshot_id', 'collected_at'])
+    .select(sql<number>`octet_length(body)`.as('bytes'))
     .where('base_snapshot_id', 'is', null)
     .orderBy('collected_at', 'desc')
     .orderBy('snapshot_id', 'desc')
     .limit(1)
     .executeTakeFirst();
-  if (!base?.body) return null;
+  if (!base) return null;
   const { excess } = await ofDay
     .select(
       sql<number>`coalesce(sum(octet_length(body)) - count(*) * min(octet_length(body)), 0)::bigint`.as(
@@ -159,8 +159,8 @@ async function baseOf(transaction: DatabaseTransaction, targetId: string, day: s
     )
     .where('base_snapshot_id', '=', base.snapshot_id)
     .executeTakeFirstOrThrow();
-  if (excess >= base.body.length) return null;
-  return { snapshot_id: base.snapshot_id, rows: (await decodeBody(base.body, null)).rows };
+  if (excess >= base.bytes) return null;
+  return (await loadLinks(transaction, cache, targetId, base.snapshot_id, base.collected_at)).full;
 }
 
 /** Rows of each noun that is a list. */
@@ -261,13 +261,13 @@ export function snapshotStore(db: Database, cache: LruCache = new LruCache(CACHE
         await holdTarget(transaction, targetId, 'write');
         await keepParts(transaction, targetId, day, parts);
         await keepTexts(transaction, targetId, day, texts);
-        const base = await baseOf(transaction, targetId, day);
+        const base = await baseOf(transaction, cache, targetId, day);
         const saved = await transaction
           .insertInto('pgluthier.snapshot')
           .values({
             ...headerValues(targetId, snapshot),
             base_snapshot_id: base?.snapshot_id ?? null,
-            body: await encodeBody(meta, rows, base?.rows ?? null),
+            body: await encodeFull(meta, rows, base),
           })
           .returning(headerColumns)
           .executeTakeFirstOrThrow();

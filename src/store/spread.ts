@@ -1,6 +1,6 @@
 /**
  * The spread (sum of squared deviations, M2 = calls·stddev²) that an interval of a statement adds within itself, as a
- * whole number of 7 leading bits: at most 2^-8 of it is lost.
+ * whole number of so many leading bits: of 7, at most 2^-8 of it is lost.
  */
 const number = new Float64Array(1);
 const halves = new Uint32Array(number.buffer);
@@ -8,20 +8,20 @@ const halves = new Uint32Array(number.buffer);
 number[0] = 1;
 const HIGH = halves[0] === 0 ? 1 : 0;
 
-/** Exponent and seven bits of a positive number; grows with it. */
-export function spreadCode(spread: number): number {
+/** Exponent and so many leading bits (1 to 20) of a positive number; grows with it. */
+export function spreadCode(spread: number, bits: number): number {
   number[0] = spread;
-  return ((halves[HIGH] as number) + (1 << 12)) >>> 13;
+  const high = halves[HIGH] as number;
+  return bits === 20
+    ? high + ((halves[1 - HIGH] as number) >>> 31)
+    : (high + (1 << (19 - bits))) >>> (20 - bits);
 }
 
-export function spreadOf(code: number): number {
+export function spreadOf(code: number, bits: number): number {
   halves[1 - HIGH] = 0;
-  halves[HIGH] = (code << 13) >>> 0;
+  halves[HIGH] = (code << (20 - bits)) >>> 0;
   return number[0] as number;
 }
-
-/** Share of itself that a spread may be off by. */
-export const SPREAD_ERROR = 2 ** -8;
 
 /** What M2 grows by because an interval's mean differs from that of all before it (Chan, Golub, LeVeque 1979). */
 export function growthByMean(

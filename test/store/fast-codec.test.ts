@@ -9,11 +9,12 @@ import {
   type StatementRow,
   tableCounterColumns,
 } from '../../src/domain/index.ts';
+import { isOldBody } from '../../src/store/body-frame.ts';
 import { indexColumns, tableColumns } from '../../src/store/counter-models.ts';
-import { decodeFast, encodeFast, isOldBody } from '../../src/store/fast-codec.ts';
+import { decodeFast, encodeFast } from '../../src/store/fast-codec.ts';
 import { decodeOldFast, fastFromOldState, oldStateOfFull } from '../../src/store/fast-codec-v1.ts';
 import { type FastState, fastFromState, stateOfFull, stateOfOld } from '../../src/store/fast-state.ts';
-import { decodeBody, takeApart } from '../../src/store/snapshot-codec.ts';
+import { decodeWhole, takeApart } from '../../src/store/snapshot-codec.ts';
 import { hostileSnapshot } from './fixtures.ts';
 import { ImaginaryDatabase } from './large-snapshot.ts';
 
@@ -221,7 +222,7 @@ describe('the format of fast snapshots', () => {
       fast: { body: string; expected: FastSnapshot }[];
     };
     const texts = new Map(Object.entries(file.texts));
-    const full = await decodeBody(Buffer.from(file.full, 'base64'), null);
+    const full = await decodeWhole(Buffer.from(file.full, 'base64'), null);
     let old = oldStateOfFull(full.rows);
     for (const { body, expected } of file.fast) {
       const bytes = Buffer.from(body, 'base64');
