@@ -35,6 +35,7 @@ function unqualifiedNames(tree: ParseResult): Unqualified[] {
 export class SearchPaths {
   private readonly snapshot: Snapshot;
   private readonly catalog: UsageCatalog;
+  private readonly namesakes: boolean;
   private readonly paths = new Map<string | null, readonly string[]>();
   private readonly names = new Map<string, Unqualified[]>();
   private readonly resolved = new Map<string, ClassifiedStatement>();
@@ -42,6 +43,7 @@ export class SearchPaths {
   constructor(snapshot: Snapshot, catalog: UsageCatalog) {
     this.snapshot = snapshot;
     this.catalog = catalog;
+    this.namesakes = catalog.hasNamesakes;
   }
 
   private namesIn(statement: Pick<ClassifiedStatement, 'query'>): Unqualified[] {
@@ -66,6 +68,8 @@ export class SearchPaths {
 
   /** Some name in it is that of tables or views in more than one schema. */
   isAmbiguous(statement: Pick<ClassifiedStatement, 'query'>): boolean {
+    // Most databases have none: no text needs to be read again.
+    if (!this.namesakes) return false;
     return this.namesIn(statement).some(({ name }) => this.catalog.schemasOf(name).length > 1);
   }
 

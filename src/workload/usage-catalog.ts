@@ -70,6 +70,12 @@ export class UsageCatalog {
     return this.byOid.get(oid);
   }
 
+  /** Some name is that of tables or views in more than one schema. */
+  get hasNamesakes(): boolean {
+    for (const namesakes of this.byName.values()) if (namesakes.length > 1) return true;
+    return false;
+  }
+
   /** Schemas that have a table or view of this name. */
   schemasOf(name: string): string[] {
     return (this.byName.get(name) ?? []).map((each) =>
