@@ -9,12 +9,14 @@ import { join } from 'node:path';
 import { packageRoot } from '../src/package-root.ts';
 import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
 import { collectBenchmark } from './collect.ts';
+import { collectScaleBenchmark } from './collect-scale.ts';
 import { indexesBenchmark } from './indexes.ts';
 import { parametersBenchmark } from './parameters.ts';
 import { twinBenchmark } from './twin.ts';
 
 const benchmarks: Record<string, Benchmark> = {
   collect: collectBenchmark,
+  'collect-scale': collectScaleBenchmark,
   indexes: indexesBenchmark,
   twin: twinBenchmark,
   parameters: parametersBenchmark,
