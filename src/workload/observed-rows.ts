@@ -57,8 +57,8 @@ export interface Plausibility {
 }
 
 /**
- * Weights by the observed rows per call: they fall with the distance, in orders of magnitude, between what a sample
- * would find and what was found. With other conditions beside, a sample that would find more is not implausible.
+ * Weights by the observed rows per call: they fall with the square of the factor between what a sample would find and
+ * what was found, so that the rows that all samples together would find come out near the observed ones. With other conditions beside, a sample that would find more is not implausible.
  */
 export function plausibility(
   analysis: Analysis,
@@ -71,7 +71,7 @@ export function plausibility(
   if (expected === null) return null;
   const factors = expected.rows.map((rows) => {
     const distance = Math.log((rows + 1) / (observed + 1));
-    return Math.exp(-(expected.exact ? Math.abs(distance) : Math.max(0, -distance)));
+    return Math.exp(-2 * (expected.exact ? Math.abs(distance) : Math.max(0, -distance)));
   });
   const round = (value: number) => Number(value.toPrecision(2));
   const range = `${round(Math.min(...expected.rows))} to ${round(Math.max(...expected.rows))}`;
