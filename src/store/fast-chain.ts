@@ -1,8 +1,8 @@
 /**
- * Where fast snapshots stand. Those of one hour that go with the same full one are in blocks of twelve: the first is a
+ * Where fast snapshots stand. Those of one hour that go with the same full one are in blocks of fifteen: the first is a
  * difference from the full one, the first of each further block from the first of the block before, the others from
- * the one before them. With a full one each half an hour none of one a minute is further than 13 differences from it
- * (16 without, within the hour), and a chain never leaves its day: dropping a day's partition breaks no other.
+ * the one before them. With a full one each half an hour none of one a minute is further than 15 differences from it
+ * (18 without, within the hour), and a chain never leaves its day: dropping a day's partition breaks no other.
  */
 import { sql } from 'kysely';
 import type { Limit } from '../domain/index.ts';
@@ -18,7 +18,7 @@ import { dayBounds, dayOf } from './partitions.ts';
 import type { SnapshotMeta, SnapshotRows } from './snapshot-codec.ts';
 
 /** Fast snapshots in a block. */
-export const BLOCK = 12;
+export const BLOCK = 15;
 
 /** A full snapshot as it is kept, without its parts and texts. */
 export interface KeptFull {

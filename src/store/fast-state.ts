@@ -95,7 +95,11 @@ function tableOf(noun: CounterNoun, rows: readonly Row[]): CounterTable {
   rows.forEach((row, position) => {
     const odd = putCells(noun, row, table.cells, position);
     if (odd) table.odd.set(position, odd);
-    else if (table.spreads) table.spreads.m2[position] = m2Of(row);
+    else if (table.spreads) {
+      table.spreads.m2[position] = m2Of(row);
+      // A full snapshot's own bound: no reason to make it good at a lone call.
+      table.spreads.slack[position] = m2Of(row) * 2 ** -20;
+    }
   });
   return table;
 }
