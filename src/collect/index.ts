@@ -1,6 +1,7 @@
 /**
  * Room rule. collect/ says what to read of a target, one file a noun, its SQL under sql/collect/. It may import domain
- * and target. It never judges what it read, and one noun's failure is never another's.
+ * and target; PostgreSQL's grammar (libpg-query) only to tell secrets in statements. It never judges what it read, and
+ * one noun's failure is never another's. What each noun reads and costs is in docs/collecting.md.
  */
 import type { FastSnapshot, HostOverrides, Snapshot } from '../domain/index.ts';
 import { detectCapabilities, type TargetSession } from '../target/index.ts';
