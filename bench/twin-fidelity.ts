@@ -1,5 +1,9 @@
 /** Plan costs, plan shapes and index sizes: the twin's beside the real server's. */
-import { type AdvisorCatalog, type AdvisorTable, advisorCatalog } from '../src/advise/index-advisor/catalog.ts';
+import {
+  type AdvisorCatalog,
+  type AdvisorTable,
+  advisorCatalog,
+} from '../src/advise/index-advisor/catalog.ts';
 import { indexSize } from '../src/advise/index-advisor/size-model.ts';
 import {
   type ColumnRow,

@@ -3,6 +3,7 @@
  * only see this.
  */
 import type { IndexDefinition } from './change.ts';
+import type { PgLuthierError } from './errors.ts';
 import type { Limit } from './recommendation.ts';
 import type { ColumnRow } from './snapshot.ts';
 
@@ -21,6 +22,8 @@ export interface PlannableStatement {
   id: string;
   query_id: string;
   sql: string;
+  /** Role that runs it: its settings and search_path are in force where the engine knows them. Absent: nobody's. */
+  role?: string | null;
   /** Weight of this sample among its statement's samples; they sum to 1. */
   weight: number;
 }
@@ -58,6 +61,10 @@ export interface WhatIf {
    * @throws PgLuthierError `candidate_refused` when the engine cannot build this definition.
    */
   addIndex(definition: IndexDefinition, size: IndexSize): Promise<string>;
+  /** The same for many at once, which is faster; for one that is refused its error stands in its place. */
+  addIndexes(
+    wanted: readonly { definition: IndexDefinition; size: IndexSize }[],
+  ): Promise<(string | PgLuthierError)[]>;
   /**
    * An expression over a table as if it were its column, with statistics derived from those of the column that it
    * reads: what the size of an index over it depends on. Null where nothing can be told; absent: the engine cannot.

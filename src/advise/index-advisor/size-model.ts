@@ -2,6 +2,7 @@
 import type { ColumnRow, ExtendedStatistics, IndexDefinition, IndexSize } from '../../domain/index.ts';
 import { alignTo, btreeSize } from './btree-size.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
+import { sampledEntries } from './gin-entries.ts';
 import { ginSize } from './gin-size.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
 
@@ -69,7 +70,13 @@ function singleSize(input: SizeInput): IndexSize {
         Math.max(1, pages * input.selectivity),
       );
     default:
-      return gistSize(keys, rows);
+      return gistSize(
+        keys.map((key, position) => {
+          const asked = definition.keys[position];
+          return withSignature(key, columnOf(asked, input), asked?.opclass?.split('.').at(-1) ?? null, rows);
+        }),
+        rows,
+      );
   }
 }
 
@@ -146,6 +153,26 @@ function hashSize(keys: readonly KeyFacts[], rows: number, fillfactor: number): 
     probability *= mean / (values + 1);
   }
   return { pages: Math.ceil(buckets * pagesPerBucket) + 2, tuples: rows, tree_height: null };
+}
+
+/** SIGLENINT × 4 + header: what a leaf keeps of a text or document whose list of hashes would be longer than a page takes. */
+const SIGNATURE_BYTES = 132;
+const LONGEST_LIST = 2_000;
+
+/** tsvector_ops keeps 4 bytes a lexeme (gtsvector_compress()), gist_trgm_ops 3 bytes a trigram (gtrgm_compress()). */
+function withSignature(
+  key: KeyFacts,
+  column: ColumnRow | undefined,
+  opclass: string | null,
+  rows: number,
+): KeyFacts {
+  const each = opclass === 'gist_trgm_ops' ? 3 : column?.type === 'tsvector' ? 4 : null;
+  if (each === null || column === undefined) return key;
+  const entries = sampledEntries(column, each === 3 ? 'gin_trgm_ops' : null, rows);
+  if (entries === null) return key;
+  const bytes = 8 + (each * entries.reduce((sum, { keys, rows: found }) => sum + keys * found, 0)) / rows;
+  const width = bytes > LONGEST_LIST ? SIGNATURE_BYTES : bytes;
+  return { ...key, width, align: 4, widths: [width] };
 }
 
 /** GiST: an entry of the key's bounding value a row, pages about three quarters full after splits. */

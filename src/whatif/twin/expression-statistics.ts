@@ -13,8 +13,6 @@ const MOST_COMMON = 100;
 /** So many of the column's values to an outcome: then the outcomes seen are all that there are, with their shares. */
 const ALL_SEEN = 5;
 
-/** Points lie evenly within a bin: a number of them is off by the ends of the outcome alone. */
-const EVEN_POINTS = 2;
 /** An outcome a value, but for a few that meet by chance of where the points fell. */
 const ONE_TO_ONE = 0.98;
 /** Points that the histogram's bins are filled up to, where values between two bounds can be computed. */
@@ -31,6 +29,9 @@ const BETWEEN: Readonly<Record<string, string>> = {
   'double precision': 'lo + (hi - lo) * k / m',
   numeric: 'lo + (hi - lo) * k / m',
 };
+
+/** OID of the type. */
+const TSVECTOR = 3614;
 
 /** One distinct outcome of the expression. */
 interface Image {
@@ -135,8 +136,37 @@ async function applyTo(
   const monotone = ordered[0]?.monotone === true;
   return {
     ...summary.stats,
+    ...(await lexemes(planner, applied, values)),
     histogram_bounds: ordered[0]?.bounds ?? null,
     correlation: monotone ? stats.correlation : null,
+  };
+}
+
+/** A lexeme that fewer of the values have is not kept: its share would be chance. */
+const FEWEST_WITH_LEXEME = 3;
+
+/**
+ * Most common lexemes of an expression that is a tsvector, as compute_tsvector_stats() keeps them: sorted by length, then
+ * by bytes; behind the shares the least and the greatest of them. Nothing for other types.
+ */
+async function lexemes(
+  planner: pg.Client,
+  applied: string,
+  values: readonly unknown[],
+): Promise<Pick<ColumnStats, 'most_common_elems' | 'most_common_elem_freqs'> | null> {
+  const { fields } = await planner.query(`${applied} SELECT image FROM applied LIMIT 0`, [...values]);
+  if (fields[0]?.dataTypeID !== TSVECTOR) return null;
+  const { rows } = await planner.query<{ lexeme: string; share: number }>(
+    `${applied} SELECT u.lexeme, sum(pgl_share)::float8 / greatest(1e-9, (SELECT sum(pgl_share) FROM applied WHERE image IS NOT NULL))::float8 AS share
+     FROM applied, unnest(image) AS u GROUP BY u.lexeme HAVING count(*) >= ${FEWEST_WITH_LEXEME}
+     ORDER BY octet_length(u.lexeme), u.lexeme COLLATE "C"`,
+    [...values],
+  );
+  const shares = rows.map((row) => Math.min(1, row.share));
+  if (shares.length === 0) return null;
+  return {
+    most_common_elems: arrayText(rows.map((row) => row.lexeme)),
+    most_common_elem_freqs: [...shares, Math.min(...shares), Math.max(...shares)],
   };
 }
 
@@ -175,9 +205,9 @@ function summarise(
   const distinct = oneToOne ? ofColumn : Math.min(ofColumn, domainSize(images.length, given));
   const average = (1 - null_frac) / Math.max(1, distinct);
   const perImage = bounds / Math.max(1, distinct);
-  // More bounds on one outcome than chance puts there: three standard deviations of a Poisson distribution.
-  const notByChance =
-    inputs === undefined ? 3 + perImage + 3 * Math.sqrt(perImage) : EVEN_POINTS + COMMON * perImage;
+  // More bounds on one outcome than chance puts there: three standard deviations of a Poisson distribution. Points that
+  // were computed lie evenly: nothing of it is chance.
+  const notByChance = inputs === undefined ? 3 + perImage + 3 * Math.sqrt(perImage) : COMMON * perImage;
   const allSeen = !oneToOne && images.length <= MOST_COMMON && given >= ALL_SEEN * images.length;
   const common = images
     .filter(

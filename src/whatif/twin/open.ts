@@ -11,6 +11,7 @@ import {
   type WhatIf,
 } from '../../domain/index.ts';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../embedded/index.ts';
+import { checkDomains } from './domains.ts';
 import { writeExtendedStatistics } from './extended-statistics.ts';
 import { createDatabase } from './locale.ts';
 import { Twin } from './planner.ts';
@@ -55,10 +56,12 @@ export async function openTwin(snapshot: Snapshot, options: TwinOptions = {}): P
           );
         }
         limits.push(...(await buildSchema(admin, owner, snapshot, major)));
+        limits.push(...behindPolicies(snapshot));
         const found = await listRelations(admin);
         await writeSizes(admin, found, snapshot);
         limits.push(...(await writeTargetStatistics(admin, owner, found, snapshot)));
         limits.push(...(await writeExtendedStatistics(admin, owner, snapshot, major)));
+        limits.push(...(await checkDomains(admin, owner, snapshot.schema)));
         return found;
       }),
     );
@@ -70,6 +73,22 @@ export async function openTwin(snapshot: Snapshot, options: TwinOptions = {}): P
     await server.stop('immediate');
     throw error;
   }
+}
+
+/** Policies are not read of the target: whom they bind gets their conditions in every plan. */
+function behindPolicies(snapshot: Snapshot): Limit[] {
+  const names = snapshot.tables
+    .filter((table) => table.row_security)
+    .map((table) => `${table.schema}.${table.name}`);
+  if (names.length === 0) return [];
+  return [
+    {
+      scope: 'twin',
+      code: 'policies_not_simulated',
+      message: `Row-level security is not simulated: statements on ${names.slice(0, 5).join(', ')}${names.length > 5 ? `, … (${names.length})` : ''} are planned without the conditions of policies.`,
+      remedy: null,
+    },
+  ];
 }
 
 function chooseMajor(snapshot: Snapshot, asked: number | undefined, limits: Limit[]): number {

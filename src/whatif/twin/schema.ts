@@ -71,14 +71,14 @@ export async function buildSchema(
   await builder.run(
     schema.domains.map((item) => ({
       what: `domain ${item.schema}.${item.name}`,
-      sql: `CREATE DOMAIN ${quoteQualified(item.schema, item.name)} AS ${item.base_type} ${item.not_null ? 'NOT NULL' : ''} ${item.checks.join(' ')}`,
+      sql: `CREATE DOMAIN ${quoteQualified(item.schema, item.name)} AS ${item.base_type}`,
     })),
   );
   await builder.run([...schema.range_types.map(rangeType), ...schema.composite_types.map(compositeType)]);
   await builder.run(
     schema.functions.map((item) => ({ what: `function ${item.schema}.${item.name}`, sql: item.definition })),
   );
-  // A domain's check may call a function, a function may take a domain, and types are made of one another.
+  // A function may take a domain, and types are made of one another. What domains check comes later (domains.ts).
   await builder.retry();
   const tableLimits = await buildTables(builder, owner, snapshot, major);
   await builder.run(

@@ -1,5 +1,5 @@
 /** Settings that the planner reads, as the target has them. */
-import { quoteLiteral, type Snapshot } from '../../domain/index.ts';
+import { quoteLiteral, type SettingOverride, type Snapshot } from '../../domain/index.ts';
 
 /** By name or prefix, of src/backend/utils/misc/guc_tables.c's QUERY_TUNING groups and what else planning looks at. */
 const PLANNER_SETTINGS = new Set([
@@ -61,14 +61,42 @@ export function plannerSettings(snapshot: Snapshot): Record<string, string> {
   );
 }
 
-/** What is set for the whole database is what its sessions get; what is set for single roles is not. */
-function valuesInForce(snapshot: Snapshot, wanted: (name: string) => boolean): Record<string, string> {
+/** How near an override is to a session, nearest last (process_settings() of postinit.c): all, database, role, both. */
+const nearness = ({ role, database }: SettingOverride) =>
+  (role === null ? 0 : 2) + (database === null ? 0 : 1);
+
+/**
+ * What a session begins with: of a role's, where one is named, over the database's, over all sessions'. What is set for
+ * other roles is not in force.
+ */
+function valuesInForce(
+  snapshot: Snapshot,
+  wanted: (name: string) => boolean,
+  role: string | null = null,
+): Record<string, string> {
   const settings = new Map(
     snapshot.settings.filter((row) => wanted(row.name)).map((row) => [row.name.toLowerCase(), row.setting]),
   );
-  const shared = snapshot.setting_overrides.filter((item) => item.role === null && wanted(item.name));
-  for (const { name, value } of shared) settings.set(name.toLowerCase(), value);
+  const overrides = snapshot.setting_overrides
+    .filter((item) => (item.role === null || item.role === role) && wanted(item.name))
+    .toSorted((a, b) => nearness(a) - nearness(b));
+  for (const { name, value } of overrides) settings.set(name.toLowerCase(), value);
   return Object.fromEntries(settings);
+}
+
+/**
+ * Planner settings that a role begins with where they differ from what all sessions do; values as set_config() takes
+ * them. `$user` in a search_path stands for the role's own schema: the twin plans as another role.
+ */
+export function roleSettings(snapshot: Snapshot, role: string): Record<string, string> {
+  const usual = valuesInForce(snapshot, isPlannerSetting);
+  const own = valuesInForce(snapshot, isPlannerSetting, role);
+  const hasSchema = [...snapshot.tables, ...snapshot.schema.views].some((item) => item.schema === role);
+  if (own.search_path !== undefined && hasSchema) {
+    const names = pathNames(own.search_path).map((name) => (name === '$user' ? role : name));
+    own.search_path = names.map((name) => `"${name.replaceAll('"', '""')}"`).join(', ');
+  }
+  return Object.fromEntries(Object.entries(own).filter(([name, value]) => usual[name] !== value));
 }
 
 /** A search_path's parts without their quotes. */
