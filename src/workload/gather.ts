@@ -17,14 +17,22 @@ interface CursorWork {
   fetches: StatementDelta[];
 }
 
+/**
+ * A row under the text of DECLARE that is not of DECLARE itself, which returns no rows: since 18, with track = all, the
+ * cursor's statement has a row of its own, at the top or not as it was closed by the transaction's end or by CLOSE.
+ */
+function isExecution(row: StatementDelta): boolean {
+  return !row.toplevel || row.rows > 0;
+}
+
 class Gatherer {
   private readonly judged = new Map<string | null, Classified>();
   private readonly gatherings = new Map<string, Gathering>();
   private readonly tally = new SetAsideTally();
   private readonly cursors = new Map<string, CursorWork>();
   private readonly paths: SearchPaths | null;
-  /** Texts of DECLARE, CREATE TABLE AS and EXPLAIN whose inner statements have rows of their own. */
-  private readonly countedInside = new Set<string>();
+  /** Statements of cursors that have rows of their own, beside those of DECLARE and FETCH. */
+  private readonly executed = new Set<string>();
 
   constructor(paths: SearchPaths | null) {
     this.paths = paths;
@@ -46,22 +54,29 @@ class Gatherer {
   private meaning(row: StatementDelta): Classified {
     if (row.query === null && row.queryid !== '') return { code: 'text_lost' };
     const verdict = this.classified(row.query);
-    const text = row.query ?? '';
     if ('code' in verdict) {
       // With track = all the statement within has a row of its own, under the text of the whole.
       const inner = !row.toplevel && verdict.wrapped !== undefined;
       return inner ? { statement: verdict.wrapped as ClassifiedStatement } : verdict;
     }
-    if (verdict.cursor !== undefined && row.toplevel && this.countedInside.has(text))
+    const { query_id } = verdict.statement;
+    if (verdict.cursor !== undefined && !isExecution(row) && this.executed.has(query_id))
       return { code: 'utility' };
     return verdict;
   }
 
+  /** The row is of a cursor's statement itself: the same time is in the rows of FETCH. */
+  private isCursorsOwn(row: StatementDelta): boolean {
+    const verdict = this.classified(row.query);
+    return 'statement' in verdict && verdict.cursor !== undefined && isExecution(row);
+  }
+
   add(rows: readonly StatementDelta[]): void {
-    for (const row of rows) {
-      if (!row.toplevel && row.query !== null) this.countedInside.add(row.query);
-    }
     const active = rows.filter((row) => row.calls > 0);
+    for (const row of active) {
+      const verdict = this.classified(row.query);
+      if ('statement' in verdict && this.isCursorsOwn(row)) this.executed.add(verdict.statement.query_id);
+    }
     const ambiguous = this.ambiguous(active);
     for (const row of active) {
       const verdict = this.meaning(row);
@@ -81,7 +96,7 @@ class Gatherer {
       };
       this.gatherings.set(statement.query_id, gathering);
       addRow(gathering, statement, row);
-      if (verdict.cursor !== undefined && row.toplevel) {
+      if (verdict.cursor !== undefined && !isExecution(row)) {
         this.cursor(verdict.cursor).declared.add(statement.query_id);
       }
     }
@@ -127,7 +142,7 @@ class Gatherer {
     const set_aside = this.tally.list();
     const queries = [...this.gatherings.values()].map((gathering) => gathering.query);
     queries.sort((a, b) => b.total_exec_time_ms - a.total_exec_time_ms || (a.query_id < b.query_id ? -1 : 1));
-    const database_time_ms = databaseTime(rows);
+    const database_time_ms = databaseTime(rows.filter((row) => !this.isCursorsOwn(row)));
     for (const query of queries) {
       query.share_of_time =
         database_time_ms > 0 ? Math.min(1, query.total_exec_time_ms / database_time_ms) : 0;

@@ -184,6 +184,7 @@ export function snapshot(parts: Partial<Snapshot> = {}): Snapshot {
   return {
     format_version: 1,
     taken_at: '2025-06-01T12:00:00.000Z',
+    collected_at: parts.taken_at ?? '2025-06-01T12:00:00.000Z',
     duration_ms: 0,
     server: {
       server_version: '17.5',
