@@ -190,6 +190,7 @@ export async function tpchSnapshot(directory: string): Promise<Snapshot> {
   return {
     format_version: 1,
     taken_at: '2026-01-01T00:00:00Z',
+    collected_at: '2026-01-01T00:00:00Z',
     duration_ms: 0,
     server: {
       server_version: '15.18',

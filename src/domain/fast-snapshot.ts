@@ -49,7 +49,7 @@ export type IndexCounters = Pick<IndexRow, (typeof indexCounterColumns)[number]>
 export interface FastSnapshot {
   format_version: 1;
   taken_at: string;
-  collected_at?: string;
+  collected_at: string;
   duration_ms: number;
   server: ServerFacts;
   /** `query` null where the full snapshot has the text, or nobody could read it. */

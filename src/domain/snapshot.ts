@@ -413,9 +413,9 @@ export interface Snapshot {
   taken_at: string;
   /**
    * The same moment on PgLuthier's clock: two snapshots further apart on one clock than on the other tell of a clock
-   * that was set. Absent: written by an older version.
+   * that was set. Snapshots are ordered by it. Those of older versions, which had none: `taken_at`.
    */
-  collected_at?: string;
+  collected_at: string;
   /** How long collecting took on our side, ms. */
   duration_ms: number;
   server: ServerFacts;

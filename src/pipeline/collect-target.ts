@@ -82,7 +82,7 @@ async function fastOf(
 
 /** By our clock, as the store orders snapshots: targets' clocks are set. When ours was set back, a full one makes all clear. */
 function fullIsDue(lastFull: string, fast: FastSnapshot, fullEveryMinutes: number): boolean {
-  const at = fast.collected_at ?? fast.taken_at;
+  const at = fast.collected_at;
   const age = Date.parse(at) - Date.parse(lastFull);
   const otherDay = new Date(at).toISOString().slice(0, 10) !== new Date(lastFull).toISOString().slice(0, 10);
   return age < 0 || age >= fullEveryMinutes * 60_000 || otherDay;

@@ -117,7 +117,7 @@ export function rememberFast(
 
 /** The state in today's format, to take a difference from. */
 export function currentState(full: KeptFull, fast: KeptFast | null): FastState {
-  if (!fast) return stateOfFull(full.rows, full.meta.collected_at ?? full.meta.taken_at);
+  if (!fast) return stateOfFull(full.rows, full.meta.collected_at);
   return 'at_ms' in fast.state ? fast.state : stateOfOld(fast.state);
 }
 

@@ -184,8 +184,11 @@ export function fastFromOldState(
   limits: FastSnapshot['limits'],
   texts: ReadonlyMap<string, string>,
 ): FastSnapshot {
+  const rest = fromLeaves(state.leaves) as unknown as FastSnapshot;
   return {
-    ...(fromLeaves(state.leaves) as unknown as FastSnapshot),
+    ...rest,
+    // Older ones had none.
+    collected_at: rest.collected_at ?? rest.taken_at,
     statements: state.statements.map((row) => statementFromRow(row, texts)),
     tables: state.tables.map(relationFromRow) as unknown as FastSnapshot['tables'],
     indexes: state.indexes.map(relationFromRow) as unknown as FastSnapshot['indexes'],

@@ -63,7 +63,7 @@ export async function encodeFast(
 ): Promise<{ body: Buffer; texts: Map<string, string>; state: FastState }> {
   // Limits are in the header.
   const { statements, tables, indexes, limits: _l, ...rest } = fast;
-  const at_ms = Date.parse(fast.collected_at ?? fast.taken_at);
+  const at_ms = Date.parse(fast.collected_at);
   const minute = Math.floor(Date.parse(fast.taken_at) / 60_000);
   const { history_s, ...interval } = intervalOf(before, { at_ms, minute });
   const known = positionsOf('statements', newest.statements);

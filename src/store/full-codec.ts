@@ -44,11 +44,9 @@ interface Head {
   plain: PlainChanges;
 }
 
-const atOf = ({ collected_at, taken_at }: SnapshotMeta) => collected_at ?? taken_at;
-
 function intervalOf(base: SnapshotMeta, meta: SnapshotMeta): Interval {
   return {
-    seconds: Math.max(1, (Date.parse(atOf(meta)) - Date.parse(atOf(base))) / 1000),
+    seconds: Math.max(1, (Date.parse(meta.collected_at) - Date.parse(base.collected_at)) / 1000),
     weight: 1,
     minute: Math.floor(Date.parse(meta.taken_at) / 60_000),
     spread_bits: 20,
@@ -93,7 +91,7 @@ export async function encodeFull(
   base: FullBase | null,
 ): Promise<Buffer> {
   if (!base || hasDoubles(rows) || hasDoubles(base.rows)) return encodeWhole(meta, rows, base?.rows ?? null);
-  const before = stateOfFull(base.rows, atOf(base.meta));
+  const before = stateOfFull(base.rows, base.meta.collected_at);
   const { plain, bytes } = encodeCounters(rows, before, intervalOf(base.meta, meta));
   const head: Head = {
     full_version: FORMAT,
@@ -110,7 +108,7 @@ export async function decodeFull(body: Buffer, base: FullBase | null): Promise<F
   if (body[0] !== FORMAT) throw new Error(`snapshot format ${body[0]} is not known here`);
   if (!base) throw new Error('a difference without what it is from');
   const { head, bytes } = await unframe<Head>(body);
-  const before = stateOfFull(base.rows, atOf(base.meta));
+  const before = stateOfFull(base.rows, base.meta.collected_at);
   const tables = decodeCounters(bytes, head.plain, before, intervalOf(base.meta, head.meta));
   const rows = decodeRowNouns(head.rows, base.rows);
   for (const noun of counterNouns) {

@@ -230,7 +230,10 @@ export async function decodeWhole(
   if (meta.format_version !== 1) throw new Error(`snapshot format ${meta.format_version} is not known here`);
   // Bodies of older versions lack these.
   const defaults = { activity: noActivity, replication: noReplication, full_taken_at: null };
-  return { meta: { ...defaults, ...meta }, rows: decodeRowNouns(encoded, base) };
+  return {
+    meta: { ...defaults, ...meta, collected_at: meta.collected_at ?? meta.taken_at },
+    rows: decodeRowNouns(encoded, base),
+  };
 }
 
 /** Brotli over JSON. @throws RangeError for NaN and infinities. */

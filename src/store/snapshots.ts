@@ -174,17 +174,12 @@ function countRows(snapshot: Snapshot | FastSnapshot): Record<string, number> {
   );
 }
 
-/** The moment that orders snapshots, on our clock: targets' clocks are set, and differ. */
-function collectedAt({ collected_at, taken_at }: Snapshot | FastSnapshot): string {
-  return collected_at ?? taken_at;
-}
-
 /** What the header says of a snapshot of either cadence. */
 function headerValues(targetId: string, snapshot: Snapshot | FastSnapshot) {
   const point = activityPoint(snapshot.taken_at, snapshot.activity, snapshot.server.database);
   return {
     target_id: targetId,
-    collected_at: collectedAt(snapshot),
+    collected_at: snapshot.collected_at,
     taken_at: snapshot.taken_at,
     snapshot_id: newId('snp'),
     status: snapshot.limits.length === 0 ? ('complete' as const) : ('partial' as const),
@@ -255,7 +250,7 @@ export function snapshotStore(db: Database, cache: LruCache = new LruCache(CACHE
   return {
     save: async (targetId, snapshot) => {
       const { meta, rows, parts, texts } = takeApart(snapshot);
-      const day = dayOf(new Date(collectedAt(snapshot)));
+      const day = dayOf(new Date(snapshot.collected_at));
       await ensurePartition(db, day);
       return db.transaction().execute(async (transaction) => {
         await holdTarget(transaction, targetId, 'write');
@@ -275,7 +270,7 @@ export function snapshotStore(db: Database, cache: LruCache = new LruCache(CACHE
       });
     },
     saveFast: async (targetId, fast) => {
-      const at = collectedAt(fast);
+      const at = fast.collected_at;
       const day = dayOf(new Date(at));
       await ensurePartition(db, day);
       const { header, state } = await db.transaction().execute(async (transaction) => {

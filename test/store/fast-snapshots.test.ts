@@ -8,6 +8,7 @@ import {
   type Snapshot,
   statementKey,
 } from '../../src/domain/index.ts';
+import { openStore } from '../../src/store/index.ts';
 import { addTarget, type FreshStore, freshStore, hostileSnapshot, storeMajors } from './fixtures.ts';
 import { ImaginaryDatabase } from './large-snapshot.ts';
 
@@ -134,6 +135,56 @@ describe.each(storeMajors)('fast snapshots on PostgreSQL %i', (major) => {
     );
     // 3,9xx when this was written: the bound is there to notice growth.
     expect(row?.bytes).toBeLessThan(4500);
+  });
+
+  it('are ordered by our clock, whatever the target’s says', async () => {
+    const { snapshots } = fresh.store;
+    const id = await addTarget(fresh.store, 'clock');
+    const at = (minute: number) => new Date(Date.UTC(2026, 10, 22, 6, minute)).toISOString();
+    await snapshots.save(id, hostileSnapshot(at(0), 0));
+    for (const minute of [1, 2, 3]) {
+      // The target's clock is set back by a day, then by two.
+      const taken_at = new Date(Date.parse(at(minute)) - minute * 86_400_000).toISOString();
+      await snapshots.saveFast(id, { ...fastPart(hostileSnapshot(at(minute), minute)), taken_at });
+    }
+    const headers = await snapshots.list(id, { limit: 10 });
+    expect(headers.map((header) => header.collected_at)).toEqual([3, 2, 1, 0].map(at));
+    expect(headers[0]?.taken_at).toBe('2026-11-19T06:03:00.000Z');
+    const newest = await snapshots.get(id, headers[0]?.id ?? '');
+    expect(newest).toMatchObject({ taken_at: '2026-11-19T06:03:00.000Z', collected_at: at(3) });
+    expect((await snapshots.latest(id))?.id).toBe(headers[0]?.id);
+  });
+
+  it('are never far from a full one, within an hour and a day; read the same by a store that knows nothing', async () => {
+    const id = await addTarget(fresh.store, 'chain');
+    const at = (minute: number) => new Date(Date.UTC(2026, 10, 22, 21, minute)).toISOString();
+    await fresh.store.snapshots.save(id, hostileSnapshot(at(0), 0));
+    const ids = [];
+    for (let minute = 1; minute < 150; minute += 1) {
+      ids.push((await fresh.store.snapshots.saveFast(id, fastPart(hostileSnapshot(at(minute), minute)))).id);
+    }
+    const [row] = await fresh.query<{ deepest: number; apart: number }>(
+      `WITH RECURSIVE link AS (
+         SELECT snapshot_id AS id, base_snapshot_id, collected_at, 0 AS depth FROM pgluthier.snapshot
+         WHERE target_id = $1 AND cadence = 'fast'
+         UNION ALL
+         SELECT link.id, base.base_snapshot_id, base.collected_at, link.depth + 1
+         FROM link JOIN pgluthier.snapshot base ON base.snapshot_id = link.base_snapshot_id
+       )
+       SELECT max(depth) AS deepest,
+         count(DISTINCT collected_at::date)::int AS apart FROM link`,
+      [id],
+    );
+    // The last hour but one is all fast: 4 first ones of blocks, then 14 of the last.
+    expect(row?.deepest).toBe(18);
+    expect(row?.apart).toBe(1);
+    const other = await openStore({ dsn: fresh.dsn, secretKey: fresh.secretKey });
+    for (const minute of [149, 1, 60, 74, 119]) {
+      const one = await other.snapshots.get(id, ids[minute - 1] ?? '');
+      expect(one.statements[0]?.calls).toBe(minute);
+      expect(await fresh.store.snapshots.get(id, ids[minute - 1] ?? '')).toEqual(one);
+    }
+    await other.close();
   });
 
   it('need a full one of the same day', async () => {

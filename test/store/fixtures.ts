@@ -86,6 +86,7 @@ export function hostileSnapshot(takenAt: string, calls: number): Snapshot {
   return {
     format_version: 1,
     taken_at: takenAt,
+    collected_at: takenAt,
     duration_ms: 12.5,
     server: {
       server_version: '18.4',

@@ -158,6 +158,7 @@ export function snapshotOf(parts: SnapshotParts = {}): Snapshot {
   return {
     format_version: 1,
     taken_at: TAKEN_AT,
+    collected_at: rest.taken_at ?? TAKEN_AT,
     duration_ms: 5,
     host: {
       ram_bytes: { value: ram_bytes === undefined ? 16 * GB : ram_bytes, source: source(ram_bytes) },
