@@ -10,6 +10,7 @@ import { packageRoot } from '../src/package-root.ts';
 import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
 import { collectBenchmark } from './collect.ts';
 import { collectScaleBenchmark } from './collect-scale.ts';
+import { indexScaleBenchmark } from './index-scale.ts';
 import { indexesBenchmark } from './indexes.ts';
 import { parametersBenchmark } from './parameters.ts';
 import { twinBenchmark } from './twin.ts';
@@ -18,6 +19,7 @@ const benchmarks: Record<string, Benchmark> = {
   collect: collectBenchmark,
   'collect-scale': collectScaleBenchmark,
   indexes: indexesBenchmark,
+  'index-scale': indexScaleBenchmark,
   twin: twinBenchmark,
   parameters: parametersBenchmark,
 };

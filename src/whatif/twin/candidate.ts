@@ -37,91 +37,137 @@ export interface CandidateContext {
   snapshot: Snapshot;
 }
 
+/** What is to be made. */
+interface WantedCandidate {
+  definition: IndexDefinition;
+  size: IndexSize;
+  /** Of the index here; those of partitions are named after it. */
+  name: string;
+}
+
+/** OIDs and names of all parts of a candidate. */
+export type MadeCandidate = { oid: number; name: string }[];
+
 /**
- * Makes the index, switched off.
- * @param name of the index here; those of partitions are named after it.
- * @returns OIDs and names of all its parts.
- * @throws PgLuthierError `candidate_refused` with the server's reason.
+ * Makes indexes, switched off, in one transaction; where PostgreSQL refuses one, the others are made by themselves.
+ * @returns for each, in order, its parts, or `candidate_refused` with the server's reason.
  */
-export async function makeCandidate(
+export async function makeCandidates(
   context: CandidateContext,
-  definition: IndexDefinition,
-  size: IndexSize,
-  name: string,
-): Promise<{ oid: number; name: string }[]> {
+  wanted: readonly WantedCandidate[],
+): Promise<(MadeCandidate | PgLuthierError)[]> {
   const { admin } = context;
-  let parts: Part[];
+  let all: Map<string, Part[]>;
   await admin.query('BEGIN');
   try {
-    const statement = renderIndexDefinition({ ...definition, name });
-    // A block-range index has as much of a map as the table that it was made on has pages.
-    const read = definition.method === 'brin' ? [] : await tablePaths(context, definition);
-    await withoutPages(read, () => queryOne(admin, statement));
-    parts = await readParts(admin, quoteQualified(definition.schema, name));
-    const shares = shareOut(context.snapshot, parts, size);
-    for (const { part, pages, level } of shares) {
-      if (part.path === null) continue;
-      const path = join(context.dataDirectory, part.path);
-      if (definition.method === 'btree') {
-        await raiseBtree(
-          path,
-          level ?? estimateBtreeLevel(pages, definitionBytes(context, definition)),
-          pages,
-        );
-      } else await extendRelation(path, pages);
-    }
-    await admin.query(
-      `UPDATE pg_class SET relname = given.name, relpages = given.pages, reltuples = given.tuples
-       FROM unnest($1::oid[], $2::name[], $3::int4[], $4::float4[]) AS given (oid, name, pages, tuples) WHERE pg_class.oid = given.oid`,
-      [
-        parts.map((part) => part.oid),
-        parts.map((_, position) => partName(name, position)),
-        shares.map((share) => share.pages),
-        shares.map((share) => share.tuples),
-      ],
-    );
-    await admin.query('UPDATE pg_index SET indisvalid = false WHERE indexrelid = ANY ($1::oid[])', [
-      parts.map((part) => part.oid),
-    ]);
-    await restoreTables(context, parts);
+    // A block-range index made on no page says that its map has one page, a page for 1,360 ranges too few: one unit of
+    // seq_page_cost each (brincostestimate() of selfuncs.c), where the ranges themselves cost thousands.
+    const paths = await tablePaths(context, wanted);
+    await withoutPages(paths, async () => {
+      for (const item of wanted) await createIndex(admin, item);
+    });
+    all = await readParts(admin, wanted);
+    await shapeParts(context, wanted, all);
+    await restoreTables(context, [...all.values()].flat());
     await admin.query('COMMIT');
   } catch (cause) {
     await admin.query('ROLLBACK');
     if (!(cause instanceof pg.DatabaseError)) throw cause;
-    throw new PgLuthierError({ code: 'candidate_refused', status: 422, message: cause.message, cause });
+    if (wanted.length === 1) {
+      return [new PgLuthierError({ code: 'candidate_refused', status: 422, message: cause.message, cause })];
+    }
+    const results: (MadeCandidate | PgLuthierError)[] = [];
+    for (const item of wanted) results.push(...(await makeCandidates(context, [item])));
+    return results;
   }
-  await describeExpressions(context, definition, parts);
-  return parts.map((part, position) => ({ oid: part.oid, name: partName(name, position) }));
+  const made: MadeCandidate[] = [];
+  for (const { name, definition } of wanted) {
+    const parts = all.get(name) ?? [];
+    await describeExpressions(context, definition, parts);
+    made.push(parts.map((part, position) => ({ oid: part.oid, name: partName(name, position) })));
+  }
+  return made;
 }
 
-/** Files of the table and of its partitions. */
+/** By the extended protocol, which takes no second statement hidden in the text. */
+function createIndex(admin: pg.Client, { definition, name }: WantedCandidate): Promise<unknown> {
+  return queryOne(admin, renderIndexDefinition({ ...definition, name }));
+}
+
+/** Gives files their length and height, and the catalog its sizes and names. */
+async function shapeParts(
+  context: CandidateContext,
+  wanted: readonly WantedCandidate[],
+  all: ReadonlyMap<string, Part[]>,
+): Promise<void> {
+  const { admin } = context;
+  const rows: { oid: number; name: string; pages: number; tuples: number }[] = [];
+  for (const { definition, size, name } of wanted) {
+    const parts = all.get(name) ?? [];
+    const shares = shareOut(context.snapshot, parts, size);
+    for (const [position, { part, pages, tuples, level }] of shares.entries()) {
+      rows.push({ oid: part.oid, name: partName(name, position), pages, tuples });
+      if (part.path === null) continue;
+      const path = join(context.dataDirectory, part.path);
+      if (definition.method === 'btree') {
+        const height = level ?? estimateBtreeLevel(pages, definitionBytes(context, definition));
+        await raiseBtree(path, height, pages);
+      } else await extendRelation(path, pages);
+    }
+  }
+  await admin.query(
+    `UPDATE pg_class SET relname = given.name, relpages = given.pages, reltuples = given.tuples
+     FROM unnest($1::oid[], $2::name[], $3::int4[], $4::float4[]) AS given (oid, name, pages, tuples) WHERE pg_class.oid = given.oid`,
+    [
+      rows.map((row) => row.oid),
+      rows.map((row) => row.name),
+      rows.map((row) => row.pages),
+      rows.map((row) => row.tuples),
+    ],
+  );
+  await admin.query('UPDATE pg_index SET indisvalid = false WHERE indexrelid = ANY ($1::oid[])', [
+    rows.map((row) => row.oid),
+  ]);
+}
+
+/** Files of the tables and of their partitions. */
 async function tablePaths(
   { admin, dataDirectory }: CandidateContext,
-  { schema, table }: IndexDefinition,
+  wanted: readonly WantedCandidate[],
 ): Promise<string[]> {
+  const tables = new Set(wanted.map(({ definition }) => quoteQualified(definition.schema, definition.table)));
   const { rows } = await admin.query<{ path: string }>({
     name: 'table-paths',
-    text: `SELECT pg_relation_filepath(c.oid) AS path FROM pg_class c
-      WHERE c.relkind IN ('r', 'm') AND (c.oid = $1::regclass OR c.oid IN (SELECT relid FROM pg_partition_tree($1::regclass)))`,
-    values: [quoteQualified(schema, table)],
+    text: `SELECT DISTINCT pg_relation_filepath(c.oid) AS path FROM pg_class c
+      WHERE c.relkind IN ('r', 'm') AND (c.oid = ANY ($1::regclass[]::oid[])
+        OR c.oid IN (SELECT relid FROM unnest($1::regclass[]) AS given (root), pg_partition_tree(given.root)))`,
+    values: [[...tables]],
   });
   return rows.map((row) => join(dataDirectory, row.path));
 }
 
 const partName = (name: string, position: number) => (position === 0 ? name : `${name}_${position}`);
 
-async function readParts(admin: pg.Client, index: string): Promise<Part[]> {
-  const { rows } = await admin.query<Part>(
-    `SELECT c.oid::int4 AS oid, n.nspname AS schema, t.relname AS "table", c.relkind::text AS relkind,
+/** Parts of each candidate by its name; itself first. */
+async function readParts(admin: pg.Client, wanted: readonly WantedCandidate[]): Promise<Map<string, Part[]>> {
+  const { rows } = await admin.query<Part & { candidate: string }>({
+    name: 'parts',
+    text: `SELECT given.name AS candidate, c.oid::int4 AS oid, n.nspname AS schema, t.relname AS "table", c.relkind::text AS relkind,
             CASE c.relkind WHEN 'i' THEN pg_relation_filepath(c.oid) END AS path,
             ARRAY(SELECT attcollation::int4 FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 ORDER BY attnum) AS collations
-     FROM (SELECT $1::regclass::oid AS oid UNION SELECT relid FROM pg_partition_tree($1::regclass)) AS part
+     FROM unnest($1::text[], $2::regclass[]) AS given (name, root)
+     CROSS JOIN LATERAL (SELECT given.root::oid AS oid UNION SELECT relid FROM pg_partition_tree(given.root)) AS part
      JOIN pg_class c ON c.oid = part.oid JOIN pg_index x ON x.indexrelid = c.oid
      JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
-     ORDER BY c.oid <> $1::regclass, c.oid`,
-    [index],
-  );
-  return rows;
+     ORDER BY c.oid <> given.root::oid, c.oid`,
+    values: [
+      wanted.map(({ name }) => name),
+      wanted.map(({ definition, name }) => quoteQualified(definition.schema, name)),
+    ],
+  });
+  const all = new Map<string, Part[]>();
+  for (const { candidate, ...part } of rows) all.set(candidate, [...(all.get(candidate) ?? []), part]);
+  return all;
 }
 
 interface Share {

@@ -14,9 +14,10 @@ import {
   type WhatIf,
 } from '../../domain/index.ts';
 import type { EmbeddedServer } from '../../embedded/index.ts';
-import { makeCandidate } from './candidate.ts';
+import { makeCandidates } from './candidate.ts';
 import { describeExpression } from './expression-column.ts';
 import { indexNames, type Plan, withIndexNames } from './plan.ts';
+import { RoleSettings } from './role-settings.ts';
 import { connectTwin, PLANNER_ROLE, queryOne } from './session.ts';
 
 /** A statement whose planning takes longer is given up, in ms. */
@@ -54,6 +55,7 @@ export class Twin implements WhatIf {
   readonly #handlePrefix: string;
   /** OIDs that are switched on right now, of those that may be switched. */
   readonly #on: Set<number>;
+  readonly #roles: RoleSettings;
   #settings: Record<string, string> = {};
   #made = 0;
 
@@ -68,6 +70,7 @@ export class Twin implements WhatIf {
     this.#admin = sessions.admin;
     this.#planners = sessions.planners;
     this.#snapshot = snapshot;
+    this.#roles = new RoleSettings(snapshot);
     this.server_version = server.version;
     this.limits = limits;
     this.#existing = existing;
@@ -107,26 +110,40 @@ export class Twin implements WhatIf {
   }
 
   async addIndex(definition: IndexDefinition, size: IndexSize): Promise<string> {
+    const [made] = await this.addIndexes([{ definition, size }]);
+    if (typeof made !== 'string') throw made ?? new Error('nothing came of a candidate');
+    return made;
+  }
+
+  async addIndexes(
+    wanted: readonly { definition: IndexDefinition; size: IndexSize }[],
+  ): Promise<(string | PgLuthierError)[]> {
     const [planner] = this.#planners;
     if (!planner) throw new Error('a twin has at least one planner');
-    this.#made += 1;
-    const handle = `${this.#handlePrefix}${this.#made}`;
     const context = {
       admin: this.#admin,
       planner,
       dataDirectory: this.#server.dataDirectory,
       snapshot: this.#snapshot,
     };
-    const parts = await this.#alive(() => makeCandidate(context, definition, size, handle));
-    this.#candidates.set(
-      handle,
-      parts.map((part) => part.oid),
-    );
-    for (const part of parts) {
-      this.#byPlanName.set(part.name, handle);
-      if (part.name !== handle) this.#realNames.set(part.name, handle);
-    }
-    return handle;
+    const named = wanted.map((item) => {
+      this.#made += 1;
+      return { ...item, name: `${this.#handlePrefix}${this.#made}` };
+    });
+    const results = await this.#alive(() => makeCandidates(context, named));
+    return results.map((made, position) => {
+      if (made instanceof PgLuthierError) return made;
+      const handle = named[position]?.name ?? '';
+      this.#candidates.set(
+        handle,
+        made.map((part) => part.oid),
+      );
+      for (const part of made) {
+        this.#byPlanName.set(part.name, handle);
+        if (part.name !== handle) this.#realNames.set(part.name, handle);
+      }
+      return handle;
+    });
   }
 
   async describeExpression(schema: string, table: string, expression: string): Promise<ColumnRow | null> {
@@ -191,6 +208,7 @@ export class Twin implements WhatIf {
 
   /** The extended protocol takes one statement only: a text with a second one hidden in it is refused. */
   async #plan(planner: pg.Client, statement: PlannableStatement): Promise<Plan[]> {
+    await this.#alive(() => this.#roles.apply(planner, statement.role, this.#settings));
     const { rows } = await this.#alive(() =>
       queryOne<{ 'QUERY PLAN'?: Plan[] }>(planner, `EXPLAIN (FORMAT JSON) ${statement.sql}`),
     );
@@ -248,6 +266,10 @@ export class Twin implements WhatIf {
   }
 
   async #applySettings(settings: Readonly<Record<string, string>>): Promise<void> {
+    if (Object.keys(settings).length > 0 || Object.keys(this.#settings).length > 0) {
+      // What the question sets stands over any role's: no session is a role's while that changes.
+      for (const planner of this.#planners) await this.#roles.apply(planner, null, this.#settings);
+    }
     const changed = Object.entries(settings).filter(([name, value]) => this.#settings[name] !== value);
     const dropped = Object.keys(this.#settings).filter((name) => !(name in settings));
     for (const planner of this.#planners) {

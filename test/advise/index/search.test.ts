@@ -21,6 +21,7 @@ function planner(ways: Map<string, Way[]>): WhatIf & { asked: number } {
     questions: 0,
     asked: 0,
     addIndex: () => Promise.reject(new Error('not here')),
+    addIndexes: () => Promise.reject(new Error('not here')),
     explain: () => Promise.reject(new Error('not here')),
     close: () => Promise.resolve(),
     costs(configuration, statements) {

@@ -49,7 +49,7 @@ interface Entry {
   error: string | null;
 }
 
-const NOTHING: ReadonlySet<string> = new Set();
+export const NOTHING: ReadonlySet<string> = new Set();
 
 /** What is in both: one of the two is often much smaller. */
 function both(a: ReadonlySet<string>, b: ReadonlySet<string>): string[] {
