@@ -104,7 +104,8 @@ export function composeSnapshot(full: Snapshot, fast: FastSnapshot): Snapshot {
   const tablesUnread = fast.tables.length === 0 && unread('tables');
   const indexesUnread = fast.indexes.length === 0 && unread('indexes');
   const stays = (oid: number) => tablesUnread || !gone.has(oid);
-  const slowScopes = new Set(full.limits.filter((limit) => !fastScopes.has(limit.scope)));
+  const stated = new Set(fast.limits.map(limitKey));
+  const ofFull = full.limits.filter((limit) => !fastScopes.has(limit.scope) && !stated.has(limitKey(limit)));
   return {
     ...full,
     ...fast,
@@ -123,7 +124,7 @@ export function composeSnapshot(full: Snapshot, fast: FastSnapshot): Snapshot {
     full_taken_at: full.taken_at,
     limits: [
       ...fast.limits,
-      ...slowScopes,
+      ...ofFull,
       ...(made > 0
         ? [
             {
@@ -138,14 +139,35 @@ export function composeSnapshot(full: Snapshot, fast: FastSnapshot): Snapshot {
   };
 }
 
-/** Scopes whose limits a fast snapshot states itself. */
+const limitKey = (limit: Limit) => `${limit.scope} ${limit.code}`;
+
+/**
+ * Scopes whose limits a fast snapshot states itself. Not `tables` and `indexes`: what the full one could not see of
+ * them is still missing, whatever their counters say.
+ */
 const fastScopes = new Set([
   'server',
+  'system-identifier',
   'statements',
   'statements-info',
-  'tables',
-  'indexes',
-  'counters',
+  'statement-texts',
+  'database-counters',
+  'checkpoints',
+  'bgwriter',
+  'wal',
+  'archiver',
+  'transaction-ids',
+  'databases',
+  'io',
   'activity',
+  'activity-groups',
+  'sessions',
+  'xmin-holders',
+  'vacuums',
+  'index-builds',
+  'prepared-transactions',
   'replication',
+  'replication-senders',
+  'replication-receiver',
+  'replication-slots',
 ]);
