@@ -1,7 +1,14 @@
 /** A window out of the store: composed over resets, restarts and evictions, with how many sessions ran at once. */
-import type { Snapshot, Window } from '../domain/index.ts';
+import type { Limit, Snapshot, Window } from '../domain/index.ts';
 import { composeWindows, concurrencyOf, diffSnapshots } from '../workload/index.ts';
 import type { Services } from './services.ts';
+
+const activityRolledUp: Limit = {
+  scope: 'activity',
+  code: 'activity_rolled_up',
+  message: 'Samples of sessions of older hours are kept as distributions: whole hours are counted.',
+  remedy: null,
+};
 
 /**
  * What happened between two snapshots of a target. Where counters began anew in between, the window is put together of
@@ -35,5 +42,9 @@ export async function loadWindow(
     new Date(last.collected_at),
   );
   const concurrency = concurrencyOf(points);
-  return concurrency ? { ...window, concurrency } : window;
+  if (!concurrency) return window;
+  const limits = points.some((point) => point.rolled_up)
+    ? [...window.limits, activityRolledUp]
+    : window.limits;
+  return { ...window, concurrency, limits };
 }

@@ -14,6 +14,7 @@ import { indexColumns, tableColumns } from '../../src/store/counter-models.ts';
 import { decodeFast, encodeFast } from '../../src/store/fast-codec.ts';
 import { decodeOldFast, fastFromOldState, oldStateOfFull } from '../../src/store/fast-codec-v1.ts';
 import { type FastState, fastFromState, stateOfFull, stateOfOld } from '../../src/store/fast-state.ts';
+import { decodeFull } from '../../src/store/full-codec.ts';
 import { decodeWhole, takeApart } from '../../src/store/snapshot-codec.ts';
 import { hostileSnapshot } from './fixtures.ts';
 import { ImaginaryDatabase } from './large-snapshot.ts';
@@ -235,6 +236,24 @@ describe('the format of fast snapshots', () => {
     const read = fastFromState(await through(next, stateOfOld(old)), [], texts);
     expect(read.statements.map((row) => row.calls)).toEqual(next.statements.map((row) => row.calls));
     expect(read.tables.map((row) => row.idx_scan)).toEqual(last.tables.map((row) => row.idx_scan));
+  });
+
+  it('of today stays what it is: forecasts are part of it', async () => {
+    const file = JSON.parse(await readFile(new URL('snapshot-version-2.json', import.meta.url), 'utf8')) as {
+      full: string;
+      texts: Record<string, string>;
+      fast: { body: string; expected: FastSnapshot }[];
+      second: { body: string; expected: unknown };
+    };
+    const texts = new Map(Object.entries(file.texts));
+    const first = await decodeFull(Buffer.from(file.full, 'base64'), null);
+    let state = stateOfFull(first.rows, first.meta.collected_at);
+    for (const { body, expected } of file.fast) {
+      state = await decodeFast(Buffer.from(body, 'base64'), state);
+      expect(fastFromState(state, [], texts)).toEqual(expected);
+    }
+    const second = await decodeFull(Buffer.from(file.second.body, 'base64'), first);
+    expect(second.rows).toEqual(file.second.expected);
   });
 
   it('is refused where it is a later one', async () => {
