@@ -60,8 +60,8 @@ const STATS = `s.inherited, s.null_frac::float8 AS null_frac, s.avg_width, s.n_d
   s.most_common_elems::text AS most_common_elems, s.most_common_elem_freqs::float8[] AS most_common_elem_freqs,
   s.elem_count_histogram::float8[] AS elem_count_histogram`;
 
-/** What a snapshot may hold of expressions and ranges, where the collector has left it out. */
-async function readMore(client: pg.Client, snapshot: Snapshot): Promise<void> {
+/** What a snapshot may hold of expressions, ranges and trees of tables, where the collector has left it out. */
+export async function readMore(client: pg.Client, snapshot: Snapshot): Promise<void> {
   if (snapshot.schema.expression_stats === undefined) {
     const { rows } = await client.query<ColumnStats & { index_oid: number; attnum: number }>(
       `SELECT c.oid::int4 AS index_oid, a.attnum::int4 AS attnum, ${STATS}
@@ -74,6 +74,18 @@ async function readMore(client: pg.Client, snapshot: Snapshot): Promise<void> {
       attnum,
       stats,
     }));
+  }
+  const { rows: trees } = await client.query<
+    ColumnStats & Record<'schemaname' | 'tablename' | 'attname', string>
+  >(
+    `SELECT s.schemaname, s.tablename, s.attname, ${STATS} FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname
+     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename AND c.relkind = 'r' WHERE s.inherited`,
+  );
+  for (const { schemaname, tablename, attname, ...stats } of trees) {
+    const column = snapshot.columns.find(
+      (item) => item.schema === schemaname && item.table === tablename && item.name === attname,
+    );
+    if (column && column.tree_stats === undefined) column.tree_stats = stats;
   }
   if (snapshot.server.server_version_num < 170_000) return;
   const { rows } = await client.query<Record<string, string | null> & { range_empty_frac: number | null }>(

@@ -25,6 +25,8 @@ export interface TwinOptions {
   /** Another major than the target's: for tests. */
   major?: number;
   progress?: (message: string) => void;
+  /** Looks at the server before the first question: for tests. */
+  inspect?: (server: EmbeddedServer) => Promise<void>;
 }
 
 /** More planner sessions than this do not pay: a configuration is asked about few statements at a time. */
@@ -67,6 +69,7 @@ export async function openTwin(snapshot: Snapshot, options: TwinOptions = {}): P
     );
     // The server must forget the pages it has seen: files change beneath it only while it is down.
     await server.restart(() => shapeFiles(server.dataDirectory, snapshot, relations));
+    await options.inspect?.(server);
     const sessions = Math.min(MAX_SESSIONS, availableParallelism());
     return await Twin.open(server, { snapshot, limits, namePath, sessions });
   } catch (error) {

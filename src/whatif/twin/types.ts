@@ -28,7 +28,11 @@ WITH RECURSIVE base AS (
 ), resolved AS (
   SELECT base.asked, base.typ, t.typtype,
     CASE WHEN base.typ = 'tsvector'::regtype THEN 'text'::regtype::oid
-         WHEN t.typcategory = 'A' THEN t.typelem
+         WHEN t.typcategory = 'A' THEN (
+           -- Of an array of a domain's values, the domain's base.
+           WITH RECURSIVE element (typ) AS (
+             SELECT t.typelem UNION ALL SELECT d.typbasetype FROM element JOIN pg_type d ON d.oid = element.typ WHERE d.typtype = 'd'
+           ) SELECT element.typ FROM element JOIN pg_type d ON d.oid = element.typ WHERE d.typtype <> 'd')
          WHEN t.typtype = 'm' THEN (SELECT rngtypid FROM pg_range WHERE rngmultitypid = t.oid) ELSE 0 END AS element
   FROM base JOIN pg_type t ON t.oid = base.typ WHERE t.typtype <> 'd'
 ), wanted AS (
