@@ -6,21 +6,44 @@ import type { Services } from '../src/pipeline/index.ts';
 export interface EachTargetResult extends Record<string, unknown> {
   succeeded: number;
   failed: Record<string, string>;
+  /** Not begun: the target is paused, or does not answer (the code of its last failure). */
+  skipped: Record<string, string>;
 }
+
+export interface EachTargetOptions {
+  concurrency: number;
+  /** The job is told to stop. */
+  signal: AbortSignal;
+  /** A target's work that takes longer is not waited for any more, ms. */
+  patienceMs: number;
+  /** The work connects to the target: those that have failed to be collected are left alone. */
+  connects: boolean;
+}
+
+/** Failures in a row after which a target is taken for dead. */
+const DEAD_AFTER = 3;
 
 /** At most `concurrency` at once; a failure of one is recorded and the rest go on. */
 export async function eachTarget(
   services: Services,
-  concurrency: number,
-  work: (target: Target) => Promise<unknown>,
+  options: EachTargetOptions,
+  work: (target: Target, signal: AbortSignal) => Promise<unknown>,
 ): Promise<EachTargetResult> {
   const waiting = await services.store.targets.list();
-  const result: EachTargetResult = { succeeded: 0, failed: {} };
+  const dead = options.connects
+    ? await services.store.targetSchedule.failing(DEAD_AFTER)
+    : new Map<string, string>();
+  const result: EachTargetResult = { succeeded: 0, failed: {}, skipped: {} };
   const worker = async () => {
     for (let target = waiting.shift(); target; target = waiting.shift()) {
-      if (services.background.signal.aborted) return;
+      if (options.signal.aborted || services.background.signal.aborted) return;
+      const skip = target.paused_at === null ? dead.get(target.id) : 'paused';
+      if (skip !== undefined) {
+        result.skipped[target.id] = skip;
+        continue;
+      }
       try {
-        await work(target);
+        await inTime(options, (signal) => work(target, signal));
         result.succeeded += 1;
       } catch (error) {
         const known = error instanceof PgLuthierError;
@@ -32,6 +55,33 @@ export async function eachTarget(
       }
     }
   };
-  await Promise.all(Array.from({ length: concurrency }, worker));
+  await Promise.all(Array.from({ length: options.concurrency }, worker));
   return result;
+}
+
+/** The work is told to stop when its time is over, and not waited for. */
+async function inTime<T>(
+  { signal, patienceMs }: EachTargetOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new AbortController();
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      late.abort();
+      reject(
+        new PgLuthierError({
+          code: 'target_too_slow',
+          status: 504,
+          message: `The work for this target took longer than ${patienceMs} ms.`,
+          remedy: 'The next run tries again.',
+        }),
+      );
+    }, patienceMs);
+  });
+  try {
+    return await Promise.race([work(AbortSignal.any([signal, late.signal])), over]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -12,6 +12,11 @@ export interface Job {
   cron: (config: Config) => string;
   /** A run that takes longer is recorded as failed; its work is told to stop at its next safe point. */
   deadlineMs: number;
-  /** What the run did, as facts for its record. Per-target failures are facts, not errors of the run. */
-  run: (services: Services, config: Config) => Promise<Record<string, unknown>>;
+  /** Whether a fire has anything to do here; without it, always. A fire that has not leaves no record. */
+  isDue?: (services: Services, config: Config) => Promise<boolean>;
+  /**
+   * What the run did, as facts for its record. Per-target failures are facts, not errors of the run.
+   * @param signal is aborted at the deadline, and when the service stops.
+   */
+  run: (services: Services, config: Config, signal: AbortSignal) => Promise<Record<string, unknown>>;
 }

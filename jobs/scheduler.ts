@@ -8,10 +8,14 @@ import { analysisJob } from './analysis.ts';
 import type { Job } from './job.ts';
 import { retentionJob } from './retention.ts';
 import { rollUpJob } from './roll-up.ts';
-import { snapshotJob } from './snapshot.ts';
+import { snapshotDispatcher, snapshotTickCron } from './snapshot.ts';
+import { targetListJob } from './target-list.ts';
 import { verifyJob } from './verify.ts';
 
-const allJobs: Job[] = [snapshotJob, analysisJob, verifyJob, retentionJob, rollUpJob];
+/** How long after its deadline a run that never ended counts as abandoned. */
+const ABANDONED_AFTER_MS = 60_000;
+
+const allJobs: Job[] = [targetListJob, analysisJob, verifyJob, retentionJob, rollUpJob];
 
 /** Starts all jobs in the configured time zone; the returned function stops them. */
 export function startJobs(services: Services, config: Config, jobs: Job[] = allJobs): () => Promise<void> {
@@ -26,8 +30,13 @@ export function startJobs(services: Services, config: Config, jobs: Job[] = allJ
       { name: job.name, timezone: config.jobs.time_zone, noOverlap: true, unref: true },
     ),
   );
+  const dispatcher = snapshotDispatcher(services, config, instance);
+  tasks.push(
+    schedule(snapshotTickCron, () => dispatcher.tick(), { name: 'snapshot', noOverlap: true, unref: true }),
+  );
   return async () => {
     await Promise.all(tasks.map((task) => task.destroy()));
+    await dispatcher.stop();
   };
 }
 
@@ -42,29 +51,41 @@ export async function runJob(
   instance: string,
 ): Promise<boolean> {
   const log = services.logger.child({ job: job.name });
+  if (job.isDue && !(await job.isDue(services, config))) return false;
   const runId = await services.store.jobRuns
     .claim({ job: job.name, fire_at: fireAt, instance })
+    .then(async (id) => {
+      const gone = await services.store.jobRuns.abandon(
+        job.name,
+        new Date(services.now().getTime() - job.deadlineMs - ABANDONED_AFTER_MS),
+      );
+      if (gone > 0) log.warn({ runs: gone }, 'runs of a replica that is gone');
+      return id;
+    })
     .catch((error: unknown) => {
       log.error({ err: error }, 'the store did not answer; this fire is missed');
       return null;
     });
   if (runId === null) return false;
   let timer: NodeJS.Timeout | undefined;
+  const over = new AbortController();
   try {
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () =>
-          reject(
-            new PgLuthierError({
-              code: 'job_deadline_exceeded',
-              status: 504,
-              message: `${job.name} took longer than its deadline of ${job.deadlineMs} ms.`,
-            }),
-          ),
-        job.deadlineMs,
-      );
+      timer = setTimeout(() => {
+        over.abort();
+        reject(
+          new PgLuthierError({
+            code: 'job_deadline_exceeded',
+            status: 504,
+            message: `${job.name} took longer than its deadline of ${job.deadlineMs} ms.`,
+          }),
+        );
+      }, job.deadlineMs);
     });
-    const details = await Promise.race([job.run(services, config), late]);
+    const details = await Promise.race([
+      job.run(services, config, AbortSignal.any([over.signal, services.background.signal])),
+      late,
+    ]);
     await services.store.jobRuns.finish(runId, { state: 'succeeded', details, error: null });
   } catch (error) {
     log.error({ err: error }, 'job failed');

@@ -7,8 +7,9 @@ export const verifyJob: Job = {
   name: 'verify',
   cron: (config) => config.jobs.verify_cron,
   deadlineMs: 4 * 60_000,
-  run: async (services, config) => {
+  run: async (services, config, signal) => {
     await recoverApplies(services, 60_000);
-    return eachTarget(services, config.concurrency, (target) => verifyAllApplied(services, target.id));
+    const options = { concurrency: config.concurrency, signal, patienceMs: 60_000, connects: true };
+    return eachTarget(services, options, (target) => verifyAllApplied(services, target.id));
   },
 };

@@ -38,7 +38,16 @@ const environmentSchema = z.object({
   PGLUTHIER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   PGLUTHIER_JOBS: flag.default(true),
   PGLUTHIER_TIMEZONE: timeZone.default('UTC'),
-  PGLUTHIER_SNAPSHOT_CRON: cron('PGLUTHIER_SNAPSHOT_CRON').default('*/5 * * * *'),
+  /** Seconds between snapshots of a target. */
+  PGLUTHIER_SNAPSHOT_SECONDS: z.coerce.number().int().min(10).max(3600).default(60),
+  /** Replaced: targets have their own moments, spread over the interval. */
+  PGLUTHIER_SNAPSHOT_CRON: z
+    .undefined({
+      error: 'is gone: set PGLUTHIER_SNAPSHOT_SECONDS, the seconds between snapshots of a target',
+    })
+    .optional(),
+  /** A file, or a folder of files, that lists targets. */
+  PGLUTHIER_TARGETS_FILE: z.string().min(1).optional(),
   /** Minutes between snapshots of everything; those in between read counters and activity only. */
   PGLUTHIER_FULL_SNAPSHOT_MINUTES: z.coerce.number().int().min(5).max(1440).default(30),
   PGLUTHIER_ANALYSIS_CRON: cron('PGLUTHIER_ANALYSIS_CRON').default('0 3 * * *'),
@@ -65,13 +74,15 @@ export interface Config {
   jobs: {
     enabled: boolean;
     time_zone: string;
-    snapshot_cron: string;
+    snapshot_seconds: number;
     full_snapshot_minutes: number;
     analysis_cron: string;
     verify_cron: string;
     retention_cron: string;
     roll_up_cron: string;
   };
+  /** A file, or a folder of files, that lists targets; null: targets are added by the API alone. */
+  targets_file: string | null;
   retention_days: number;
   hourly_after_days: number;
   daily_after_days: number;
@@ -115,13 +126,14 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     jobs: {
       enabled: values.PGLUTHIER_JOBS,
       time_zone: values.PGLUTHIER_TIMEZONE,
-      snapshot_cron: values.PGLUTHIER_SNAPSHOT_CRON,
+      snapshot_seconds: values.PGLUTHIER_SNAPSHOT_SECONDS,
       full_snapshot_minutes: values.PGLUTHIER_FULL_SNAPSHOT_MINUTES,
       analysis_cron: values.PGLUTHIER_ANALYSIS_CRON,
       verify_cron: values.PGLUTHIER_VERIFY_CRON,
       retention_cron: values.PGLUTHIER_RETENTION_CRON,
       roll_up_cron: values.PGLUTHIER_ROLL_UP_CRON,
     },
+    targets_file: values.PGLUTHIER_TARGETS_FILE ?? null,
     retention_days: values.PGLUTHIER_RETENTION_DAYS,
     hourly_after_days: values.PGLUTHIER_HOURLY_AFTER_DAYS,
     daily_after_days: values.PGLUTHIER_DAILY_AFTER_DAYS,

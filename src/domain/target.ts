@@ -10,6 +10,15 @@ export interface Target {
   /** host:port/database as shown to people; no user, no password. */
   address: string;
   created_at: string;
+  /** Another database than the DSN names: all databases of a server share one DSN. Null: the DSN's. */
+  database_name: string | null;
+  /** api: added by somebody. file: the list of targets has it, or had it. */
+  origin: 'api' | 'file';
+  /** For people and their dashboards. */
+  labels: Record<string, string>;
+  /** While it is paused nothing connects to it on a schedule. */
+  paused_at: string | null;
+  paused_because: string | null;
   /** Operator's word on the hardware: beats everything that is detected. Null: not given. */
   host_overrides: HostOverrides;
 }

@@ -3,6 +3,8 @@
  * records what came of it. It may import every room but api/, demo/ and the composition roots. It holds no SQL, no
  * HTTP, no formula: what needs one belongs to the room that it is about.
  */
+
+export { targetListHash } from '../target-list/index.ts';
 export { adviseTarget, loadTargetWindow, startAnalysis } from './advise-target.ts';
 export { analyse } from './analyse.ts';
 export { startApply } from './apply-approved.ts';
@@ -17,6 +19,7 @@ export { collectTarget } from './collect-target.ts';
 export { loadWindow } from './load-window.ts';
 export { recoverApplies } from './recover-applies.ts';
 export { BackgroundWork, type Services } from './services.ts';
+export { syncTargetList } from './sync-target-list.ts';
 export { resolveDsn, withReadSession } from './target-session.ts';
 export { addTarget, targetCapabilities } from './targets.ts';
 export { verifyAllApplied, verifyApplied } from './verify-applied.ts';

@@ -1,7 +1,7 @@
 /** From a target's id to a session on its database. */
 import { readFile } from 'node:fs/promises';
 import { PgLuthierError } from '../domain/index.ts';
-import { openTarget, type SessionOptions, type TargetSession } from '../target/index.ts';
+import { dsnWithDatabase, openTarget, type SessionOptions, type TargetSession } from '../target/index.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -40,17 +40,20 @@ export async function resolveDsn(
   return given;
 }
 
-/** The target's DSN, unsealed or looked up. A secret: hand it on, never print it. */
+/**
+ * The target's DSN, unsealed or looked up anew (passwords are changed behind references), with the target's own
+ * database. A secret: hand it on, never print it.
+ */
 export async function targetDsn(services: Services, targetId: string): Promise<string> {
   const source = await services.store.targets.getDsnSource(targetId);
-  switch (source.kind) {
-    case 'sealed':
-      return source.dsn;
-    case 'env':
-      return resolveDsn(`env:${source.name}`, services.environmentVariable);
-    case 'file':
-      return resolveDsn(`file:${source.path}`, services.environmentVariable);
-  }
+  const { database_name } = await services.store.targets.get(targetId);
+  const dsn = await (source.kind === 'sealed'
+    ? source.dsn
+    : resolveDsn(
+        source.kind === 'env' ? `env:${source.name}` : `file:${source.path}`,
+        services.environmentVariable,
+      ));
+  return database_name === null ? dsn : dsnWithDatabase(dsn, database_name);
 }
 
 /** What a session that reads may be told beyond its purpose. */

@@ -17,12 +17,15 @@ import { type RetentionStore, retentionStore } from './retention.ts';
 import { type RollUpStore, rollUpStore } from './roll-ups.ts';
 import { checkKey } from './seal.ts';
 import { type SnapshotStore, snapshotStore } from './snapshots.ts';
+import { type TargetScheduleStore, targetScheduleStore } from './target-schedule.ts';
 import { type TargetStore, targetStore } from './targets.ts';
 
 export type { AnalysisHeader } from './analyses.ts';
 export type { Apply } from './applies.ts';
 export { serverKey } from './cut-points.ts';
 export type { SnapshotHeader } from './snapshots.ts';
+export type { ListedTarget, SyncResult } from './target-list.ts';
+export type { Claim, TargetSchedule } from './target-schedule.ts';
 
 export interface StoreOptions {
   dsn: string;
@@ -35,6 +38,7 @@ export interface StoreOptions {
 
 export interface Store {
   targets: TargetStore;
+  targetSchedule: TargetScheduleStore;
   snapshots: SnapshotStore;
   analyses: AnalysisStore;
   recommendations: RecommendationStore;
@@ -78,6 +82,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
   return {
     targets: targetStore(db, options.secretKey),
+    targetSchedule: targetScheduleStore(db),
     snapshots: snapshotStore(db),
     analyses: analysisStore(db),
     recommendations: recommendationStore(db),

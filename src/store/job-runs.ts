@@ -28,6 +28,11 @@ export interface JobRunStore {
       error: string | null;
     },
   ): Promise<void>;
+  /**
+   * Runs that have not ended and began so long ago that they cannot go on any more: their replica is gone.
+   * @returns how many there were.
+   */
+  abandon(job: string, startedBefore: Date): Promise<number>;
   /** The newest fire of a job, whatever came of it; null: it never ran. */
   last(job: string): Promise<JobRun | null>;
   /** Newest first. */
@@ -63,6 +68,16 @@ export function jobRunStore(db: Database): JobRunStore {
         .where('job_run_id', '=', id)
         .executeTakeFirst();
       if (ended.numUpdatedRows === 0n) throw notFound('job_run', id);
+    },
+    abandon: async (job, startedBefore) => {
+      const abandoned = await db
+        .updateTable('pgluthier.job_run')
+        .set({ state: 'abandoned', error: 'the replica that ran it is gone', finished_at: new Date() })
+        .where('job', '=', job)
+        .where('state', '=', 'running')
+        .where('started_at', '<', startedBefore.toISOString())
+        .executeTakeFirst();
+      return Number(abandoned.numUpdatedRows);
     },
     last: async (job) => {
       const row = await db

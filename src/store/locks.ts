@@ -4,7 +4,13 @@ import type { DatabaseTransaction } from './database.ts';
 import { notFound } from './errors.ts';
 
 /** Advisory locks: any numbers do, as long as no other tool takes them. In ASCII: 'PGLU' and its last letter's kin. */
-export const advisoryLocks = { migrations: 0x50474c55, partitions: 0x50474c50, audit: 0x50474c41 } as const;
+export const advisoryLocks = {
+  migrations: 0x50474c55,
+  partitions: 0x50474c50,
+  audit: 0x50474c41,
+  schedule: 0x50474c53,
+  targetList: 0x50474c54,
+} as const;
 
 /** Until the transaction ends. */
 export async function lockExclusively(transaction: DatabaseTransaction, lock: number): Promise<void> {

@@ -20,6 +20,21 @@ export interface Tables {
     address: string;
     host_overrides: Json<Record<string, unknown>>;
     created_at: Time;
+    database_name: string | null;
+    origin: ColumnType<'api' | 'file', 'api' | 'file' | undefined, 'api' | 'file'>;
+    labels: ColumnType<Record<string, string>, string | undefined, string>;
+    paused_at: TimeOrNull;
+    paused_because: string | null;
+  };
+  'pgluthier.target_schedule': {
+    target_id: string;
+    server: string;
+    next_due_at: Time;
+    lease_owner: string | null;
+    lease_until: TimeOrNull;
+    consecutive_failures: number;
+    last_error_code: string | null;
+    last_success_at: TimeOrNull;
   };
   'pgluthier.snapshot': {
     target_id: string;

@@ -1,11 +1,12 @@
 /** Targets and their sealed DSNs. */
 import { type HostOverrides, PgLuthierError, type Target } from '../domain/index.ts';
 import { appendAudit } from './audit.ts';
-import { type Database, newId } from './database.ts';
+import { type Database, type DatabaseTransaction, newId } from './database.ts';
 import { notFound, sqlstate, UNIQUE_VIOLATION } from './errors.ts';
 import { jsonText } from './json-text.ts';
 import { holdTarget } from './locks.ts';
 import { seal, unseal } from './seal.ts';
+import { type ListedTarget, type SyncResult, syncTargets } from './target-list.ts';
 
 type DsnSource =
   | { kind: 'sealed'; dsn: string }
@@ -18,12 +19,27 @@ export interface TargetStore {
    * @throws PgLuthierError `target_exists` when the name is taken.
    */
   add(
-    target: { name: string; dsn: string; address: string; host_overrides: HostOverrides },
+    target: {
+      name: string;
+      dsn: string;
+      address: string;
+      host_overrides: HostOverrides;
+      database_name?: string | null;
+    },
     actor: string,
   ): Promise<Target>;
   list(): Promise<Target[]>;
   /** @throws PgLuthierError `target_not_found`. */
   get(targetId: string): Promise<Target>;
+  /**
+   * From now on nothing connects to it on a schedule; what runs goes on. Pausing what is paused changes nothing.
+   * @throws PgLuthierError `target_not_found`.
+   */
+  pause(targetId: string, because: string, actor: string): Promise<Target>;
+  /** @throws PgLuthierError `target_not_found`. */
+  resume(targetId: string, actor: string): Promise<Target>;
+  /** What the list of targets says from now on: see target-list.ts. */
+  sync(listed: readonly ListedTarget[], actor: string, kept: readonly string[]): Promise<SyncResult>;
   /** @throws PgLuthierError `target_not_found`, `secret_key_mismatch`, `sealed_dsn_damaged`. */
   getDsnSource(targetId: string): Promise<DsnSource>;
   /**
@@ -33,19 +49,37 @@ export interface TargetStore {
   remove(targetId: string, actor: string): Promise<void>;
 }
 
-const columns = ['target_id', 'name', 'dsn_source', 'address', 'host_overrides', 'created_at'] as const;
+const columns = [
+  'target_id',
+  'name',
+  'dsn_source',
+  'address',
+  'host_overrides',
+  'created_at',
+  'database_name',
+  'origin',
+  'labels',
+  'paused_at',
+  'paused_because',
+] as const;
 
-interface TargetRow {
+type TargetRow = Omit<Target, 'id' | 'host_overrides'> & {
   target_id: string;
-  name: string;
-  dsn_source: string;
-  address: string;
   host_overrides: Record<string, unknown>;
-  created_at: string;
-}
+};
 
 function toTarget({ target_id, host_overrides, ...row }: TargetRow): Target {
   return { id: target_id, ...row, host_overrides: host_overrides as HostOverrides };
+}
+
+async function getTarget(db: Database | DatabaseTransaction, targetId: string): Promise<Target> {
+  const row = await db
+    .selectFrom('pgluthier.target')
+    .select(columns)
+    .where('target_id', '=', targetId)
+    .executeTakeFirst();
+  if (!row) throw notFound('target', targetId);
+  return toTarget(row);
 }
 
 export function targetStore(db: Database, secretKey: Buffer): TargetStore {
@@ -60,6 +94,7 @@ export function targetStore(db: Database, secretKey: Buffer): TargetStore {
         dsn_sealed: sealed?.box ?? null,
         dsn_key_id: sealed?.key_id ?? null,
         address: target.address,
+        database_name: target.database_name ?? null,
         host_overrides: jsonText(target.host_overrides),
         created_at: new Date(),
       };
@@ -91,15 +126,7 @@ export function targetStore(db: Database, secretKey: Buffer): TargetStore {
     },
     list: async () =>
       (await db.selectFrom('pgluthier.target').select(columns).orderBy('name').execute()).map(toTarget),
-    get: async (targetId) => {
-      const row = await db
-        .selectFrom('pgluthier.target')
-        .select(columns)
-        .where('target_id', '=', targetId)
-        .executeTakeFirst();
-      if (!row) throw notFound('target', targetId);
-      return toTarget(row);
-    },
+    get: (targetId) => getTarget(db, targetId),
     getDsnSource: async (targetId) => {
       const row = await db
         .selectFrom('pgluthier.target')
@@ -113,6 +140,35 @@ export function targetStore(db: Database, secretKey: Buffer): TargetStore {
       if (!box || !key_id) throw new Error(`target ${targetId} has no DSN, against the table's CHECK`);
       return { kind: 'sealed', dsn: unseal(secretKey, { box, key_id }, targetId) };
     },
+    pause: (targetId, because, actor) =>
+      db.transaction().execute(async (transaction) => {
+        const paused = await transaction
+          .updateTable('pgluthier.target')
+          .set({ paused_at: new Date(), paused_because: because })
+          .where('target_id', '=', targetId)
+          .where('paused_at', 'is', null)
+          .executeTakeFirst();
+        if (paused.numUpdatedRows > 0n) {
+          const subject = { target_id: targetId, subject_id: targetId };
+          await appendAudit(transaction, { actor, action: 'target.pause', ...subject, details: { because } });
+        }
+        return getTarget(transaction, targetId);
+      }),
+    resume: (targetId, actor) =>
+      db.transaction().execute(async (transaction) => {
+        const resumed = await transaction
+          .updateTable('pgluthier.target')
+          .set({ paused_at: null, paused_because: null })
+          .where('target_id', '=', targetId)
+          .where('paused_at', 'is not', null)
+          .executeTakeFirst();
+        if (resumed.numUpdatedRows > 0n) {
+          const subject = { target_id: targetId, subject_id: targetId };
+          await appendAudit(transaction, { actor, action: 'target.resume', ...subject, details: {} });
+        }
+        return getTarget(transaction, targetId);
+      }),
+    sync: (listed, actor, kept) => syncTargets(db, secretKey, listed, actor, kept),
     remove: async (targetId, actor) => {
       await db.transaction().execute(async (transaction) => {
         await holdTarget(transaction, targetId, 'remove');

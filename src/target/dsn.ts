@@ -35,15 +35,35 @@ export function parseDsn(dsn: string): Dsn {
   }
   const port = parsed.port ? Number(parsed.port) : 5432;
   if (!Number.isInteger(port) || port < 1 || port > 65535) throw invalid("The DSN's port is no port number.");
+  const database = databaseOf(dsn) ?? parsed.database;
   return {
     host: parsed.host || 'localhost',
     port,
     transports: transportsOf(parsed),
-    ...(parsed.database ? { database: parsed.database } : {}),
+    ...(database ? { database } : {}),
     ...(parsed.user ? { user: parsed.user } : {}),
     ...(parsed.password ? { password: parsed.password } : {}),
     ...(parsed.options ? { options: parsed.options } : {}),
   };
+}
+
+/** The same server, role and options, another database. @throws PgLuthierError `dsn_invalid`. */
+export function dsnWithDatabase(dsn: string, database: string): string {
+  parseDsn(dsn);
+  const [address = '', query] = dsn.split(/\?(.*)/s);
+  const base = address.replace(/^([a-z]+:\/\/[^/]*)(\/.*)?$/s, '$1');
+  return `${base}/${encodeURIComponent(database)}${query === undefined ? '' : `?${query}`}`;
+}
+
+/** The library leaves what has a meaning in URLs (`$`, `@`, `,`) percent-encoded. */
+function databaseOf(dsn: string): string | null {
+  const path = /^[a-z]+:\/\/[^/?#]*\/([^?#]*)/s.exec(dsn)?.[1];
+  if (!path) return null;
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw invalid("The DSN's database is not percent-encoded as URLs are.");
+  }
 }
 
 function invalid(

@@ -5,7 +5,7 @@
  */
 export { detectCapabilities } from './capabilities.ts';
 export { diagnoseTarget } from './doctor.ts';
-export { targetAddress } from './dsn.ts';
+export { dsnWithDatabase, targetAddress } from './dsn.ts';
 export { TargetQueryError } from './errors.ts';
 export { detectHostFacts } from './host-facts.ts';
 export { openTarget, type SessionOptions, type TargetSession } from './session.ts';

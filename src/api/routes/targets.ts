@@ -20,8 +20,24 @@ const targetSchema = z
     address: z.string(),
     created_at: z.string(),
     host_overrides: hostSchema,
+    database_name: z.string().nullable(),
+    origin: z.enum(['api', 'file']),
+    labels: z.record(z.string(), z.string()),
+    paused_at: z.string().nullable(),
+    paused_because: z.string().nullable(),
   })
   .meta({ id: 'Target' });
+
+const scheduleSchema = z
+  .object({
+    target_id: z.string(),
+    next_due_at: z.string(),
+    lease_owner: z.string().nullable().meta({ description: 'The replica that collects it right now.' }),
+    consecutive_failures: z.number().int(),
+    last_error_code: z.string().nullable(),
+    last_success_at: z.string().nullable(),
+  })
+  .meta({ id: 'TargetSchedule' });
 
 const limitSchema = z.object({
   scope: z.string(),
@@ -65,7 +81,9 @@ const newTargetSchema = z
 /** Only what an API client may see, whatever the store's row holds besides. */
 function publicTarget(target: Target): z.infer<typeof targetSchema> {
   const { id, name, dsn_source, address, created_at, host_overrides } = target;
-  return { id, name, dsn_source, address, created_at, host_overrides };
+  const { database_name, origin, labels, paused_at, paused_because } = target;
+  const more = { database_name, origin, labels, paused_at, paused_because };
+  return { id, name, dsn_source, address, created_at, host_overrides, ...more };
 }
 
 export const targetRoutes: RouteFile = (router, services) => {
@@ -110,6 +128,51 @@ export const targetRoutes: RouteFile = (router, services) => {
     }),
     async (context) =>
       context.json(publicTarget(await services.store.targets.get(context.req.valid('param').target_id)), 200),
+  );
+  router.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/targets/{target_id}/pause',
+      summary: 'Nothing connects to it on a schedule until it is resumed',
+      request: {
+        params: targetParams,
+        body: jsonBody(z.object({ reason: z.string().min(1).max(500) }).strict()),
+      },
+      responses: { 200: json('Paused.', targetSchema), ...problems },
+    }),
+    async (context) => {
+      const { target_id } = context.req.valid('param');
+      const { reason } = context.req.valid('json');
+      return context.json(
+        publicTarget(await services.store.targets.pause(target_id, reason, context.get('actor'))),
+        200,
+      );
+    },
+  );
+  router.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/targets/{target_id}/resume',
+      summary: 'Collect it on its schedule again',
+      request: { params: targetParams },
+      responses: { 200: json('Resumed.', targetSchema), ...problems },
+    }),
+    async (context) =>
+      context.json(
+        publicTarget(
+          await services.store.targets.resume(context.req.valid('param').target_id, context.get('actor')),
+        ),
+        200,
+      ),
+  );
+  router.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/target-schedules',
+      summary: 'When each target is collected next, and which do not answer',
+      responses: { 200: json('Schedules.', z.object({ items: z.array(scheduleSchema) })), ...problems },
+    }),
+    async (context) => context.json({ items: await services.store.targetSchedule.list() }, 200),
   );
   router.openapi(
     createRoute({
