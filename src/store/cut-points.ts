@@ -2,7 +2,7 @@
 import type { FastSnapshot } from '../domain/index.ts';
 
 /** Most that are read in between where statements were evicted. */
-const EVICTION_POINTS = 24;
+const EVICTION_POINTS = 2;
 
 /** Equal in two snapshots: no counter of the server, the database or the statements began anew in between. */
 export function epochOf({
