@@ -15,6 +15,8 @@ export function epochOf({
     server.started_at,
     counters.database?.stats_reset ?? server.stats_reset,
     statements_info?.stats_reset ?? null,
+    // After a crash all counters begin anew, whether or not the time of the database's own reset says so.
+    counters.bgwriter?.stats_reset ?? null,
   ]);
 }
 

@@ -7,7 +7,8 @@ const snapshotSchema = z
   .object({
     id: z.string(),
     target_id: z.string(),
-    taken_at: z.string(),
+    collected_at: z.string().meta({ description: 'When it was collected, by our clock: pages go by it.' }),
+    taken_at: z.string().meta({ description: "The same moment by the target's clock." }),
     status: z.enum(['complete', 'partial', 'failed']),
     duration_ms: z.number().nullable(),
     cadence: z.enum(['full', 'fast']),
