@@ -7,7 +7,7 @@
 import type { IndexSize } from '../../domain/index.ts';
 import type { Candidate } from './candidates.ts';
 import { searchSets } from './search/local-search.ts';
-import type { KnownCandidate, PlanBook } from './search/plan-book.ts';
+import { type KnownCandidate, NOTHING, type PlanBook } from './search/plan-book.ts';
 import { SetModel, type Weighed } from './search/set-model.ts';
 import type { AdvisorStatement } from './statement.ts';
 import type { WriteCost } from './write-cost.ts';
@@ -31,7 +31,7 @@ export interface SelectionInput {
   budget_bytes: number | null;
   /** Bytes of the tables that the workload reads: what new indexes' bytes are set against where there is no budget. */
   tables_bytes: number;
-  /** Share of the whole workload's cost that an index must save to be worth having. */
+  /** Share of the whole workload's cost that an index must save to be worth having, on tables that matter to it. */
   minimum_gain: number;
   /** Epoch ms at which the best set so far is returned. */
   deadline: number;
@@ -74,6 +74,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     budget_bytes: input.budget_bytes ?? Number.POSITIVE_INFINITY,
     deadline: input.deadline,
     shakes: SHAKES_BETWEEN,
+    thorough: false,
   };
   const byHandle = new Map(contenders.map((contender, position) => [contender.handle, position]));
   let chosen: number[] = [];
@@ -89,7 +90,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   }
   const cutShort = Date.now() >= input.deadline;
   const model = new SetModel(statements, weighed, rivals, book);
-  const final = searchSets(model, { ...limits, shakes: SHAKES_AT_LAST }, chosen);
+  const final = searchSets(model, { ...limits, shakes: SHAKES_AT_LAST, thorough: true }, chosen);
   return {
     chosen: final.members().flatMap((position) => contenders[position] ?? []),
     left: reasons(input, weighed, final),
@@ -98,16 +99,31 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   };
 }
 
+/** On a table of which a workload is a small part, an index must save this share of what is done on the table. */
+const MINIMUM_GAIN_ON_TABLE = 0.05;
+/** Below this share of the whole workload nobody would see a difference. */
+const MINIMUM_GAIN_AT_ALL = 0.000_05;
+
+/**
+ * What each index must earn: its writes, the price of its bytes, and enough to be worth a DBA's attention. The last is
+ * a share of the whole workload, or where that is spread over many tables, of what is done on its table.
+ */
 function weigh(input: SelectionInput): Weighed[] {
+  const { base, minimum_gain } = input;
   const price =
-    input.budget_bytes === null
-      ? (PRICE_OF_THE_TABLES * input.base) / Math.max(BLOCK, input.tables_bytes)
-      : 0;
-  return input.contenders.map(({ handle, size_bytes, write }) => ({
-    handle,
-    size_bytes,
-    charge: write.cost + input.minimum_gain * input.base + price * size_bytes,
-  }));
+    input.budget_bytes === null ? (PRICE_OF_THE_TABLES * base) / Math.max(BLOCK, input.tables_bytes) : 0;
+  const onTable = new Map<number, number>();
+  for (const statement of input.statements) {
+    const cost = (input.book.known(statement, NOTHING)?.cost ?? 0) * statement.query.calls;
+    for (const oid of statement.tables) onTable.set(oid, (onTable.get(oid) ?? 0) + cost);
+  }
+  return input.contenders.map(({ handle, table_oid, size_bytes, write }) => {
+    const worth = Math.max(
+      MINIMUM_GAIN_AT_ALL * base,
+      Math.min(minimum_gain * base, MINIMUM_GAIN_ON_TABLE * (onTable.get(table_oid) ?? 0)),
+    );
+    return { handle, size_bytes, charge: write.cost + worth + price * size_bytes };
+  });
 }
 
 /**

@@ -169,7 +169,12 @@ describe('the search among sets', () => {
           }));
           // a and b are two ways to do one thing.
           const model = new SetModel(all, candidates, (x, y) => x + y === 1, book);
-          const limits = { budget_bytes: budget, deadline: Number.POSITIVE_INFINITY, shakes: 60 };
+          const limits = {
+            budget_bytes: budget,
+            deadline: Number.POSITIVE_INFINITY,
+            shakes: 60,
+            thorough: true,
+          };
           const found = searchSets(model, limits, []);
           const value = (set: readonly string[]) =>
             given.reduce(
@@ -221,7 +226,7 @@ describe('the search among sets', () => {
           const model = new SetModel(all, candidates, () => false, book);
           return searchSets(
             model,
-            { budget_bytes: 90, deadline: Number.POSITIVE_INFINITY, shakes: 20 },
+            { budget_bytes: 90, deadline: Number.POSITIVE_INFINITY, shakes: 20, thorough: true },
             [],
           ).members();
         };

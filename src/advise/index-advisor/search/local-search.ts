@@ -14,6 +14,8 @@ export interface SearchLimits {
   deadline: number;
   /** Times at most that the best set is shaken and searched from again. */
   shakes: number;
+  /** Greedy starts too, where there is a set to begin with. */
+  thorough: boolean;
 }
 
 type Order = (gain: number, bytes: number) => number;
@@ -30,7 +32,7 @@ export function searchSets(model: SetModel, limits: SearchLimits, start: readonl
   const given = new SetState(model);
   given.add(start);
   if (given.bytes <= limits.budget_bytes) best = polish(given, limits);
-  for (const order of orders) {
+  for (const order of start.length > 0 && !limits.thorough ? [] : orders) {
     const state = new SetState(model);
     grow(state, limits, order);
     const polished = polish(state, limits);
@@ -49,7 +51,7 @@ export function searchSets(model: SetModel, limits: SearchLimits, start: readonl
     }
     const bundle = model.bundles[Math.floor(random() * model.bundles.length)];
     if (bundle && fits(state, bundle, limits)) state.add(bundle);
-    const polished = polish(state, limits);
+    const polished = polish(state, limits, true);
     if (polished.value < best.value - 1e-9 * Math.abs(best.value)) best = polished;
   }
   return best;
@@ -94,15 +96,18 @@ function grow(state: SetState, limits: SearchLimits, order: (gain: number, bytes
 }
 
 /** Members that do not pay leave, what pays joins, and room is made for what pays more, until nothing helps. */
-function polish(state: SetState, limits: SearchLimits): SetState {
+function polish(state: SetState, limits: SearchLimits, shaken = false): SetState {
+  const limited = Number.isFinite(limits.budget_bytes);
   prune(state, state.members());
-  grow(state, limits, byRoot);
+  if (limited || !shaken) grow(state, limits, byRoot);
   for (let better = true; better && Date.now() < limits.deadline; ) {
     better = false;
-    for (const bundle of state.model.bundles) {
+    for (const [place, bundle] of state.model.bundles.entries()) {
+      // Under a budget, room anywhere matters to all; without one only what has to do with the bundle.
+      if (!state.isWorthTrying(place) && !limited) continue;
       if (exchange(state, bundle, limits)) better = true;
     }
-    if (better) grow(state, limits, byRoot);
+    if (better && limited) grow(state, limits, byRoot);
   }
   return state;
 }

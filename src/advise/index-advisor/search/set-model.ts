@@ -95,8 +95,12 @@ export class SetState {
   value: number;
   readonly #cost: Float64Array;
   readonly #members: Set<number>;
-  /** What was changed since `begin`, to be taken back; removals as -1 - n. */
-  #log: number[] | null = null;
+  /** Counts changes; of each candidate, when it joined or left last; of each bundle, when an exchange was tried last. */
+  #now: number;
+  readonly #changedAt: Int32Array;
+  readonly #triedAt: Int32Array;
+  /** What was changed since `begin`, to be taken back: the candidate, -1 - n for a removal, and when it was changed before. */
+  #log: { entry: number; before: number }[] | null = null;
   #valueBefore = 0;
 
   /** The empty set, or a copy of another. */
@@ -107,6 +111,9 @@ export class SetState {
     this.#cost = of
       ? of.#cost.slice()
       : Float64Array.from(model.samples, ({ plans }) => plans.at(-1)?.cost ?? 0);
+    this.#now = of ? of.#now : 1;
+    this.#changedAt = of ? of.#changedAt.slice() : new Int32Array(model.candidates.length);
+    this.#triedAt = of ? of.#triedAt.slice() : new Int32Array(model.bundles.length);
     this.bytes = of?.bytes ?? 0;
     this.value = of?.value ?? this.#cost.reduce((sum, cost) => sum + cost, 0);
   }
@@ -173,11 +180,29 @@ export class SetState {
   takeBack(): void {
     const log = this.#log ?? [];
     this.#log = null;
-    for (const entry of log.reverse()) {
-      if (entry >= 0) this.remove([entry]);
-      else this.add([-1 - entry]);
+    for (const { entry, before } of log.reverse()) {
+      const one = entry >= 0 ? entry : -1 - entry;
+      if (entry >= 0) this.remove([one]);
+      else this.add([one]);
+      this.#changedAt[one] = before;
     }
     this.value = this.#valueBefore;
+  }
+
+  /** Whether anything that matters to a bundle changed since this was asked last. */
+  isWorthTrying(place: number): boolean {
+    const tried = this.#triedAt[place] ?? 0;
+    this.#triedAt[place] = this.#now;
+    if (tried === 0) return true;
+    for (const one of this.model.bundles[place] ?? []) {
+      for (const other of this.model.neighbours(one)) {
+        if ((this.#changedAt[other] ?? 0) > tried) return true;
+      }
+      for (const rival of this.model.rivals[one] ?? []) {
+        if ((this.#changedAt[rival] ?? 0) > tried) return true;
+      }
+    }
+    return false;
   }
 
   add(bundle: readonly number[]): void {
@@ -198,7 +223,9 @@ export class SetState {
     const sign = to === 1 ? 1 : -1;
     for (const one of which) {
       this.has[one] = to;
-      this.#log?.push(to === 1 ? one : -1 - one);
+      this.#log?.push({ entry: to === 1 ? one : -1 - one, before: this.#changedAt[one] ?? 0 });
+      this.#now += 1;
+      this.#changedAt[one] = this.#now;
       if (to === 1) this.#members.add(one);
       else this.#members.delete(one);
       this.bytes += sign * (this.model.candidates[one]?.size_bytes ?? 0);
