@@ -164,9 +164,12 @@ export async function readSnapshotFile(
   }
   if (header === null) notOurs(path);
   if (!ended) fail(path, 'snapshot_file_truncated', 'its last line is missing.', EXPORT_AGAIN);
-  return {
-    header,
-    snapshot: shaped(path, 'snapshot', snapshotSchema, assembled(parts.snapshot)),
-    first: parts.first.size === 0 ? null : shaped(path, 'first', fastSchema, assembled(parts.first)),
-  };
+  const snapshot = shaped(path, 'snapshot', snapshotSchema, assembled(parts.snapshot));
+  const first = parts.first.size === 0 ? null : shaped(path, 'first', fastSchema, assembled(parts.first));
+  return { header, snapshot: timed(snapshot), first: first && timed(first) };
+}
+
+/** Early files do not say when they were collected by our clock. */
+function timed<T extends { taken_at: string; collected_at?: string }>(part: T): T & { collected_at: string } {
+  return { ...part, collected_at: part.collected_at ?? part.taken_at };
 }

@@ -98,7 +98,11 @@ async function stripRunning<T extends Running>(part: T, names: Pseudonyms): Prom
       })),
       xmin_holders: activity.xmin_holders.map((row) => ({
         ...row,
-        name: row.kind === 'session' ? row.name : names.of(row.kind, row.name),
+        // A standby is called by its application_name, here as among the senders.
+        name:
+          row.kind === 'session'
+            ? row.name
+            : names.of(row.kind === 'standby' ? 'application' : row.kind, row.name),
       })),
       prepared_transactions: activity.prepared_transactions.map((row) => ({
         ...row,

@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reportSchema } from '../../src/domain/index.ts';
-import { packageRoot } from '../../src/package-root.ts';
 import { testServer } from '../support/servers.ts';
+import { runCli, startCli } from './run-cli.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -15,35 +15,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-function start(args: string[], environment: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', join(packageRoot, 'src', 'main.ts'), ...args], {
-    cwd: packageRoot,
-    env: {
-      PATH: process.env.PATH,
-      HOME: directory,
-      PGLUTHIER_DATA_DIR: join(directory, 'data'),
-      ...environment,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-}
-
-async function run(
-  args: string[],
-  environment: Record<string, string> = {},
-): Promise<{ code: number | null; out: string; err: string }> {
-  const child = start(args, environment);
-  let out = '';
-  let err = '';
-  child.stdout?.on('data', (chunk) => {
-    out += chunk;
-  });
-  child.stderr?.on('data', (chunk) => {
-    err += chunk;
-  });
-  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { code, out, err };
-}
+const start = (args: string[], environment: Record<string, string> = {}) =>
+  startCli(directory, args, environment);
+const run = (args: string[], environment: Record<string, string> = {}) =>
+  runCli(directory, args, environment);
 
 const SCHEMA = `
 CREATE EXTENSION pg_stat_statements;
