@@ -8,6 +8,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../src/package-root.ts';
 import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
+import { bloatBenchmark } from './bloat.ts';
 import { collectBenchmark } from './collect.ts';
 import { collectScaleBenchmark } from './collect-scale.ts';
 import { indexScaleBenchmark } from './index-scale.ts';
@@ -16,6 +17,7 @@ import { parametersBenchmark } from './parameters.ts';
 import { twinBenchmark } from './twin.ts';
 
 const benchmarks: Record<string, Benchmark> = {
+  bloat: bloatBenchmark,
   collect: collectBenchmark,
   'collect-scale': collectScaleBenchmark,
   indexes: indexesBenchmark,

@@ -4,6 +4,7 @@
  */
 export * from './activity.ts';
 export * from './apply.ts';
+export * from './bloat.ts';
 export * from './change.ts';
 export * from './counters.ts';
 export * from './errors.ts';

@@ -20,7 +20,7 @@ function numericWidth(text: string): number {
 }
 
 /** Bytes of a value with its varlena header of one byte, or of four when it is long. */
-function storedWidth(column: ColumnRow, value: string): number {
+export function storedWidth(column: ColumnRow, value: string): number {
   if (column.type.startsWith('numeric')) return numericWidth(value);
   const bytes = Buffer.byteLength(value);
   return bytes + (bytes <= 126 ? 1 : 4);
