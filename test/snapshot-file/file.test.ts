@@ -1,10 +1,18 @@
+import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fastPart } from '../../src/domain/index.ts';
-import { readSnapshotFile, type SnapshotFile, writeSnapshotFile } from '../../src/snapshot-file/index.ts';
+import { packageRoot } from '../../src/package-root.ts';
+import {
+  readSnapshotFile,
+  type SnapshotFile,
+  stripLiterals,
+  writeSnapshotFile,
+} from '../../src/snapshot-file/index.ts';
 import { snapshotOf, tableRow } from '../support/snapshot-builder.ts';
 
 let directory: string;
@@ -133,5 +141,43 @@ describe('a snapshot file', () => {
     await expect(readSnapshotFile(path, { maxBytes: 100_000 })).rejects.toMatchObject({
       code: 'snapshot_file_too_large',
     });
+  });
+
+  it('is whole or not there when its writer is killed', async () => {
+    const folder = await mkdtemp(join(directory, 'killed-'));
+    const path = join(folder, 'app.snapshot');
+    for (let round = 0; round < 4; round += 1) {
+      const child = spawn(
+        process.execPath,
+        ['--import', 'tsx', join(packageRoot, 'test', 'snapshot-file', 'write-process.ts'), path],
+        { stdio: 'ignore' },
+      );
+      const ended = new Promise((resolve) => child.on('exit', resolve));
+      // In the middle of its first file, then in the middle of replacing a whole one.
+      while (!(await readdir(folder)).some((name) => name.endsWith('.tmp'))) await sleep(2);
+      if (round > 1) {
+        while (!(await readdir(folder)).includes('app.snapshot')) await sleep(2);
+        while (!(await readdir(folder)).some((name) => name.endsWith('.tmp'))) await sleep(1);
+      }
+      child.kill('SIGKILL');
+      await ended;
+      const names = await readdir(folder);
+      if (names.includes('app.snapshot'))
+        expect((await readSnapshotFile(path)).snapshot.tables).toHaveLength(30_000);
+      else expect(round).toBeLessThan(2);
+      for (const name of names) if (name.endsWith('.tmp')) await rm(join(folder, name));
+    }
+  }, 60_000);
+
+  it('of the first format is read by every later PgLuthier', async () => {
+    // Written on 2026-11-24 of a small database on PostgreSQL 18, and never again.
+    const { header, snapshot, first } = await readSnapshotFile(
+      join(packageRoot, 'test', 'snapshot-file', 'format-1.snapshot'),
+    );
+    expect(header).toMatchObject({ format_version: 1, stripped: null });
+    expect(snapshot.tables.map((table) => table.name)).toEqual(['kept']);
+    expect(snapshot.columns.map((column) => column.stats?.n_distinct)).toEqual([-1, 7]);
+    expect(first?.tables).toHaveLength(1);
+    expect((await stripLiterals(snapshot, first)).snapshot.tables).toHaveLength(1);
   });
 });

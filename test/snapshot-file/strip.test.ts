@@ -92,7 +92,9 @@ describe('stripConstants', () => {
     expect(await stripConstants("SELECT a FROM t WHERE b = $1 AND c = 'é zoe' /* bob */ ORDER BY 1")).toBe(
       'SELECT a FROM t WHERE b = $1 AND c = $2   ORDER BY 1',
     );
-    expect(await stripConstants("CREATE ROLE x PASSWORD 'geheim'")).toBe('CREATE ROLE stripped_role PASSWORD $1');
+    expect(await stripConstants("CREATE ROLE x PASSWORD 'geheim'")).toBe(
+      'CREATE ROLE stripped_role PASSWORD $1',
+    );
     expect(await stripConstants("SELECT U&'zoe', b'101', 5551234")).toBe('SELECT $1, $2, $3');
     expect(await stripConstants("SELECT 'cut o")).toBeNull();
   });
