@@ -88,6 +88,7 @@ export function heapPages(shape: HeapShape, rows: number, pageBytes: number): nu
   const empty = pageBytes - PAGE_HEADER;
   let pages = 1;
   let free = empty;
+  let onLast = 0;
   const draws = Math.min(DRAWS, Math.ceil(rows));
   for (let row = 0; row < draws; row += 1) {
     const bytes = alignTo(drawRow(shape, random), MAXALIGN);
@@ -95,11 +96,12 @@ export function heapPages(shape: HeapShape, rows: number, pageBytes: number): nu
     if (bytes + reserved > free - LINE_POINTER && free < empty) {
       pages += 1;
       free = empty;
+      onLast = 0;
     }
     free -= bytes + LINE_POINTER;
+    onLast += 1;
   }
   if (draws >= rows) return pages;
-  // The last page is half full on average: pages that are whole are what scales.
-  const filled = pages - 1 + (empty - free) / Math.max(1, empty - reserved);
-  return Math.max(1, Math.ceil((filled / draws) * rows));
+  // Rows of any width fill several pages by now (MaxHeapTuplesPerPage is 291): those that are full are what scales.
+  return Math.ceil((rows * (pages - 1)) / (draws - onLast));
 }
