@@ -69,6 +69,15 @@ INSERT INTO log SELECT '2024-01-01'::timestamptz + i * interval '1 minute', md5(
 INSERT INTO log_old SELECT '2022-01-01'::timestamptz + i * interval '1 minute', md5(i::text) FROM generate_series(1, 20000) AS i;
 CREATE INDEX log_old_at ON log_old (at);
 
+-- Columns that imply each other, one of them behind a column that is gone.
+CREATE TABLE place (gone int, country text, city text NOT NULL, zip text, size "Shop Ü".tier, at timestamptz);
+ALTER TABLE place DROP COLUMN gone;
+INSERT INTO place SELECT CASE WHEN c = 39 THEN NULL ELSE 'C''"' || c / 4 END, E'ci\\\\ty "' || c, 'z{' || c || ',' || floor(u(i, 'z') * 20) || '}',
+  (ARRAY['none', 'silver', 'gold'])[1 + c % 3]::"Shop Ü".tier, '2024-01-01'::timestamptz + (c / 2) * interval '1 hour'
+FROM (SELECT i, floor(u(i, 'c') ^ 2 * 40)::int AS c FROM generate_series(1, 9000) AS i) AS drawn;
+CREATE STATISTICS "Shop Ü"."all of'it" ON country, city, zip, size FROM place;
+CREATE STATISTICS place_at (mcv, ndistinct) ON at, (length(city)), size FROM place;
+
 CREATE VIEW open_order AS SELECT o.id, o.placed_at, c.country FROM orders o JOIN "Shop Ü"."Customer" c ON c.id = o.customer_id WHERE o.status = 'open';
 CREATE MATERIALIZED VIEW turnover AS SELECT customer_id, sum(total) AS total, count(*) AS n FROM orders GROUP BY customer_id;
 CREATE INDEX turnover_total ON turnover (total);
@@ -106,6 +115,13 @@ export const shopStatements: Record<string, string> = {
   partitions_all: "SELECT kind, count(*) FROM event WHERE kind IN ('c', 'd') GROUP BY kind",
   partition_sorted: "SELECT * FROM event WHERE kind = 'b' ORDER BY at LIMIT 10",
   partition_key: 'SELECT * FROM event WHERE id = 4321',
+  dependencies: `SELECT * FROM place WHERE country = 'C''"1' AND city = E'ci\\\\ty "5'`,
+  dependencies_impossible: `SELECT * FROM place WHERE country = 'C''"1' AND city = E'ci\\\\ty "25'`,
+  common_values: "SELECT * FROM place WHERE country IS NULL AND size = 'none'",
+  common_values_in: `SELECT count(*) FROM place WHERE size IN ('gold', 'none') AND country IN ('C''"0', 'C''"3') AND zip > 'z{1'`,
+  common_expression: "SELECT * FROM place WHERE length(city) = 8 AND at = '2024-01-01 03:00+00'",
+  distinct_groups: 'SELECT country, city, zip FROM place GROUP BY country, city, zip',
+  distinct_expression: 'SELECT at, length(city), size FROM place GROUP BY at, length(city), size',
   full_text: "SELECT id FROM doc WHERE search @@ to_tsquery('simple', 'w77 & w3')",
   nearest: 'SELECT id FROM doc ORDER BY place <-> point(50, 50) LIMIT 5',
   inheritance: "SELECT count(*) FROM log WHERE at BETWEEN '2022-01-03' AND '2022-01-04'",
