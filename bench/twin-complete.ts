@@ -24,7 +24,7 @@ export async function completeSnapshot(client: pg.Client, snapshot: Snapshot): P
   await functions(client, snapshot);
   await rangeTypes(client, snapshot);
   await ends(client, snapshot);
-  if (snapshot.server.server_version_num >= 170_000) await ranges(client, snapshot);
+  await ranges(client, snapshot);
 }
 
 async function trees(client: pg.Client, snapshot: Snapshot): Promise<void> {
@@ -38,10 +38,21 @@ async function trees(client: pg.Client, snapshot: Snapshot): Promise<void> {
   }
 }
 
+/** pg_stats has them since 17; before, only whoever may read pg_statistic sees them. */
+const RANGES_FROM_17 = `SELECT schemaname, tablename, attname, range_length_histogram::text AS lengths,
+    range_empty_frac::float8 AS range_empty_frac, range_bounds_histogram::text AS bounds
+  FROM pg_stats WHERE range_bounds_histogram IS NOT NULL`;
+const slot = (kind: number, what: string) =>
+  `CASE ${[1, 2, 3, 4, 5].map((n) => `WHEN stakind${n} = ${kind} THEN ${what.replace('?', String(n))}`).join(' ')} END`;
+const RANGES_BEFORE_17 = `SELECT n.nspname AS schemaname, c.relname AS tablename, a.attname, ${slot(6, 'stavalues?::text')} AS lengths,
+    (${slot(6, 'stanumbers?')})[1]::float8 AS range_empty_frac, ${slot(7, 'stavalues?::text')} AS bounds
+  FROM pg_statistic s JOIN pg_attribute a ON a.attrelid = s.starelid AND a.attnum = s.staattnum
+  JOIN pg_class c ON c.oid = s.starelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE 7 IN (stakind1, stakind2, stakind3, stakind4, stakind5)`;
+
 async function ranges(client: pg.Client, snapshot: Snapshot): Promise<void> {
   const { rows } = await client.query<Named & Record<string, string> & { range_empty_frac: number }>(
-    `SELECT schemaname, tablename, attname, range_length_histogram::text AS lengths, range_empty_frac::float8 AS range_empty_frac,
-       range_bounds_histogram::text AS bounds FROM pg_stats WHERE range_bounds_histogram IS NOT NULL`,
+    snapshot.server.server_version_num >= 170_000 ? RANGES_FROM_17 : RANGES_BEFORE_17,
   );
   for (const row of rows) {
     const stats = columnOf(snapshot, row)?.stats;

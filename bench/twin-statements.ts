@@ -93,3 +93,27 @@ export const zooStatements: Record<string, string> = {
   insert_select:
     'INSERT INTO never_analysed SELECT account_id, status FROM orders WHERE account_id BETWEEN 5000 AND 5100',
 };
+
+/** The demo's workload (src/demo/workload.ts) with values. */
+export const demoStatements: Record<string, string> = {
+  demo_newest:
+    'SELECT id, goal, status, created_at FROM app.tasks WHERE owner_id = 77 ORDER BY created_at DESC LIMIT 20',
+  demo_queue:
+    'SELECT id, arm_id, goal FROM app.tasks WHERE finished_at IS NULL ORDER BY priority DESC, created_at LIMIT 50',
+  demo_email:
+    "SELECT id, name, entity_type FROM app.entities WHERE lower(email) = lower('user.5@example.org')",
+  demo_text:
+    "SELECT id, name FROM app.entities WHERE search @@ plainto_tsquery('english', 'topic77') ORDER BY id LIMIT 20",
+  demo_json: `SELECT id, name FROM app.entities WHERE properties @> '{"serial": 77}'`,
+  demo_pointing: `SELECT e.id, e.name, r.weight FROM app.relationships r JOIN app.entities e ON e.id = r.from_entity_id
+    WHERE r.to_entity_id = 500 AND r.relationship_type = 'uses'`,
+  demo_neighbours:
+    'SELECT to_entity_id, relationship_type FROM app.relationships WHERE from_entity_id = 4711',
+  demo_history:
+    'SELECT action, succeeded FROM app.action_log WHERE task_id = 250000 ORDER BY created_at DESC LIMIT 10',
+  demo_hours:
+    "SELECT action, count(*), avg(duration_ms) FROM app.action_log WHERE created_at >= now() - interval '3 hours' GROUP BY action",
+  demo_update: "UPDATE app.tasks SET status = 'completed', attempts = attempts + 1 WHERE id = 7777",
+  demo_key: 'SELECT goal, status FROM app.tasks WHERE id = 12345',
+  demo_arms: 'SELECT a.name, count(*) FROM app.tasks t JOIN app.arms a ON a.id = t.arm_id GROUP BY a.name',
+};

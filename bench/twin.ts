@@ -6,6 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PlannableStatement } from '../src/domain/index.ts';
 import { availableMajors } from '../src/embedded/index.ts';
+import { sqlPath } from '../src/package-root.ts';
 import { openTwin } from '../src/whatif/index.ts';
 import type { BenchmarkOptions, BenchmarkResult, Figure } from './benchmark.ts';
 import { tpchSnapshot } from './tpch.ts';
@@ -13,7 +14,7 @@ import { type BuiltRow, compareBuilt, compareUnchanged, type UnchangedRow } from
 import { zooIndexes } from './twin-indexes.ts';
 import { zooSchema } from './twin-schema.ts';
 import { openRealSource } from './twin-source.ts';
-import { zooStatements } from './twin-statements.ts';
+import { demoStatements, zooStatements } from './twin-statements.ts';
 
 interface MajorResult {
   major: number;
@@ -34,9 +35,10 @@ export async function twinBenchmark(options: BenchmarkOptions): Promise<Benchmar
   for (const major of options.quick ? majors.slice(-1) : majors) {
     results.push(await compareMajor(major, options.quick ? 0.3 : 1));
   }
+  const demo = options.quick || asked !== undefined ? [] : await compareDemo();
   console.table(results.map(summary));
   for (const result of results) printMisses(result);
-  const unchanged = results.flatMap((result) => result.unchanged);
+  const unchanged = [...results.flatMap((result) => result.unchanged), ...demo];
   const built = results.flatMap((result) => result.built);
   const figures = figuresOf(unchanged, built, results);
   if (options.data !== null) figures.tpch_no_index_cost = await tpchTotal(options.data);
@@ -47,6 +49,33 @@ export async function twinBenchmark(options: BenchmarkOptions): Promise<Benchmar
       ...after.map((row) => ({ major, ...row })),
     ]),
   };
+}
+
+/** The demo's database with its 2.6 million rows, on its own major. */
+async function compareDemo(): Promise<UnchangedRow[]> {
+  const script = (name: string) => readFile(sqlPath('demo', name), 'utf8');
+  const source = await openRealSource(18, [
+    await script('schema.sql'),
+    await script('data.sql'),
+    'VACUUM ANALYZE',
+  ]);
+  try {
+    const twin = await openTwin(source.snapshot);
+    try {
+      const rows = await compareUnchanged(source, twin, demoStatements);
+      const off = rows.filter((row) => !row.same_shape || row.error_pct > 0.1);
+      console.log(
+        `demo: same shape ${rows.filter((row) => row.same_shape).length}/${rows.length}, worst ${round(Math.max(...rows.map((row) => row.error_pct)))} %`,
+      );
+      for (const row of off)
+        console.log(`demo ${row.name}: real ${row.real} twin ${row.twin} ${row.reason ?? ''}`);
+      return rows;
+    } finally {
+      await twin.close();
+    }
+  } finally {
+    await source.stop();
+  }
 }
 
 async function compareMajor(major: number, scale: number): Promise<MajorResult> {

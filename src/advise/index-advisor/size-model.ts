@@ -158,6 +158,7 @@ function hashSize(keys: readonly KeyFacts[], rows: number, fillfactor: number): 
 /** SIGLENINT × 4 + header: what a leaf keeps of a text or document whose list of hashes would be longer than a page takes. */
 const SIGNATURE_BYTES = 132;
 const LONGEST_LIST = 2_000;
+const TSVECTOR_LEXEME_BYTES = 14;
 
 /** tsvector_ops keeps 4 bytes a lexeme (gtsvector_compress()), gist_trgm_ops 3 bytes a trigram (gtrgm_compress()). */
 function withSignature(
@@ -168,9 +169,12 @@ function withSignature(
 ): KeyFacts {
   const each = opclass === 'gist_trgm_ops' ? 3 : column?.type === 'tsvector' ? 4 : null;
   if (each === null || column === undefined) return key;
-  const entries = sampledEntries(column, each === 3 ? 'gin_trgm_ops' : null, rows);
-  if (entries === null) return key;
-  const bytes = 8 + (each * entries.reduce((sum, { keys, rows: found }) => sum + keys * found, 0)) / rows;
+  const sampled = sampledEntries(column, each === 3 ? 'gin_trgm_ops' : null, rows);
+  const met = sampled?.reduce((sum, { keys, rows: found }) => sum + keys * found, 0);
+  // Of a tsvector ANALYZE keeps no values, but its width: an entry, a lexeme of about five bytes and its position each.
+  const entries = met === undefined ? key.width / TSVECTOR_LEXEME_BYTES : met / rows;
+  if (sampled === null && each === 3) return key;
+  const bytes = 8 + each * entries;
   const width = bytes > LONGEST_LIST ? SIGNATURE_BYTES : bytes;
   return { ...key, width, align: 4, widths: [width] };
 }
