@@ -74,7 +74,7 @@ interface Loss {
 
 /** What one fast snapshot a minute takes of a load's throughput: slots with and without, taking turns. */
 async function loss(target: BenchTarget, known: ReadonlySet<string>, quick: boolean): Promise<Loss> {
-  const [pairs, slotSeconds] = quick ? [4, 3] : [6, 60];
+  const [pairs, slotSeconds] = quick ? [4, 3] : [16, 10];
   const throughput = await startLoad(target);
   const shares: number[] = [];
   for (let pair = 0; pair < pairs; pair += 1) {

@@ -4,7 +4,7 @@
  * when all of them hang for the first time at once. Work that is late is ended, not left to itself.
  */
 import { PgLuthierError } from '../src/domain/index.ts';
-import type { Services } from '../src/pipeline/index.ts';
+import type { Claim, Services } from '../src/pipeline/index.ts';
 import { nextSlot, retrySlot } from './slots.ts';
 
 export interface DispatcherOptions {
@@ -37,6 +37,8 @@ export class Dispatcher {
   #stopped = false;
   #ticking: Promise<void> | null = null;
   #again = false;
+  /** Claims so far: each has an owner of its own, so that work which is late cannot give back a later lease. */
+  #claims = 0;
 
   constructor(
     services: Services,
@@ -89,13 +91,15 @@ export class Dispatcher {
       };
       if (room.healthy + room.suspects === 0) return;
       try {
+        this.#claims += 1;
+        const owner = `${this.#options.owner}#${this.#claims}`;
         const claims = await store.targetSchedule.claim({
           ...room,
-          owner: this.#options.owner,
+          owner,
           now,
           lease_until: new Date(now.getTime() + this.#options.deadlineMs + LEASE_RESERVE_MS),
         });
-        for (const claim of claims) this.#start(claim.target_id, claim.suspect, claim.consecutive_failures);
+        for (const claim of claims) this.#start(claim, owner);
       } catch (error) {
         logger.error({ err: error }, 'the store did not say what is due');
         return;
@@ -103,13 +107,13 @@ export class Dispatcher {
     }
   }
 
-  #start(targetId: string, suspect: boolean, failures: number): void {
+  #start({ target_id, suspect, consecutive_failures }: Claim, owner: string): void {
     const stop = new AbortController();
-    const run: Run = { target_id: targetId, lane: suspect ? 'slow' : 'quick', stop, done: Promise.resolve() };
+    const run: Run = { target_id, lane: suspect ? 'slow' : 'quick', stop, done: Promise.resolve() };
     const patience = setTimeout(() => this.#leaveQuickLane(run), this.#options.patienceMs);
     const deadline = setTimeout(() => stop.abort(), this.#options.deadlineMs);
     this.#runs.add(run);
-    run.done = this.#collect(run, failures).finally(() => {
+    run.done = this.#collect(run, owner, consecutive_failures).finally(() => {
       clearTimeout(patience);
       clearTimeout(deadline);
       this.#runs.delete(run);
@@ -126,9 +130,9 @@ export class Dispatcher {
     void this.tick();
   }
 
-  async #collect(run: Run, failures: number): Promise<void> {
+  async #collect(run: Run, owner: string, failures: number): Promise<void> {
     const { logger, store } = this.#services;
-    const { owner, intervalMs } = this.#options;
+    const { intervalMs } = this.#options;
     const { target_id } = run;
     let code: string | null = null;
     try {
@@ -139,14 +143,19 @@ export class Dispatcher {
       logger[level]({ err: error, target_id }, 'collecting failed');
     }
     const now = this.#services.now();
-    // A stop of ours says nothing about the target: the next process is to collect it.
-    if (this.#stopped && code !== null) code = failures === 0 ? null : 'service_stopped';
-    const next_due_at =
-      code === null
-        ? nextSlot(target_id, now, intervalMs)
-        : retrySlot(target_id, now, intervalMs, failures + 1);
+    // A stop of ours says nothing about the target: the next process is to collect it at once.
+    const unfinished = this.#stopped && code !== null;
+    const ended = unfinished
+      ? { next_due_at: now }
+      : {
+          next_due_at:
+            code === null
+              ? nextSlot(target_id, now, intervalMs)
+              : retrySlot(target_id, now, intervalMs, failures + 1),
+          error_code: code,
+        };
     await store.targetSchedule
-      .giveBack({ target_id, owner, now, next_due_at, error_code: code })
+      .giveBack({ target_id, owner, now, ...ended })
       .catch((error: unknown) => logger.error({ err: error, target_id }, 'the lease ends by itself'));
   }
 }

@@ -30,6 +30,7 @@ export function startJobs(services: Services, config: Config, jobs: Job[] = allJ
       { name: job.name, timezone: config.jobs.time_zone, noOverlap: true, unref: true },
     ),
   );
+  for (const job of jobs) void recordAbandoned(services, job);
   const dispatcher = snapshotDispatcher(services, config, instance);
   tasks.push(
     schedule(snapshotTickCron, () => dispatcher.tick(), { name: 'snapshot', noOverlap: true, unref: true }),
@@ -38,6 +39,17 @@ export function startJobs(services: Services, config: Config, jobs: Job[] = allJ
     await Promise.all(tasks.map((task) => task.destroy()));
     await dispatcher.stop();
   };
+}
+
+/** Runs of replicas that are gone: they cannot end any more. */
+async function recordAbandoned(services: Services, job: Job): Promise<void> {
+  const before = new Date(services.now().getTime() - job.deadlineMs - ABANDONED_AFTER_MS);
+  try {
+    const runs = await services.store.jobRuns.abandon(job.name, before);
+    if (runs > 0) services.logger.warn({ job: job.name, runs }, 'runs of a replica that is gone');
+  } catch (error) {
+    services.logger.error({ err: error, job: job.name }, 'abandoned runs could not be recorded');
+  }
 }
 
 /**
@@ -54,19 +66,12 @@ export async function runJob(
   if (job.isDue && !(await job.isDue(services, config))) return false;
   const runId = await services.store.jobRuns
     .claim({ job: job.name, fire_at: fireAt, instance })
-    .then(async (id) => {
-      const gone = await services.store.jobRuns.abandon(
-        job.name,
-        new Date(services.now().getTime() - job.deadlineMs - ABANDONED_AFTER_MS),
-      );
-      if (gone > 0) log.warn({ runs: gone }, 'runs of a replica that is gone');
-      return id;
-    })
     .catch((error: unknown) => {
       log.error({ err: error }, 'the store did not answer; this fire is missed');
       return null;
     });
   if (runId === null) return false;
+  await recordAbandoned(services, job);
   let timer: NodeJS.Timeout | undefined;
   const over = new AbortController();
   try {

@@ -5,6 +5,8 @@ import type { Job } from './job.ts';
 /** Databases come and go without the list changing. */
 const DISCOVER_EVERY_MS = 10 * 60_000;
 
+const OF_THE_LIST = new Set(['target_list_unreadable', 'target_list_invalid', 'target_exists']);
+
 /** What this process has seen last of each list, good or bad, and when. */
 const seen = new Map<string, { hash: string; at: number }>();
 
@@ -26,6 +28,15 @@ export const targetListJob: Job = {
   deadlineMs: 5 * 60_000,
   isDue: async (services, config) =>
     config.targets_file !== null && (await changed(config.targets_file, services.now())),
-  run: async (services, config) =>
-    config.targets_file === null ? {} : { ...(await syncTargetList(services, config.targets_file)) },
+  run: async (services, config, signal) => {
+    if (config.targets_file === null) return {};
+    try {
+      return { ...(await syncTargetList(services, config.targets_file, signal)) };
+    } catch (error) {
+      // A list that is wrong is wrong until it changes; anything else is tried again at the next fire.
+      const isOfTheList = error instanceof PgLuthierError && OF_THE_LIST.has(error.code);
+      if (!isOfTheList) seen.delete(config.targets_file);
+      throw error;
+    }
+  },
 };

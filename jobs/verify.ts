@@ -8,8 +8,12 @@ export const verifyJob: Job = {
   cron: (config) => config.jobs.verify_cron,
   deadlineMs: 4 * 60_000,
   run: async (services, config, signal) => {
-    await recoverApplies(services, 60_000);
     const options = { concurrency: config.concurrency, signal, patienceMs: 60_000, connects: true };
-    return eachTarget(services, options, (target) => verifyAllApplied(services, target.id));
+    // Beside each other: a target that does not answer keeps its own apply waiting, not the others' verdicts.
+    const [result] = await Promise.all([
+      eachTarget(services, options, (target) => verifyAllApplied(services, target.id)),
+      recoverApplies(services, 60_000, signal),
+    ]);
+    return result;
   },
 };

@@ -4,6 +4,7 @@
  * HTTP, no formula: what needs one belongs to the room that it is about.
  */
 
+export type { Claim } from '../store/index.ts';
 export { targetListHash } from '../target-list/index.ts';
 export { adviseTarget, loadTargetWindow, startAnalysis } from './advise-target.ts';
 export { analyse } from './analyse.ts';

@@ -6,35 +6,61 @@ import { finishApply } from './apply-approved.ts';
 import type { Services } from './services.ts';
 import { targetDsn } from './target-session.ts';
 
+/** Targets whose applies are recovered at once: some may not answer. */
+const AT_ONCE = 8;
+
 /**
- * Recovers all open applies, one after the other; a target that cannot be reached leaves its apply open for the next
- * try, as does a session that still runs it.
+ * Recovers all open applies, one after the other on a target; a target that cannot be reached leaves its apply open for
+ * the next try, as does a session that still runs it.
  * @param minimumAgeMs younger ones may belong to a replica that has not got to its lock yet: they are left alone.
+ * @param signal gives up connections: what was not recovered by then stays open.
  */
-export async function recoverApplies(services: Services, minimumAgeMs: number): Promise<void> {
+export async function recoverApplies(
+  services: Services,
+  minimumAgeMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const byTarget = new Map<string, OpenApply[]>();
   for (const apply of await services.store.applies.listOpen()) {
     if (services.now().getTime() - Date.parse(apply.created_at) < minimumAgeMs) continue;
-    const log = services.logger.child({ apply_id: apply.id, target_id: apply.target_id });
-    try {
-      const dsn = await targetDsn(services, apply.target_id);
-      const journal = services.store.applies.journal(apply.target_id, apply.id);
-      const outcome = await recoverApply({
-        plan: apply.plan,
-        apply_id: apply.id,
-        entries: await journal.entries(),
-        dsn,
-        openSession: openTarget,
-        journal,
-      });
-      if (outcome === null) {
-        log.info('the apply of before still runs on the target; it stays open');
-        continue;
-      }
-      log.info({ outcome: outcome.outcome }, 'recovered an apply that a stop had left open');
-      await finishApply(services, apply, outcome);
-    } catch (error) {
-      const code = error instanceof PgLuthierError ? error.code : 'internal_error';
-      log.error({ err: error, code }, 'could not recover this apply yet');
+    byTarget.set(apply.target_id, [...(byTarget.get(apply.target_id) ?? []), apply]);
+  }
+  const waiting = [...byTarget.values()];
+  const worker = async () => {
+    for (let applies = waiting.shift(); applies && !signal?.aborted; applies = waiting.shift()) {
+      for (const apply of applies) await recoverOne(services, apply, signal);
     }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+type OpenApply = Awaited<ReturnType<Services['store']['applies']['listOpen']>>[number];
+
+async function recoverOne(
+  services: Services,
+  apply: OpenApply,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const log = services.logger.child({ apply_id: apply.id, target_id: apply.target_id });
+  try {
+    const dsn = await targetDsn(services, apply.target_id);
+    const journal = services.store.applies.journal(apply.target_id, apply.id);
+    const outcome = await recoverApply({
+      plan: apply.plan,
+      apply_id: apply.id,
+      entries: await journal.entries(),
+      dsn,
+      openSession: (to, options) => openTarget(to, signal ? { ...options, signal } : options),
+      journal,
+    });
+    if (outcome === null) {
+      log.info('the apply of before still runs on the target; it stays open');
+      return;
+    }
+    log.info({ outcome: outcome.outcome }, 'recovered an apply that a stop had left open');
+    await finishApply(services, apply, outcome);
+  } catch (error) {
+    const code = error instanceof PgLuthierError ? error.code : 'internal_error';
+    log.error({ err: error, code }, 'could not recover this apply yet');
   }
 }

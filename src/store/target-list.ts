@@ -34,7 +34,7 @@ const LISTED_PAUSED = 'the list of targets says so';
 
 /**
  * All or nothing.
- * @param kept beginnings of names: such targets stay as they are though they are not listed.
+ * @param kept names of entries that could not be read: they, and their databases (`name/…`), stay as they are.
  * @throws PgLuthierError `target_exists` when a listed name is that of a target which somebody added.
  */
 export function syncTargets(
@@ -71,8 +71,12 @@ export function syncTargets(
       if (!same) {
         const values = { ...dsnValues(secretKey, item.dsn, id), ...otherValues(item) };
         await transaction.updateTable('pgluthier.target').set(values).where('target_id', '=', id).execute();
-        // Another server may be another one's neighbour: its schedule is made anew.
-        await transaction.deleteFrom('pgluthier.target_schedule').where('target_id', '=', id).execute();
+        // The lease of who collects it right now stays.
+        await transaction
+          .updateTable('pgluthier.target_schedule')
+          .set({ server: serverOf(item.address) })
+          .where('target_id', '=', id)
+          .execute();
         await record(transaction, actor, 'target.change', id, { name: item.name, address: item.address });
         result.changed.push(item.name);
       }
@@ -93,13 +97,16 @@ export function syncTargets(
     const names = new Set(listed.map((item) => item.name));
     for (const row of rows) {
       if (row.origin !== 'file' || row.paused_at !== null || names.has(row.name)) continue;
-      if (kept.some((beginning) => row.name.startsWith(beginning))) continue;
+      if (kept.some((name) => row.name === name || row.name.startsWith(`${name}/`))) continue;
       await pause(transaction, actor, row.target_id, GONE);
       result.paused.push(row.name);
     }
     return result;
   });
 }
+
+/** host:port of an address `host:port/database`. */
+export const serverOf = (address: string) => address.replace(/\/[^/]*$/, '');
 
 const isReference = (dsn: string) => /^(env|file):/.test(dsn);
 

@@ -34,14 +34,15 @@ export interface TargetScheduleStore {
   }): Promise<Claim[]>;
   /**
    * Gives a target back with how it went; nothing happens if the lease was lost meanwhile.
-   * @param error_code of a failure; null: it went well.
+   * @param end.owner as it was claimed by: unique to the claim, where a process may claim a target again.
+   * @param end.error_code of a failure; null: it went well; absent: it was not tried to the end, which says nothing.
    */
   giveBack(end: {
     target_id: string;
     owner: string;
     now: Date;
     next_due_at: Date;
-    error_code: string | null;
+    error_code?: string | null;
   }): Promise<void>;
   list(): Promise<TargetSchedule[]>;
   /** Ids of targets whose last collections failed, at least so many in a row. */
@@ -89,9 +90,11 @@ export function targetScheduleStore(db: Database): TargetScheduleStore {
           lease_owner: null,
           lease_until: null,
           next_due_at,
-          last_error_code: error_code,
-          consecutive_failures: error_code === null ? 0 : given('consecutive_failures', '+', 1),
-          ...(error_code === null ? { last_success_at: now } : {}),
+          ...(error_code === undefined ? {} : { last_error_code: error_code }),
+          ...(error_code === null ? { consecutive_failures: 0, last_success_at: now } : {}),
+          ...(typeof error_code === 'string'
+            ? { consecutive_failures: given('consecutive_failures', '+', 1) }
+            : {}),
         }))
         .where('target_id', '=', target_id)
         .where('lease_owner', '=', owner)

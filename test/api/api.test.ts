@@ -176,6 +176,30 @@ describe('targets', () => {
     expect(JSON.stringify(body)).not.toContain(encodeURIComponent(dsn.split('host=')[1] ?? '#'));
   });
 
+  it('are paused with a reason and resumed, and say when they are due', async () => {
+    const paused = await service.ask('POST', `${base}/pause`, { reason: 'moves to another host' });
+    expect(paused).toMatchObject({ status: 200, body: { paused_because: 'moves to another host' } });
+    expect((await service.ask('POST', `${base}/pause`, { reason: 'again' })).body.paused_because).toBe(
+      'moves to another host',
+    );
+    expect((await service.ask('POST', `${base}/pause`, {})).status).toBe(400);
+    const resumed = await service.ask('POST', `${base}/resume`);
+    expect(resumed).toMatchObject({ status: 200, body: { paused_at: null, paused_because: null } });
+    expect((await service.ask('POST', '/v1/targets/tgt_none/resume')).status).toBe(404);
+    const now = new Date();
+    const lease_until = new Date(now.getTime() + 1000);
+    await service.services.store.targetSchedule.claim({
+      owner: 'x',
+      now,
+      healthy: 9,
+      suspects: 9,
+      lease_until,
+    });
+    const { body } = await service.ask('GET', '/v1/target-schedules');
+    const own = (body.items as { target_id: string }[]).find((row) => row.target_id === targetId);
+    expect(own).toMatchObject({ lease_owner: 'x', consecutive_failures: 0 });
+  });
+
   it('tell what they let us see', async () => {
     const { body } = await service.ask('GET', `${base}/capabilities`);
     expect(body).toMatchObject({ pg_stat_statements_loaded: true, in_recovery: false });

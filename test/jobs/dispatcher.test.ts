@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Dispatcher, type DispatcherOptions } from '../../jobs/dispatcher.ts';
 import { snapshotDispatcher } from '../../jobs/snapshot.ts';
@@ -150,7 +150,7 @@ describe('a lease', () => {
     await until(() => fleet.atOnce === 1);
     await one.stop();
     const [schedule] = await service.services.store.targetSchedule.list();
-    expect(schedule).toMatchObject({ lease_owner: null, consecutive_failures: 0 });
+    expect(schedule).toMatchObject({ lease_owner: null, consecutive_failures: 0, last_success_at: null });
     await one.tick();
     expect(fleet.atOnce).toBe(0);
   });
@@ -193,9 +193,12 @@ describe('real targets', () => {
     for (const one of listeners.splice(0)) one.close();
   });
 
-  /** Takes connections and never says a word. */
-  async function silent(): Promise<number> {
-    const listener = createServer((socket) => socket.on('error', () => {}));
+  /** A port that takes connections. */
+  async function listen(then: (socket: Socket) => void): Promise<number> {
+    const listener = createServer((socket) => {
+      socket.on('error', () => {});
+      then(socket);
+    });
     listeners.push(listener);
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
     listener.unref();
@@ -210,7 +213,11 @@ describe('real targets', () => {
     const add = (name: string, dsn: string) =>
       store.targets.add({ name, dsn, address: `${name}:1/x`, host_overrides: {} }, 'test');
     for (let n = 0; n < 6; n += 1) {
-      await add(`hang${n}`, `postgresql://u@127.0.0.1:${await silent()}/x?sslmode=disable`);
+      await add(
+        `resets${n}`,
+        `postgresql://u@127.0.0.1:${await listen((socket) => socket.destroy())}/x?sslmode=disable`,
+      );
+      await add(`hang${n}`, `postgresql://u@127.0.0.1:${await listen(() => {})}/x?sslmode=disable`);
       await add(`nobody${n}`, 'postgresql://u@127.0.0.1:1/x?sslmode=disable');
       await add(`good${n}`, database.dsn);
     }
@@ -233,6 +240,7 @@ describe('real targets', () => {
       status: 'failed',
       limits: [{ code: 'target_unreachable' }],
     });
+    expect(await newest('resets0')).toMatchObject({ status: 'failed' });
     expect(await newest('hang0')).toMatchObject({ status: 'failed', limits: [{ code: 'collect_aborted' }] });
     expect((await newest('good5'))?.status).not.toBe('failed');
     await database.drop();

@@ -101,20 +101,39 @@ describe('the targets', () => {
     expect((await targets()).map((target) => target.name)).toEqual(['a', 'mine']);
   });
 
-  it('stay as they were when the list is broken or refers to nothing', async () => {
-    await sync([{ name: 'a', dsn: 'env:A' }]);
+  it('stay as they were when the list is broken; an entry that leads nowhere costs only itself', async () => {
+    await sync([
+      { name: 'a', dsn: 'env:A' },
+      { name: 'b', dsn: 'env:B' },
+    ]);
     const before = await targets();
-    await expect(
-      sync([
-        { name: 'c', dsn: 'env:A' },
-        { name: 'b', dsn: 'env:NOT_SET' },
-      ]),
-    ).rejects.toMatchObject({
-      code: 'dsn_reference_unresolved',
-      message: expect.stringContaining('Target b of the list') as string,
-    });
     await expect(sync('all of them')).rejects.toMatchObject({ code: 'target_list_invalid' });
     expect(await targets()).toEqual(before);
+    expect(
+      await sync([
+        { name: 'b', dsn: 'env:NOT_SET' },
+        { name: 'c', dsn: 'env:A' },
+      ]),
+    ).toEqual({ ...nothing, added: ['c'], paused: ['a'], unlisted: { b: 'dsn_reference_unresolved' } });
+    expect((await targets()).find((target) => target.name === 'b')).toEqual(before[1]);
+  });
+
+  it('that change keep their schedule and who collects them right now', async () => {
+    await sync([{ name: 'a', dsn: 'env:A' }]);
+    const { targetSchedule } = service.services.store;
+    const now = new Date();
+    const request = {
+      owner: 'x',
+      now,
+      healthy: 1,
+      suspects: 1,
+      lease_until: new Date(now.getTime() + 60_000),
+    };
+    await targetSchedule.claim(request);
+    const before = await targetSchedule.list();
+    await sync([{ name: 'a', dsn: 'env:B', labels: { team: 'other' } }]);
+    expect(await targetSchedule.list()).toEqual(before);
+    expect(await targetSchedule.claim({ ...request, owner: 'y' })).toEqual([]);
   });
 });
 
