@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type ColumnRow, quoteIdentifier } from '../domain/index.ts';
 import { type Reader, readNounOfTables } from './reader.ts';
+import { reloptions } from './reloptions.ts';
 import { sqlVariant } from './variants.ts';
 
 const frequencies = z.array(z.number()).nullable();
@@ -31,6 +32,7 @@ const columnSchema = z
     identity: z.string(),
     default_expression: z.string().nullable(),
     stattarget: z.number().nullable(),
+    options: reloptions,
     may_select: z.boolean(),
     behind_policies: z.boolean(),
     inherited: z.boolean().nullable(),

@@ -11,6 +11,8 @@ import { readColumns } from './columns.ts';
 import { readCounters } from './counters.ts';
 import { readHost } from './host.ts';
 import { readIndexes } from './indexes.ts';
+import { readInstance } from './instance.ts';
+import { withMoreStatistics } from './more-statistics.ts';
 import type { Reader } from './reader.ts';
 import { readRelationCounters } from './relation-counters.ts';
 import { readReplication } from './replication.ts';
@@ -64,9 +66,10 @@ export async function collectSnapshot(
   const relations = await readRelations(reader);
   const tables = await readTables(reader, relations);
   const indexes = await readIndexes(reader, relations);
-  const columns = await readColumns(reader, relations);
+  const columns = await withMoreStatistics(reader, await readColumns(reader, relations), relations);
   const { settings, setting_overrides } = await readSettings(reader);
   const schema = await readSchema(reader, capabilities, relations);
+  const instance = await readInstance(reader);
   reader.limits.push(
     ...busyLimits(reader.busy),
     ...undecodableLimits([...tables, ...indexes, ...schema.sequences]),
@@ -86,6 +89,7 @@ export async function collectSnapshot(
     settings,
     setting_overrides,
     schema,
+    instance,
     full_taken_at: null,
     limits: reader.limits,
   };

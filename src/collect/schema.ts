@@ -64,6 +64,7 @@ const rangeSchema: z.ZodType<SchemaFacts['range_types'][number]> = z.object({
   subtype: text,
   subtype_opclass: text.nullable(),
   collation: text.nullable(),
+  subtype_diff: text.nullable(),
 });
 const levelSchema = z.object({ oid: z.number(), level: z.number() });
 

@@ -74,6 +74,7 @@ export async function readServer(
       system_identifier: await readIdentifier(reader, version, tells_identifier),
       database_size_bytes: null,
       extensions: capabilities.extensions,
+      extension_schemas: capabilities.extension_schemas,
       managed_service: capabilities.managed_service,
     },
   };

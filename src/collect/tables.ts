@@ -28,6 +28,8 @@ const tableSchema: z.ZodType<TableRow> = z
     toast_reloptions: reloptions,
     parent_oid: z.number().nullable(),
     is_partition: z.boolean(),
+    replica_identity: z.string(),
+    tablespace: z.string().nullable(),
     ...tableCounterFields,
     xid_age: z.number().nullable(),
     mxid_age: z.number().nullable(),

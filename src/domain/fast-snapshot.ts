@@ -76,6 +76,7 @@ export function fastPart(snapshot: Snapshot): FastSnapshot {
     settings: _s,
     setting_overrides: _o,
     schema: _m,
+    instance: _i,
     full_taken_at: _f,
     ...rest
   } = snapshot;

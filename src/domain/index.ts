@@ -11,6 +11,7 @@ export * from './errors.ts';
 export * from './fast-snapshot.ts';
 export * from './identifier.ts';
 export * from './index-ddl.ts';
+export * from './instance.ts';
 export * from './lifecycle.ts';
 export * from './recommendation.ts';
 export * from './replication.ts';

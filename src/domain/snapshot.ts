@@ -5,6 +5,7 @@
  * when read); identifiers that may exceed this (queryid) are strings.
  */
 import type { Activity } from './activity.ts';
+import type { InstanceFacts } from './instance.ts';
 import type { Limit } from './recommendation.ts';
 import type { Replication } from './replication.ts';
 import type { Counters } from './server-counters.ts';
@@ -109,6 +110,10 @@ export interface TableRow {
   /** OID of the direct parent when this is a partition or child. */
   parent_oid: number | null;
   is_partition: boolean;
+  /** relreplident: d primary key, n nothing, f whole row, i an index. Absent: not read. */
+  replica_identity?: string;
+  /** Null: the database's own. Absent: not read. */
+  tablespace?: string | null;
   seq_scan: number;
   seq_tup_read: number;
   idx_scan: number | null;
@@ -282,6 +287,8 @@ export interface ColumnRow {
   /** pg_get_expr of the default or generation expression; null: none. */
   default_expression: string | null;
   stattarget: number | null;
+  /** pg_attribute.attoptions: n_distinct and n_distinct_inherited that somebody set. Absent: not read. */
+  options?: Record<string, string>;
   stats: ColumnStats | null;
   /** Of a table with children that is not partitioned: statistics of the whole tree; `stats` are its own rows'. Absent: not read. */
   tree_stats?: ColumnStats | null;
@@ -428,6 +435,8 @@ export interface Snapshot {
   settings: SettingRow[];
   setting_overrides: SettingOverride[];
   schema: SchemaFacts;
+  /** Roles, databases, replication's definitions, triggers, extensions. Absent: an older version did not read them. */
+  instance?: InstanceFacts;
   counters: Counters;
   activity: Activity;
   replication: Replication;

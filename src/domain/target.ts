@@ -51,6 +51,8 @@ export interface Capabilities {
   /** May read other users' statement texts (pg_read_all_stats). */
   sees_all_statements: boolean;
   extensions: Record<string, string>;
+  /** Schema that each was created in. */
+  extension_schemas: Record<string, string>;
   /** HypoPG's version if created here. */
   hypopg: string | null;
   /** Recognised managed service: rds, aurora, cloudsql, azure, supabase, neon, …; null: none recognised. */

@@ -129,11 +129,15 @@ export function stripStatistics(snapshot: Snapshot): Pick<Snapshot, 'columns' | 
   const columns = snapshot.columns.map((column): ColumnRow => {
     const { stats } = column;
     const found = families.get(column);
-    if (!stats || !found) return column;
+    // Values of trees have no codes of their own; what stands at the ends of an index are values.
+    const tree = column.tree_stats ? { tree_stats: withoutValues(column.tree_stats) } : {};
+    const { ends: _e, ...rest } = column;
+    if (!stats || !found) return { ...rest, ...tree };
     const values = recode(found.values, stats.most_common_vals);
     const elements = recode(found.elements, stats.most_common_elems);
     return {
-      ...column,
+      ...rest,
+      ...tree,
       stats: {
         ...withoutValues(stats),
         most_common_vals: values,

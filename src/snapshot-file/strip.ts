@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { FastSnapshot, Snapshot, StatementRow } from '../domain/index.ts';
 import { stripConstants } from '../workload/index.ts';
 import type { SnapshotFileHeader } from './format.ts';
+import { stripInstance } from './strip-instance.ts';
 import { stripStatistics } from './strip-statistics.ts';
 
 /** Settings of free text that planning or advice needs; all others' texts go. */
@@ -151,6 +152,9 @@ export async function stripLiterals(
       ...running,
       columns,
       schema: { ...schema, sequences: schema.sequences.map((row) => ({ ...row, last_value: null })) },
+      ...(snapshot.instance
+        ? { instance: stripInstance(snapshot.instance, (kind, name) => names.of(kind, name)) }
+        : {}),
       tables: snapshot.tables.map((row) => ({ ...row, owner: names.of('user', row.owner) })),
       settings: snapshot.settings.map((row) =>
         isText(row.name)

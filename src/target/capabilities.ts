@@ -74,6 +74,7 @@ async function readCapabilities(session: TargetSession): Promise<Capabilities> {
     pg_stat_statements_loaded: role.statements_loaded,
     sees_all_statements: role.is_superuser || role.reads_all_stats,
     extensions: Object.fromEntries(extensionRows.map((row) => [row.name, row.version])),
+    extension_schemas: Object.fromEntries(extensionRows.map((row) => [row.name, row.schema])),
     hypopg: extensionRows.find((row) => row.name === 'hypopg')?.version ?? null,
     managed_service: await detectManagedService(session),
     limits: limitsOf(major, role, session.role),

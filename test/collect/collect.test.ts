@@ -117,8 +117,13 @@ describe.each(majors)('PostgreSQL %i', (major) => {
 it('has a floor of each noun that reaches the oldest supported version', () => {
   for (const noun of readdirSync('sql/collect')) {
     const oldest =
-      { statements: '1.9', 'statement-texts': '1.9', 'statements-info': '1.9', io: '160000' }[noun] ??
-      '140000';
+      {
+        statements: '1.9',
+        'statement-texts': '1.9',
+        'statements-info': '1.9',
+        io: '160000',
+        'range-statistics': '170000',
+      }[noun] ?? '140000';
     expect([noun, floorsOf(noun)[0]]).toEqual([noun, oldest]);
   }
   expect(floorsOf('statements')).toEqual(['1.9', '1.10', '1.11']);

@@ -27,6 +27,13 @@ CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (100);
 CREATE TABLE heir () INHERITS (child);
 CREATE TABLE slow (v int); INSERT INTO slow SELECT generate_series(1, 20000);
 CREATE VIEW seen AS SELECT id FROM main;
+CREATE TABLE spans (r int4range, s span);
+INSERT INTO spans SELECT int4range(g, g + 5), span(g::text, (g || 'x')) FROM generate_series(100, 400) AS g;
+CREATE INDEX by_bytes ON main (v COLLATE "C");
+CREATE FUNCTION on_main() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER on_main BEFORE UPDATE ON main FOR EACH ROW EXECUTE FUNCTION on_main();
+CREATE PUBLICATION published FOR TABLE main;
+CREATE SUBSCRIPTION subscribed CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE, enabled = false);
 INSERT INTO main (v, p, tags) SELECT 'w ' || g, g, ARRAY['a', 'b' || g % 3] FROM generate_series(1, 500) AS g;
 INSERT INTO child SELECT 1, g % 7, g % 7 FROM generate_series(1, 500) AS g;
 ANALYZE;
@@ -89,6 +96,7 @@ export async function everyNoun(server: TestServer, statementsVersion: string): 
         main,
         `NOT EXISTS (SELECT 1 FROM pg_stat_progress_vacuum WHERE datname = current_database())`,
       );
+      await main.query('DROP SUBSCRIPTION subscribed');
       await main.query(`ROLLBACK PREPARED '${id}'`);
       await main.query(`SELECT pg_drop_replication_slot('${id.slice(0, 60)}')`);
       await Promise.all(clients.map((client) => client.end().catch(() => {})));

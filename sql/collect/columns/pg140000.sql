@@ -11,6 +11,7 @@ SELECT
     a.attgenerated::text AS generated, a.attidentity::text AS identity,
     pg_get_expr(d.adbin, d.adrelid) AS default_expression,
     CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::int4 END AS stattarget,
+    coalesce(a.attoptions, '{}')::text[] AS options,
     -- The conditions of the view pg_stats itself.
     has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_select,
     c.relrowsecurity AND row_security_active(c.oid) AS behind_policies,

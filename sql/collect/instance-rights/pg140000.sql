@@ -1,0 +1,3 @@
+-- Asked before, for a refusal would put an error into the server's log at each snapshot.
+SELECT has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')
+    AND has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS file_settings
