@@ -57,7 +57,7 @@ const double = (value: number): Buffer => {
 const numbersOf = (list: string) => list.split(',').map((part) => Number(part.trim()));
 
 /** Out of `{"1, 2": 33178, "1, -1": 100}`. */
-export function ndistinctBytes(text: string, renumber: Renumber = (attnum) => attnum): Buffer {
+function ndistinctBytes(text: string, renumber: Renumber = (attnum) => attnum): Buffer {
   const items = Object.entries(JSON.parse(text) as Record<string, number>).map(([key, value]) => {
     const attributes = numbersOf(key).map(renumber);
     const count = Buffer.alloc(4);
@@ -68,7 +68,7 @@ export function ndistinctBytes(text: string, renumber: Renumber = (attnum) => at
 }
 
 /** Out of `{"1 => 2": 1.000000, "1, 2 => 3": 0.5}`: the implied column is the last. */
-export function dependenciesBytes(text: string, renumber: Renumber = (attnum) => attnum): Buffer {
+function dependenciesBytes(text: string, renumber: Renumber = (attnum) => attnum): Buffer {
   const items = Object.entries(JSON.parse(text) as Record<string, number>).map(([key, value]) => {
     const attributes = key.split('=>').flatMap(numbersOf).map(renumber);
     return Buffer.concat([double(value), int16([attributes.length, ...attributes])]);
