@@ -25,7 +25,7 @@ export type { Apply } from './applies.ts';
 export { serverKey } from './cut-points.ts';
 export type { SnapshotHeader } from './snapshots.ts';
 export type { ListedTarget, SyncResult } from './target-list.ts';
-export type { Claim, TargetSchedule } from './target-schedule.ts';
+export type { Claim } from './target-schedule.ts';
 
 export interface StoreOptions {
   dsn: string;
