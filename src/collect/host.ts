@@ -1,12 +1,14 @@
 /** The host's facts, as a noun: what the server refuses here is its own trouble, too. */
 import type { HostFacts, HostOverrides, Sourced } from '../domain/index.ts';
-import { detectHostFacts, TargetQueryError } from '../target/index.ts';
+import { detectHostFacts, hostLimits, TargetQueryError } from '../target/index.ts';
 import type { Reader } from './reader.ts';
 
 /** Memory, CPUs and disk; without an answer the operator's word only. */
 export async function readHost(reader: Reader, overrides: HostOverrides): Promise<HostFacts> {
   try {
-    return await detectHostFacts(reader.session, overrides);
+    const facts = await detectHostFacts(reader.session, overrides);
+    reader.limits.push(...hostLimits(facts));
+    return facts;
   } catch (error) {
     if (!(error instanceof TargetQueryError)) throw error;
     reader.limits.push({

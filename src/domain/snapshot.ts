@@ -47,6 +47,10 @@ export interface HostFacts {
   ram_bytes: Sourced<number>;
   cpu_count: Sourced<number>;
   disk_type: Sourced<DiskType>;
+  /** Block device and file system under the data directory, e.g. `nvme0n1p2 (ext4)`. Absent: not read. */
+  data_device?: Sourced<string>;
+  /** rds, aurora, cloudsql, …, with the sign that told; value null: none told. Absent: not read. */
+  managed_service?: Sourced<string>;
 }
 
 /** One row of pg_stat_statements, of this database, summed over nothing: identity is (userid, dbid, queryid, toplevel). */

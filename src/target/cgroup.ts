@@ -18,10 +18,17 @@ async function groupFolders(files: HostFiles, controller: 'memory' | 'cpu' | '')
     return controller === '' ? controllers === '' : controllers?.split(',').includes(controller);
   });
   const group = line?.split(':').slice(2).join(':') ?? '/';
-  const root = controller === '' ? '/sys/fs/cgroup' : `/sys/fs/cgroup/${controller}`;
+  // v1 controllers that are mounted together have a folder of both names; the link of one name may be missing.
+  const together = controller === '' ? undefined : line?.split(':')[1];
+  const roots =
+    controller === ''
+      ? ['/sys/fs/cgroup']
+      : [...new Set([controller, together ?? controller])].map((name) => `/sys/fs/cgroup/${name}`);
   const parts = group.split('/').filter(Boolean);
   // Inside a container the path is the host's while the mount begins at the container's group: the root is always asked.
-  return parts.map((_, index) => `${root}/${parts.slice(0, parts.length - index).join('/')}`).concat(root);
+  return roots.flatMap((root) =>
+    parts.map((_, index) => `${root}/${parts.slice(0, parts.length - index).join('/')}`).concat(root),
+  );
 }
 
 function tightest(found: FoundLimit[]): FoundLimit | null {
@@ -32,12 +39,13 @@ function tightest(found: FoundLimit[]): FoundLimit | null {
 }
 
 /**
- * Memory limit in bytes, if one is below `total`. v2's memory.max may be missing (the root group has none) or say
+ * Memory limit in bytes, if one is below `total`. v2's files may be missing (the root group has none) or say
  * `max`; v1 writes 9223372036854771712 for "no limit": neither is below the host's memory.
  */
 export async function memoryLimit(files: HostFiles, total: number): Promise<FoundLimit | null> {
   const paths = [
-    ...(await groupFolders(files, '')).map((folder) => `${folder}/memory.max`),
+    // Above memory.high (systemd's MemoryHigh=) the kernel slows a group down and takes its cache: a limit in effect.
+    ...(await groupFolders(files, '')).flatMap((folder) => [`${folder}/memory.max`, `${folder}/memory.high`]),
     ...(await groupFolders(files, 'memory')).map((folder) => `${folder}/memory.limit_in_bytes`),
   ];
   const found: FoundLimit[] = [];

@@ -16,10 +16,31 @@ const virtualDiskModels = /QEMU|VBOX|Virtual/i;
 
 const unknown = (source: string): Sourced<DiskType> => ({ value: null, source });
 
-/** Disk type, from /sys; a value that a virtual disk is known to misreport is unknown. */
-export async function diskTypeOf(files: HostFiles, dataDirectory: string): Promise<Sourced<DiskType>> {
+/** Where the data directory lies: its disk's type, and the device with its file system. */
+export interface DiskFacts {
+  type: Sourced<DiskType>;
+  device: Sourced<string>;
+}
+
+/** Both, from one look at mountinfo. */
+export async function diskOf(files: HostFiles, dataDirectory: string): Promise<DiskFacts> {
   const directory = await files.resolve(dataDirectory);
   const mount = mountOf((await files.read(`${files.process}/mountinfo`)) ?? '', directory);
+  const type = await typeOf(files, directory, mount);
+  if (mount === null) return { type, device: { value: null, source: type.source } };
+  // A network file system's source names its server: nothing to carry around.
+  const isDevice = mount.source.startsWith('/dev/');
+  const value = isDevice ? `${mount.source.slice('/dev/'.length)} (${mount.fileSystem})` : mount.fileSystem;
+  const source = `${files.process}/mountinfo (${files.source})`;
+  return { type, device: { value, source } };
+}
+
+/** Disk type, from /sys; a value that a virtual disk is known to misreport is unknown. */
+export async function diskTypeOf(files: HostFiles, dataDirectory: string): Promise<Sourced<DiskType>> {
+  return (await diskOf(files, dataDirectory)).type;
+}
+
+async function typeOf(files: HostFiles, directory: string, mount: Mount | null): Promise<Sourced<DiskType>> {
   if (mount === null) return unknown(`no mount of ${directory} in mountinfo (${files.source})`);
   const folder = await deviceFolder(files, mount);
   if (folder === null) {

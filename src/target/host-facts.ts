@@ -2,10 +2,11 @@
  * RAM, CPU and disk type of the target's host: the operator's word first, then what the server lets us read, then,
  * only for a server on this very host, our own /proc and cgroups. Every value says where it comes from.
  */
-import type { DiskType, HostFacts, HostOverrides, Sourced } from '../domain/index.ts';
+import type { HostFacts, HostOverrides, Sourced } from '../domain/index.ts';
 import { cpuQuota, memoryLimit } from './cgroup.ts';
-import { diskTypeOf } from './disk.ts';
+import { type DiskFacts, diskOf } from './disk.ts';
 import { type HostAccess, type HostFiles, hostAccess } from './host-files.ts';
+import { findManagedService } from './managed-service.ts';
 import type { TargetSession } from './session.ts';
 
 /**
@@ -16,10 +17,13 @@ export async function detectHostFacts(session: TargetSession, overrides: HostOve
   const { ram_bytes, cpu_count, disk_type } = overrides;
   const allGiven = ram_bytes && cpu_count && disk_type;
   const access: HostAccess = allGiven ? { kind: 'none', reason: 'not asked' } : await hostAccess(session);
+  const disk = await diskFacts(session, access);
   return {
     ram_bytes: ram_bytes ? given(ram_bytes) : await ramBytes(access),
     cpu_count: cpu_count ? given(cpu_count) : await cpuCount(access),
-    disk_type: disk_type ? given(disk_type) : await diskType(session, access),
+    disk_type: disk_type ? given(disk_type) : disk.type,
+    data_device: disk.device,
+    managed_service: await findManagedService(session),
   };
 }
 
@@ -80,12 +84,13 @@ function countCpuList(list: string): number {
     }, 0);
 }
 
-async function diskType(session: TargetSession, access: HostAccess): Promise<Sourced<DiskType>> {
-  if (access.kind === 'none') return unknown(access.reason);
-  if (access.kind === 'figures') return unknown(`not told by the ${access.figures.source}`);
+async function diskFacts(session: TargetSession, access: HostAccess): Promise<DiskFacts> {
+  const neither = (reason: string): DiskFacts => ({ type: unknown(reason), device: unknown(reason) });
+  if (access.kind === 'none') return neither(access.reason);
+  if (access.kind === 'figures') return neither(`not told by the ${access.figures.source}`);
   const [row] = await session.query<{ path: string }>(
     "SELECT setting AS path FROM pg_settings WHERE name = 'data_directory'",
   );
-  if (row === undefined) return unknown('this role may not see data_directory (pg_read_all_settings)');
-  return diskTypeOf(access.files, row.path);
+  if (row === undefined) return neither('this role may not see data_directory (pg_read_all_settings)');
+  return diskOf(access.files, row.path);
 }

@@ -8,4 +8,5 @@ export { diagnoseTarget } from './doctor.ts';
 export { dsnWithDatabase, targetAddress } from './dsn.ts';
 export { TargetQueryError } from './errors.ts';
 export { detectHostFacts } from './host-facts.ts';
+export { hostLimits } from './host-limits.ts';
 export { openTarget, type SessionOptions, type TargetSession } from './session.ts';

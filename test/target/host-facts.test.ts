@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { cpuQuota, memoryLimit } from '../../src/target/cgroup.ts';
-import { diskTypeOf } from '../../src/target/disk.ts';
+import { diskOf, diskTypeOf } from '../../src/target/disk.ts';
 import type { HostFiles } from '../../src/target/host-files.ts';
-import { detectHostFacts, openTarget } from '../../src/target/index.ts';
+import { detectHostFacts, hostLimits, openTarget } from '../../src/target/index.ts';
+import { serviceOf } from '../../src/target/managed-service.ts';
 import { testServer } from '../support/servers.ts';
 import { asRole } from './as-role.ts';
 
@@ -59,6 +60,64 @@ describe('limits of control groups', () => {
     });
     expect((await memoryLimit(files, 8 * GB))?.value).toBe(GB);
     expect((await cpuQuota(files))?.value).toBe(1.5);
+  });
+});
+
+describe('limits in effect', () => {
+  it('memory.high is one, where it is below memory.max', async () => {
+    const files = host({
+      '/sys/fs/cgroup/memory.max': `${4 * GB}\n`,
+      '/sys/fs/cgroup/memory.high': `${3 * GB}\n`,
+    });
+    expect(await memoryLimit(files, 8 * GB)).toEqual({ value: 3 * GB, path: '/sys/fs/cgroup/memory.high' });
+    expect(await memoryLimit(host({ '/sys/fs/cgroup/memory.high': 'max\n' }), 8 * GB)).toBeNull();
+  });
+
+  it('v1 controllers that are mounted together are found by both names', async () => {
+    const files = host({
+      '/proc/7/cgroup': '3:cpu,cpuacct:/slice\n',
+      '/sys/fs/cgroup/cpu,cpuacct/slice/cpu.cfs_quota_us': '300000\n',
+      '/sys/fs/cgroup/cpu,cpuacct/slice/cpu.cfs_period_us': '100000\n',
+    });
+    expect((await cpuQuota(files))?.value).toBe(3);
+  });
+});
+
+describe('a managed service', () => {
+  const none = { aurora: false, prefixes: [], roles: [] };
+  it.each([
+    [{ ...none, aurora: true, prefixes: ['rds'] }, 'h', 'aurora', 'aurora_version()'],
+    [{ ...none, prefixes: ['rds'], roles: ['rds_superuser'] }, 'h', 'rds', 'settings rds.*'],
+    [{ ...none, roles: ['cloudsqlsuperuser'] }, '10.0.0.3', 'cloudsql', 'role cloudsqlsuperuser'],
+    [{ ...none, prefixes: ['alloydb'], roles: ['cloudsqlsuperuser'] }, 'h', 'alloydb', 'settings alloydb.*'],
+    [none, 'X.postgres.database.AZURE.com.', 'azure', 'host name'],
+    [none, 'db.abc.supabase.co', 'supabase', 'host name'],
+    [none, 'ep-a.eu-central-1.aws.neon.tech', 'neon', 'host name'],
+    [none, 'neon.tech.example.org', null, 'no sign'],
+  ])('%j at %s is %s', (signs, address, value, source) => {
+    expect(serviceOf(signs, address)).toEqual({ value, source: expect.stringContaining(source) });
+  });
+});
+
+describe('what cannot be told', () => {
+  const known = { value: 4, source: 'test' };
+  const hidden = { value: null, source: 'not visible: the server is not on this host' };
+  it('is a limit that says which override to give, on a service with its class', () => {
+    const facts = { ram_bytes: hidden, cpu_count: known, disk_type: hidden };
+    expect(hostLimits(facts)).toMatchObject([
+      {
+        scope: 'host',
+        code: 'host_facts_unknown',
+        message: `The host's memory, disk type cannot be told: ${hidden.source}.`,
+        remedy: expect.stringContaining('--ram 16GB --disk ssd'),
+      },
+    ]);
+    const [limit] = hostLimits({ ...facts, managed_service: { value: 'rds', source: 'settings rds.*' } });
+    expect(limit?.remedy).toContain('at rds');
+  });
+
+  it('is none where all but the disk is known', () => {
+    expect(hostLimits({ ram_bytes: known, cpu_count: known, disk_type: hidden })).toEqual([]);
   });
 });
 
@@ -126,6 +185,13 @@ describe('the disk under the data directory', () => {
     ).toMatchObject({ value: null });
   });
 
+  it('is named with its file system, but a network file system without its server', async () => {
+    const device = async (text: string) =>
+      (await diskOf(host({ '/proc/7/mountinfo': mounts(text) }), '/var/lib/pg data/18')).device.value;
+    expect(await device(line('259:2', 'xfs', '/dev/nvme0n1p2'))).toBe('nvme0n1p2 (xfs)');
+    expect(await device(line('0:60', 'nfs4', 'secret-host:/pg'))).toBe('nfs4');
+  });
+
   it('is unknown for an overlay', async () => {
     const { value, source } = await at(line('0:50', 'overlay', 'overlay'), {});
     expect(value).toBeNull();
@@ -147,6 +213,9 @@ describe("a server's host", () => {
       expect(seen.ram_bytes.source).toContain('pg_read_file');
       expect(seen.ram_bytes.value).toBeGreaterThan(GB / 8);
       expect(seen.cpu_count.value).toBeGreaterThanOrEqual(1);
+      expect(seen.data_device?.value).not.toBeNull();
+      expect(seen.managed_service).toMatchObject({ value: null });
+      expect(hostLimits(seen)).toEqual([]);
       const alsoSeen = await detectHostFacts(local, { cpu_count: 64 });
       expect(alsoSeen.cpu_count).toEqual({ value: 64, source: 'operator' });
       if (process.platform === 'linux' && server.dsn().includes('///')) {
