@@ -21,6 +21,8 @@ const TEST_SETTINGS = {
   max_wal_size: '256MB',
   track_io_timing: 'on',
   shared_preload_libraries: 'pg_stat_statements',
+  // A server serves many test files: with the default of 5,000 what one runs would evict another's.
+  'pg_stat_statements.max': '50000',
 };
 
 /** testcontainers' HTTP client (undici 8) needs Node 22.19; below 24 the embedded servers serve. */
