@@ -69,7 +69,7 @@ const NEIGHBOURS = 48;
 export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   const { contenders, book, statements } = input;
   const weighed = weigh(input);
-  const rivals = (a: number, b: number) => isAlternative(contenders[a], contenders[b]);
+  const rivals = alternatives(contenders);
   const limits = {
     budget_bytes: input.budget_bytes ?? Number.POSITIVE_INFINITY,
     deadline: input.deadline,
@@ -147,7 +147,7 @@ async function askAbout(
 async function growByPlanner(
   input: SelectionInput,
   weighed: readonly Weighed[],
-  rivals: (a: number, b: number) => boolean,
+  rivals: ReadonlyMap<number, ReadonlySet<number>>,
 ): Promise<void> {
   const { book, contenders, statements } = input;
   const set = new Set<string>();
@@ -172,7 +172,7 @@ async function growByPlanner(
     if (!first || first.rank <= 0) return;
     const { size_bytes = 0, charge = 0 } = weighed[first.position] ?? {};
     const full = input.budget_bytes !== null && bytes + size_bytes > input.budget_bytes;
-    if (full || members.some((member) => rivals(member, first.position))) {
+    if (full || members.some((member) => rivals.get(first.position)?.has(member))) {
       queue.shift();
     } else if (first.round === round) {
       queue.shift();
@@ -210,14 +210,17 @@ async function askNeighbours(
 ): Promise<number> {
   const { book, statements } = input;
   const hopes = new Map<string, { hope: number; by: AdvisorStatement[] }>();
+  const beside = new Set(set);
   for (const statement of statements) {
     const now = book.known(statement, set);
     if (!now) continue;
     for (const handle of book.relevant(statement)) {
       if (set.has(handle) || !byHandle.has(handle)) continue;
-      const beside = new Set([...set, handle]);
-      if (book.known(statement, beside)) continue;
-      const hope = (now.cost - book.lower(statement, beside)) * statement.query.calls;
+      beside.add(handle);
+      const hope = book.known(statement, beside)
+        ? 0
+        : (now.cost - book.lower(statement, beside)) * statement.query.calls;
+      beside.delete(handle);
       if (hope <= 0) continue;
       const known = hopes.get(handle) ?? { hope: 0, by: [] };
       known.hope += hope;
@@ -237,12 +240,23 @@ async function askNeighbours(
 }
 
 /** A block-range index and a plain B-tree that lead with the same column do the same work in two ways. */
-function isAlternative(a: Contender | undefined, b: Contender | undefined): boolean {
-  if (!a || !b || a.table_oid !== b.table_oid) return false;
-  const [first, second] = [a.candidate.definition, b.candidate.definition];
-  if (first.where !== null || second.where !== null) return false;
-  const methods = new Set([first.method, second.method]);
-  return methods.has('brin') && methods.has('btree') && first.keys[0]?.column === second.keys[0]?.column;
+function alternatives(contenders: readonly Contender[]): Map<number, Set<number>> {
+  const leading = new Map<string, { brin: number[]; btree: number[] }>();
+  for (const [position, { candidate, table_oid }] of contenders.entries()) {
+    const { method, keys, where } = candidate.definition;
+    const column = keys[0]?.column ?? null;
+    if (column === null || where !== null || (method !== 'brin' && method !== 'btree')) continue;
+    const key = `${table_oid} ${column}`;
+    const group = leading.get(key) ?? { brin: [], btree: [] };
+    group[method].push(position);
+    leading.set(key, group);
+  }
+  const rivals = new Map<number, Set<number>>();
+  for (const { brin, btree } of leading.values()) {
+    for (const one of brin) rivals.set(one, new Set(btree));
+    for (const one of btree) if (brin.length > 0) rivals.set(one, new Set(brin));
+  }
+  return rivals;
 }
 
 /** Why each contender that is not in the set is not. */

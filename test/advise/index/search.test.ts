@@ -145,6 +145,12 @@ describe('the book of plans', () => {
   });
 });
 
+/** a and b are two ways to do one thing. */
+const RIVALS = new Map([
+  [0, new Set([1])],
+  [1, new Set([0])],
+]);
+
 describe('the search among sets', () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 7, maxLength: 7 });
   const charges = fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 7, maxLength: 7 });
@@ -167,8 +173,7 @@ describe('the search among sets', () => {
             size_bytes: bytes[position] ?? 1,
             charge: paid[position] ?? 0,
           }));
-          // a and b are two ways to do one thing.
-          const model = new SetModel(all, candidates, (x, y) => x + y === 1, book);
+          const model = new SetModel(all, candidates, RIVALS, book);
           const limits = {
             budget_bytes: budget,
             deadline: Number.POSITIVE_INFINITY,
@@ -223,7 +228,7 @@ describe('the search among sets', () => {
             size_bytes: bytes[position] ?? 1,
             charge: 5,
           }));
-          const model = new SetModel(all, candidates, () => false, book);
+          const model = new SetModel(all, candidates, new Map(), book);
           return searchSets(
             model,
             { budget_bytes: 90, deadline: Number.POSITIVE_INFINITY, shakes: 20, thorough: true },

@@ -19,6 +19,8 @@ interface ModelSample {
   plans: { cost: number; needs: readonly number[] }[];
 }
 
+const NOBODY: ReadonlySet<number> = new Set();
+
 export class SetModel {
   readonly candidates: readonly Weighed[];
   /** Sets that some plan needs, each once, ascending by size: the moves of the search. */
@@ -33,7 +35,7 @@ export class SetModel {
   constructor(
     statements: readonly AdvisorStatement[],
     candidates: readonly Weighed[],
-    rivals: (a: number, b: number) => boolean,
+    rivals: ReadonlyMap<number, ReadonlySet<number>>,
     book: PlanBook,
   ) {
     this.candidates = candidates;
@@ -69,9 +71,7 @@ export class SetModel {
       for (const { needs } of sample.plans) for (const one of needs) samplesOf[one]?.add(position);
     });
     this.samplesOf = samplesOf.map((set) => [...set]);
-    this.rivals = candidates.map(
-      (_, a) => new Set(candidates.flatMap((__, b) => (a !== b && rivals(a, b) ? [b] : []))),
-    );
+    this.rivals = candidates.map((_, position) => rivals.get(position) ?? NOBODY);
   }
 
   /** Candidates that some sample could be planned with instead of this one, or with it. */
