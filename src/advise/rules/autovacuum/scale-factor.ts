@@ -1,5 +1,13 @@
 /** Per-table triggers of autovacuum from size and churn. */
-import type { RecommendationDraft, Rejection, Rule, RuleContext, TableRow } from '../../../domain/index.ts';
+import type {
+  Limit,
+  RecommendationDraft,
+  Rejection,
+  Rule,
+  RuleContext,
+  Snapshot,
+  TableRow,
+} from '../../../domain/index.ts';
 import { type Churn, churnOf } from '../../autovacuum/churn.ts';
 import { runsADay, wantedInterval, wantedTrigger } from '../../autovacuum/derive.ts';
 import { autovacuumEnabled, rowsOf } from '../../autovacuum/options.ts';
@@ -51,7 +59,7 @@ export const rule: Rule = {
       rejections,
       limits: [
         ...(unknownRate ? [UNKNOWN_RATE] : []),
-        ...(recommendations.length > 0 ? [HORIZON_UNSEEN] : []),
+        ...(recommendations.length > 0 ? horizonLimits(context.snapshot) : []),
       ],
     };
   },
@@ -64,14 +72,44 @@ const UNKNOWN_RATE = {
   remedy: 'Take a second snapshot: the window between two gives the rate.',
 };
 
-/** Old snapshots, slots and prepared transactions keep dead rows, whatever the trigger. */
-const HORIZON_UNSEEN = {
-  scope: ID,
-  code: 'horizon_not_collected',
-  message:
-    'What holds back vacuum (long transactions, replication slots, prepared transactions, standby feedback) is not collected; only a vacuum that left its dead rows behind was looked for.',
-  remedy: 'Look at backend_xmin in pg_stat_activity, xmin in pg_replication_slots and at pg_prepared_xacts.',
-};
+/** A transaction, slot or standby that holds dead rows for longer explains them, whatever the trigger is. */
+const HOLDS_MS = 15 * 60_000;
+const HOLDS_TRANSACTIONS = 1_000_000;
+
+/** Old snapshots, slots and prepared transactions keep dead rows: what was seen of them, or that it was not seen. */
+function horizonLimits({ activity, limits, taken_at }: Snapshot): Limit[] {
+  if (limits.some(({ scope }) => scope === 'xmin-holders')) {
+    return [
+      {
+        scope: ID,
+        code: 'horizon_not_seen',
+        message:
+          'What holds back vacuum (long transactions, replication slots, prepared transactions, standby feedback) could not be seen; only a vacuum that left its dead rows behind was looked for.',
+        remedy:
+          'Look at backend_xmin in pg_stat_activity, xmin in pg_replication_slots and at pg_prepared_xacts.',
+      },
+    ];
+  }
+  const holders = activity.xmin_holders.filter(
+    ({ since, xmin_age }) =>
+      (since !== null && Date.parse(taken_at) - Date.parse(since) > HOLDS_MS) ||
+      (xmin_age ?? 0) > HOLDS_TRANSACTIONS,
+  );
+  if (holders.length === 0) return [];
+  const named = holders
+    .slice(0, 5)
+    .map(
+      ({ kind, name, xmin_age }) => `${kind.replaceAll('_', ' ')} ${name} (${xmin_age ?? '?'} transactions)`,
+    );
+  return [
+    {
+      scope: ID,
+      code: 'horizon_held',
+      message: `Dead rows cannot be removed while these hold them, however early autovacuum comes: ${named.join(', ')}.`,
+      remedy: 'End or shorten these first; then look at the tables again.',
+    },
+  ];
+}
 
 function judge(table: TableRow, churn: Churn, context: RuleContext): RecommendationDraft | Rejection | null {
   if (churn.dead < MINIMUM_CHANGES) return null;

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { split } from '../../../../src/advise/autovacuum/derive.ts';
 import { rule as insertRule } from '../../../../src/advise/rules/autovacuum/insert-scale-factor.ts';
 import { rule } from '../../../../src/advise/rules/autovacuum/scale-factor.ts';
-import { draftSchema, type RuleContext, type Snapshot, type TableRow } from '../../../../src/domain/index.ts';
+import {
+  draftSchema,
+  noActivity,
+  type RuleContext,
+  type Snapshot,
+  type TableRow,
+} from '../../../../src/domain/index.ts';
 import {
   contextOf,
   snapshotOf,
@@ -61,7 +67,30 @@ describe('autovacuum/scale-factor', () => {
     expect(evidence['trigger now']).toBe(60_050);
     expect(evidence['trigger after']).toBe(4000);
     expect(evidence['vacuums a day now']).toBeCloseTo((240_000 * 24) / 60_050, 6);
-    expect(limits.map((limit) => limit.code)).toEqual(['horizon_not_collected']);
+    expect(limits).toEqual([]);
+  });
+
+  test('names what holds dead rows, and says so when that could not be seen', async () => {
+    const holder = (since: string, xmin_age: number) => ({
+      kind: 'replication_slot' as const,
+      name: 'forgotten',
+      database: null,
+      xmin_age,
+      catalog_xmin_age: null,
+      since,
+    });
+    const held = (...xmin_holders: ReturnType<typeof holder>[]) =>
+      evaluate(churned(4000, {}, { activity: { ...noActivity, xmin_holders } }));
+    const old = new Date(Date.parse(TAKEN_AT) - 3_600_000).toISOString();
+    expect((await held(holder(TAKEN_AT, 5))).limits).toEqual([]);
+    expect((await held(holder(old, 5), holder(TAKEN_AT, 5))).limits).toMatchObject([
+      { code: 'horizon_held', message: expect.stringContaining('replication slot forgotten') as string },
+    ]);
+    expect((await held(holder(TAKEN_AT, 2_000_000))).limits).toMatchObject([{ code: 'horizon_held' }]);
+    const limits = [{ scope: 'xmin-holders', code: 'timed_out', message: 'x', remedy: null }];
+    expect((await evaluate(churned(4000, {}, { limits }))).limits).toMatchObject([
+      { code: 'horizon_not_seen' },
+    ]);
   });
 
   // The same work on a faster host is a shorter window: that must not silence it.
