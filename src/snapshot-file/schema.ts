@@ -184,6 +184,20 @@ const common = {
   limits: z.array(row({ string: 'scope code message', string_or_null: 'remedy' })),
 };
 
+/** Files of before 2026-11-24 have none. */
+const instance = z.looseObject({
+  roles: z.array(row({ number: 'oid connection_limit', string: 'name' })),
+  tablespaces: z.array(row({ number: 'oid', string: 'name', options: 'options' })),
+  databases: z.array(row({ number: 'oid connection_limit', string: 'name' })),
+  collations: z.array(row({ number: 'oid', string: 'schema name' })),
+  publications: z.array(row({ number: 'oid', string: 'name', numbers: 'table_oids' })),
+  subscriptions: z.array(counted),
+  triggers: z.array(counted),
+  extensions: z.array(counted),
+  definer_functions: z.array(counted),
+  file_settings: z.array(counted).nullable(),
+});
+
 // The schemas are loose objects put together by name: TypeScript cannot follow, the tests do (each field taken away).
 export const fastSchema = z.looseObject({
   ...common,
@@ -205,4 +219,5 @@ export const snapshotSchema = z.looseObject({
   setting_overrides: z.array(row({ string: 'name value', string_or_null: 'role database' })),
   schema: schemaFacts,
   full_taken_at: z.string().nullable(),
+  instance: instance.optional(),
 }) as unknown as z.ZodType<Snapshot>;
