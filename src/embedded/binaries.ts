@@ -1,33 +1,19 @@
 /** Where the binaries of a major version are, in a form that the server's account can run. */
 import { spawnSync } from 'node:child_process';
-import { constants, existsSync } from 'node:fs';
-import {
-  access,
-  chmod,
-  cp,
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  symlink,
-} from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, cp, lstat, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { PgLuthierError } from '../domain/index.ts';
 import { type Account, serverAccount } from './account.ts';
-import { privateDirectory, shortTemporaryDirectory } from './private-directory.ts';
+import { cacheRoot, UNFINISHED } from './cache.ts';
 
 const require = createRequire(import.meta.url);
-const KNOWN_MAJORS = [14, 15, 16, 17, 18] as const;
-const UNFINISHED = '.unfinished-';
+export const KNOWN_MAJORS = [14, 15, 16, 17, 18] as const;
 const ABANDONED_MS = 3_600_000;
 
 /** Folder of the npm package that carries a major for this platform; null: not installed here. */
-function packageDirectory(major: number): string | null {
+export function packageDirectory(major: number): string | null {
   try {
     const entry = require.resolve(`embedded-pg${major}-${process.platform}-${process.arch}`);
     return dirname(dirname(entry));
@@ -41,24 +27,15 @@ export function availableMajors(): number[] {
   return KNOWN_MAJORS.filter((major) => packageDirectory(major) !== null);
 }
 
-const prepared = new Map<number, Promise<string>>();
+/** By package folder. */
+const prepared = new Map<string, Promise<string>>();
 
 /**
  * The `bin` folder of a major, ready to run.
+ * @param directory of its package; where not given, that of the one that is installed.
  * @throws PgLuthierError `embedded_major_unavailable`, `embedded_not_runnable`.
  */
-export function binDirectory(major: number): Promise<string> {
-  let ready = prepared.get(major);
-  if (!ready) {
-    ready = prepare(major);
-    prepared.set(major, ready);
-    ready.catch(() => prepared.delete(major));
-  }
-  return ready;
-}
-
-async function prepare(major: number): Promise<string> {
-  const directory = packageDirectory(major);
+export async function binDirectory(major: number, directory = packageDirectory(major)): Promise<string> {
   if (directory === null) {
     throw new PgLuthierError({
       code: 'embedded_major_unavailable',
@@ -67,6 +44,16 @@ async function prepare(major: number): Promise<string> {
       remedy: `Installed are: ${availableMajors().join(', ') || 'none'}. Optional dependencies must not be omitted (npm ci).`,
     });
   }
+  let ready = prepared.get(directory);
+  if (!ready) {
+    ready = prepare(major, directory);
+    prepared.set(directory, ready);
+    ready.catch(() => prepared.delete(directory));
+  }
+  return ready;
+}
+
+async function prepare(major: number, directory: string): Promise<string> {
   const account = serverAccount();
   const native = join(directory, 'native');
   if ((await restoreSymlinks(directory)) && runs(join(native, 'bin'), account)) return join(native, 'bin');
@@ -114,21 +101,6 @@ async function restoreSymlinks(directory: string): Promise<boolean> {
     }
   }
   return true;
-}
-
-/** Where copies lie: root's where only root can write, so that nobody can plant binaries for us to run. */
-async function cacheRoot(): Promise<string> {
-  const uid = process.getuid?.() ?? 0;
-  const root = uid === 0 ? '/var/cache/pgluthier' : join(homedir(), '.cache', 'pgluthier');
-  try {
-    await mkdir(root, { recursive: true, mode: 0o755 });
-    if (uid === 0) await chmod(root, 0o755);
-    await access(root, constants.W_OK);
-    return root;
-  } catch {
-    // No home of one's own, or a read-only root file system.
-    return privateDirectory(join(shortTemporaryDirectory(), `pgluthier-cache-${uid}`));
-  }
 }
 
 /** Copies the package once per version; concurrent copies race to one rename, and the loser uses the winner's. */

@@ -8,6 +8,7 @@ import { PgLuthierError } from '../domain/index.ts';
 import type { Account } from './account.ts';
 import { freePort, scramVerifier, socketDsn, tcpDsn } from './address.ts';
 import { SERVER_ENVIRONMENT, writeSettings } from './cluster.ts';
+import type { Installation } from './installations.ts';
 import { logTail } from './log.ts';
 import type { Claim } from './owner.ts';
 import { disarmStalePid, type StopMode, stopPid } from './postmaster.ts';
@@ -33,6 +34,8 @@ const PERSISTENT_SETTINGS = {
 export interface EmbeddedOptions {
   /** Major version; 18 where not given. */
   major?: number;
+  /** What to start it from, of that major; the npm package where not given. */
+  installation?: Installation;
   /** A persistent cluster, made if absent and kept on stop. Without it a temporary one, removed on stop. */
   dataDirectory?: string;
   /** For postgresql.conf; over our own defaults. */

@@ -32,8 +32,8 @@ async function claimDirectory(dataDirectory: string): Promise<Claim> {
  * `embedded_directory_unreachable`.
  */
 export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedServer> {
-  const major = options.major ?? 18;
-  const bin = await binDirectory(major);
+  const major = options.installation?.major ?? options.major ?? 18;
+  const bin = options.installation ? await options.installation.bin() : await binDirectory(major);
   await sweepOrphans();
   return options.dataDirectory === undefined
     ? startTemporary(options, major, bin)

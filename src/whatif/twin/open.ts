@@ -3,16 +3,11 @@
  * settings, but no data, so that its planner answers as the target's would.
  */
 import { availableParallelism } from 'node:os';
-import {
-  type Limit,
-  PgLuthierError,
-  quoteIdentifier,
-  type Snapshot,
-  type WhatIf,
-} from '../../domain/index.ts';
-import { availableMajors, type EmbeddedServer, startEmbedded } from '../../embedded/index.ts';
+import { type Limit, quoteIdentifier, type Snapshot, type WhatIf } from '../../domain/index.ts';
+import { type EmbeddedServer, startEmbedded } from '../../embedded/index.ts';
 import { checkDomains } from './domains.ts';
 import { writeExtendedStatistics } from './extended-statistics.ts';
+import { chooseInstallation, type InstallationOptions } from './installation.ts';
 import { createDatabase } from './locale.ts';
 import { Twin } from './planner.ts';
 import { listRelations, shapeFiles, writeSizes } from './relations.ts';
@@ -21,9 +16,7 @@ import { DATABASE, OWNER_ROLE, PLANNER_ROLE, withSession } from './session.ts';
 import { plannerSettings, searchPath, TWIN_SETTINGS } from './settings.ts';
 import { writeTargetStatistics } from './statistics.ts';
 
-export interface TwinOptions {
-  /** Another major than the target's: for tests. */
-  major?: number;
+export interface TwinOptions extends InstallationOptions {
   progress?: (message: string) => void;
   /** Looks at the server before the first question: for tests. */
   inspect?: (server: EmbeddedServer) => Promise<void>;
@@ -38,9 +31,10 @@ const MAX_SESSIONS = 4;
  */
 export async function openTwin(snapshot: Snapshot, options: TwinOptions = {}): Promise<WhatIf> {
   const limits: Limit[] = [];
-  const major = chooseMajor(snapshot, options.major, limits);
+  const installation = await chooseInstallation(snapshot, options, limits);
+  const { major } = installation;
   const server = await startEmbedded({
-    major,
+    installation,
     name: 'twin',
     settings: TWIN_SETTINGS,
     initdbArgs: ['--encoding=UTF8', '--locale=C', ...(major >= 18 ? ['--no-data-checksums'] : [])],
@@ -92,31 +86,6 @@ function behindPolicies(snapshot: Snapshot): Limit[] {
       remedy: null,
     },
   ];
-}
-
-function chooseMajor(snapshot: Snapshot, asked: number | undefined, limits: Limit[]): number {
-  const own = Math.floor(snapshot.server.server_version_num / 10_000);
-  const wanted = asked ?? own;
-  const available = availableMajors();
-  const nearest = available.toSorted((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted) || b - a)[0];
-  if (nearest === undefined) {
-    throw new PgLuthierError({
-      code: 'twin_unavailable',
-      status: 424,
-      message: 'No PostgreSQL is installed here to simulate plans with.',
-      remedy:
-        'Install with optional dependencies (npm ci without --omit=optional) on Linux x64/arm64 or macOS.',
-    });
-  }
-  if (nearest !== own) {
-    limits.push({
-      scope: 'twin',
-      code: 'twin_other_major',
-      message: `Plans were simulated by PostgreSQL ${nearest}, the target runs ${own}: their planners differ.`,
-      remedy: null,
-    });
-  }
-  return nearest;
 }
 
 /** Roles, the database, and the settings that its planner has. */
