@@ -14,27 +14,18 @@ import {
   type WhatIf,
 } from '../../domain/index.ts';
 import type { EmbeddedServer } from '../../embedded/index.ts';
+import { askMany, createAskFunction } from './ask.ts';
 import { makeCandidates } from './candidate.ts';
 import { describeExpression } from './expression-column.ts';
+import { type ExistingIndex, IndexSwitch, nameIndexes } from './index-switch.ts';
 import { indexNames, type Plan, withIndexNames } from './plan.ts';
 import { RoleSettings } from './role-settings.ts';
 import { connectTwin, PLANNER_ROLE, queryOne } from './session.ts';
 
 /** A statement whose planning takes longer is given up, in ms. */
 const PLANNING_TIMEOUT_MS = 15_000;
-
-/** An index of the target as the twin has it. */
-interface ExistingIndex {
-  oid: number;
-  /** `schema.name`, as configurations and answers name it. */
-  key: string;
-  /** As the target's plans name it. */
-  name: string;
-  /** As the twin's plans name it: unique, though two schemas may have indexes of one name. */
-  plan_name: string;
-  /** OIDs of the partitioned indexes that it is part of. */
-  parents: number[];
-}
+/** Statements that are asked about in one round trip: more save nothing, and leave other sessions without work. */
+const MOST_AT_ONCE = 24;
 
 export class Twin implements WhatIf {
   readonly engine = 'twin' as const;
@@ -45,17 +36,15 @@ export class Twin implements WhatIf {
   readonly #snapshot: Snapshot;
   readonly #admin: pg.Client;
   readonly #planners: readonly pg.Client[];
-  /** OIDs of a candidate's parts by its handle. */
-  readonly #candidates = new Map<string, number[]>();
-  readonly #existing: readonly ExistingIndex[];
+  readonly #indexes: IndexSwitch;
   /** What the twin's plans call an index, to its handle or `schema.name`. */
   readonly #byPlanName: Map<string, string>;
   /** What the twin's plans call an index, to what the target's would, where that is not the same. */
   readonly #realNames: Map<string, string>;
   readonly #handlePrefix: string;
-  /** OIDs that are switched on right now, of those that may be switched. */
-  readonly #on: Set<number>;
   readonly #roles: RoleSettings;
+  /** Texts that were taken as one statement. */
+  readonly #single = new Set<string>();
   #settings: Record<string, string> = {};
   #made = 0;
 
@@ -73,12 +62,11 @@ export class Twin implements WhatIf {
     this.#roles = new RoleSettings(snapshot);
     this.server_version = server.version;
     this.limits = limits;
-    this.#existing = existing;
+    this.#indexes = new IndexSwitch(sessions.admin, snapshot, existing);
     this.#byPlanName = new Map(existing.map((row) => [row.plan_name, row.key]));
     this.#realNames = new Map(
       existing.filter((row) => row.plan_name !== row.name).map((row) => [row.plan_name, row.name]),
     );
-    this.#on = new Set(existing.map((row) => row.oid));
     let prefix = 'pgluthier_candidate_';
     while (existing.some((row) => row.name.startsWith(prefix))) prefix += '_';
     this.#handlePrefix = prefix;
@@ -98,6 +86,7 @@ export class Twin implements WhatIf {
       "SELECT set_config('search_path', $1, false), set_config('client_min_messages', 'error', false)",
       [parts.namePath],
     );
+    await createAskFunction(admin);
     const planners: pg.Client[] = [];
     for (let count = 0; count < parts.sessions; count += 1) {
       const planner = await connectTwin(server, PLANNER_ROLE);
@@ -134,7 +123,7 @@ export class Twin implements WhatIf {
     return results.map((made, position) => {
       if (made instanceof PgLuthierError) return made;
       const handle = named[position]?.name ?? '';
-      this.#candidates.set(
+      this.#indexes.add(
         handle,
         made.map((part) => part.oid),
       );
@@ -155,14 +144,22 @@ export class Twin implements WhatIf {
   async costs(configuration: Configuration, statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
     await this.#alive(() => this.#switchTo(configuration));
     const results = new Array<PlanCost>(statements.length);
+    const shares = this.#shareOut(statements);
     let next = 0;
     const work = async (planner: pg.Client) => {
-      for (let place = next++; place < statements.length; place = next++) {
-        const statement = statements[place];
-        if (statement) results[place] = await this.#cost(planner, statement);
+      for (let place = next++; place < shares.length; place = next++) {
+        const share = shares[place] ?? [];
+        const costs = await this.#costsOf(
+          planner,
+          share.map(({ statement }) => statement),
+        );
+        share.forEach(({ position }, index) => {
+          const cost = costs[index];
+          if (cost) results[position] = cost;
+        });
       }
     };
-    await Promise.all(this.#planners.slice(0, statements.length).map(work));
+    await Promise.all(this.#planners.slice(0, shares.length).map(work));
     return results;
   }
 
@@ -179,31 +176,71 @@ export class Twin implements WhatIf {
     await this.#server.stop('immediate');
   }
 
+  /** Statements in shares that one session is asked about at once: of one role, each known to be a single statement. */
+  #shareOut(
+    statements: readonly PlannableStatement[],
+  ): { statement: PlannableStatement; position: number }[][] {
+    const most = Math.min(MOST_AT_ONCE, Math.ceil(statements.length / this.#planners.length));
+    const shares: { statement: PlannableStatement; position: number }[][] = [];
+    const open = new Map<string | null, { statement: PlannableStatement; position: number }[]>();
+    for (const [position, statement] of statements.entries()) {
+      const role = statement.role ?? null;
+      const share = this.#single.has(statement.sql) ? open.get(role) : undefined;
+      if (share && share.length < most) {
+        share.push({ statement, position });
+      } else {
+        const begun = [{ statement, position }];
+        shares.push(begun);
+        if (this.#single.has(statement.sql)) open.set(role, begun);
+      }
+    }
+    return shares;
+  }
+
+  async #costsOf(planner: pg.Client, statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
+    const [first] = statements;
+    if (first && statements.length > 1) {
+      try {
+        await this.#alive(() => this.#roles.apply(planner, first.role, this.#settings));
+        const plans = await this.#alive(() =>
+          askMany(
+            planner,
+            statements.map(({ sql }) => sql),
+          ),
+        );
+        this.questions += statements.length;
+        return statements.map((statement, index) => this.#costOf(statement, plans[index] ?? []));
+      } catch (error) {
+        // One of them failed, which may be because of this configuration: each by itself then.
+        if (!(error instanceof pg.DatabaseError)) throw error;
+      }
+    }
+    const costs: PlanCost[] = [];
+    for (const statement of statements) costs.push(await this.#cost(planner, statement));
+    return costs;
+  }
+
   async #cost(planner: pg.Client, statement: PlannableStatement): Promise<PlanCost> {
     this.questions += 1;
-    const failed = (error: string) => ({
-      statement_id: statement.id,
-      cost: null,
-      rows: null,
-      indexes: [],
-      error,
-    });
     try {
-      const [planned] = await this.#plan(planner, statement);
-      const root = planned?.Plan;
-      if (root?.['Total Cost'] === undefined) return failed('a utility statement has no plan');
-      const names = indexNames(root).map((name) => this.#byPlanName.get(name) ?? name);
-      return {
-        statement_id: statement.id,
-        cost: root['Total Cost'],
-        rows: root['Plan Rows'] ?? null,
-        indexes: [...new Set(names)],
-        error: null,
-      };
+      return this.#costOf(statement, await this.#plan(planner, statement));
     } catch (error) {
-      if (error instanceof pg.DatabaseError) return failed(error.message);
+      if (error instanceof pg.DatabaseError) return noCost(statement, error.message);
       throw error;
     }
+  }
+
+  #costOf(statement: PlannableStatement, [planned]: readonly Plan[]): PlanCost {
+    const root = planned?.Plan;
+    if (root?.['Total Cost'] === undefined) return noCost(statement, 'a utility statement has no plan');
+    const names = indexNames(root).map((name) => this.#byPlanName.get(name) ?? name);
+    return {
+      statement_id: statement.id,
+      cost: root['Total Cost'],
+      rows: root['Plan Rows'] ?? null,
+      indexes: [...new Set(names)],
+      error: null,
+    };
   }
 
   /** The extended protocol takes one statement only: a text with a second one hidden in it is refused. */
@@ -212,6 +249,7 @@ export class Twin implements WhatIf {
     const { rows } = await this.#alive(() =>
       queryOne<{ 'QUERY PLAN'?: Plan[] }>(planner, `EXPLAIN (FORMAT JSON) ${statement.sql}`),
     );
+    this.#single.add(statement.sql);
     return rows[0]?.['QUERY PLAN'] ?? [];
   }
 
@@ -232,36 +270,8 @@ export class Twin implements WhatIf {
     }
   }
 
-  /** Switches only what differs: a planner reads pg_index anew when a row of it changes. */
   async #switchTo(configuration: Configuration): Promise<void> {
-    const wanted = new Set<number>();
-    for (const handle of configuration.created) {
-      const parts = this.#candidates.get(handle);
-      if (!parts) throw unknown('candidate_unknown', `No candidate ${handle} was made.`);
-      for (const oid of parts) wanted.add(oid);
-    }
-    const hidden = new Set<number>();
-    for (const key of configuration.hidden) {
-      const index = this.#existing.find((row) => row.key === key);
-      if (index) hidden.add(index.oid);
-      else if (!this.#snapshot.indexes.some((row) => `${row.schema}.${row.name}` === key)) {
-        throw unknown('index_unknown', `There is no index ${key} to hide.`);
-      }
-    }
-    for (const { oid, parents } of this.#existing) {
-      if (!hidden.has(oid) && !parents.some((parent) => hidden.has(parent))) wanted.add(oid);
-    }
-    const on = [...wanted].filter((oid) => !this.#on.has(oid));
-    const off = [...this.#on].filter((oid) => !wanted.has(oid));
-    if (on.length + off.length > 0) {
-      await this.#admin.query({
-        name: 'switch',
-        text: 'UPDATE pg_index SET indisvalid = indexrelid = ANY ($1::oid[]) WHERE indexrelid = ANY ($2::oid[])',
-        values: [on, [...on, ...off]],
-      });
-      for (const oid of on) this.#on.add(oid);
-      for (const oid of off) this.#on.delete(oid);
-    }
+    await this.#indexes.to(configuration);
     await this.#applySettings(configuration.settings ?? {});
   }
 
@@ -283,24 +293,10 @@ export class Twin implements WhatIf {
   }
 }
 
-function unknown(code: string, message: string): PgLuthierError {
-  return new PgLuthierError({ code, status: 422, message });
-}
-
-/** Existing valid indexes; one whose name occurs twice is renamed, for plans say no schema. */
-async function nameIndexes(admin: pg.Client): Promise<ExistingIndex[]> {
-  const { rows } = await admin.query<ExistingIndex & { shared: boolean }>(
-    `SELECT i.indexrelid::int4 AS oid, n.nspname || '.' || c.relname AS key, c.relname AS name,
-            count(*) OVER (PARTITION BY c.relname) > 1 AS shared,
-            CASE WHEN count(*) OVER (PARTITION BY c.relname) > 1 THEN 'pgluthier_index_' || i.indexrelid ELSE c.relname END AS plan_name,
-            ARRAY(SELECT relid::oid::int4 FROM pg_partition_ancestors(i.indexrelid) WHERE relid <> i.indexrelid) AS parents
-     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE i.indisvalid AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')`,
-  );
-  const shared = rows.filter((row) => row.shared);
-  await admin.query(
-    'UPDATE pg_class SET relname = given.name FROM unnest($1::oid[], $2::name[]) AS given (oid, name) WHERE pg_class.oid = given.oid',
-    [shared.map((row) => row.oid), shared.map((row) => row.plan_name)],
-  );
-  return rows.map(({ shared: _, ...row }) => row);
-}
+const noCost = (statement: PlannableStatement, error: string): PlanCost => ({
+  statement_id: statement.id,
+  cost: null,
+  rows: null,
+  indexes: [],
+  error,
+});
