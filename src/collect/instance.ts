@@ -21,6 +21,7 @@ const roleSchema: Row<'roles'> = z.object({
   bypasses_rls: flag,
   connection_limit: number,
   valid_until: maybeText,
+  member_of: z.array(text),
 });
 const tablespaceSchema: Row<'tablespaces'> = z.object({
   oid: number,

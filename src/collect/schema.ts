@@ -1,9 +1,10 @@
 /** What a twin needs beyond tables, indexes and columns. */
 import { z } from 'zod';
-import type { Capabilities, SchemaFacts } from '../domain/index.ts';
+import type { Capabilities, PolicyRow, SchemaFacts } from '../domain/index.ts';
 import { readExpressionStatistics } from './expression-statistics.ts';
 import { readExtendedStatistics } from './extended-statistics.ts';
 import { type Reader, readNoun, readNounOfTables } from './reader.ts';
+import { reloptions } from './reloptions.ts';
 import { loadGrammar, withoutSecrets, withoutSecretValue } from './secrets.ts';
 import { readSequences } from './sequences.ts';
 import { sqlVariant } from './variants.ts';
@@ -45,6 +46,20 @@ const viewSchema = z.object({
   name: text,
   // A constant given to dblink() or its like.
   definition: text.transform(withoutSecrets),
+  owner: text,
+  reloptions,
+});
+const expression = text
+  .nullable()
+  .transform((found) => found && withoutSecrets(`SELECT ${found}`).slice('SELECT '.length));
+const policySchema: z.ZodType<PolicyRow> = z.object({
+  table_oid: z.number(),
+  name: text,
+  permissive: z.boolean(),
+  command: text,
+  roles: texts,
+  using_expression: expression,
+  check_expression: expression,
 });
 const functionSchema = z.object({
   schema: text,
@@ -88,6 +103,7 @@ export async function readSchema(
     partition_bounds: await read('partition-bounds', partitionBoundSchema),
     inherits: await read('inherits', inheritsSchema),
     views: await loadGrammar().then(() => read('views', viewSchema)),
+    policies: await read('policies', policySchema),
     functions: await read('functions', functionSchema),
     composite_types: await read('composite-types', compositeSchema),
     range_types: await read('range-types', rangeSchema),

@@ -36,6 +36,7 @@ const tableSchema: z.ZodType<TableRow> = z
     relallfrozen: z.number().nullable(),
     access_method: z.string().nullable(),
     row_security: z.boolean(),
+    row_security_forced: z.boolean(),
     toast_oid: z.number().nullable(),
     toast_relpages: z.number().nullable(),
     toast_reltuples: z.number().nullable(),

@@ -11,6 +11,8 @@ export interface RoleRow {
   connection_limit: number;
   /** Null: for ever. */
   valid_until: string | null;
+  /** Roles whose rights it has without SET ROLE, directly. Absent: not read. */
+  member_of?: string[];
 }
 
 export interface TablespaceRow {

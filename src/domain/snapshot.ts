@@ -152,6 +152,8 @@ export interface TableRow {
   /** Access method (heap); null for partitioned and foreign tables. */
   access_method: string | null;
   row_security: boolean;
+  /** relforcerowsecurity: policies bind the owner, too. Absent: not read. */
+  row_security_forced?: boolean;
   /** Its TOAST table; null: none. */
   toast: ToastFacts | null;
 }
@@ -348,6 +350,21 @@ export interface SettingOverride {
   value: string;
 }
 
+/** A condition that row-level security puts into plans. */
+export interface PolicyRow {
+  table_oid: number;
+  name: string;
+  /** Permissive ones are joined by OR, restrictive ones by AND. */
+  permissive: boolean;
+  /** polcmd: r SELECT, a INSERT, w UPDATE, d DELETE, * all. */
+  command: string;
+  /** Names; `public`, which no role can have, stands for all. */
+  roles: string[];
+  /** pg_get_expr of USING and WITH CHECK; null: none. */
+  using_expression: string | null;
+  check_expression: string | null;
+}
+
 /** What the twin needs beyond tables, indexes and columns. Grows with the twin. */
 export interface SchemaFacts {
   enums: { schema: string; name: string; labels: string[] }[];
@@ -383,7 +400,18 @@ export interface SchemaFacts {
   /** Plain inheritance. */
   inherits: { table_oid: number; parent_oid: number }[];
   /** pg_get_viewdef of views that the workload may read. */
-  views: { oid: number; schema: string; name: string; definition: string }[];
+  views: {
+    oid: number;
+    schema: string;
+    name: string;
+    definition: string;
+    /** Whose rights and policies what it reads is read with. Absent: not read. */
+    owner?: string;
+    /** security_barrier, security_invoker (15+), check_option. Absent: not read. */
+    reloptions?: Record<string, string>;
+  }[];
+  /** Row-level security (pg_policy). Absent: not read. */
+  policies?: PolicyRow[];
   /** pg_get_functiondef of non-extension SQL functions that index expressions and predicates use. */
   functions: {
     schema: string;

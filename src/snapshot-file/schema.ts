@@ -132,6 +132,17 @@ const schemaFacts = z.looseObject({
   partition_bounds: z.array(row({ number: 'table_oid parent_oid', string: 'definition' })),
   inherits: z.array(row({ number: 'table_oid parent_oid' })),
   views: z.array(row({ number: 'oid', string: 'schema name definition' })),
+  policies: z
+    .array(
+      row({
+        number: 'table_oid',
+        string: 'name command',
+        boolean: 'permissive',
+        strings: 'roles',
+        string_or_null: 'using_expression check_expression',
+      }),
+    )
+    .optional(),
   functions: z.array(row({ string: 'schema name language volatility definition' })),
   composite_types: z.array(
     row({ string: 'schema name' }, { attributes: z.array(row({ string: 'name type' })) }),

@@ -8,7 +8,11 @@ export function stripInstance(
 ): InstanceFacts {
   return {
     ...facts,
-    roles: facts.roles.map((row) => ({ ...row, name: pseudonym('user', row.name) })),
+    roles: facts.roles.map((row) => ({
+      ...row,
+      name: pseudonym('user', row.name),
+      ...(row.member_of ? { member_of: row.member_of.map((name) => pseudonym('user', name)) } : {}),
+    })),
     subscriptions: facts.subscriptions.map((row) => ({
       ...row,
       name: pseudonym('subscription', row.name),

@@ -38,9 +38,9 @@ export const strippedFacts: NonNullable<SnapshotFileHeader['stripped']> = {
     'identifier of the server; position of sequences; what the target is called',
   ],
   kept: [
-    'names of schemas, tables, columns, indexes, types, databases',
+    'names of schemas, tables, columns, indexes, types, databases, policies',
     'defaults, check constraints, index predicates and expressions, partition bounds',
-    'definitions of views and functions, labels of enums',
+    'definitions of views and functions, conditions of policies, labels of enums',
     'frequencies, counts, widths, sizes, times of maintenance',
   ],
 };
@@ -151,7 +151,22 @@ export async function stripLiterals(
     snapshot: {
       ...running,
       columns,
-      schema: { ...schema, sequences: schema.sequences.map((row) => ({ ...row, last_value: null })) },
+      schema: {
+        ...schema,
+        sequences: schema.sequences.map((row) => ({ ...row, last_value: null })),
+        views: schema.views.map((row) =>
+          row.owner === undefined ? row : { ...row, owner: names.of('user', row.owner) },
+        ),
+        ...(schema.policies
+          ? {
+              policies: schema.policies.map((row) => ({
+                ...row,
+                // PUBLIC is nobody.
+                roles: row.roles.map((name) => (name === 'public' ? name : names.of('user', name))),
+              })),
+            }
+          : {}),
+      },
       ...(snapshot.instance
         ? { instance: stripInstance(snapshot.instance, (kind, name) => names.of(kind, name)) }
         : {}),

@@ -33,7 +33,7 @@ SELECT
     CASE WHEN c.relfrozenxid::text <> '0' THEN age(c.relfrozenxid)::int8 END AS xid_age,
     CASE WHEN c.relminmxid::text <> '0' THEN mxid_age(c.relminmxid)::int8 END AS mxid_age,
     NULL::int8 AS relallfrozen, NULL::timestamptz AS last_seq_scan, NULL::timestamptz AS last_idx_scan,
-    am.amname::text AS access_method, c.relrowsecurity AS row_security,
+    am.amname::text AS access_method, c.relrowsecurity AS row_security, c.relforcerowsecurity AS row_security_forced,
     tc.oid::int8 AS toast_oid, tc.relpages::int8 AS toast_relpages, tc.reltuples::float8 AS toast_reltuples,
     coalesce(pg_stat_get_tuples_inserted(tc.oid), 0) AS toast_n_tup_ins,
     coalesce(pg_stat_get_tuples_deleted(tc.oid), 0) AS toast_n_tup_del,
