@@ -122,6 +122,29 @@ describe('a twin', () => {
     expect(again.toReversed()).toEqual(answers);
   });
 
+  it('answers many in one round trip as it does one by one, failures among them', async () => {
+    const texts = [
+      'SELECT * FROM plain',
+      'SELECT id FROM outside',
+      'SELECT 1; SELECT 2',
+      ...Array.from({ length: 60 }, (_, n) => `SELECT * FROM plain WHERE id < ${n * 60}`),
+      'VACUUM plain',
+      "UPDATE plain SET v = 'x' WHERE id = 3",
+    ];
+    const alone: (number | string | null)[] = [];
+    for (const sql of texts) {
+      const [answer] = await twin.costs(asIs, [statement(sql)]);
+      alone.push(answer?.cost ?? answer?.error ?? null);
+    }
+    const before = twin.questions;
+    for (let round = 0; round < 2; round += 1) {
+      const answers = await twin.costs(asIs, texts.map(statement));
+      expect(answers.map((answer) => answer.cost ?? answer.error)).toEqual(alone);
+    }
+    expect(twin.questions - before).toBe(2 * texts.length);
+    expect(new Set(alone).size).toBeGreaterThan(30);
+  });
+
   it('is built by another major only with a word about it', async () => {
     const other = await openTwin(source.snapshot, { major: 15 });
     expect(other.limits.map((limit) => limit.code)).toContain('twin_other_major');
