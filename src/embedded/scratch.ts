@@ -1,7 +1,9 @@
 /** Private, short-named folders for sockets and throwaway clusters, and the removal of those left behind. */
+import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from './account.ts';
+import { MEMORY_DIRECTORY, memoryDirectory } from './memory-files.ts';
 import { type Claim, claimNew, ownerAlive } from './owner.ts';
 import { stopPostmaster } from './postmaster.ts';
 import { privateDirectory, shortTemporaryDirectory } from './private-directory.ts';
@@ -23,15 +25,17 @@ export interface Scratch {
   remove(): Promise<void>;
 }
 
-/** The parent of all scratch folders of this user; nobody else may write to it. */
-function scratchRoot(): string {
-  return privateDirectory(join(shortTemporaryDirectory(), `pgluthier-${process.getuid?.() ?? 0}`));
-}
+/** The parent of all scratch folders of this user in a temporary directory; nobody else may write to it. */
+const scratchRoot = (parent: string) => join(parent, `pgluthier-${process.getuid?.() ?? 0}`);
 
-/** Makes a folder for one server, owned by this process until removed. */
-export async function createScratch(name: string, account: Account | null): Promise<Scratch> {
+/**
+ * Makes a folder for one server, owned by this process until removed.
+ * @param light what it will hold is little and may lie in memory.
+ */
+export async function createScratch(name: string, account: Account | null, light = false): Promise<Scratch> {
   const label = name.replaceAll(/[^A-Za-z0-9]/g, '').slice(0, 12) || 'server';
-  const directory = await mkdtemp(join(scratchRoot(), `${label}-`));
+  const parent = (light ? memoryDirectory() : null) ?? shortTemporaryDirectory();
+  const directory = await mkdtemp(join(privateDirectory(scratchRoot(parent)), `${label}-`));
   const claimed: Claim = await claimNew(join(directory, OWNER_FILE));
   const socket = join(directory, 'socket');
   if (account) await chmod(directory, 0o711);
@@ -68,8 +72,14 @@ export function sweepOrphans(): Promise<void> {
   return swept;
 }
 
+/** Whether or not files would be laid into memory now: an earlier process may have. */
 async function sweep(): Promise<void> {
-  const root = scratchRoot();
+  await sweepRoot(privateDirectory(scratchRoot(shortTemporaryDirectory())));
+  const inMemory = scratchRoot(MEMORY_DIRECTORY);
+  if (existsSync(inMemory)) await sweepRoot(privateDirectory(inMemory));
+}
+
+async function sweepRoot(root: string): Promise<void> {
   for (const entry of await readdir(root)) {
     const directory = join(root, entry);
     if (!(await isOrphan(directory))) continue;

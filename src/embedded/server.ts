@@ -38,6 +38,11 @@ export interface EmbeddedOptions {
   installation?: Installation;
   /** A persistent cluster, made if absent and kept on stop. Without it a temporary one, removed on stop. */
   dataDirectory?: string;
+  /**
+   * A temporary cluster that will hold little: it is copied from one that initdb made before (all have the same system
+   * identifier), and its files lie in memory where there is plenty.
+   */
+  light?: boolean;
   /** For postgresql.conf; over our own defaults. */
   settings?: Record<string, string>;
   /** `socket` (default): only a socket in a private directory. `tcp`: also 127.0.0.1, a free port, a password. */

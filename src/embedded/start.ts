@@ -9,6 +9,7 @@ import { type Claim, claim } from './owner.ts';
 import { stopPostmaster } from './postmaster.ts';
 import { createScratch, type Scratch, sweepOrphans } from './scratch.ts';
 import { type EmbeddedOptions, type EmbeddedServer, Server, type ServerParts, SUPERUSER } from './server.ts';
+import { copyCluster } from './template.ts';
 
 async function claimDirectory(dataDirectory: string): Promise<Claim> {
   const claimed = await claim(`${dataDirectory}.owner`).catch((error: unknown) => {
@@ -42,7 +43,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
 
 async function startTemporary(options: EmbeddedOptions, major: number, bin: string): Promise<EmbeddedServer> {
   const account = serverAccount();
-  const scratch = await createScratch(options.name ?? `pg${major}`, account);
+  const scratch = await createScratch(options.name ?? `pg${major}`, account, options.light);
   try {
     await makeCluster(options, { major, bin, account, directory: scratch.data });
     return await bootServer({
@@ -90,12 +91,13 @@ function makeCluster(
   options: EmbeddedOptions,
   place: { major: number; bin: string; account: Account | null; directory: string },
 ): Promise<void> {
-  return initCluster({
+  const cluster = {
     ...place,
     superuser: SUPERUSER,
     initdbArgs: options.initdbArgs ?? [],
     durable: options.dataDirectory !== undefined,
-  });
+  };
+  return options.light ? copyCluster(cluster) : initCluster(cluster);
 }
 
 async function bootServer(parts: ServerParts): Promise<EmbeddedServer> {

@@ -75,26 +75,31 @@ export async function shapeFiles(
   const columns = new Map<string, ColumnRow>(
     snapshot.columns.map((column) => [`${column.table_oid}.${column.attnum}`, column]),
   );
+  const shapes: (() => Promise<void>)[] = [];
   for (const table of snapshot.tables) {
     const relation = relations.get(quoteQualified(table.schema, table.name));
-    if (relation?.path) await extendRelation(join(dataDirectory, relation.path), table.main_pages);
+    if (!relation?.path) continue;
+    const path = join(dataDirectory, relation.path);
+    shapes.push(() => extendRelation(path, table.main_pages));
   }
   for (const index of snapshot.indexes) {
     const relation = relations.get(quoteQualified(index.schema, index.name));
     if (!relation?.path) continue;
     const path = join(dataDirectory, relation.path);
-    if (index.method === 'btree' && index.main_pages > 1) {
+    const pages = index.main_pages;
+    if (index.method === 'btree' && pages > 1) {
       const known = snapshot.schema.btree_levels[String(index.oid)];
-      await raiseBtree(
-        path,
-        known ?? estimateBtreeLevel(index.main_pages, indexKeyBytes(index, columns)),
-        index.main_pages,
-      );
-    } else {
-      await extendRelation(path, index.main_pages);
-    }
+      const level = known ?? estimateBtreeLevel(pages, indexKeyBytes(index, columns));
+      shapes.push(() => raiseBtree(path, level, pages));
+    } else shapes.push(() => extendRelation(path, pages));
+  }
+  for (let start = 0; start < shapes.length; start += FILES_AT_ONCE) {
+    await Promise.all(shapes.slice(start, start + FILES_AT_ONCE).map((shape) => shape()));
   }
 }
+
+/** Files that are shaped at a time. */
+const FILES_AT_ONCE = 32;
 
 /** Width of a key of which nothing is known, such as an expression, bytes. */
 const UNKNOWN_WIDTH = 16;
