@@ -100,10 +100,4 @@ describe('the twin plans as a role’s sessions do', () => {
     expect(await ask(null, settings)).toBe(await real({ ...database, ...settings }));
     expect(await ask(null)).toBe(await real(database));
   });
-
-  it('says that policies are left out', () => {
-    expect(twin.limits).toMatchObject([
-      { code: 'policies_not_simulated', message: expect.stringContaining('other.item') },
-    ]);
-  });
 });

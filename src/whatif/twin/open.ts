@@ -10,6 +10,7 @@ import { writeExtendedStatistics } from './extended-statistics.ts';
 import { chooseInstallation, type InstallationOptions } from './installation.ts';
 import { createDatabase } from './locale.ts';
 import { Twin } from './planner.ts';
+import { buildPolicies } from './policies.ts';
 import { listRelations, shapeFiles, writeSizes } from './relations.ts';
 import { buildSchema } from './schema.ts';
 import { DATABASE, OWNER_ROLE, PLANNER_ROLE, withSession } from './session.ts';
@@ -36,14 +37,20 @@ export async function openTwin(snapshot: Snapshot, options: TwinOptions = {}): P
   const server = await startEmbedded({
     installation,
     name: 'twin',
+    light: true,
     settings: TWIN_SETTINGS,
-    initdbArgs: ['--encoding=UTF8', '--locale=C', ...(major >= 18 ? ['--no-data-checksums'] : [])],
+    initdbArgs: [
+      '--encoding=UTF8',
+      '--locale=C',
+      '--wal-segsize=1',
+      ...(major >= 18 ? ['--no-data-checksums'] : []),
+    ],
   });
   try {
     limits.push(...(await prepareServer(server, snapshot, major)));
     options.progress?.(`building the twin: ${snapshot.tables.length} tables`);
     const namePath = searchPath(snapshot);
-    const relations = await withSession(server, null, (admin) =>
+    const { found: relations, roles } = await withSession(server, null, (admin) =>
       withSession(server, OWNER_ROLE, async (owner) => {
         for (const client of [admin, owner]) {
           await client.query(
@@ -52,40 +59,25 @@ export async function openTwin(snapshot: Snapshot, options: TwinOptions = {}): P
           );
         }
         limits.push(...(await buildSchema(admin, owner, snapshot, major)));
-        limits.push(...behindPolicies(snapshot));
         const found = await listRelations(admin);
         await writeSizes(admin, found, snapshot);
         limits.push(...(await writeTargetStatistics(admin, owner, found, snapshot)));
         limits.push(...(await writeExtendedStatistics(admin, owner, snapshot, major)));
         limits.push(...(await checkDomains(admin, owner, snapshot.schema)));
-        return found;
+        const secured = await buildPolicies(admin, owner, snapshot);
+        limits.push(...secured.limits);
+        return { found, roles: secured.roles };
       }),
     );
     // The server must forget the pages it has seen: files change beneath it only while it is down.
     await server.restart(() => shapeFiles(server.dataDirectory, snapshot, relations));
     await options.inspect?.(server);
     const sessions = Math.min(MAX_SESSIONS, availableParallelism());
-    return await Twin.open(server, { snapshot, limits, namePath, sessions });
+    return await Twin.open(server, { snapshot, limits, namePath, sessions, roles });
   } catch (error) {
     await server.stop('immediate');
     throw error;
   }
-}
-
-/** Policies are not read of the target: whom they bind gets their conditions in every plan. */
-function behindPolicies(snapshot: Snapshot): Limit[] {
-  const names = snapshot.tables
-    .filter((table) => table.row_security)
-    .map((table) => `${table.schema}.${table.name}`);
-  if (names.length === 0) return [];
-  return [
-    {
-      scope: 'twin',
-      code: 'policies_not_simulated',
-      message: `Row-level security is not simulated: statements on ${names.slice(0, 5).join(', ')}${names.length > 5 ? `, … (${names.length})` : ''} are planned without the conditions of policies.`,
-      remedy: null,
-    },
-  ];
 }
 
 /** Roles, the database, and the settings that its planner has. */

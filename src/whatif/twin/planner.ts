@@ -19,6 +19,7 @@ import { makeCandidates } from './candidate.ts';
 import { describeExpression } from './expression-column.ts';
 import { type ExistingIndex, IndexSwitch, nameIndexes } from './index-switch.ts';
 import { indexNames, type Plan, withIndexNames } from './plan.ts';
+import type { TwinRoles } from './policies.ts';
 import { RoleSettings } from './role-settings.ts';
 import { connectTwin, PLANNER_ROLE, queryOne } from './session.ts';
 
@@ -53,13 +54,14 @@ export class Twin implements WhatIf {
     sessions: { admin: pg.Client; planners: readonly pg.Client[] },
     snapshot: Snapshot,
     limits: readonly Limit[],
+    roles: TwinRoles,
     existing: readonly ExistingIndex[],
   ) {
     this.#server = server;
     this.#admin = sessions.admin;
     this.#planners = sessions.planners;
     this.#snapshot = snapshot;
-    this.#roles = new RoleSettings(snapshot);
+    this.#roles = new RoleSettings(snapshot, roles);
     this.server_version = server.version;
     this.limits = limits;
     this.#indexes = new IndexSwitch(sessions.admin, snapshot, existing);
@@ -79,7 +81,13 @@ export class Twin implements WhatIf {
    */
   static async open(
     server: EmbeddedServer,
-    parts: { snapshot: Snapshot; limits: readonly Limit[]; namePath: string; sessions: number },
+    parts: {
+      snapshot: Snapshot;
+      limits: readonly Limit[];
+      namePath: string;
+      sessions: number;
+      roles: TwinRoles;
+    },
   ): Promise<Twin> {
     const admin = await connectTwin(server, null);
     await admin.query(
@@ -95,7 +103,14 @@ export class Twin implements WhatIf {
       );
       planners.push(planner);
     }
-    return new Twin(server, { admin, planners }, parts.snapshot, parts.limits, await nameIndexes(admin));
+    return new Twin(
+      server,
+      { admin, planners },
+      parts.snapshot,
+      parts.limits,
+      parts.roles,
+      await nameIndexes(admin),
+    );
   }
 
   async addIndex(definition: IndexDefinition, size: IndexSize): Promise<string> {

@@ -1,6 +1,7 @@
 /** A statement is planned under the settings that its role's sessions begin with, search_path among them. */
 import type pg from 'pg';
 import { quoteIdentifier, type Snapshot } from '../../domain/index.ts';
+import type { TwinRoles } from './policies.ts';
 import { roleSettings } from './settings.ts';
 
 /** What one session has set for a role. */
@@ -11,11 +12,14 @@ interface InForce {
 
 export class RoleSettings {
   readonly #snapshot: Snapshot;
+  readonly #roles: TwinRoles;
   readonly #sessions = new WeakMap<pg.Client, InForce>();
   readonly #known = new Map<string, Readonly<Record<string, string>>>();
 
-  constructor(snapshot: Snapshot) {
+  /** @param roles what a role is called here, where the twin has row-level security: it is then planned as that. */
+  constructor(snapshot: Snapshot, roles: TwinRoles = new Map()) {
     this.#snapshot = snapshot;
+    this.#roles = roles;
   }
 
   /**
@@ -42,8 +46,11 @@ export class RoleSettings {
 
   #of(role: string | null): Readonly<Record<string, string>> {
     if (role === null) return {};
-    const known = this.#known.get(role) ?? roleSettings(this.#snapshot, role);
-    this.#known.set(role, known);
-    return known;
+    const known = this.#known.get(role);
+    if (known) return known;
+    const own = this.#roles.get(role);
+    const found = { ...roleSettings(this.#snapshot, role), ...(own === undefined ? {} : { role: own }) };
+    this.#known.set(role, found);
+    return found;
   }
 }

@@ -90,11 +90,19 @@ export async function buildSchema(
   await builder.run(
     schema.views.map((view) => ({
       what: `view ${view.schema}.${view.name}`,
-      sql: `CREATE VIEW ${quoteQualified(view.schema, view.name)} AS ${view.definition.replace(/;\s*$/, '')}`,
+      sql: `CREATE VIEW ${quoteQualified(view.schema, view.name)}${viewOptions(view)} AS ${view.definition.replace(/;\s*$/, '')}`,
     })),
   );
   await builder.retry();
   return [...extensions.limits(), ...builder.limits(), ...tableLimits];
+}
+
+/** Options that change plans: whose policies what it reads has, what is looked at before its own conditions. */
+function viewOptions({ reloptions = {} }: SchemaFacts['views'][number]): string {
+  const options = ['security_barrier', 'security_invoker', 'check_option'].flatMap((name) =>
+    reloptions[name] === undefined ? [] : [`${name} = ${quoteLiteral(reloptions[name])}`],
+  );
+  return options.length > 0 ? ` WITH (${options.join(', ')})` : '';
 }
 
 /** Its multirange is made along with it, under the name that the server derives. */

@@ -7,6 +7,8 @@ export const DATABASE = 'twin';
 export const OWNER_ROLE = 'pgluthier_owner';
 /** Plans as this role, which owns nothing: functions folded while planning run with its rights. */
 export const PLANNER_ROLE = 'pgluthier_planner';
+/** Who a planner is where a statement's role is not known and the target has row-level security: policies pass it by. */
+export const READER_ROLE = 'pgluthier_reader';
 
 /** Opens a session; `role` null: the superuser. A lost connection shows at the next query, not as an uncaught event. */
 export async function connectTwin(
