@@ -16,8 +16,11 @@ import { buildSchema } from './schema.ts';
 import { DATABASE, OWNER_ROLE, PLANNER_ROLE, withSession } from './session.ts';
 import { plannerSettings, searchPath, TWIN_SETTINGS } from './settings.ts';
 import { writeTargetStatistics } from './statistics.ts';
+import { withNeededTables } from './subset.ts';
 
 export interface TwinOptions extends InstallationOptions {
+  /** All statements that will be asked about: of a large database only what they can touch is rebuilt. Absent: all. */
+  statements?: readonly string[];
   progress?: (message: string) => void;
   /** Looks at the server before the first question: for tests. */
   inspect?: (server: EmbeddedServer) => Promise<void>;
@@ -30,8 +33,9 @@ const MAX_SESSIONS = 4;
  * Builds the twin of a snapshot.
  * @throws PgLuthierError `twin_unavailable` when no PostgreSQL is installed here, `twin_needs_sparse_files`.
  */
-export async function openTwin(snapshot: Snapshot, options: TwinOptions = {}): Promise<WhatIf> {
+export async function openTwin(whole: Snapshot, options: TwinOptions = {}): Promise<WhatIf> {
   const limits: Limit[] = [];
+  const snapshot = options.statements ? withNeededTables(whole, options.statements) : whole;
   const installation = await chooseInstallation(snapshot, options, limits);
   const { major } = installation;
   const server = await startEmbedded({
@@ -48,7 +52,7 @@ export async function openTwin(snapshot: Snapshot, options: TwinOptions = {}): P
   });
   try {
     limits.push(...(await prepareServer(server, snapshot, major)));
-    options.progress?.(`building the twin: ${snapshot.tables.length} tables`);
+    options.progress?.(`building the twin: ${snapshot.tables.length} of ${whole.tables.length} tables`);
     const namePath = searchPath(snapshot);
     const { found: relations, roles } = await withSession(server, null, (admin) =>
       withSession(server, OWNER_ROLE, async (owner) => {
@@ -73,7 +77,7 @@ export async function openTwin(snapshot: Snapshot, options: TwinOptions = {}): P
     await server.restart(() => shapeFiles(server.dataDirectory, snapshot, relations));
     await options.inspect?.(server);
     const sessions = Math.min(MAX_SESSIONS, availableParallelism());
-    return await Twin.open(server, { snapshot, limits, namePath, sessions, roles });
+    return await Twin.open(server, { snapshot, whole, limits, namePath, sessions, roles });
   } catch (error) {
     await server.stop('immediate');
     throw error;

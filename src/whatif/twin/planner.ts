@@ -28,6 +28,19 @@ const PLANNING_TIMEOUT_MS = 15_000;
 /** Statements that are asked about in one round trip: more save nothing, and leave other sessions without work. */
 const MOST_AT_ONCE = 24;
 
+export interface TwinParts {
+  /** What was rebuilt. */
+  snapshot: Snapshot;
+  /** All of the target. */
+  whole: Snapshot;
+  limits: readonly Limit[];
+  /** search_path by which candidates' definitions are read. */
+  namePath: string;
+  /** How many statements may be planned at once. */
+  sessions: number;
+  roles: TwinRoles;
+}
+
 export class Twin implements WhatIf {
   readonly engine = 'twin' as const;
   readonly server_version: string;
@@ -52,9 +65,7 @@ export class Twin implements WhatIf {
   private constructor(
     server: EmbeddedServer,
     sessions: { admin: pg.Client; planners: readonly pg.Client[] },
-    snapshot: Snapshot,
-    limits: readonly Limit[],
-    roles: TwinRoles,
+    { snapshot, whole, limits, roles }: TwinParts,
     existing: readonly ExistingIndex[],
   ) {
     this.#server = server;
@@ -64,7 +75,7 @@ export class Twin implements WhatIf {
     this.#roles = new RoleSettings(snapshot, roles);
     this.server_version = server.version;
     this.limits = limits;
-    this.#indexes = new IndexSwitch(sessions.admin, snapshot, existing);
+    this.#indexes = new IndexSwitch(sessions.admin, whole, existing);
     this.#byPlanName = new Map(existing.map((row) => [row.plan_name, row.key]));
     this.#realNames = new Map(
       existing.filter((row) => row.plan_name !== row.name).map((row) => [row.plan_name, row.name]),
@@ -74,21 +85,8 @@ export class Twin implements WhatIf {
     this.#handlePrefix = prefix;
   }
 
-  /**
-   * Opens the sessions.
-   * @param namePath search_path by which candidates' definitions are read.
-   * @param sessions how many statements may be planned at once.
-   */
-  static async open(
-    server: EmbeddedServer,
-    parts: {
-      snapshot: Snapshot;
-      limits: readonly Limit[];
-      namePath: string;
-      sessions: number;
-      roles: TwinRoles;
-    },
-  ): Promise<Twin> {
+  /** Opens the sessions. */
+  static async open(server: EmbeddedServer, parts: TwinParts): Promise<Twin> {
     const admin = await connectTwin(server, null);
     await admin.query(
       "SELECT set_config('search_path', $1, false), set_config('client_min_messages', 'error', false)",
@@ -103,14 +101,7 @@ export class Twin implements WhatIf {
       );
       planners.push(planner);
     }
-    return new Twin(
-      server,
-      { admin, planners },
-      parts.snapshot,
-      parts.limits,
-      parts.roles,
-      await nameIndexes(admin),
-    );
+    return new Twin(server, { admin, planners }, parts, await nameIndexes(admin));
   }
 
   async addIndex(definition: IndexDefinition, size: IndexSize): Promise<string> {

@@ -26,15 +26,24 @@ export async function buildTables(
 ): Promise<Limit[]> {
   const { schema } = snapshot;
   const byOid = new Map(snapshot.tables.map((table) => [table.oid, table]));
-  const { columns, limits } = await describeColumns(client, snapshot, major);
   const partitionKeys = new Map(schema.partition_keys.map((item) => [item.table_oid, item.definition]));
-  // A materialised view and a foreign table are planned like a table of their size.
-  await builder.run(
-    snapshot.tables.map((table) => ({
-      what: `table ${table.schema}.${table.name}`,
-      sql: tableSql(table, columns.get(table.oid) ?? [], partitionKeys.get(table.oid)),
-    })),
-  );
+  const limits: Limit[] = [];
+  // A column may be of another table's row type: tables whose columns' types are known come first.
+  for (let left = snapshot.tables; left.length > 0; ) {
+    const { columns, lacking, limits: said } = await describeColumns(client, snapshot, left, major);
+    const complete = left.filter((table) => !lacking.has(table.oid));
+    const next = complete.length > 0 ? complete : left;
+    // A materialised view and a foreign table are planned like a table of their size.
+    await builder.run(
+      next.map((table) => ({
+        what: `table ${table.schema}.${table.name}`,
+        sql: tableSql(table, columns.get(table.oid) ?? [], partitionKeys.get(table.oid)),
+      })),
+    );
+    const built = new Set(next);
+    limits.push(...said.filter(({ table }) => built.has(table)).map(({ limit }) => limit));
+    left = left.filter((table) => !built.has(table));
+  }
   const constraints = schema.constraints.filter((item) => byOid.has(item.table_oid));
   const ofType = (...types: string[]) => constraints.filter((item) => types.includes(item.type));
   await builder.run(ofType('p', 'u', 'x').map(constraintSql));
@@ -127,40 +136,51 @@ function ownForeignKeys(schema: SchemaFacts): SchemaFacts['constraints'] {
   });
 }
 
+interface DescribedColumns {
+  /** Definitions by table OID. */
+  columns: Map<number, string[]>;
+  /** OIDs of tables with a column whose type is not there. */
+  lacking: Set<number>;
+  limits: { table: TableRow; limit: Limit }[];
+}
+
 /**
- * Column definitions by table. A default does not change a plan and is left out; what a stored generated column holds
- * comes with its statistics, but a virtual one is replaced by its expression in every plan.
+ * Column definitions. A default does not change a plan and is left out; what a stored generated column holds comes with
+ * its statistics, but a virtual one is replaced by its expression in every plan.
  */
 async function describeColumns(
   client: pg.Client,
   snapshot: Snapshot,
+  tables: readonly TableRow[],
   major: number,
-): Promise<{ columns: Map<number, string[]>; limits: Limit[] }> {
-  const missing = await missingNames(client, snapshot.columns);
-  const columns = new Map<number, string[]>();
-  const limits: Limit[] = [];
-  for (const column of snapshot.columns) {
+): Promise<DescribedColumns> {
+  const byOid = new Map(tables.map((table) => [table.oid, table]));
+  const own = snapshot.columns.filter((column) => byOid.has(column.table_oid));
+  const missing = await missingNames(client, own);
+  const described: DescribedColumns = { columns: new Map(), lacking: new Set(), limits: [] };
+  for (const column of own) {
+    const table = byOid.get(column.table_oid);
+    if (!table) continue;
     const where = `${column.schema}.${column.table}.${column.name}`;
-    const list = columns.get(column.table_oid) ?? [];
-    columns.set(column.table_oid, list);
+    const say = (code: string, message: string) =>
+      described.limits.push({ table, limit: { scope: 'twin', code, message, remedy: null } });
+    const list = described.columns.get(column.table_oid) ?? [];
+    described.columns.set(column.table_oid, list);
     if (missing.types.has(column.type)) {
-      limits.push({
-        scope: 'twin',
-        code: 'column_left_out',
-        message: `The twin does not know type ${column.type}: ${where} is left out, and statements that use it are not simulated.`,
-        remedy: null,
-      });
+      described.lacking.add(column.table_oid);
+      say(
+        'column_left_out',
+        `The twin does not know type ${column.type}: ${where} is left out, and statements that use it are not simulated.`,
+      );
       continue;
     }
     const collation =
       column.collation !== null && missing.collations.has(column.collation) ? null : column.collation;
     if (collation !== column.collation) {
-      limits.push({
-        scope: 'twin',
-        code: 'twin_collation_substituted',
-        message: `The twin does not know collation ${column.collation} of ${where} and compares by the database's.`,
-        remedy: null,
-      });
+      say(
+        'twin_collation_substituted',
+        `The twin does not know collation ${column.collation} of ${where} and compares by the database's.`,
+      );
     }
     list.push(
       [
@@ -176,7 +196,7 @@ async function describeColumns(
         .join(' '),
     );
   }
-  return { columns, limits };
+  return described;
 }
 
 /** Types and collations of columns that this server has not. */
