@@ -3,9 +3,10 @@ import { z } from 'zod';
 import type { Capabilities, PolicyRow, SchemaFacts } from '../domain/index.ts';
 import { readExpressionStatistics } from './expression-statistics.ts';
 import { readExtendedStatistics } from './extended-statistics.ts';
+import { readFunctions } from './functions.ts';
 import { type Reader, readNoun, readNounOfTables } from './reader.ts';
 import { reloptions } from './reloptions.ts';
-import { loadGrammar, withoutSecrets, withoutSecretValue } from './secrets.ts';
+import { loadGrammar, withoutSecrets } from './secrets.ts';
 import { readSequences } from './sequences.ts';
 import { sqlVariant } from './variants.ts';
 
@@ -61,13 +62,6 @@ const policySchema: z.ZodType<PolicyRow> = z.object({
   using_expression: expression,
   check_expression: expression,
 });
-const functionSchema = z.object({
-  schema: text,
-  name: text,
-  language: text,
-  volatility: text,
-  definition: text.transform(withoutSecretValue),
-});
 const compositeSchema: z.ZodType<SchemaFacts['composite_types'][number]> = z.object({
   schema: text,
   name: text,
@@ -104,7 +98,7 @@ export async function readSchema(
     inherits: await read('inherits', inheritsSchema),
     views: await loadGrammar().then(() => read('views', viewSchema)),
     policies: await read('policies', policySchema),
-    functions: await read('functions', functionSchema),
+    functions: await readFunctions(reader),
     composite_types: await read('composite-types', compositeSchema),
     range_types: await read('range-types', rangeSchema),
     sequences: await readSequences(reader),

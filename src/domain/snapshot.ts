@@ -412,14 +412,18 @@ export interface SchemaFacts {
   }[];
   /** Row-level security (pg_policy). Absent: not read. */
   policies?: PolicyRow[];
-  /** pg_get_functiondef of non-extension SQL functions that index expressions and predicates use. */
+  /** Functions of users, not of extensions: those that other objects call, and those that statements may call. */
   functions: {
     schema: string;
     name: string;
     language: string;
     /** provolatile: i immutable, s stable, v volatile. */
     volatility: string;
+    /** pg_get_functiondef; it ends in `AS ''` where planning needs no body: neither SQL nor stable nor immutable PL/pgSQL. */
     definition: string;
+    /** pg_get_function_identity_arguments. Absent: not read. */
+    identity_arguments?: string;
+    leakproof?: boolean;
   }[];
   /** Composite types of their own making (not tables' row types). */
   composite_types: { schema: string; name: string; attributes: { name: string; type: string }[] }[];

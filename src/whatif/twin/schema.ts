@@ -9,6 +9,7 @@ import {
   type Snapshot,
 } from '../../domain/index.ts';
 import { Builder, type Definition } from './builder.ts';
+import { functionDefinition, markLeakproof, stubLimits } from './functions.ts';
 import { buildTables } from './tables.ts';
 
 /** Needed by nothing that is planned, or part of every database. */
@@ -75,9 +76,7 @@ export async function buildSchema(
     })),
   );
   await builder.run([...schema.range_types.map(rangeType), ...schema.composite_types.map(compositeType)]);
-  await builder.run(
-    schema.functions.map((item) => ({ what: `function ${item.schema}.${item.name}`, sql: item.definition })),
-  );
+  await builder.run(schema.functions.map(functionDefinition));
   // A function may take a domain, and types are made of one another. What domains check comes later (domains.ts).
   await builder.retry();
   const tableLimits = await buildTables(builder, owner, snapshot, major);
@@ -94,7 +93,8 @@ export async function buildSchema(
     })),
   );
   await builder.retry();
-  return [...extensions.limits(), ...builder.limits(), ...tableLimits];
+  await markLeakproof(admin, schema.functions);
+  return [...extensions.limits(), ...builder.limits(), ...tableLimits, ...stubLimits(schema.functions)];
 }
 
 /** Options that change plans: whose policies what it reads has, what is looked at before its own conditions. */
