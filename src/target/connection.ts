@@ -15,7 +15,13 @@ export interface Connection {
    * Runs one statement.
    * @param limitMs when no answer came by then the connection is given up; 0: wait for ever.
    */
-  query<T extends object>(sql: string, parameters: unknown[], limitMs: number): Promise<T[]>;
+  /** @param single by the extended protocol, which refuses a second statement in the text. */
+  query<T extends object>(
+    sql: string,
+    parameters: unknown[],
+    limitMs: number,
+    single?: boolean,
+  ): Promise<T[]>;
   /** Ends it, politely where the other side still answers. */
   close(): Promise<void>;
 }
@@ -106,12 +112,18 @@ async function connectBy(
     host: dsn.host,
     encrypted: transport !== false,
     announcedPid: processID ?? null,
-    async query<T extends object>(sql: string, parameters: unknown[], limitMs: number): Promise<T[]> {
+    async query<T extends object>(
+      sql: string,
+      parameters: unknown[],
+      limitMs: number,
+      single = false,
+    ): Promise<T[]> {
       if (lost) throw connectionLost(address, lost.cause, lost.reason);
       const watchdog =
         limitMs > 0 ? setTimeout(() => giveUp(`no answer within ${limitMs} ms`), limitMs) : null;
       try {
-        const { rows } = await client.query(sql, parameters);
+        const protocol = single ? { queryMode: 'extended' } : {};
+        const { rows } = await client.query({ text: sql, values: parameters, ...protocol });
         return rows as T[];
       } catch (error) {
         const reason = loss()?.reason;

@@ -37,8 +37,10 @@ export interface TargetSession {
    * Runs one statement. int8 and numeric come as numbers, timestamps as ISO 8601 in UTC.
    * @throws PgLuthierError `target_connection_lost`, `target_value_unreadable`; the server's own errors come as
    * `TargetQueryError` with SQLSTATE.
+   * @param options.single the text holds what others wrote: a second statement in it is refused by the server, where
+   * without parameters it would be run.
    */
-  query<T extends object>(sql: string, parameters?: unknown[]): Promise<T[]>;
+  query<T extends object>(sql: string, parameters?: unknown[], options?: { single?: boolean }): Promise<T[]>;
   close(): Promise<void>;
 }
 
@@ -71,8 +73,8 @@ export async function openTarget(dsn: string, options: SessionOptions): Promise<
   };
   const connection = await connect(dsn, settings);
   // Behind the statement: PostgreSQL 18 cuts comments before it off before pg_stat_statements sees the text.
-  const query = <T extends object>(sql: string, parameters: unknown[] = []): Promise<T[]> =>
-    connection.query<T>(`${sql}\n/* pgluthier */`, parameters, limitMs);
+  const query: TargetSession['query'] = (sql, parameters = [], { single } = {}) =>
+    connection.query(`${sql}\n/* pgluthier */`, parameters, limitMs, single);
   try {
     const pooling = await detectPooling(connection, () => connect(dsn, settings), connectTimeoutMs);
     const identity = await prepareSession(query, connection, { ...options, statementTimeoutMs });

@@ -3,7 +3,7 @@
  * itself costs above that is mostly the way there and back.
  */
 import type pg from 'pg';
-import type { Plan } from './plan.ts';
+import type { Plan } from '../plan.ts';
 
 const FUNCTION = 'pg_catalog.pgluthier_plans';
 

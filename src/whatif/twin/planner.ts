@@ -14,11 +14,11 @@ import {
   type WhatIf,
 } from '../../domain/index.ts';
 import type { EmbeddedServer } from '../../embedded/index.ts';
+import { costOf, noCost, type Plan, withIndexNames } from '../plan.ts';
 import { askMany, createAskFunction } from './ask.ts';
 import { makeCandidates } from './candidate.ts';
 import { describeExpression } from './expression-column.ts';
 import { type ExistingIndex, IndexSwitch, nameIndexes } from './index-switch.ts';
-import { indexNames, type Plan, withIndexNames } from './plan.ts';
 import type { TwinRoles } from './policies.ts';
 import { RoleSettings } from './role-settings.ts';
 import { connectTwin, PLANNER_ROLE, queryOne } from './session.ts';
@@ -59,6 +59,7 @@ export class Twin implements WhatIf {
   readonly #roles: RoleSettings;
   /** Texts that were taken as one statement. */
   readonly #single = new Set<string>();
+  readonly #nameOf = (name: string) => this.#byPlanName.get(name) ?? name;
   #settings: Record<string, string> = {};
   #made = 0;
 
@@ -215,7 +216,7 @@ export class Twin implements WhatIf {
           ),
         );
         this.questions += statements.length;
-        return statements.map((statement, index) => this.#costOf(statement, plans[index] ?? []));
+        return statements.map((statement, index) => costOf(statement, plans[index] ?? [], this.#nameOf));
       } catch (error) {
         // One of them failed, which may be because of this configuration: each by itself then.
         if (!(error instanceof pg.DatabaseError)) throw error;
@@ -229,24 +230,11 @@ export class Twin implements WhatIf {
   async #cost(planner: pg.Client, statement: PlannableStatement): Promise<PlanCost> {
     this.questions += 1;
     try {
-      return this.#costOf(statement, await this.#plan(planner, statement));
+      return costOf(statement, await this.#plan(planner, statement), this.#nameOf);
     } catch (error) {
       if (error instanceof pg.DatabaseError) return noCost(statement, error.message);
       throw error;
     }
-  }
-
-  #costOf(statement: PlannableStatement, [planned]: readonly Plan[]): PlanCost {
-    const root = planned?.Plan;
-    if (root?.['Total Cost'] === undefined) return noCost(statement, 'a utility statement has no plan');
-    const names = indexNames(root).map((name) => this.#byPlanName.get(name) ?? name);
-    return {
-      statement_id: statement.id,
-      cost: root['Total Cost'],
-      rows: root['Plan Rows'] ?? null,
-      indexes: [...new Set(names)],
-      error: null,
-    };
   }
 
   /** The extended protocol takes one statement only: a text with a second one hidden in it is refused. */
@@ -298,11 +286,3 @@ export class Twin implements WhatIf {
     this.#settings = { ...settings };
   }
 }
-
-const noCost = (statement: PlannableStatement, error: string): PlanCost => ({
-  statement_id: statement.id,
-  cost: null,
-  rows: null,
-  indexes: [],
-  error,
-});

@@ -84,6 +84,12 @@ function valuesInForce(
   return Object.fromEntries(settings);
 }
 
+/** Planner settings that sessions of a role begin with (null: of any that has none of its own), as set_config() takes them. */
+export function sessionSettings(snapshot: Snapshot, role: string | null): Record<string, string> {
+  const usual = valuesInForce(snapshot, isPlannerSetting);
+  return role === null ? usual : { ...usual, ...roleSettings(snapshot, role) };
+}
+
 /**
  * Planner settings that a role begins with where they differ from what all sessions do; values as set_config() takes
  * them. `$user` in a search_path stands for the role's own schema: the twin plans as another role.
