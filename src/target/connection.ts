@@ -14,8 +14,8 @@ export interface Connection {
   /**
    * Runs one statement.
    * @param limitMs when no answer came by then the connection is given up; 0: wait for ever.
+   * @param single by the extended protocol, which refuses a second statement in the text.
    */
-  /** @param single by the extended protocol, which refuses a second statement in the text. */
   query<T extends object>(
     sql: string,
     parameters: unknown[],

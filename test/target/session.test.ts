@@ -39,6 +39,18 @@ describe('a session', () => {
     await session.close();
   });
 
+  it('refuses a second statement where the text is somebody else’s', async () => {
+    const server = await testServer();
+    const session = await openTarget(server.dsn(), options);
+    const text = 'SELECT 1 AS one; SELECT 2 AS one';
+    expect(await session.query('SELECT 1 AS one', [], { single: true })).toEqual([{ one: 1 }]);
+    expect(await session.query('SELECT 1 AS one; -- and no more', [], { single: true })).toEqual([
+      { one: 1 },
+    ]);
+    await expect(session.query(text, [], { single: true })).rejects.toMatchObject({ sqlstate: '42601' });
+    await session.close();
+  });
+
   it('gives counters as numbers, times as ISO 8601, and refuses what would be rounded', async () => {
     const server = await testServer();
     const session = await openTarget(server.dsn(), options);
