@@ -7,6 +7,7 @@ import type { FastSnapshot, HostOverrides, Snapshot } from '../domain/index.ts';
 import { detectCapabilities, type TargetSession } from '../target/index.ts';
 import { readActivity } from './activity.ts';
 import { busyLimits } from './busy.ts';
+import { withColumnEnds } from './column-ends.ts';
 import { readColumns } from './columns.ts';
 import { readCounters } from './counters.ts';
 import { readHost } from './host.ts';
@@ -27,6 +28,8 @@ export interface CollectOptions {
   host_overrides?: HostOverrides;
   /** Milliseconds after which no further noun is begun; default 120,000. */
   deadlineMs?: number;
+  /** Whether least and greatest values of columns are read; default true. */
+  column_ends?: boolean;
 }
 
 /** What is read at each cadence, first and close together: counters and what runs now. */
@@ -66,7 +69,7 @@ export async function collectSnapshot(
   const relations = await readRelations(reader);
   const tables = await readTables(reader, relations);
   const indexes = await readIndexes(reader, relations);
-  const columns = await withMoreStatistics(reader, await readColumns(reader, relations), relations);
+  const described = await withMoreStatistics(reader, await readColumns(reader, relations), relations);
   const { settings, setting_overrides } = await readSettings(reader);
   const schema = await readSchema(reader, capabilities, relations);
   const instance = await readInstance(reader);
@@ -75,6 +78,8 @@ export async function collectSnapshot(
     ...undecodableLimits([...tables, ...indexes, ...schema.sequences]),
   );
   const host = await readHost(reader, options.host_overrides ?? {});
+  // Last: it works under settings of its own.
+  const columns = (options.column_ends ?? true) ? await withColumnEnds(reader, described) : described;
   return {
     format_version: 1,
     taken_at,

@@ -78,6 +78,9 @@ export async function everyNoun(server: TestServer, statementsVersion: string): 
     await connect('vacuum'),
   ];
   const id = database.name;
+  // Reported to the statistics at the end of a later command of this session.
+  await main.query('UPDATE main SET p = p');
+  await until(main, "pg_stat_get_mod_since_analyze('main'::regclass) > 0");
   await main.query(`ALTER DATABASE "${id}" SET work_mem = '5MB'`);
   // First the slot: making one waits for all transactions that write, prepared ones too.
   await main.query(`SELECT pg_create_logical_replication_slot('${id.slice(0, 60)}', 'pgoutput')`);

@@ -148,7 +148,8 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       bounds.add(row?.bounds ?? '');
       return send();
     });
-    expect([...bounds]).toEqual(['30s 1s on']);
+    // The shorter one: while ends of columns are looked up.
+    expect([...bounds]).toEqual(['30s 1s on', '100ms 1s on']);
     expect(snapshot.limits).toEqual([]);
     const texts = snapshot.statements.reduce((sum, row) => sum + (row.query?.length ?? 0), 0);
     expect(texts).toBeGreaterThan(8_000_000);

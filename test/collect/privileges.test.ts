@@ -78,7 +78,11 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       right: 'pg_read_all_data',
       take: `REVOKE pg_read_all_data FROM ${role}`,
       give: `GRANT pg_read_all_data TO ${role}`,
-      limits: ['columns column_statistics_hidden', 'sequences sequence_values_hidden'],
+      limits: [
+        'column-ends column_ends_hidden',
+        'columns column_statistics_hidden',
+        'sequences sequence_values_hidden',
+      ],
       checks: ['column_statistics'],
     },
     {
