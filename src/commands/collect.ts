@@ -1,6 +1,7 @@
 /** What `analyze` and `export` share: one snapshot, or two with so many seconds between them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { collectSnapshot } from '../collect/index.ts';
+import { loadConfig } from '../config.ts';
 import type { HostOverrides, Snapshot } from '../domain/index.ts';
 import { withReadSession } from '../pipeline/index.ts';
 
@@ -22,8 +23,11 @@ export async function collectOnce(
   overrides: HostOverrides,
   show: (message: string) => void,
 ): Promise<{ snapshot: Snapshot; first: Snapshot | null }> {
+  const { column_ends } = loadConfig();
   const collect = () =>
-    withReadSession(dsn, 'collect', (session) => collectSnapshot(session, { host_overrides: overrides }));
+    withReadSession(dsn, 'collect', (session) =>
+      collectSnapshot(session, { host_overrides: overrides, column_ends }),
+    );
   show('reading catalogs and statistics');
   const first = await collect();
   if (seconds === undefined) return { snapshot: first, first: null };

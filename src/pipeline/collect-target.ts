@@ -54,12 +54,16 @@ export async function collectTarget(
 }
 
 async function fullOf(
-  { store }: Services,
+  { store, column_ends = true }: Services,
   target: Target,
   session: TargetSession,
   { deadlineMs = 120_000 }: CollectTargetOptions,
 ): Promise<SnapshotHeader> {
-  const snapshot = await collectSnapshot(session, { host_overrides: target.host_overrides, deadlineMs });
+  const snapshot = await collectSnapshot(session, {
+    host_overrides: target.host_overrides,
+    deadlineMs,
+    column_ends,
+  });
   return store.snapshots.save(target.id, snapshot);
 }
 

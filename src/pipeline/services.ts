@@ -11,6 +11,8 @@ export interface Services {
   now: () => Date;
   /** Value of an environment variable that a DSN reference names; undefined: not set. */
   environmentVariable: (name: string) => string | undefined;
+  /** Whether full snapshots read least and greatest values of columns; absent: they do. */
+  column_ends?: boolean;
   /** Work that goes on after its request was answered; awaited at shutdown. */
   background: BackgroundWork;
 }
