@@ -9,7 +9,7 @@ import { type ExportOptions, exportSnapshot } from './commands/export.ts';
 import { type Config, environmentVariable, loadConfig } from './config.ts';
 import { runDemo } from './demo/index.ts';
 import { isUsable, PgLuthierError, type Report, ruleAreas } from './domain/index.ts';
-import { resolveDsn } from './pipeline/index.ts';
+import { resolveDsn, whatIfEngines } from './pipeline/index.ts';
 import { createProgress } from './progress.ts';
 import { renderDiagnosis, renderReport, renderReportMarkdown, renderReportSql } from './report/index.ts';
 import { createLogger, openConfiguredStore, startService } from './service.ts';
@@ -75,6 +75,14 @@ export async function runCli(argv: string[]): Promise<number> {
       positiveInteger,
     )
     .option('--budget <size>', 'disk that new indexes may take in all, e.g. 300MB', byteSize)
+    .addOption(
+      new Option(
+        '--what-if <planner>',
+        'who plans: a twin of the target, its own planner with the extension hypopg, or the one checked by the other',
+      )
+        .choices([...whatIfEngines])
+        .default('twin'),
+    )
     .addOption(new Option('--only <area...>', 'only rules of these areas').choices([...ruleAreas]))
     .option('--ram <size>', "the host's memory, e.g. 16GB", byteSize)
     .option('--cpu <count>', "the host's CPUs", positiveInteger)

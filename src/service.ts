@@ -81,6 +81,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
       now: () => new Date(),
       environmentVariable,
       column_ends: config.column_ends,
+      twin: config.twin,
       background: new BackgroundWork(),
     };
     closers.push(() => services.background.stop());

@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { loadRules } from '../advise/index.ts';
-import { environmentVariable } from '../config.ts';
+import { environmentVariable, loadConfig } from '../config.ts';
 import {
   composeSnapshot,
   type Limit,
@@ -11,7 +11,7 @@ import {
   type RuleArea,
   type Snapshot,
 } from '../domain/index.ts';
-import { analyse, resolveDsn } from '../pipeline/index.ts';
+import { analyse, openForPlans, resolveDsn, type WhatIfEngine } from '../pipeline/index.ts';
 import { createProgress } from '../progress.ts';
 import { readSnapshotFile, type SnapshotFile } from '../snapshot-file/index.ts';
 import { targetAddress } from '../target/index.ts';
@@ -28,6 +28,7 @@ export interface AnalyzeOptions extends HostOptions {
   workload?: string;
   window?: number;
   budget?: number;
+  whatIf: WhatIfEngine;
   only?: RuleArea[];
   json?: boolean;
   format: 'text' | 'markdown' | 'sql';
@@ -53,6 +54,12 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
         ? 'There is neither a database nor a snapshot file to analyze.'
         : 'Both a database and a snapshot file are given.',
       'Give a DSN, or --snapshot with a file of pgluthier export.',
+    );
+  }
+  if (options.snapshot !== undefined && options.whatIf !== 'twin') {
+    throw usage(
+      'HypoPG asks the target itself, and a snapshot file is none.',
+      'Leave --what-if away: the twin needs only the file.',
     );
   }
   if (options.snapshot !== undefined && options.window !== undefined) {
@@ -81,6 +88,12 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
       rules: await loadRules(),
       ...(options.only ? { areas: options.only } : {}),
       index_budget_bytes: options.budget ?? null,
+      what_if: {
+        engine: options.whatIf,
+        openSession:
+          given === undefined ? null : async () => openForPlans(await resolveDsn(given, environmentVariable)),
+        twin: loadConfig().twin,
+      },
       time_limit_ms: 10 * 60_000,
       now: () => new Date(),
       progress: show,

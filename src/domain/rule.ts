@@ -11,6 +11,8 @@ export interface RuleContext {
   workload: Workload;
   /** Null: no planner could be had; rules that need one say so in a limit. */
   what_if: WhatIf | null;
+  /** Opens a second planner for a check of what was chosen; it is closed by who opened it. Absent: there is none. */
+  cross_check?: () => Promise<WhatIf>;
   /** Bytes that new indexes may take in all; null: no budget. */
   index_budget_bytes: number | null;
   /** Called with a line for a person while a long rule works. */

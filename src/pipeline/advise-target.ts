@@ -5,6 +5,8 @@ import { workloadFromSnapshot, workloadFromWindow } from '../workload/index.ts';
 import { analyse } from './analyse.ts';
 import { loadWindow } from './load-window.ts';
 import type { Services } from './services.ts';
+import { targetDsn } from './target-session.ts';
+import { openForPlans, type WhatIfEngine } from './what-if.ts';
 
 export interface AdviseOptions {
   /** Both ends of the window; absent: the oldest and the newest snapshot of the last 24 hours. */
@@ -13,6 +15,8 @@ export interface AdviseOptions {
   areas?: readonly RuleArea[] | undefined;
   index_budget_bytes?: number | null | undefined;
   time_limit_ms?: number | undefined;
+  /** Default `twin`. */
+  what_if?: WhatIfEngine | undefined;
   actor: string;
 }
 
@@ -98,6 +102,11 @@ async function runAnalysis(
       rules: services.rules,
       ...(options.areas ? { areas: options.areas } : {}),
       index_budget_bytes: options.index_budget_bytes ?? null,
+      what_if: {
+        engine: options.what_if ?? 'twin',
+        openSession: async () => openForPlans(await targetDsn(services, targetId)),
+        twin: services.twin,
+      },
       time_limit_ms: options.time_limit_ms ?? 10 * 60_000,
       now: services.now,
       progress: (message) => services.logger.debug({ target_id: targetId, analysis_id: analysisId }, message),

@@ -1,20 +1,19 @@
 /** One analysis, from snapshots to a report: used by the service and, without a store, by the command line. */
 import { runRules } from '../advise/index.ts';
-import {
-  type AnalysisCoverage,
-  type Limit,
-  PgLuthierError,
-  type Recommendation,
-  type Report,
-  type Rule,
-  type RuleArea,
-  type Snapshot,
-  type WhatIf,
-  type Window,
-  type Workload,
+import type {
+  AnalysisCoverage,
+  Limit,
+  Recommendation,
+  Report,
+  Rule,
+  RuleArea,
+  Snapshot,
+  WhatIf,
+  Window,
+  Workload,
 } from '../domain/index.ts';
-import { openTwin } from '../whatif/index.ts';
 import { finaliseDrafts } from './finalise.ts';
+import { openPlanners, type Planners, type WhatIfOptions } from './what-if.ts';
 
 export interface AnalysisInput {
   target: { id: string | null; name: string };
@@ -26,6 +25,7 @@ export interface AnalysisInput {
   /** Only rules of these areas; absent: all. */
   areas?: readonly RuleArea[];
   index_budget_bytes: number | null;
+  what_if: WhatIfOptions;
   /** Milliseconds that the rules may take in all. */
   time_limit_ms: number;
   now: () => Date;
@@ -41,22 +41,25 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
     ...input.workload.limits,
   ];
 
-  let whatIf: WhatIf | null = null;
-  if (rules.some((rule) => rule.area === 'index') && input.workload.queries.length > 0) {
-    try {
-      input.progress('building the twin');
-      whatIf = await openTwin(input.snapshot, { progress: input.progress });
-    } catch (error) {
-      if (!(error instanceof PgLuthierError)) throw error;
-      limits.push({ scope: 'twin', code: error.code, message: error.message, remedy: error.remedy ?? null });
-    }
-  }
+  const { queries } = input.workload;
+  const planners: Planners =
+    rules.some((rule) => rule.area === 'index') && queries.length > 0
+      ? await openPlanners(
+          input.snapshot,
+          queries.map(({ query }) => query),
+          input.what_if,
+          input.progress,
+        )
+      : { what_if: null, cross_check: null, limits: [] };
+  const whatIf = planners.what_if;
+  limits.push(...planners.limits);
   try {
     const result = await runRules(rules, {
       snapshot: input.snapshot,
       window: input.window,
       workload: input.workload,
       what_if: whatIf,
+      ...(planners.cross_check ? { cross_check: planners.cross_check } : {}),
       index_budget_bytes: input.index_budget_bytes,
       progress: input.progress,
       deadline: input.now().getTime() + input.time_limit_ms,

@@ -24,3 +24,4 @@ export { syncTargetList } from './sync-target-list.ts';
 export { resolveDsn, withReadSession } from './target-session.ts';
 export { addTarget, targetCapabilities } from './targets.ts';
 export { verifyAllApplied, verifyApplied } from './verify-applied.ts';
+export { openForPlans, type WhatIfEngine, whatIfEngines } from './what-if.ts';

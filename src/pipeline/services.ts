@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Rule } from '../domain/index.ts';
 import type { Store } from '../store/index.ts';
+import type { TwinOptions } from './what-if.ts';
 
 export interface Services {
   store: Store;
@@ -13,6 +14,8 @@ export interface Services {
   environmentVariable: (name: string) => string | undefined;
   /** Whether full snapshots read least and greatest values of columns; absent: they do. */
   column_ends?: boolean;
+  /** What twins may run on. */
+  twin: TwinOptions;
   /** Work that goes on after its request was answered; awaited at shutdown. */
   background: BackgroundWork;
 }

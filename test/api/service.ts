@@ -28,6 +28,7 @@ export async function testService(environment: Record<string, string> = {}): Pro
     rules: await loadRules(),
     now: () => new Date(),
     environmentVariable: (name) => environment[name],
+    twin: { postgres_directories: [], fetch_postgres: false },
     background: new BackgroundWork(),
   };
   const app = createApp({

@@ -1,7 +1,7 @@
 /** Analyses: run one now, list them, read one with its report. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { reportSchema, ruleAreas } from '../../domain/index.ts';
-import { startAnalysis } from '../../pipeline/index.ts';
+import { startAnalysis, whatIfEngines } from '../../pipeline/index.ts';
 import { json, pageQuery, problems, type RouteFile, targetParams } from '../router.ts';
 
 const analysisSchema = z
@@ -27,6 +27,10 @@ const newAnalysisSchema = z
     to_snapshot_id: z.string().max(64).optional(),
     areas: z.array(z.enum(ruleAreas)).min(1).optional(),
     index_budget_bytes: z.number().int().positive().nullable().optional(),
+    what_if: z.enum(whatIfEngines).optional().openapi({
+      description:
+        'Who plans: `twin` (default), a server of our own; `hypopg`, the target itself with that extension; `both`: the twin searches, and what it chose is asked of HypoPG, too.',
+    }),
   })
   .strict()
   .meta({ id: 'NewAnalysis' });
