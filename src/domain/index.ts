@@ -13,6 +13,7 @@ export * from './identifier.ts';
 export * from './index-ddl.ts';
 export * from './instance.ts';
 export * from './lifecycle.ts';
+export * from './plan-node-name.ts';
 export * from './plan-tree.ts';
 export * from './recommendation.ts';
 export * from './replication.ts';

@@ -4,5 +4,6 @@
  */
 export { renderDiagnosis } from './diagnosis.ts';
 export { renderReportMarkdown } from './markdown.ts';
+export { renderPlan } from './plan-text.ts';
 export { renderReportSql } from './sql.ts';
 export { renderReport } from './text.ts';

@@ -49,7 +49,7 @@ const nodeSchema = z.looseObject({
   'Repeatable Seed': text,
   'Target Tables': z.array(z.looseObject({ 'Relation Name': text, Alias: text })).optional(),
   'Grouping Sets': z.array(groupingSetSchema).optional(),
-  Output: z.unknown(),
+  Output: z.unknown().optional(),
   get Plans(): z.ZodOptional<z.ZodArray<typeof nodeSchema>> {
     return z.array(nodeSchema).optional();
   },
