@@ -11,6 +11,7 @@ import {
   type Snapshot,
 } from '../../domain/index.ts';
 import { withEnds } from './array-ends.ts';
+import { likelyEnds } from './column-ends.ts';
 import type { TwinRelations } from './relations.ts';
 import { readTypes, type TypeFacts } from './types.ts';
 
@@ -199,6 +200,7 @@ export async function writeTargetStatistics(
     [[...relations.values()].map((relation) => relation.oid)],
   );
   const attributes = new Map(rows.map((row) => [`${row.relation} ${row.name}`, row]));
+  const ends = await likelyEnds(owner, snapshot);
   const items = snapshot.columns.flatMap((column) => {
     const relation = relations.get(quoteQualified(column.schema, column.table));
     const attribute = relation && attributes.get(`${relation.oid} ${column.name}`);
@@ -206,7 +208,7 @@ export async function writeTargetStatistics(
     const what = `${column.schema}.${column.table}.${column.name}`;
     const target = { ...attribute, what };
     return [
-      { target, stats: withColumnEnds(column.stats, column.ends) },
+      { target, stats: withColumnEnds(column.stats, column.ends ?? ends.get(column)) },
       ...(column.tree_stats?.inherited && !column.stats.inherited
         ? [{ target, stats: column.tree_stats }]
         : []),
