@@ -5,7 +5,14 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
-import { noActivity, noCounters, noReplication, type SchemaFacts, type Snapshot } from '../domain/index.ts';
+import {
+  type ColumnRow,
+  noActivity,
+  noCounters,
+  noReplication,
+  type SchemaFacts,
+  type Snapshot,
+} from '../domain/index.ts';
 import { decodeRows, type EncodedRows, encodeRows, type Row } from './row-delta.ts';
 
 const compress = promisify(brotliCompress);
@@ -89,6 +96,24 @@ function runsOfTables<T extends { table_oid: number }>(rows: readonly T[]): T[][
   return runs;
 }
 
+type ColumnEnds = Required<Pick<ColumnRow, 'table_oid' | 'attnum' | 'ends'>>;
+
+function withoutEnds(column: ColumnRow): ColumnRow {
+  if (column.ends === undefined) return column;
+  const { ends: _ends, ...rest } = column;
+  return rest;
+}
+
+/** Columns are shared: those with ends become others. */
+function withEnds(columns: readonly ColumnRow[], ends: readonly ColumnEnds[]): ColumnRow[] {
+  const place = (item: { table_oid: number; attnum: number }) => `${item.table_oid}/${item.attnum}`;
+  const known = new Map(ends.map((item) => [place(item), item.ends]));
+  return columns.map((column) => {
+    const own = known.get(place(column));
+    return own === undefined ? column : { ...column, ends: own };
+  });
+}
+
 export function takeApart(snapshot: Snapshot): SnapshotContent {
   const {
     server,
@@ -114,7 +139,14 @@ export function takeApart(snapshot: Snapshot): SnapshotContent {
     parts.set(hash, text);
     partRows.push({ noun, key, hash });
   };
-  for (const run of runsOfTables(columns)) part('columns', run[0]?.table_oid ?? 0, run);
+  for (const run of runsOfTables(columns.map(withoutEnds))) part('columns', run[0]?.table_oid ?? 0, run);
+  // By themselves: those of a table that grows are others each time, all else of its columns is as ANALYZE left it.
+  const ends = columns.flatMap((column) =>
+    column.ends === undefined
+      ? []
+      : [{ table_oid: column.table_oid, attnum: column.attnum, ends: column.ends }],
+  );
+  if (ends.length > 0) part('column_ends', '', ends);
   part('settings', '', settings);
   part('setting_overrides', '', setting_overrides);
   for (const [key, facts] of Object.entries(schema)) part('schema', key, facts);
@@ -183,7 +215,10 @@ export function putTogether(
     statements: statements.map(({ query_hash, ...row }) => ({ ...row, query: textOf(query_hash) })),
     tables,
     indexes,
-    columns: partsOf('columns').flatMap(({ value }) => value as Row[]),
+    columns: withEnds(
+      partsOf('columns').flatMap(({ value }) => value as ColumnRow[]),
+      (partsOf('column_ends')[0]?.value ?? []) as ColumnEnds[],
+    ),
     settings: partsOf('settings')[0]?.value,
     setting_overrides: partsOf('setting_overrides')[0]?.value,
     schema: Object.fromEntries(
