@@ -50,7 +50,16 @@ COMMENT ON TABLE stays_table IS '${MARK} comment';
 CREATE ROLE "${role}" PASSWORD '${MARK} password';
 ALTER ROLE "${role}" SET myapp.note = '${MARK} role setting';
 ALTER TABLE stays_table OWNER TO "${role}";
+ALTER VIEW stays_view OWNER TO "${role}";
+CREATE ROLE "${role} group";
+GRANT "${role} group" TO "${role}";
+CREATE POLICY stays_policy ON stays_table TO "${role}", "${role} group" USING (common <> 'stays_condition');
+CREATE FUNCTION stays_volatile() RETURNS text LANGUAGE plpgsql AS $f$ BEGIN RETURN '${MARK} needless body'; END $f$;
+CREATE INDEX ON stays_table (id);
 ANALYZE;
+INSERT INTO stays_table (id) VALUES (1908071599);
+SELECT pg_sleep(1.1);
+SELECT 1;
 SELECT count(*) FROM stays_table WHERE common = '${MARK} literal' /* ${MARK} remark */;
 SET myapp.note = '${MARK} set';
 DO $d$ BEGIN PERFORM '${MARK} do block'; END $d$;
@@ -58,7 +67,9 @@ DO $d$ BEGIN PERFORM '${MARK} do block'; END $d$;
 
 const STAYS =
   `stays_label stays_domain_check stays_default stays_check stays_predicate stays_bound stays_view_text
-  stays_body stays_table stays_column stays_statistics stays_constraint`.split(/\s+/);
+  stays_body stays_policy stays_condition stays_volatile stays_table stays_column stays_statistics stays_constraint`.split(
+    /\s+/,
+  );
 
 async function planted(major: number): Promise<{ snapshot: Snapshot; close: () => Promise<void> }> {
   const server = await testServer({ major, settings: { archive_command: `${MARK} archive %p` } });
@@ -74,7 +85,9 @@ async function planted(major: number): Promise<{ snapshot: Snapshot; close: () =
   return {
     snapshot,
     close: async () => {
-      await client.query(`REASSIGN OWNED BY "${role}" TO CURRENT_USER; DROP ROLE "${role}"`);
+      await client.query(
+        `REASSIGN OWNED BY "${role}" TO CURRENT_USER; DROP OWNED BY "${role}", "${role} group"; DROP ROLE "${role}", "${role} group"`,
+      );
       await client.end();
       await database.drop();
     },
@@ -114,11 +127,12 @@ describe.each(majors)('a file of PostgreSQL %i', (major) => {
         expect({ place, found: whole.includes(`${MARK} ${place}`) }).toEqual({ place, found: true });
       }
       expect(whole.includes(`${MARK}_role`) && whole.includes('4711081599')).toBe(true);
-      expect(around(whole, `${MARK} (password|comment|literal|set|do block)`)).toEqual([]);
+      expect(whole.includes('1908071599')).toBe(true);
+      expect(around(whole, `${MARK} (password|comment|literal|set|do block|needless)`)).toEqual([]);
 
       const stripped = await contentOf(snapshot, `stripped-${major}`, true);
       expect(around(stripped, MARK)).toEqual([]);
-      for (const value of ['4711081599', '1901-02-0', Buffer.from(MARK).toString('hex')]) {
+      for (const value of ['4711081599', '1908071599', '1901-02-0', Buffer.from(MARK).toString('hex')]) {
         expect(around(stripped, value)).toEqual([]);
       }
       // The ends of ranges, as they are written.
