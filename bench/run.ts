@@ -15,6 +15,7 @@ import { indexScaleBenchmark } from './index-scale.ts';
 import { indexesBenchmark } from './indexes.ts';
 import { parametersBenchmark } from './parameters.ts';
 import { twinBenchmark } from './twin.ts';
+import { whatIfBenchmark } from './what-if.ts';
 
 const benchmarks: Record<string, Benchmark> = {
   bloat: bloatBenchmark,
@@ -23,6 +24,7 @@ const benchmarks: Record<string, Benchmark> = {
   indexes: indexesBenchmark,
   'index-scale': indexScaleBenchmark,
   twin: twinBenchmark,
+  'what-if': whatIfBenchmark,
   parameters: parametersBenchmark,
 };
 

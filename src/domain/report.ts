@@ -33,7 +33,16 @@ export const reportSchema = z.object({
     /** Σ calls × plan cost of the analysed statements now, and with all index recommendations; null where nothing was simulated. */
     cost_before: z.number().nullable(),
     cost_after: z.number().nullable(),
-    what_if: z.object({ engine: z.string(), server_version: z.string(), questions: z.number() }).nullable(),
+    what_if: z
+      .object({
+        engine: z.string(),
+        server_version: z.string(),
+        /** Plans that the planner was asked for. */
+        questions: z.number(),
+        /** Plan costs that followed from those without asking. */
+        concluded: z.number().default(0),
+      })
+      .nullable(),
     recommendations_by_kind: z.record(z.string(), z.number()),
   }),
   recommendations: z.array(recommendationSchema),

@@ -38,6 +38,8 @@ export interface AnalysisCoverage {
   /** Σ calls × plan cost of the analysed statements (planner cost units). */
   cost_before: number;
   cost_after: number;
+  /** Plan costs that followed from plans already shown: questions that the planner was not asked. */
+  concluded: number;
 }
 
 export const ruleAreas = ['index', 'settings', 'autovacuum', 'health'] as const;

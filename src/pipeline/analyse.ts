@@ -113,7 +113,12 @@ function summarise(
     cost_before: coverage?.cost_before ?? null,
     cost_after: coverage?.cost_after ?? null,
     what_if: whatIf
-      ? { engine: whatIf.engine, server_version: whatIf.server_version, questions: whatIf.questions }
+      ? {
+          engine: whatIf.engine,
+          server_version: whatIf.server_version,
+          questions: whatIf.questions,
+          concluded: coverage?.concluded ?? 0,
+        }
       : null,
     recommendations_by_kind: byKind,
   };

@@ -50,8 +50,10 @@ function headerLines(report: Report, width: number, bold: Style): string[] {
     `${summary.statements_analysed} of ${summary.statements_seen} statements analysed, ${percent(summary.analysed_share_of_time)} of ${time}`,
   ];
   if (summary.what_if) {
-    const { engine, server_version, questions } = summary.what_if;
-    facts.push(`simulated by a ${engine} on PostgreSQL ${server_version}: ${amount(questions)} plans`);
+    const { engine, server_version, questions, concluded } = summary.what_if;
+    facts.push(
+      `simulated by a ${engine} on PostgreSQL ${server_version}: ${amount(questions)} plans${concluded > 0 ? `, ${amount(concluded)} costs concluded from them` : ''}`,
+    );
   }
   const { cost_before, cost_after } = summary;
   if (cost_before !== null && cost_after !== null && cost_before > 0) {

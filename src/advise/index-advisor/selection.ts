@@ -45,6 +45,8 @@ export interface Selection {
   cut_short: boolean;
   /** Times that the planner was asked about a set and its neighbours. */
   rounds: number;
+  /** Costs that followed from plans that the planner had shown. */
+  concluded: number;
 }
 
 const BLOCK = 8192;
@@ -79,10 +81,12 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   const byHandle = new Map(contenders.map((contender, position) => [contender.handle, position]));
   let chosen: number[] = [];
   let rounds = 0;
+  let concluded = 0;
   await growByPlanner(input, weighed, rivals);
   for (; rounds < MAX_ROUNDS && Date.now() < input.deadline; rounds += 1) {
     const model = new SetModel(statements, weighed, rivals, book);
     chosen = searchSets(model, limits, chosen).members();
+    concluded += model.answered;
     const set = new Set(chosen.map((position) => contenders[position]?.handle ?? ''));
     const asked =
       (await askAbout(input, set, statements)) + (await askNeighbours(input, weighed, byHandle, set));
@@ -96,6 +100,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     left: reasons(input, weighed, final),
     cut_short: cutShort,
     rounds,
+    concluded: concluded + model.answered + book.concluded,
   };
 }
 

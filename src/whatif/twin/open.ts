@@ -23,6 +23,8 @@ export interface TwinOptions extends InstallationOptions {
   /** All statements that will be asked about: of a large database only what they can touch is rebuilt. Absent: all. */
   statements?: readonly string[];
   progress?: (message: string) => void;
+  /** Planner sessions; where not given, as many as there are cores, at most four. */
+  sessions?: number;
   /** Looks at the server before the first question: for tests. */
   inspect?: (server: EmbeddedServer) => Promise<void>;
 }
@@ -78,7 +80,7 @@ export async function openTwin(whole: Snapshot, options: TwinOptions = {}): Prom
     // The server must forget the pages it has seen: files change beneath it only while it is down.
     await server.restart(() => shapeFiles(server.dataDirectory, snapshot, relations));
     await options.inspect?.(server);
-    const sessions = Math.min(MAX_SESSIONS, availableParallelism());
+    const sessions = options.sessions ?? Math.min(MAX_SESSIONS, availableParallelism());
     return await Twin.open(server, { snapshot, whole, limits, namePath, sessions, roles });
   } catch (error) {
     await server.stop('immediate');

@@ -22,6 +22,8 @@ interface ModelSample {
 const NOBODY: ReadonlySet<number> = new Set();
 
 export class SetModel {
+  /** Costs of samples that were told, each of which would have been a question to the planner. */
+  answered = 0;
   readonly candidates: readonly Weighed[];
   /** Sets that some plan needs, each once, ascending by size: the moves of the search. */
   readonly bundles: readonly (readonly number[])[];
@@ -246,6 +248,7 @@ export class SetState {
   }
 
   #costOf(sample: number): number {
+    this.model.answered += 1;
     for (const plan of this.model.samples[sample]?.plans ?? []) {
       if (plan.needs.every((one) => this.has[one] === 1)) return plan.cost;
     }

@@ -50,6 +50,7 @@ export const rule: Rule = {
         not_analysed: advice.not_analysed,
         cost_before: total('before'),
         cost_after: total('after'),
+        concluded: advice.selection.concluded,
       },
     };
   },
