@@ -62,6 +62,7 @@ const policySchema: z.ZodType<PolicyRow> = z.object({
   using_expression: expression,
   check_expression: expression,
 });
+const definitionSchema = z.object({ kind: text, schema: text, name: text, definition: text });
 const compositeSchema: z.ZodType<SchemaFacts['composite_types'][number]> = z.object({
   schema: text,
   name: text,
@@ -99,6 +100,7 @@ export async function readSchema(
     views: await loadGrammar().then(() => read('views', viewSchema)),
     policies: await read('policies', policySchema),
     functions: await readFunctions(reader),
+    definitions: await read('definitions', definitionSchema),
     composite_types: await read('composite-types', compositeSchema),
     range_types: await read('range-types', rangeSchema),
     sequences: await readSequences(reader),

@@ -425,6 +425,8 @@ export interface SchemaFacts {
     identity_arguments?: string;
     leakproof?: boolean;
   }[];
+  /** Aggregates, operators and casts of users, as the statements that make them. Absent: not read. */
+  definitions?: { kind: string; schema: string; name: string; definition: string }[];
   /** Composite types of their own making (not tables' row types). */
   composite_types: { schema: string; name: string; attributes: { name: string; type: string }[] }[];
   /** Range types of their own making. */

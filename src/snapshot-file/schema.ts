@@ -144,6 +144,7 @@ const schemaFacts = z.looseObject({
     )
     .optional(),
   functions: z.array(row({ string: 'schema name language volatility definition' })),
+  definitions: z.array(row({ string: 'kind schema name definition' })).optional(),
   composite_types: z.array(
     row({ string: 'schema name' }, { attributes: z.array(row({ string: 'name type' })) }),
   ),

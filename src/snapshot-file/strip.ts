@@ -40,7 +40,7 @@ export const strippedFacts: NonNullable<SnapshotFileHeader['stripped']> = {
   kept: [
     'names of schemas, tables, columns, indexes, types, databases, policies',
     'defaults, check constraints, index predicates and expressions, partition bounds',
-    'definitions of views and functions, conditions of policies, labels of enums',
+    'definitions of views, functions, aggregates and operators, conditions of policies, labels of enums',
     'frequencies, counts, widths, sizes, times of maintenance',
   ],
 };

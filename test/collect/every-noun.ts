@@ -27,6 +27,7 @@ CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (100);
 CREATE TABLE heir () INHERITS (child);
 CREATE TABLE slow (v int); INSERT INTO slow SELECT generate_series(1, 20000);
 CREATE VIEW seen AS SELECT id FROM main;
+CREATE AGGREGATE total (int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
 CREATE TABLE guarded (id int, whose name);
 ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON guarded TO CURRENT_USER, pg_monitor USING (whose = current_user) WITH CHECK (id > 0);

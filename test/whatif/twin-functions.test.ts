@@ -31,6 +31,14 @@ describe.each(majors)('functions in the twin of PostgreSQL %i', (major) => {
        CREATE FUNCTION open_(a int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN a > 3; END $$;
        CREATE FUNCTION on_item() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
        CREATE TYPE word AS RANGE (SUBTYPE = text);
+       CREATE FUNCTION add_dear(a int, b int) RETURNS int LANGUAGE sql IMMUTABLE COST 70 PARALLEL SAFE AS $$ SELECT CASE WHEN a > b THEN a ELSE b END $$;
+       CREATE AGGREGATE "Odd Schema"."dear ""sum"(int) (SFUNC = add_dear, STYPE = int, COMBINEFUNC = add_dear, INITCOND = '0', PARALLEL = SAFE);
+       CREATE AGGREGATE counted(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '0');
+       CREATE FUNCTION near(a int, b int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN abs(a - b) < 2; END $$;
+       CREATE OPERATOR "Odd Schema".~=~ (FUNCTION = near, LEFTARG = int, RIGHTARG = int, COMMUTATOR = OPERATOR("Odd Schema".~=~), RESTRICT = eqsel, JOIN = eqjoinsel);
+       CREATE TYPE mood AS ENUM ('sad', 'fine');
+       CREATE FUNCTION to_mood(a int) RETURNS mood LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN a > 3 THEN 'fine'::mood ELSE 'sad'::mood END $$;
+       CREATE CAST (int AS mood) WITH FUNCTION to_mood(int) AS IMPLICIT;
        CREATE FUNCTION visible(a int) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT a < 300 $$;
        CREATE POLICY few ON item USING (visible(v));
        CREATE VIEW seen AS SELECT * FROM item WHERE at_planning('5') = t AND dear(v);
@@ -73,6 +81,10 @@ describe.each(majors)('functions in the twin of PostgreSQL %i', (major) => {
     'SELECT * FROM seen',
     'SELECT * FROM item WHERE v = standard(3)',
     'SELECT of_item(v) FROM item WHERE id < 10',
+    'SELECT v, "Odd Schema"."dear ""sum"(id), counted(*) FROM item GROUP BY v',
+    'SELECT * FROM item WHERE v OPERATOR("Odd Schema".~=~) 5',
+    'SELECT * FROM item AS a JOIN item AS b ON a.v OPERATOR("Odd Schema".~=~) b.v WHERE a.id < 50',
+    "SELECT * FROM item WHERE v::mood = 'fine'",
   ])('plans as the real server does: %s', async (sql) => {
     expect(await ask(sql)).toEqual(await real(sql));
   });
@@ -101,6 +113,9 @@ describe.each(majors)('functions in the twin of PostgreSQL %i', (major) => {
       visible: true,
       standard: true,
       of_item: true,
+      add_dear: true,
+      near: true,
+      to_mood: true,
     });
   });
 

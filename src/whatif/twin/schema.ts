@@ -43,6 +43,7 @@ export async function buildSchema(
       ...schema.composite_types,
       ...schema.range_types,
       ...schema.functions,
+      ...(schema.definitions ?? []).filter((item) => item.schema !== ''),
       ...schema.views,
       ...schema.extended_statistics,
     ].map((item) => item.schema),
@@ -77,6 +78,12 @@ export async function buildSchema(
   );
   await builder.run([...schema.range_types.map(rangeType), ...schema.composite_types.map(compositeType)]);
   await builder.run(schema.functions.map(functionDefinition));
+  await builder.run(
+    (schema.definitions ?? []).map((item) => ({
+      what: `${item.kind} ${item.schema === '' ? '' : `${item.schema}.`}${item.name}`,
+      sql: item.definition,
+    })),
+  );
   // A function may take a domain, and types are made of one another. What domains check comes later (domains.ts).
   await builder.retry();
   const tableLimits = await buildTables(builder, owner, snapshot, major);
