@@ -64,7 +64,7 @@ export const statements: Readonly<Record<string, string>> = {
   windowed_top: `SELECT * FROM (SELECT id, row_number() OVER (ORDER BY created_at) AS place FROM orders) x WHERE place <= 5`,
   except: 'SELECT customer_id FROM orders EXCEPT SELECT id FROM customers',
   intersect_all: 'SELECT customer_id FROM orders INTERSECT ALL SELECT id FROM customers',
-  union_all: 'SELECT id FROM orders WHERE customer_id = 3 UNION ALL SELECT id FROM orders WHERE total = 4',
+  union_all: 'SELECT pad FROM orders WHERE customer_id = 3 UNION ALL SELECT pad FROM orders WHERE total = 4',
   partitions: 'SELECT * FROM events WHERE kind = 5',
   pruned: "SELECT * FROM events WHERE kind = 5 AND at < '2024-03-01'",
   pruned_later: "SELECT * FROM events WHERE kind = 5 AND at < now() - interval '700 days'",
