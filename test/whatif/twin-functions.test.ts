@@ -128,3 +128,30 @@ describe.each(majors)('functions in the twin of PostgreSQL %i', (major) => {
     );
   });
 });
+
+it('names the first of many that could not be rebuilt, and counts the others', async () => {
+  const source = await openSource(Math.max(...testMajors), ['CREATE TABLE item (id int PRIMARY KEY)']);
+  const { snapshot } = source;
+  const broken = Array.from({ length: 250 }, (_, at) => ({
+    schema: 'public',
+    name: `broken_${at}`,
+    language: 'sql',
+    volatility: 'i',
+    definition: `CREATE FUNCTION public.broken_${at}(a no_such_type) RETURNS int\n LANGUAGE sql\nAS $$ SELECT 1 $$`,
+  }));
+  const sound = {
+    ...broken[0],
+    name: 'sound',
+    definition: 'CREATE FUNCTION public.sound() RETURNS int\n LANGUAGE sql\nAS $$ SELECT 1 $$',
+  };
+  const twin = await openTwin({
+    ...snapshot,
+    schema: { ...snapshot.schema, functions: [...broken, sound as (typeof broken)[0]] },
+  });
+  expect(twin.limits).toHaveLength(21);
+  expect(twin.limits.at(-1)?.message).toContain('230 more of kind function');
+  const sql = 'SELECT sound() FROM item';
+  expect((await twin.costs(asIs, [{ id: sql, query_id: sql, sql, weight: 1 }]))[0]?.error).toBeNull();
+  await twin.close();
+  await source.close();
+});

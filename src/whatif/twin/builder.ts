@@ -9,6 +9,8 @@ export interface Definition {
 }
 
 const BATCH = 200;
+/** Objects of a kind that are named one by one. */
+const NAMED = 20;
 /** duplicate_table, _object, _function, _schema: an extension has made it already, or an attached parent has. */
 const ALREADY_THERE = new Set(['42P07', '42710', '42723', '42P06']);
 
@@ -44,14 +46,23 @@ export class Builder {
     }
   }
 
-  /** What could not be built in the end. */
+  /** What could not be built in the end: of each kind the first few with their reasons, and how many more. */
   limits(): Limit[] {
-    return this.#failed.map(({ what, reason }) => ({
-      scope: 'twin',
-      code: 'object_not_rebuilt',
-      message: `${what} could not be rebuilt in the twin: ${reason}. Statements that need it are not simulated, or without it.`,
-      remedy: null,
-    }));
+    const kinds = new Map<string, (Definition & { reason: string })[]>();
+    for (const item of this.#failed) {
+      const [kind = ''] = item.what.split(' ');
+      const list = kinds.get(kind) ?? [];
+      list.push(item);
+      kinds.set(kind, list);
+    }
+    return [...kinds].flatMap(([kind, items]) => [
+      ...items
+        .slice(0, NAMED)
+        .map(({ what, reason }) => notRebuilt(`${what} could not be rebuilt in the twin: ${reason}.`)),
+      ...(items.length > NAMED
+        ? [notRebuilt(`${items.length - NAMED} more of kind ${kind} could not be rebuilt in the twin.`)]
+        : []),
+    ]);
   }
 
   async #one(item: Definition): Promise<void> {
@@ -63,3 +74,10 @@ export class Builder {
     }
   }
 }
+
+const notRebuilt = (message: string): Limit => ({
+  scope: 'twin',
+  code: 'object_not_rebuilt',
+  message: `${message} Statements that need it are not simulated, or without it.`,
+  remedy: null,
+});
