@@ -68,6 +68,24 @@ describe('the cadence of a target', () => {
   });
 });
 
+describe('ends of columns', () => {
+  it('are read and kept, and where that is switched off they are not', async () => {
+    await run('CREATE TABLE ending (id int PRIMARY KEY)');
+    await run('INSERT INTO ending SELECT generate_series(1, 1000)');
+    await run('ANALYZE ending');
+    await run('INSERT INTO ending VALUES (1001)');
+    const { store } = service.services;
+    const endsOf = async (services: typeof service.services) => {
+      const { id: snapshotId } = await collectTarget(services, id);
+      const { columns } = await store.snapshots.get(id, snapshotId);
+      return columns.find((column) => column.table === 'ending')?.ends;
+    };
+    expect(await endsOf(service.services)).toEqual({ min: '1', max: '1001' });
+    expect(await endsOf({ ...service.services, column_ends: false })).toBeUndefined();
+    await run('DROP TABLE ending');
+  });
+});
+
 it('is stopped at once when it is told to, and that is recorded', async () => {
   const front = await tcpFront(server.dsn('postgres'));
   front.fallSilent();
