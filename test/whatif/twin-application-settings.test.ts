@@ -81,3 +81,41 @@ describe('settings that a text reads', () => {
     expect(settingsRead('current_setting(name)').size).toBe(0);
   });
 });
+
+describe('functions that look up who is asking', () => {
+  it('answer with a frequent value of the column they are compared with', async () => {
+    const role = `lookup_${Math.random().toString(36).slice(2, 8)}`;
+    const source = await openSource(Math.max(...testMajors), [
+      `CREATE TABLE member (login name PRIMARY KEY, org int);
+       CREATE TABLE doc (id int PRIMARY KEY, org int, size int);
+       INSERT INTO doc SELECT i, CASE WHEN i % 10 < 3 THEN 7 ELSE i % 400 END, i FROM generate_series(1, 20000) AS i;
+       CREATE INDEX doc_org ON doc (org);
+       CREATE FUNCTION my_org() RETURNS int LANGUAGE sql STABLE AS $$ SELECT org FROM member WHERE login = current_user $$;
+       CREATE FUNCTION his_org() RETURNS int LANGUAGE plpgsql STABLE COST 7 AS $$ BEGIN RETURN (SELECT org FROM member WHERE login = current_user); END $$;
+       CREATE FUNCTION her_org() RETURNS int STABLE BEGIN ATOMIC SELECT org FROM member WHERE login = current_user; END;
+       CREATE FUNCTION nobody() RETURNS text LANGUAGE sql STABLE AS $$ SELECT login::text FROM member $$;
+       CREATE POLICY same_org ON doc USING (org = my_org());
+       CREATE VIEW his AS SELECT * FROM doc AS d WHERE d.org = his_org(); CREATE VIEW hers AS SELECT * FROM doc AS d WHERE d.org = her_org();
+       CREATE ROLE ${role}; INSERT INTO member VALUES ('${role}', 7), (current_user, 7);
+       GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}; ALTER TABLE doc ENABLE ROW LEVEL SECURITY`,
+      'VACUUM ANALYZE',
+    ]);
+    const twin = await openTwin(source.snapshot);
+    for (const [asked, sql] of [
+      [role, 'SELECT * FROM doc WHERE size < 9000'],
+      [null, 'SELECT * FROM his WHERE size < 9000'],
+      [null, 'SELECT * FROM hers WHERE size < 9000'],
+    ] as const) {
+      await source.client.query(asked === null ? 'RESET ROLE' : `SET ROLE ${asked}`);
+      const real = await source.plan(sql);
+      await source.client.query('RESET ROLE');
+      const [answer] = await twin.costs(asIs, [{ id: sql, query_id: sql, sql, weight: 1, role: asked }]);
+      expect([sql, answer?.error, answer?.cost]).toEqual([sql, null, real['Total Cost']]);
+    }
+    expect(twin.limits.map((limit) => limit.code)).toEqual(['function_answers_assumed']);
+    expect(twin.limits[0]?.message).toContain('public.my_org, public.his_org, public.her_org.');
+    await twin.close();
+    await source.client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    await source.close();
+  });
+});

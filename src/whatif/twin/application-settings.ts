@@ -11,13 +11,13 @@ import {
   type Snapshot,
 } from '../../domain/index.ts';
 import type { EmbeddedServer } from '../../embedded/index.ts';
+import { nearbyValues } from './nearby-values.ts';
 import type { TwinRoles } from './policies.ts';
 import { PLANNER_ROLE, withSession } from './session.ts';
 
 /** At most so many settings get values, so many relations and values are tried for each: some thousand plans in all. */
 const MOST_SETTINGS = 20;
 const MOST_RELATIONS = 5;
-const MOST_COLUMNS = 6;
 /** A plan that takes longer is no answer; ms. */
 const TRIAL_TIMEOUT_MS = 500;
 /** Of what types conditions read. */
@@ -161,7 +161,9 @@ async function choose(
       const concerned = readings.filter((reading) => reading.names.has(name)).slice(0, MOST_RELATIONS);
       let fewest = Number.POSITIVE_INFINITY;
       let best: string | null = null;
-      for (const value of await candidates(session, snapshot, concerned, name)) {
+      const places = concerned.map((reading) => ({ ...reading, place: reading.names.get(name) ?? 0 }));
+      const near = await nearbyValues(session, snapshot, places);
+      for (const value of new Set([...near, ...USUAL_VALUES])) {
         const failures = await countFailures(session, concerned, new Map([...values, [name, value]]));
         if (failures < fewest) [fewest, best] = [failures, value];
         if (fewest === 0) break;
@@ -198,54 +200,3 @@ async function countFailures(
   }
   return failures;
 }
-
-/** Values of columns that stand near the setting, nearest first, then usual ones. */
-async function candidates(
-  session: pg.Client,
-  snapshot: Snapshot,
-  readings: readonly Reading[],
-  name: string,
-): Promise<string[]> {
-  const near = readings.flatMap((reading) => {
-    const place = reading.names.get(name) ?? 0;
-    const tables = new Set(
-      snapshot.tables
-        .filter((table) => table.oid === reading.table_oid || reading.text.includes(table.name))
-        .map((table) => table.oid),
-    );
-    return snapshot.columns.flatMap((column) => {
-      if (!tables.has(column.table_oid) || !column.stats) return [];
-      const distance = nearest(reading.text, column.name, place);
-      return distance === null ? [] : [{ stats: column.stats, distance }];
-    });
-  });
-  near.sort((a, b) => a.distance - b.distance);
-  const found: string[] = [];
-  for (const { stats } of near.slice(0, MOST_COLUMNS)) {
-    const array = stats.most_common_vals ?? stats.histogram_bounds;
-    if (array === null) continue;
-    const { rows } = await session
-      .query<{ value: string | null }>(
-        'SELECT a[CASE WHEN $2 THEN 1 ELSE (1 + cardinality(a)) / 2 END] AS value FROM (SELECT $1::text::text[] AS a) AS given',
-        [array, stats.most_common_vals !== null],
-      )
-      .catch(() => ({ rows: [] }));
-    const value = rows[0]?.value;
-    if (typeof value === 'string') found.push(value);
-  }
-  return [...new Set([...found, ...USUAL_VALUES])];
-}
-
-/** How far the name's nearest occurrence is, characters; null: there is none. */
-function nearest(text: string, name: string, place: number): number | null {
-  let least: number | null = null;
-  for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1)) {
-    const distance = Math.abs(at - place);
-    if (isPartOfName(text[at - 1]) || isPartOfName(text[at + name.length])) continue;
-    if (least === null || distance < least) least = distance;
-  }
-  return least;
-}
-
-const isPartOfName = (character: string | undefined) =>
-  character !== undefined && /[\p{L}\p{N}_$]/u.test(character);

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { type Limit, quoteIdentifier, type Snapshot, type WhatIf } from '../../domain/index.ts';
 import { type EmbeddedServer, startEmbedded } from '../../embedded/index.ts';
 import { assumeSettings } from './application-settings.ts';
+import { assumeAnswers } from './assumed-answers.ts';
 import { checkDomains } from './domains.ts';
 import { writeExtendedStatistics } from './extended-statistics.ts';
 import { chooseInstallation, type InstallationOptions } from './installation.ts';
@@ -77,6 +78,7 @@ export async function openTwin(whole: Snapshot, options: TwinOptions = {}): Prom
       }),
     );
     limits.push(...(await assumeSettings(server, snapshot, roles)));
+    limits.push(...(await assumeAnswers(server, snapshot)));
     // The server must forget the pages it has seen: files change beneath it only while it is down.
     await server.restart(() => shapeFiles(server.dataDirectory, snapshot, relations));
     await options.inspect?.(server);
