@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { changeSchema } from './change.ts';
 import { recommendationStates } from './lifecycle.ts';
+import { planComparisonSchema } from './plan-tree.ts';
 
 /** measured: seen on the target. simulated: by a real planner on the target's statistics. estimated: a formula. */
 export const evidenceLevelSchema = z.enum(['measured', 'simulated', 'estimated']);
@@ -34,6 +35,11 @@ export const affectedStatementSchema = z.object({
   /** Planner cost units, weighted over the parameter samples. */
   cost_before: z.number(),
   cost_after: z.number(),
+  /**
+   * Plans of the sample of its parameters that changes most, now and with everything that is recommended. Their
+   * conditions hold that sample's values. Of the statements that gain most only.
+   */
+  plan_change: planComparisonSchema.optional(),
 });
 export type AffectedStatement = z.infer<typeof affectedStatementSchema>;
 

@@ -1,18 +1,21 @@
 /** The report as Markdown, for a ticket or a wiki. */
-import type { Recommendation, Report } from '../domain/index.ts';
+import type { AffectedStatement, PlanTree, Recommendation, Report } from '../domain/index.ts';
 import { amount, bytes, evidenceValue, percent, shorten } from './format.ts';
+import { renderPlan } from './plan-text.ts';
 import { visible, visibleLine } from './terminal-text.ts';
 
 /** Text of others in a line of Markdown: nothing in it is markup, and no HTML. */
 const plain = (text: string) => visibleLine(text).replace(/[\\`*_[\]<>|#~]/g, '\\$&');
 
-/** Code within a line or a cell: fenced by more backticks than stand in it. */
-function code(text: string): string {
-  const content = visibleLine(text).replaceAll('|', '\\|');
+/** Code within a line: fenced by more backticks than stand in it. */
+function span(content: string): string {
   const fence = '`'.repeat(longestRun(content) + 1);
   const space = content.startsWith('`') || content.endsWith('`') ? ' ' : '';
   return `${fence}${space}${content}${space}${fence}`;
 }
+
+/** The same within a cell, where a bar would end it. */
+const code = (text: string) => span(visibleLine(text).replaceAll('|', '\\|'));
 
 function longestRun(text: string): number {
   return Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
@@ -20,9 +23,12 @@ function longestRun(text: string): number {
 
 /** A block of SQL, whole; the fence outlasts any backticks in it. */
 function sqlBlock(statements: readonly string[]): string[] {
-  const text = statements.map((statement) => visible(`${statement};`)).join('\n');
+  return block('sql', statements.map((statement) => visible(`${statement};`)).join('\n'));
+}
+
+function block(language: string, text: string): string[] {
   const fence = '`'.repeat(Math.max(3, longestRun(text) + 1));
-  return [`${fence}sql`, text, fence, ''];
+  return [`${fence}${language}`, text, fence, ''];
 }
 
 /** The whole report; ends with a newline. */
@@ -74,7 +80,7 @@ function recommendation(item: Recommendation, number: number): string[] {
         `| ${code(shorten(affected.query, 120))} | ${amount(affected.calls)} | ${percent(affected.share_of_time)} | ${amount(affected.cost_before)} | ${amount(affected.cost_after)} |`,
       );
     }
-    lines.push('');
+    lines.push('', ...planLines(item.affects));
   }
   lines.push('| evidence | value | level | source | formula |', '|---|---|---|---|---|');
   for (const evidence of item.evidence) {
@@ -90,4 +96,24 @@ function recommendation(item: Recommendation, number: number): string[] {
     '',
   );
   return lines;
+}
+
+/** What changes in the plans of the statements that have them, and the plans behind a fold. */
+function planLines(affected: readonly AffectedStatement[]): string[] {
+  return affected.flatMap(({ query, plan_change }) => {
+    if (!plan_change || plan_change.changes.length === 0) return [];
+    const text = (tree: PlanTree) => block('', renderPlan(tree).join('\n'));
+    return [
+      `Plan of ${span(shorten(query, 120))}, for a sample of its parameters:`,
+      '',
+      ...plan_change.changes.map((change) => `- ${plain(change.text)}`),
+      '',
+      '<details><summary>Plans now and with everything recommended</summary>',
+      '',
+      ...text(plan_change.before),
+      ...text(plan_change.after),
+      '</details>',
+      '',
+    ];
+  });
 }

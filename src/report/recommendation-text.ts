@@ -45,7 +45,7 @@ export function recommendationLines(
   if (item.statements.length > 0) lines.push('', ...item.statements.flatMap(sqlLines), '');
   if (item.rollback.length > 0)
     lines.push(dim('   way back'), ...item.rollback.flatMap(sqlLines).map(dim), '');
-  lines.push(...affectedLines(item.affects, width));
+  lines.push(...affectedLines(item.affects, width), ...planLines(item.affects, width));
   lines.push(dim('   evidence'));
   for (const evidence of item.evidence) {
     const formula = evidence.formula ? ` = ${evidence.formula}` : '';
@@ -97,6 +97,25 @@ function affectedLines(affected: readonly AffectedStatement[], width: number): s
   if (affected.length > AFFECTED_LISTED)
     lines.push(`   … and ${affected.length - AFFECTED_LISTED} more statements (--json has all)`);
   return [...lines, ''];
+}
+
+/** Of a statement with its plans, the beginning of its text. */
+const STATEMENT_LENGTH = 50;
+
+/** What changes in the plans, in two lines a statement at most; Markdown and JSON have the plans themselves. */
+function planLines(affected: readonly AffectedStatement[], width: number): string[] {
+  const lines = affected.flatMap(({ query, plan_change }) => {
+    if (!plan_change || plan_change.changes.length === 0) return [];
+    const changes = plan_change.changes.map(({ text }) => text).join('; ');
+    const room = 2 * (width - 8);
+    return wrapItem(shorten(`${shorten(query, STATEMENT_LENGTH)}: ${changes}`, room), width, '   ', '- ');
+  });
+  if (lines.length === 0) return [];
+  return [
+    '   plans, as it is now → with everything recommended, for a sample of the parameters',
+    ...lines,
+    '',
+  ];
 }
 
 /** Columns without a grid: a report is read, not framed. */

@@ -1,9 +1,15 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { type RecommendationDraft, type Report, reportSchema } from '../../src/domain/index.ts';
+import {
+  type PlanTree,
+  type RecommendationDraft,
+  type Report,
+  reportSchema,
+} from '../../src/domain/index.ts';
 import { finaliseDrafts } from '../../src/pipeline/finalise.ts';
 import {
   renderDiagnosis,
+  renderPlan,
   renderReport,
   renderReportMarkdown,
   renderReportSql,
@@ -201,6 +207,82 @@ test('nothing to recommend is said', () => {
   const text = renderReport(reportOf([], { rejections }), { color: false, width: 100 });
   expect(text).toContain('Nothing to recommend');
   expect(text).toContain('no gain (7)');
+});
+
+const tree = (parts: Partial<PlanTree>): PlanTree => ({
+  node_type: 'Seq Scan',
+  relation: 'orders',
+  startup_cost: 0,
+  total_cost: 123.45,
+  rows: 7,
+  width: 8,
+  details: [{ name: 'Filter', text: "(status = 'a```|b\x1b[2J'::text)" }],
+  children: [],
+  ...parts,
+});
+const changes = [
+  {
+    kind: 'access' as const,
+    subject: 'orders',
+    before: 'Seq Scan',
+    after: 'Index Scan using i',
+    text: 'orders: Seq Scan → Index Scan using i',
+  },
+  {
+    kind: 'sort' as const,
+    subject: 'sort by a',
+    before: 'Sort',
+    after: null,
+    text: 'sort by "a | <b>": Sort gone',
+  },
+];
+const planned = draft({
+  ...index,
+  affects: index.affects.map((affected, position) => ({
+    ...affected,
+    query: 'SELECT a || b FROM orders',
+    ...(position === 0
+      ? {
+          plan_change: {
+            before: tree({}),
+            after: tree({ node_type: 'Index Scan', index: 'i', schema: 'public' }),
+            changes,
+          },
+        }
+      : {}),
+  })),
+});
+
+test('plans: what changes in a line or two, the trees folded in Markdown', () => {
+  const text = renderReport(reportOf([planned]), { color: false, width: 100 });
+  expect(text).toContain(
+    '   - SELECT a || b FROM orders: orders: Seq Scan → Index Scan using i; sort by "a | <b>": Sort',
+  );
+  expect(text.split('\n').filter((line) => line.length > 100 && !line.startsWith('     '))).toEqual([]);
+  expect(text.split('Seq Scan').length).toBe(2);
+  const markdown = renderReportMarkdown(reportOf([planned]));
+  const lines = markdown.split('\n');
+  expect(lines).toContain('Plan of `SELECT a || b FROM orders`, for a sample of its parameters:');
+  expect(lines).toContain('- orders: Seq Scan → Index Scan using i');
+  expect(lines).toContain('- sort by "a \\| \\<b\\>": Sort gone');
+  expect(lines).toContain('Seq Scan on orders  (cost=0.00..123.45 rows=7 width=8)');
+  expect(lines).toContain('Index Scan using i on public.orders  (cost=0.00..123.45 rows=7 width=8)');
+  expect(markdown).not.toMatch(ESCAPE);
+  // A constant's backticks do not end the block.
+  expect(lines.filter((line) => line === '````')).toHaveLength(4);
+  expect(markdown.split('<details>').length).toBe(2);
+});
+
+const many = Array.from({ length: 400 }, (_, position) => tree({ relation: `t${position}` }));
+
+test('plans are cut to what is read, with a count', () => {
+  const lines = renderPlan(tree({ node_type: 'Append', details: [], children: many }), { lines: 10 });
+  expect(lines).toHaveLength(10);
+  expect(lines.at(-1)).toBe('… and 792 more lines');
+  const long = tree({ details: [{ name: 'Filter', text: 'x'.repeat(1000) }] });
+  expect(renderPlan(long, { line_length: 20 })[1]).toBe(
+    `  Filter: ${'x'.repeat(20)} … (980 more characters)`,
+  );
 });
 
 const evil = draft({

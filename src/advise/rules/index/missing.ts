@@ -3,6 +3,7 @@ import type { RecommendationDraft, Rejection, Rule, RuleContext, RuleResult } fr
 import { adviseIndexes, type IndexAdvice } from '../../index-advisor/advise.ts';
 import { crossCheck } from '../../index-advisor/cross-check.ts';
 import { draftIndex } from '../../index-advisor/draft.ts';
+import { addPlans } from '../../index-advisor/plan-evidence.ts';
 
 const ID = 'index/missing';
 /** Rejections that a report lists one by one; the rest is counted. */
@@ -36,6 +37,8 @@ export const rule: Rule = {
     for (const contender of advice.selection.chosen) {
       recommendations.push(await draftIndex(contender, { advice, context, checked, rule: ID }));
     }
+    const plans = { context, whatIf: context.what_if, rule: ID };
+    const plansLimits = await addPlans(recommendations, advice, plans);
     const total = (pick: 'before' | 'after') =>
       advice.statements.reduce(
         (sum, { query }) => sum + query.calls * (advice.costs.get(query.query_id)?.[pick] ?? 0),
@@ -44,7 +47,7 @@ export const rule: Rule = {
     return {
       recommendations,
       rejections: shortened(advice.rejections),
-      limits: [...advice.limits, ...(checked?.limits ?? []), ...notAnalysed(advice, context)],
+      limits: [...advice.limits, ...(checked?.limits ?? []), ...plansLimits, ...notAnalysed(advice, context)],
       coverage: {
         analysed: advice.statements.map((statement) => statement.query.query_id),
         not_analysed: advice.not_analysed,
