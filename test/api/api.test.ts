@@ -90,7 +90,7 @@ describe('the description', () => {
       expect(paths).toContain(path);
     }
     expect(Object.keys((body.components as { schemas: object }).schemas)).toEqual(
-      expect.arrayContaining(['Report', 'Recommendation', 'Problem', 'Target']),
+      expect.arrayContaining(['Report', 'Recommendation', 'Problem', 'Target', 'PlanTree']),
     );
   });
 });
@@ -228,6 +228,8 @@ describe('the loop', () => {
       statements: [expect.stringMatching(/^CREATE INDEX CONCURRENTLY .*items.*owner/)],
       rollback: [expect.stringMatching(/^DROP INDEX CONCURRENTLY/)],
     });
+    const [affected] = index?.affects as { plan_change?: { changes: { text: string }[] } }[];
+    expect(affected?.plan_change?.changes[0]?.text).toMatch(/^items: Seq Scan → .* using items_owner_idx$/);
     const path = `${base}/recommendations/${index?.id}`;
 
     expect((await service.ask('POST', `${path}/apply`)).body).toMatchObject({
