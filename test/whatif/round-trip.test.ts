@@ -31,6 +31,8 @@ describe.each(majors)('any schema of PostgreSQL %i', (major) => {
           });
           const snapshot = await collectSnapshot(session).finally(() => session.close());
           await readMore(client, snapshot);
+          // Where a table changed since ANALYZE they stand in place of the histogram's own, and so they should.
+          for (const column of snapshot.columns) column.ends = null;
           const real = await plannerCatalog(database.dsn, major);
           let rebuilt: Record<string, unknown[]> = {};
           const twin = await openTwin(snapshot, {

@@ -39,7 +39,10 @@ export async function assertSparseFiles(directory: string): Promise<void> {
   }
 }
 
-/** Extends a relation's main fork to `pages` without writing data. */
+/**
+ * Gives a relation's main fork the length of `pages` without writing data. An index on no row may be longer than one on
+ * a few: a new hash index is laid out for as many rows as an empty table of ten pages would hold.
+ */
 export async function extendRelation(path: string, pages: number): Promise<void> {
   const owner = await stat(path);
   for (let segment = 0; segment * SEGMENT_BLOCKS < pages; segment += 1) {
@@ -47,7 +50,7 @@ export async function extendRelation(path: string, pages: number): Promise<void>
     const size = Math.min(SEGMENT_BLOCKS, pages - segment * SEGMENT_BLOCKS) * BLOCK;
     const file = await open(name, 'a');
     try {
-      if ((await file.stat()).size < size) await file.truncate(size);
+      if ((await file.stat()).size !== size) await file.truncate(size);
     } finally {
       await file.close();
     }
