@@ -104,11 +104,11 @@ function planLines(affected: readonly AffectedStatement[]): string[] {
     if (!plan_change || plan_change.changes.length === 0) return [];
     const text = (tree: PlanTree) => block('', renderPlan(tree).join('\n'));
     return [
-      `Plan of ${span(shorten(query, 120))}, for a sample of its parameters:`,
+      `Plan of ${span(shorten(query, 120))}:`,
       '',
       ...plan_change.changes.map((change) => `- ${plain(change.text)}`),
       '',
-      '<details><summary>Plans now and with everything recommended</summary>',
+      '<details><summary>Plans now and with everything recommended (parameters have sampled values)</summary>',
       '',
       ...text(plan_change.before),
       ...text(plan_change.after),

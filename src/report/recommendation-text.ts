@@ -105,17 +105,15 @@ const STATEMENT_LENGTH = 50;
 /** What changes in the plans, in two lines a statement at most; Markdown and JSON have the plans themselves. */
 function planLines(affected: readonly AffectedStatement[], width: number): string[] {
   const lines = affected.flatMap(({ query, plan_change }) => {
-    if (!plan_change || plan_change.changes.length === 0) return [];
-    const changes = plan_change.changes.map(({ text }) => text).join('; ');
+    // The costs stand in the table above.
+    const changes = (plan_change?.changes ?? []).filter(({ kind }) => kind !== 'cost');
+    if (changes.length === 0) return [];
+    const text = `${shorten(query, STATEMENT_LENGTH)}: ${changes.map((change) => change.text).join('; ')}`;
     const room = 2 * (width - 8);
-    return wrapItem(shorten(`${shorten(query, STATEMENT_LENGTH)}: ${changes}`, room), width, '   ', '- ');
+    return wrapItem(shorten(text, room), width, '   ', '- ');
   });
   if (lines.length === 0) return [];
-  return [
-    '   plans, as it is now → with everything recommended, for a sample of the parameters',
-    ...lines,
-    '',
-  ];
+  return ['   plans, now → with everything recommended', ...lines, ''];
 }
 
 /** Columns without a grid: a report is read, not framed. */

@@ -228,7 +228,7 @@ describe('the loop', () => {
       statements: [expect.stringMatching(/^CREATE INDEX CONCURRENTLY .*items.*owner/)],
       rollback: [expect.stringMatching(/^DROP INDEX CONCURRENTLY/)],
     });
-    const [affected] = index?.affects as { plan_change?: { changes: { text: string }[] } }[];
+    const [affected] = (index?.affects ?? []) as { plan_change?: { changes: { text: string }[] } }[];
     expect(affected?.plan_change?.changes[0]?.text).toMatch(/^items: Seq Scan → .* using items_owner_idx$/);
     const path = `${base}/recommendations/${index?.id}`;
 

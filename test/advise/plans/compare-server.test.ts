@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { comparePlans } from '../../../src/advise/plans/compare.ts';
 import { reducePlan } from '../../../src/advise/plans/reduce.ts';
 import type { PlanTree } from '../../../src/domain/index.ts';
-import { testMajors, testServer } from '../../support/servers.ts';
-import { indexes, schema, statements } from './shop.ts';
+import { testServer } from '../../support/servers.ts';
+import { indexes, majors, schema, statements } from './shop.ts';
 
 /**
  * What must be said of a statement once the indexes are there; the cost is said of each. None of them depends on how
@@ -45,7 +45,7 @@ const said: Readonly<Record<string, string[]>> = {
 /** No index is of use to these: the plan stays as it is. */
 const untouched = ['one_row', 'constant', 'tid', 'false_filter', 'full_join', 'cube', 'quoted'];
 
-describe.each(testMajors)('PostgreSQL %i', (major) => {
+describe.each(majors)('PostgreSQL %i', (major) => {
   let client: pg.Client;
   let drop: () => Promise<void>;
   const before = new Map<string, PlanTree>();

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reducePlan } from '../../../src/advise/plans/reduce.ts';
 import { type PlanTree, planTreeSchema } from '../../../src/domain/index.ts';
 import { renderPlan } from '../../../src/report/index.ts';
-import { testMajors, testServer } from '../../support/servers.ts';
-import { indexes, schema, statements } from './shop.ts';
+import { testServer } from '../../support/servers.ts';
+import { indexes, majors, schema, statements } from './shop.ts';
 
 /** Everything that would cut is off. */
 const WHOLE = { lines: Number.POSITIVE_INFINITY, line_length: Number.POSITIVE_INFINITY };
@@ -21,7 +21,7 @@ interface Explained {
 const flat = (node: Explained): Explained[] => [node, ...(node.Plans ?? []).flatMap(flat)];
 const flatTree = (node: PlanTree): PlanTree[] => [node, ...node.children.flatMap(flatTree)];
 
-describe.each(testMajors)('PostgreSQL %i', (major) => {
+describe.each(majors)('PostgreSQL %i', (major) => {
   let client: pg.Client;
   let drop: () => Promise<void>;
 
