@@ -18,6 +18,16 @@ GRANT pg_read_all_data TO pgluthier_collector;
 -- Statements are counted by this extension; its library must be in shared_preload_libraries.
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 
+-- The least and greatest value of columns are looked up by their indexes (docs/collecting.md; PGLUTHIER_COLUMN_ENDS=off
+-- forgoes it). With this right, which there is from 15 on, the role's own looks are not counted as scans of the indexes.
+DO $$ BEGIN
+    IF current_setting('server_version_num')::int >= 150000 THEN
+        EXECUTE 'GRANT SET ON PARAMETER track_counts TO pgluthier_collector';
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE NOTICE 'track_counts cannot be granted here: ends of columns are read by unique indexes alone';
+END $$;
+
 -- Memory, CPUs and disk of the host are read through the server only with these two, which let the role read every
 -- file that the server can: to tell PgLuthier the three figures is the better way.
 -- GRANT pg_read_server_files TO pgluthier_collector;

@@ -42,6 +42,8 @@ const rowSchema = z.object({
   attnum: z.number(),
   nulls_first: z.boolean(),
   may_select: z.boolean(),
+  only_unique: z.boolean(),
+  uncounted: z.boolean(),
   /** How many there are. */
   columns: z.number(),
 });
@@ -55,14 +57,17 @@ export async function withColumnEnds(reader: Reader, columns: readonly ColumnRow
   const place = ({ table_oid, attnum }: { table_oid: number; attnum: number }) => `${table_oid}/${attnum}`;
   // Without a histogram there is nothing to put ends to.
   const described = new Set(columns.filter((column) => column.stats?.histogram_bounds).map(place));
-  const wanted = rows.filter(
+  const readable = rows.filter(
     (row) =>
       described.has(place(row)) &&
       row.may_select &&
       !isUndecodable({ schema: row.schema, name: `${row.table}${row.name}` }),
   );
+  // An index that our looks keep in use would never be told as unused.
+  const wanted = readable.filter((row) => row.uncounted || row.only_unique);
   const chosen = wanted.slice(0, MOST_COLUMNS);
   const ends = chosen.length > 0 ? await readEnds(reader, chosen) : new Map<Row, Ends | null>();
+  sayWhatCounts(reader, readable.length - wanted.length);
   const hidden = rows.filter((row) => !row.may_select).length;
   if (hidden > 0) {
     reader.limits.push({
@@ -88,12 +93,26 @@ export async function withColumnEnds(reader: Reader, columns: readonly ColumnRow
   });
 }
 
+function sayWhatCounts(reader: Reader, columns: number): void {
+  if (columns === 0) return;
+  const grantable = reader.session.server_version_num >= 150_000;
+  reader.limits.push({
+    scope: 'column-ends',
+    code: 'column_ends_counted',
+    message: `The least and greatest value of ${columns} columns that indexes lead with were not read: each look would count as a scan of the index, so that one that nobody uses would pass for used. Conditions beyond what ANALYZE saw are estimated without them.`,
+    remedy: grantable
+      ? `GRANT SET ON PARAMETER track_counts TO ${quoteIdentifier(reader.session.role)};`
+      : null,
+  });
+}
+
 /** What was read; null: the column has no values. */
 async function readEnds(reader: Reader, rows: readonly Row[]): Promise<Map<Row, Ends | null>> {
   const until = Math.min(reader.deadline, Date.now() + BUDGET_MS);
   const found = new Map<Row, Ends | null>();
   let failures = 0;
-  const before = await change(reader, SETTINGS);
+  const uncounted = rows.every((row) => row.uncounted);
+  const before = await change(reader, { ...SETTINGS, ...(uncounted ? { track_counts: 'off' } : {}) });
   if (before === null) return found;
   for (let from = 0; from < rows.length && failures < MOST_FAILURES; from += AT_ONCE) {
     const group = rows.slice(from, from + AT_ONCE);

@@ -82,10 +82,9 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     const scans = async () =>
       (
         await client.query(
-          'SELECT sum(pg_stat_get_numscans(oid))::int AS scans FROM pg_class WHERE relkind = $1 AND relnamespace = 2200',
-          ['r'],
+          "SELECT sum(pg_stat_get_numscans(oid))::int AS scans, sum(pg_stat_get_tuples_returned(oid))::int AS rows FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = 2200",
         )
-      ).rows[0].scans;
+      ).rows[0];
     const before = await scans();
     const snapshot = await collectWatched(dsn);
     expect(snapshot.limits).toEqual([]);
@@ -107,12 +106,46 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       'child.id': { min: '1000', max: '1501' },
       'leaf.k': { min: '1', max: '501' },
     });
-    expect(await scans()).toBe(before);
+    // Neither a table nor an index: an index that nobody uses must not pass for used.
+    expect(await scans()).toEqual(before);
     // All of them are one statement to whoever watches.
     const { rows } = await client.query(
-      "SELECT count(*)::int AS count FROM pg_stat_statements WHERE query LIKE '%Odd%LIMIT%' OR query LIKE '%query_to_xml%'",
+      "SELECT count(*)::int AS count FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND (query LIKE '%Odd%LIMIT%' OR query LIKE '%query_to_xml%')",
     );
     expect(rows[0].count).toBe(1);
+  });
+});
+
+describe.each([majors[0] as number, newest])('counted looks, PostgreSQL %i', (major) => {
+  it('are for unique indexes alone, unless the role may keep them from being counted', async () => {
+    const role = `counted_${Math.random().toString(36).slice(2, 8)}`;
+    const { client, dsn } = await prepare(major, [
+      `CREATE TABLE a (id int PRIMARY KEY, at int, twice int UNIQUE); INSERT INTO a SELECT g, g, g FROM generate_series(1, 1000) AS g;
+       CREATE INDEX unused ON a (at); CREATE INDEX also ON a (twice, at);
+       CREATE ROLE ${role} LOGIN PASSWORD 'x' IN ROLE pg_monitor, pg_read_all_data`,
+      'ANALYZE',
+      'INSERT INTO a VALUES (1001, 1001, 1001)',
+    ]);
+    undo.push(() => client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`));
+    await changed(client, 1);
+    const ends = { min: '1', max: '1001' };
+    const snapshot = await collectWatched(asRole(dsn, role, 'x'));
+    expect(endsOf(snapshot)).toEqual({ 'a.id': ends });
+    const [limit] = snapshot.limits;
+    expect(limit).toMatchObject({
+      code: 'column_ends_counted',
+      message: expect.stringContaining('of 2 columns'),
+    });
+    if (major < 15) return expect(limit?.remedy).toBeNull();
+    await client.query(limit?.remedy ?? '');
+    const now = await collectWatched(asRole(dsn, role, 'x'));
+    expect(now.limits).toEqual([]);
+    expect(endsOf(now)).toEqual({ 'a.id': ends, 'a.at': ends, 'a.twice': ends });
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    const { rows } = await client.query(
+      "SELECT sum(pg_stat_get_numscans(oid))::int AS scans FROM pg_class WHERE relname IN ('unused', 'also')",
+    );
+    expect(rows[0].scans).toBe(0);
   });
 });
 
