@@ -86,9 +86,9 @@ const gain = (places: readonly AffectedStatement[]) =>
 function wantedPlans(drafts: readonly RecommendationDraft[]): Map<string, AffectedStatement[]> {
   const wanted = new Map<string, AffectedStatement[]>();
   for (const { affects } of drafts) {
+    // They stand in the order of what they gain.
     const helped = affects.filter((item) => item.cost_after < item.cost_before);
-    const top = helped.toSorted((a, b) => gain([b]) - gain([a])).slice(0, STATEMENTS_EACH);
-    for (const item of top) {
+    for (const item of helped.slice(0, STATEMENTS_EACH)) {
       const known = wanted.get(item.query_id);
       if (known) known.push(item);
       else wanted.set(item.query_id, [item]);

@@ -115,6 +115,53 @@ test('a table read twice under names like those of partitions is no partitioned 
   ]);
 });
 
+test('of a table that is read twice each place is compared with itself', () => {
+  const scan = (alias: string, relationship: string, index?: string) =>
+    node(index ? 'Index Scan' : 'Seq Scan', {
+      relation: 'orders',
+      alias,
+      relationship,
+      ...(index ? { index } : {}),
+    });
+  const before = node('Hash Join', {
+    join_type: 'Inner',
+    children: [scan('a', 'Outer'), scan('b', 'Inner')],
+  });
+  const after = node('Hash Join', {
+    join_type: 'Inner',
+    children: [scan('b', 'Outer', 'i'), scan('a', 'Inner')],
+  });
+  expect(comparePlans(before, after).map(({ text }) => text)).toEqual([
+    'orders b: Seq Scan → Index Scan using i',
+    'a, b: Hash Join (inner: b) → Hash Join (inner: a)',
+  ]);
+});
+
+test('what a subplan reads is not joined', () => {
+  const plan = (method: string, relationship: string) =>
+    node(method, {
+      join_type: 'Inner',
+      children: [
+        node('Seq Scan', { relation: 'a', relationship: 'Outer' }),
+        node('Seq Scan', { relation: 'b', relationship: 'Inner' }),
+        node('Seq Scan', { relation: 'c', relationship, subplan_name: 'SubPlan 1' }),
+      ],
+    });
+  for (const relationship of ['SubPlan', 'InitPlan'])
+    expect(
+      comparePlans(plan('Hash Join', relationship), plan('Merge Join', relationship)).map(({ text }) => text),
+    ).toEqual(['a, b: Hash Join (inner: b) → Merge Join (inner: b)']);
+});
+
+test('details and targets beyond what is kept are counted', () => {
+  const details = Array.from({ length: 40 }, (_, place) => ({ name: 'Group Key', text: `k${place}` }));
+  const targets = Array.from({ length: 30 }, (_, place) => ({ relation: `t${place}` }));
+  const short = shortenPlan(node('ModifyTable', { details, targets }));
+  expect(short.details).toHaveLength(17);
+  expect(short.details.at(-1)).toEqual({ name: 'Further details', text: '25' });
+  expect(short.targets).toHaveLength(4);
+});
+
 test('rows of what runs once are compared, rows of a loop or of a worker are not', () => {
   const plan = (rows: number, above: string, relationship: string) =>
     node(above, {
