@@ -28,6 +28,31 @@ export interface PlannableStatement {
   weight: number;
 }
 
+/** CREATE STATISTICS: of two and more columns and expressions of a table, or of one expression. */
+export interface StatisticsDefinition {
+  schema: string;
+  table: string;
+  columns: readonly string[];
+  expressions: readonly string[];
+}
+
+/**
+ * What ANALYZE would find, which a planner without data cannot know: measured on the target, fitted to observed rows, or
+ * assumed. Columns and expressions are numbered from 0, columns first. What is absent would not be kept.
+ */
+export interface StatisticsContents {
+  /** Distinct combinations of two and more of them. */
+  n_distinct?: readonly { of: readonly number[]; distinct: number }[];
+  /** How far some determine another, 0..1. */
+  dependencies?: readonly { from: readonly number[]; to: number; degree: number }[];
+  /** Common combinations in their text form (null: NULL), each with its frequency, and that if all were independent. */
+  common_values?: {
+    values: readonly (readonly (string | null)[])[];
+    frequencies: readonly number[];
+    base_frequencies: readonly number[];
+  };
+}
+
 /** What is different from the target as it is. */
 export interface Configuration {
   /** Handles from `addIndex` that exist in this configuration. */
@@ -36,6 +61,8 @@ export interface Configuration {
   hidden: readonly string[];
   /** Planner settings, as SET takes them. */
   settings?: Readonly<Record<string, string>>;
+  /** Handles from `addStatistics` and `lowerStatisticsTarget` that are in force. */
+  statistics?: readonly string[];
 }
 
 export interface PlanCost {
@@ -70,6 +97,22 @@ export interface WhatIf {
    * reads: what the size of an index over it depends on. Null where nothing can be told; absent: the engine cannot.
    */
   describeExpression?(schema: string, table: string, expression: string): Promise<ColumnRow | null>;
+  /**
+   * Makes extended statistics known, with what they would hold; expressions get statistics derived from those of the
+   * column that they read. They are in force where a configuration names the handle. Absent: the engine cannot.
+   * @throws PgLuthierError `statistics_refused`.
+   */
+  addStatistics?(definition: StatisticsDefinition, contents: StatisticsContents): Promise<string>;
+  /**
+   * A column's statistics as ANALYZE would keep them under a lower target: fewer common values, fewer bounds. Absent:
+   * the engine cannot.
+   * @throws PgLuthierError `statistics_target_not_simulated`: a higher one needs values that nobody has read;
+   * `statistics_refused`.
+   */
+  lowerStatisticsTarget?(
+    column: { schema: string; table: string; column: string },
+    target: number,
+  ): Promise<string>;
   /** One cost a statement, in the order given. A statement that cannot be planned has cost null; it never throws for it. */
   costs(configuration: Configuration, statements: readonly PlannableStatement[]): Promise<PlanCost[]>;
   /** EXPLAIN (FORMAT JSON) of one statement, as PostgreSQL gave it. */

@@ -1,4 +1,4 @@
-/** Replaces the ends of an array's text. */
+/** Elements of an array's text: counted, picked, its ends replaced. They stay as they are written. */
 
 /** An element in quotes: what reads back as the same text whatever is in it. */
 const quoted = (value: string) => `"${value.replaceAll(/["\\]/g, '\\$&')}"`;
@@ -32,4 +32,15 @@ export function withEnds(bounds: string, ends: { min: string; max: string }): st
   const last = spans.at(-1);
   if (!bounds.startsWith('{') || first === undefined || last === undefined || spans.length < 2) return bounds;
   return `{${quoted(ends.min)}${bounds.slice(first.end, last.start)}${quoted(ends.max)}}`;
+}
+
+/** Number of elements of a one-dimensional array's text. */
+export function countElements(text: string): number {
+  return text === '{}' ? 0 : elementSpans(text).length;
+}
+
+/** The elements at these places, in this order. */
+export function pickElements(text: string, places: readonly number[]): string {
+  const spans = elementSpans(text);
+  return `{${places.flatMap((place) => (spans[place] ? [text.slice(spans[place].start, spans[place].end)] : [])).join(',')}}`;
 }

@@ -112,34 +112,57 @@ export async function writeExtendedStatistics(
      FROM pg_statistic_ext x JOIN pg_namespace n ON n.oid = x.stxnamespace`,
   );
   const objects = new Map(rows.map((row) => [quoteQualified(row.schema, row.name), row]));
-  for (const type of CASTS) await admin.query(`CREATE CAST (bytea AS ${type}) WITHOUT FUNCTION`);
   const limits: Limit[] = [];
-  for (const item of known) {
-    const object = objects.get(quoteQualified(item.schema, item.name));
-    if (!object) continue;
-    try {
-      await writeObject({ admin, owner, snapshot, major }, item, object);
-    } catch (error) {
-      limits.push({
-        scope: 'twin',
-        code: 'statistics_refused',
-        message: `Extended statistics ${item.schema}.${item.name} could not be rebuilt: ${error instanceof Error ? error.message.slice(0, 200) : String(error)}`,
-        remedy: null,
-      });
+  await withCasts(admin, async () => {
+    for (const item of known) {
+      const object = objects.get(quoteQualified(item.schema, item.name));
+      if (!object) continue;
+      try {
+        await writeObject({ admin, owner, snapshot, major }, item, object);
+      } catch (error) {
+        limits.push({
+          scope: 'twin',
+          code: 'statistics_refused',
+          message: `Extended statistics ${item.schema}.${item.name} could not be rebuilt: ${error instanceof Error ? error.message.slice(0, 200) : String(error)}`,
+          remedy: null,
+        });
+      }
     }
-  }
-  for (const type of CASTS) await admin.query(`DROP CAST (bytea AS ${type})`);
+  });
   return limits;
 }
 
-interface Sides {
+/** The casts are there only while they are needed: the target has none. */
+async function withCasts<T>(admin: pg.Client, work: () => Promise<T>): Promise<T> {
+  for (const type of CASTS) await admin.query(`CREATE CAST (bytea AS ${type}) WITHOUT FUNCTION`);
+  try {
+    return await work();
+  } finally {
+    for (const type of CASTS) await admin.query(`DROP CAST (bytea AS ${type})`);
+  }
+}
+
+/** Writes the data of one object that was made just now, as ANALYZE would have. */
+export function writeStatisticsObject(
+  sides: Sides,
+  item: ExtendedStatistics,
+  object: { oid: number; table: number },
+): Promise<void> {
+  return withCasts(sides.admin, () => writeObject(sides, item, object));
+}
+
+export interface Sides {
   admin: pg.Client;
   owner: pg.Client;
   snapshot: Snapshot;
   major: number;
 }
 
-async function writeObject(sides: Sides, item: ExtendedStatistics, object: TwinObject): Promise<void> {
+async function writeObject(
+  sides: Sides,
+  item: ExtendedStatistics,
+  object: Pick<TwinObject, 'oid' | 'table'>,
+): Promise<void> {
   const { admin, snapshot, major } = sides;
   const { data } = item;
   if (data === null) return;

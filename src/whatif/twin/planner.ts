@@ -11,6 +11,8 @@ import {
   type PlannableStatement,
   quoteIdentifier,
   type Snapshot,
+  type StatisticsContents,
+  type StatisticsDefinition,
   type WhatIf,
 } from '../../domain/index.ts';
 import type { EmbeddedServer } from '../../embedded/index.ts';
@@ -22,6 +24,7 @@ import { type ExistingIndex, IndexSwitch, nameIndexes } from './index-switch.ts'
 import type { TwinRoles } from './policies.ts';
 import { RoleSettings } from './role-settings.ts';
 import { connectTwin, PLANNER_ROLE, queryOne } from './session.ts';
+import { StatisticsSwitch } from './statistics-switch.ts';
 
 /** A statement whose planning takes longer is given up, in ms. */
 const PLANNING_TIMEOUT_MS = 15_000;
@@ -51,6 +54,7 @@ export class Twin implements WhatIf {
   readonly #admin: pg.Client;
   readonly #planners: readonly pg.Client[];
   readonly #indexes: IndexSwitch;
+  readonly #statistics: StatisticsSwitch;
   /** What the twin's plans call an index, to its handle or `schema.name`. */
   readonly #byPlanName: Map<string, string>;
   /** What the twin's plans call an index, to what the target's would, where that is not the same. */
@@ -76,6 +80,7 @@ export class Twin implements WhatIf {
     this.#roles = new RoleSettings(snapshot, roles);
     this.server_version = server.version;
     this.limits = limits;
+    this.#statistics = new StatisticsSwitch(server, sessions.admin, snapshot);
     this.#indexes = new IndexSwitch(sessions.admin, whole, existing);
     this.#byPlanName = new Map(existing.map((row) => [row.plan_name, row.key]));
     this.#realNames = new Map(
@@ -146,6 +151,17 @@ export class Twin implements WhatIf {
     const [planner] = this.#planners;
     if (!planner) throw new Error('a twin has at least one planner');
     return this.#alive(() => describeExpression(planner, this.#snapshot, { schema, table, expression }));
+  }
+
+  addStatistics(definition: StatisticsDefinition, contents: StatisticsContents): Promise<string> {
+    return this.#alive(() => this.#statistics.add(definition, contents));
+  }
+
+  lowerStatisticsTarget(
+    column: { schema: string; table: string; column: string },
+    target: number,
+  ): Promise<string> {
+    return this.#alive(() => this.#statistics.lower(column, target));
   }
 
   async costs(configuration: Configuration, statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
@@ -266,6 +282,7 @@ export class Twin implements WhatIf {
 
   async #switchTo(configuration: Configuration): Promise<void> {
     await this.#indexes.to(configuration);
+    await this.#statistics.to(configuration.statistics ?? []);
     await this.#applySettings(configuration.settings ?? {});
   }
 
