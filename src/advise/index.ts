@@ -1,6 +1,6 @@
 /**
  * Room rule. advise/ holds the advisors' knowledge: rules (one a file under rules/<area>/), and what they share:
- * index-advisor/, settings/, autovacuum/. It may import domain and workload. It is given everything it looks at: it
+ * index-advisor/, plans/, settings/, autovacuum/. It may import domain and workload. It is given everything it looks at: it
  * never fetches, never writes, and renders no SQL but the definitions of candidates.
  */
 export { estimateBloat } from './bloat/estimate.ts';
