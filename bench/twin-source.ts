@@ -42,6 +42,9 @@ export async function openRealSource(major: number, scripts: readonly string[]):
   try {
     await client.connect();
     for (const script of scripts) await client.query(script);
+    // What a session has changed is told to the statistics once it has been idle for a second.
+    await client.query('SELECT pg_sleep(1.1)');
+    await client.query('SELECT 1');
     const session = await openTarget(server.dsn(), { applicationName: 'pgluthier-bench', readOnly: true });
     const snapshot = await collectSnapshot(session).finally(() => session.close());
     if (process.env.BENCH_AS_COLLECTED === undefined) await completeSnapshot(client, snapshot);

@@ -26,8 +26,52 @@ const rowSchema = z.object({
   most_common_base_freqs: frequencies,
 });
 
-/** Values of expressions' own statistics (pg_stats_ext_exprs) are not read yet: their places hold null. */
+const expressionSchema = z.object({
+  oid: z.number(),
+  expression: z.string(),
+  inherited: z.boolean(),
+  null_frac: z.number(),
+  avg_width: z.number(),
+  n_distinct: z.number(),
+  most_common_vals: z.string().nullable(),
+  most_common_freqs: frequencies,
+  histogram_bounds: z.string().nullable(),
+  correlation: z.number().nullable(),
+  most_common_elems: z.string().nullable(),
+  most_common_elem_freqs: frequencies,
+  elem_count_histogram: frequencies,
+});
+
+/** Statistics of expressions stand by their place among the expressions; null: not analysed, or not visible to us. */
 export async function readExtendedStatistics(reader: Reader): Promise<ExtendedStatistics[]> {
+  const objects = await readObjects(reader);
+  if (objects.every((object) => object.expressions.length === 0)) return objects;
+  const noun = 'extended-expression-statistics';
+  const sql = sqlVariant(noun, String(reader.session.server_version_num));
+  const found = new Map(
+    (await readNoun(reader, noun, sql, expressionSchema)).map(({ oid, expression, ...stats }) => [
+      `${oid} ${expression}`,
+      stats,
+    ]),
+  );
+  return objects.map((object) => {
+    const expressions = object.expressions.map((text) => found.get(`${object.oid} ${text}`) ?? null);
+    const first = expressions.find((stats) => stats !== null);
+    // Statistics of one expression alone are all that there is of it.
+    const data = object.data ?? (first ? { ...NOTHING_ELSE, inherited: first.inherited } : null);
+    return { ...object, data: data && { ...data, expressions } };
+  });
+}
+
+const NOTHING_ELSE = {
+  n_distinct: null,
+  dependencies: null,
+  most_common_vals: null,
+  most_common_freqs: null,
+  most_common_base_freqs: null,
+};
+
+async function readObjects(reader: Reader): Promise<ExtendedStatistics[]> {
   const noun = 'extended-statistics';
   const rows = await readNoun(
     reader,

@@ -22,6 +22,7 @@ CREATE INDEX expression ON main (first_word(v), id) INCLUDE (m) WHERE id > 5;
 CREATE INDEX gin ON main USING gin (tags);
 CREATE TABLE child (id int REFERENCES main, a int, b int);
 CREATE STATISTICS both_of (ndistinct, dependencies, mcv) ON a, b FROM child;
+CREATE STATISTICS of_both ON (a + b), a FROM child;
 CREATE TABLE part (k int) PARTITION BY RANGE (k);
 CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (100);
 CREATE TABLE heir () INHERITS (child);

@@ -51,7 +51,7 @@ describe('a fast snapshot over a full one', () => {
     // A new noun is to be put on one side or the other.
     expect(slow.sort()).toEqual(
       `btree-levels busy collation-versions column-ends columns composite-types constraints database-facts database-size
-       definer-functions definitions domains enums expression-statistics extended-statistics extension-versions file-settings
+       definer-functions definitions domains enums expression-statistics extended-expression-statistics extended-statistics extension-versions file-settings
        functions index-counters indexes inherits instance-rights partition-bounds partition-keys policies publications
        range-statistics range-types relations roles sequences setting-overrides settings subscriptions table-counters
        tables tablespaces tree-statistics triggers views`.split(/\s+/),
