@@ -9,7 +9,6 @@ import {
   PgLuthierError,
   type PlanCost,
   type PlannableStatement,
-  quoteIdentifier,
   type Snapshot,
   type StatisticsContents,
   type StatisticsDefinition,
@@ -22,6 +21,7 @@ import { makeCandidates } from './candidate.ts';
 import { describeExpression } from './expression-column.ts';
 import { type ExistingIndex, IndexSwitch, nameIndexes } from './index-switch.ts';
 import type { TwinRoles } from './policies.ts';
+import { QuestionSettings } from './question-settings.ts';
 import { RoleSettings } from './role-settings.ts';
 import { connectTwin, PLANNER_ROLE, queryOne } from './session.ts';
 import { StatisticsSwitch } from './statistics-switch.ts';
@@ -64,7 +64,7 @@ export class Twin implements WhatIf {
   /** Texts that were taken as one statement. */
   readonly #single = new Set<string>();
   readonly #nameOf = (name: string) => this.#byPlanName.get(name) ?? name;
-  #settings: Record<string, string> = {};
+  readonly #settings: QuestionSettings;
   #made = 0;
 
   private constructor(
@@ -78,6 +78,7 @@ export class Twin implements WhatIf {
     this.#planners = sessions.planners;
     this.#snapshot = snapshot;
     this.#roles = new RoleSettings(snapshot, roles);
+    this.#settings = new QuestionSettings(sessions.planners, this.#roles);
     this.server_version = server.version;
     this.limits = limits;
     this.#statistics = new StatisticsSwitch(server, sessions.admin, snapshot);
@@ -224,7 +225,7 @@ export class Twin implements WhatIf {
     const [first] = statements;
     if (first && statements.length > 1) {
       try {
-        await this.#alive(() => this.#roles.apply(planner, first.role, this.#settings));
+        await this.#alive(() => this.#roles.apply(planner, first.role, this.#settings.inForce));
         const plans = await this.#alive(() =>
           askMany(
             planner,
@@ -255,7 +256,7 @@ export class Twin implements WhatIf {
 
   /** The extended protocol takes one statement only: a text with a second one hidden in it is refused. */
   async #plan(planner: pg.Client, statement: PlannableStatement): Promise<Plan[]> {
-    await this.#alive(() => this.#roles.apply(planner, statement.role, this.#settings));
+    await this.#alive(() => this.#roles.apply(planner, statement.role, this.#settings.inForce));
     const { rows } = await this.#alive(() =>
       queryOne<{ 'QUERY PLAN'?: Plan[] }>(planner, `EXPLAIN (FORMAT JSON) ${statement.sql}`),
     );
@@ -283,23 +284,6 @@ export class Twin implements WhatIf {
   async #switchTo(configuration: Configuration): Promise<void> {
     await this.#indexes.to(configuration);
     await this.#statistics.to(configuration.statistics ?? []);
-    await this.#applySettings(configuration.settings ?? {});
-  }
-
-  async #applySettings(settings: Readonly<Record<string, string>>): Promise<void> {
-    if (Object.keys(settings).length > 0 || Object.keys(this.#settings).length > 0) {
-      // What the question sets stands over any role's: no session is a role's while that changes.
-      for (const planner of this.#planners) await this.#roles.apply(planner, null, this.#settings);
-    }
-    const changed = Object.entries(settings).filter(([name, value]) => this.#settings[name] !== value);
-    const dropped = Object.keys(this.#settings).filter((name) => !(name in settings));
-    for (const planner of this.#planners) {
-      for (const name of dropped)
-        await planner.query(`RESET ${name.split('.').map(quoteIdentifier).join('.')}`);
-      for (const [name, value] of changed) {
-        await planner.query('SELECT set_config($1, $2, false)', [name, value]);
-      }
-    }
-    this.#settings = { ...settings };
+    await this.#settings.to(configuration.settings ?? {});
   }
 }

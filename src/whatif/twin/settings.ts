@@ -40,7 +40,8 @@ const PLANNER_SETTINGS = new Set([
 /** Names that no other server than the target's needs to know. */
 const NOT_COPIED = new Set(['lc_messages']);
 
-function isPlannerSetting(name: string): boolean {
+/** Whether planning reads it. */
+export function isPlannerSetting(name: string): boolean {
   return (
     (PLANNER_SETTINGS.has(name.toLowerCase()) || name.startsWith('enable_') || name.startsWith('geqo')) &&
     !NOT_COPIED.has(name)
