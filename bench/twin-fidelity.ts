@@ -1,12 +1,8 @@
 /** Plan costs, plan shapes and index sizes: the twin's beside the real server's. */
+
+import { CandidateSizes } from '../src/advise/index-advisor/candidate-size.ts';
+import { advisorCatalog } from '../src/advise/index-advisor/catalog.ts';
 import {
-  type AdvisorCatalog,
-  type AdvisorTable,
-  advisorCatalog,
-} from '../src/advise/index-advisor/catalog.ts';
-import { indexSize } from '../src/advise/index-advisor/size-model.ts';
-import {
-  type ColumnRow,
   type IndexDefinition,
   type IndexSize,
   type PlannableStatement,
@@ -80,6 +76,7 @@ export async function compareBuilt(
   indexes: readonly { definition: IndexDefinition; sql: string | null }[],
 ): Promise<BuiltRow[]> {
   const catalog = advisorCatalog(source.snapshot);
+  const sizes = new CandidateSizes(catalog, source.snapshot, twin);
   const rows: BuiltRow[] = [];
   for (const { definition, sql } of indexes) {
     const name = quoteQualified(definition.schema, definition.table);
@@ -95,20 +92,7 @@ export async function compareBuilt(
       ]);
       selectivity = (kept?.rows ?? 1) / (all?.rows ?? 1);
     }
-    const expressions = new Map<string, ColumnRow>();
-    for (const { expression } of definition.keys) {
-      if (expression === null) continue;
-      const described = await twin.describeExpression?.(definition.schema, definition.table, expression);
-      if (described) expressions.set(expression, described);
-    }
-    const size = indexSize({
-      definition,
-      table,
-      selectivity,
-      expressions,
-      statistics: source.snapshot.schema.extended_statistics,
-      partitions: leaves(catalog, table),
-    });
+    const size = await sizes.sizeOf(definition, table, selectivity);
     const { predicted, used, refused } = await predict(twin, definition, size, sql);
     const real = await build(source, definition, sql);
     rows.push({
@@ -128,13 +112,6 @@ export async function compareBuilt(
     });
   }
   return rows;
-}
-
-/** Leaf partitions of a partitioned table. */
-function leaves(catalog: AdvisorCatalog, table: AdvisorTable): AdvisorTable[] {
-  if (table.row.relkind !== 'p') return [];
-  const children = [...catalog.tables.values()].filter((each) => each.row.parent_oid === table.row.oid);
-  return children.flatMap((child) => (child.row.relkind === 'p' ? leaves(catalog, child) : [child]));
 }
 
 async function predict(twin: WhatIf, definition: IndexDefinition, size: IndexSize, sql: string | null) {

@@ -3,6 +3,8 @@
  * index-advisor/, plans/, settings/, autovacuum/. It may import domain and workload. It is given everything it looks at: it
  * never fetches, never writes, and renders no SQL but the definitions of candidates.
  */
+
 export { estimateBloat } from './bloat/estimate.ts';
 export { runRules } from './engine.ts';
+export { existingGinShapes } from './index-advisor/gin-existing.ts';
 export { loadRules } from './registry.ts';

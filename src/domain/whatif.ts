@@ -14,6 +14,16 @@ export interface IndexSize {
   tuples: number;
   /** B-tree levels above the leaves (pg's "level": 0 is a single leaf-root page). Null: not a B-tree. */
   tree_height: number | null;
+  /** What a GIN index's metapage says once it was vacuumed or built, by which it is costed. Absent: not GIN. */
+  gin?: GinShape;
+}
+
+/** GinMetaPageData's counts (ginblock.h). */
+export interface GinShape {
+  entry_pages: number;
+  /** Pages of posting trees. */
+  data_pages: number;
+  entries: number;
 }
 
 /** A statement as a planner can take it: complete, with every parameter replaced by a sampled literal. */

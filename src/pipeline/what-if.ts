@@ -1,4 +1,5 @@
 /** The planners that an analysis asks: the twin, the target's own by HypoPG, or the one checked by the other. */
+import { existingGinShapes } from '../advise/index.ts';
 import { type Limit, PgLuthierError, type Snapshot, type WhatIf } from '../domain/index.ts';
 import { openTarget, type TargetSession } from '../target/index.ts';
 import { openHypopg, openTwin } from '../whatif/index.ts';
@@ -75,6 +76,7 @@ export async function openPlanners(
     what_if = await openTwin(snapshot, {
       statements,
       progress,
+      ginShapes: existingGinShapes(snapshot),
       postgresDirectories: options.twin.postgres_directories,
       fetchPostgres: options.twin.fetch_postgres,
     });

@@ -9,6 +9,8 @@ export interface Source {
   client: pg.Client;
   snapshot: Snapshot;
   plan(sql: string): Promise<PlanNode>;
+  /** A snapshot of now. */
+  again(): Promise<Snapshot>;
   close(): Promise<void>;
 }
 
@@ -37,11 +39,15 @@ export async function openSource(major: number, statements: string[]): Promise<S
   const client = new pg.Client({ connectionString: database.dsn });
   await client.connect();
   for (const sql of [...statements, 'CREATE EXTENSION pageinspect']) await client.query(sql);
-  const session = await openTarget(database.dsn, { applicationName: 'pgluthier-test', readOnly: true });
-  const snapshot = await collectSnapshot(session);
-  await session.close();
-  await readMore(client, snapshot);
+  const collect = async () => {
+    const session = await openTarget(database.dsn, { applicationName: 'pgluthier-test', readOnly: true });
+    const collected = await collectSnapshot(session).finally(() => session.close());
+    await readMore(client, collected);
+    return collected;
+  };
+  const snapshot = await collect();
   return {
+    again: collect,
     client,
     snapshot,
     async plan(sql) {

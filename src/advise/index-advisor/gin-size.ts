@@ -85,9 +85,11 @@ export interface GinKey {
 export function ginSize(keys: readonly GinKey[], rows: number, tablePages: number): IndexSize {
   let entryBytes = 0;
   let treePages = 0;
+  let entries = 0;
   for (const { facts, opclass, is_text, column } of keys) {
     const sampled = column === undefined ? null : sampledEntries(column, opclass, rows);
     for (const each of sampled ?? entryClasses(facts, opclass, is_text, rows)) {
+      entries += each.keys;
       // The first address of a list stands whole, the others as differences.
       const list = FIRST_ADDRESS + (each.rows - 1) * addressBytes(tablePages / Math.max(1, each.rows));
       const inline = alignTo(HEADER + each.bytes + list, 8) + 4;
@@ -99,6 +101,12 @@ export function ginSize(keys: readonly GinKey[], rows: number, tablePages: numbe
     }
   }
   const leaves = Math.max(1, Math.ceil(entryBytes / (USABLE * ENTRY_FILL)));
-  const pages = 1 + leaves + Math.ceil(leaves / 200) + Math.ceil(treePages);
-  return { pages, tuples: rows, tree_height: null };
+  const entry_pages = leaves + Math.ceil(leaves / 200);
+  const data_pages = Math.ceil(treePages);
+  return {
+    pages: 1 + entry_pages + data_pages,
+    tuples: rows,
+    tree_height: null,
+    gin: { entry_pages, data_pages, entries: Math.round(entries) },
+  };
 }

@@ -1,5 +1,11 @@
 /** How large an index will be, by access method; each formula's source stands with it. */
-import type { ColumnRow, ExtendedStatistics, IndexDefinition, IndexSize } from '../../domain/index.ts';
+import type {
+  ColumnRow,
+  ExtendedStatistics,
+  GinShape,
+  IndexDefinition,
+  IndexSize,
+} from '../../domain/index.ts';
 import { alignTo, btreeSize } from './btree-size.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
 import { sampledEntries } from './gin-entries.ts';
@@ -32,8 +38,15 @@ export function indexSize(input: SizeInput): IndexSize {
     pages: sum.pages + size.pages,
     tuples: sum.tuples + size.tuples,
     tree_height: size.tree_height === null ? null : Math.max(sum.tree_height ?? 0, size.tree_height),
+    ...(sum.gin && size.gin ? { gin: addShapes(sum.gin, size.gin) } : {}),
   }));
 }
+
+const addShapes = (a: GinShape, b: GinShape): GinShape => ({
+  entry_pages: a.entry_pages + b.entry_pages,
+  data_pages: a.data_pages + b.data_pages,
+  entries: a.entries + b.entries,
+});
 
 function singleSize(input: SizeInput): IndexSize {
   const { definition, table } = input;

@@ -6,13 +6,13 @@ import {
   type RuleContext,
   type WhatIf,
 } from '../../domain/index.ts';
+import { CandidateSizes } from './candidate-size.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { advisorCatalog } from './catalog.ts';
 import { coveringIndex } from './covered.ts';
 import { NOTHING, type PlanBook } from './search/plan-book.ts';
 import { isInforming, isRelevant } from './search/relevance.ts';
 import { bytesOf, type Contender } from './selection.ts';
-import { indexSize } from './size-model.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { writeCost } from './write-cost.ts';
 
@@ -43,6 +43,7 @@ export async function makeCandidates(
   rule: string,
 ): Promise<Made[]> {
   const catalog = advisorCatalog(context.snapshot);
+  const sizes = new CandidateSizes(catalog, context.snapshot, whatIf);
   const wanted = new Map<string, { candidate: Candidate; by: AdvisorStatement[]; size: IndexSize }>();
   const reject = (candidate: Candidate, code: string, reason: string) =>
     rejections.push({ rule, candidate: candidate.key, code, reason });
@@ -60,7 +61,8 @@ export async function makeCandidates(
         continue;
       }
       const { definition, table, selectivity } = candidate;
-      wanted.set(key, { candidate, by: [statement], size: indexSize({ definition, table, selectivity }) });
+      const size = await sizes.sizeOf(definition, table, selectivity);
+      wanted.set(key, { candidate, by: [statement], size });
     }
   }
   const touching = statementsByTable(statements);

@@ -1,5 +1,5 @@
 /** Making a candidate: an index on empty tables that has the size, the height and the statistics of a real one. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import {
   type ColumnRow,
@@ -13,6 +13,7 @@ import {
   type TableRow,
 } from '../../domain/index.ts';
 import { deriveExpressionStats } from './expression-statistics.ts';
+import { writeGinMetapage } from './gin-pages.ts';
 import { estimateBtreeLevel, extendRelation, raiseBtree, withoutPages } from './pages.ts';
 import { keyBytes } from './relations.ts';
 import { queryOne } from './session.ts';
@@ -80,6 +81,7 @@ export async function makeCandidates(
     for (const item of wanted) results.push(...(await makeCandidates(context, [item])));
     return results;
   }
+  await writeMetapages(context, wanted, all);
   const made: MadeCandidate[] = [];
   for (const { name, definition } of wanted) {
     const parts = all.get(name) ?? [];
@@ -130,6 +132,38 @@ async function shapeParts(
   ]);
 }
 
+/** Numbers for files that we lay down ourselves: far above those that a young cluster gives out. */
+const FIRST_FILE = 2_000_000_000;
+
+/**
+ * What a GIN index's metapage says. The server has the page that it made in memory, so the index gets another file:
+ * a number that no page in memory belongs to.
+ */
+async function writeMetapages(
+  { admin, dataDirectory, snapshot }: CandidateContext,
+  wanted: readonly WantedCandidate[],
+  all: ReadonlyMap<string, Part[]>,
+): Promise<void> {
+  for (const { definition, size, name } of wanted) {
+    if (definition.method !== 'gin' || !size.gin) continue;
+    const parts = all.get(name) ?? [];
+    for (const { part, pages, share } of shareOut(snapshot, parts, size)) {
+      if (part.path === null) continue;
+      const number = FIRST_FILE + part.oid;
+      const old = join(dataDirectory, part.path);
+      const path = join(dirname(old), String(number));
+      const shape = {
+        entry_pages: Math.max(1, Math.round(size.gin.entry_pages * share)),
+        data_pages: Math.round(size.gin.data_pages * share),
+        entries: Math.max(1, Math.round(size.gin.entries * share)),
+      };
+      await writeGinMetapage(path, shape, pages, old);
+      await extendRelation(path, pages);
+      await admin.query('UPDATE pg_class SET relfilenode = $2 WHERE oid = $1', [part.oid, number]);
+    }
+  }
+}
+
 /** Files of the tables and of their partitions. */
 async function tablePaths(
   { admin, dataDirectory }: CandidateContext,
@@ -172,6 +206,8 @@ async function readParts(admin: pg.Client, wanted: readonly WantedCandidate[]): 
 
 interface Share {
   part: Part;
+  /** Of the whole, 0..1. */
+  share: number;
   pages: number;
   tuples: number;
   /** Null: to be estimated. */
@@ -182,7 +218,13 @@ interface Share {
 function shareOut(snapshot: Snapshot, parts: readonly Part[], size: IndexSize): Share[] {
   const stored = parts.filter((part) => part.relkind === 'i');
   if (parts.length === 1 && stored.length === 1) {
-    return parts.map((part) => ({ part, pages: size.pages, tuples: size.tuples, level: size.tree_height }));
+    return parts.map((part) => ({
+      part,
+      share: 1,
+      pages: size.pages,
+      tuples: size.tuples,
+      level: size.tree_height,
+    }));
   }
   const rowsOf = new Map(
     stored.map((part) => [part.oid, Math.max(1, tableOf(snapshot, part)?.reltuples ?? 0)]),
@@ -190,9 +232,10 @@ function shareOut(snapshot: Snapshot, parts: readonly Part[], size: IndexSize): 
   const total = [...rowsOf.values()].reduce((sum, rows) => sum + rows, 0);
   return parts.map((part) => {
     const share = (rowsOf.get(part.oid) ?? 0) / Math.max(1, total);
-    if (part.relkind !== 'i') return { part, pages: 0, tuples: 0, level: null };
+    if (part.relkind !== 'i') return { part, share: 0, pages: 0, tuples: 0, level: null };
     return {
       part,
+      share,
       pages: Math.max(1, Math.round(size.pages * share)),
       tuples: Math.round(size.tuples * share),
       level: null,

@@ -3,7 +3,13 @@
  * settings, but no data, so that its planner answers as the target's would.
  */
 import { availableParallelism } from 'node:os';
-import { type Limit, quoteIdentifier, type Snapshot, type WhatIf } from '../../domain/index.ts';
+import {
+  type GinShape,
+  type Limit,
+  quoteIdentifier,
+  type Snapshot,
+  type WhatIf,
+} from '../../domain/index.ts';
 import { type EmbeddedServer, startEmbedded } from '../../embedded/index.ts';
 import { assumeSettings } from './application-settings.ts';
 import { assumeAnswers } from './assumed-answers.ts';
@@ -24,6 +30,8 @@ export interface TwinOptions extends InstallationOptions {
   /** All statements that will be asked about: of a large database only what they can touch is rebuilt. Absent: all. */
   statements?: readonly string[];
   progress?: (message: string) => void;
+  /** What the metapages of existing GIN indexes say, by the target's OID; of others the planner guesses. */
+  ginShapes?: ReadonlyMap<number, GinShape>;
   /** Planner sessions; where not given, as many as there are cores, at most four. */
   sessions?: number;
   /** Looks at the server before the first question: for tests. */
@@ -80,7 +88,9 @@ export async function openTwin(whole: Snapshot, options: TwinOptions = {}): Prom
     limits.push(...(await assumeSettings(server, snapshot, roles)));
     limits.push(...(await assumeAnswers(server, snapshot)));
     // The server must forget the pages it has seen: files change beneath it only while it is down.
-    await server.restart(() => shapeFiles(server.dataDirectory, snapshot, relations));
+    await server.restart(() =>
+      shapeFiles(server.dataDirectory, snapshot, relations, options.ginShapes ?? new Map()),
+    );
     await options.inspect?.(server);
     const sessions = options.sessions ?? Math.min(MAX_SESSIONS, availableParallelism());
     return await Twin.open(server, { snapshot, whole, limits, namePath, sessions, roles });

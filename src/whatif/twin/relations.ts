@@ -1,7 +1,14 @@
 /** Relations of the twin as they came out, and their sizes as the target has them. */
 import { join } from 'node:path';
 import type pg from 'pg';
-import { type ColumnRow, type IndexRow, quoteQualified, type Snapshot } from '../../domain/index.ts';
+import {
+  type ColumnRow,
+  type GinShape,
+  type IndexRow,
+  quoteQualified,
+  type Snapshot,
+} from '../../domain/index.ts';
+import { writeGinMetapage } from './gin-pages.ts';
 import { assertSparseFiles, estimateBtreeLevel, extendRelation, raiseBtree } from './pages.ts';
 
 /** A relation of the twin; its key everywhere is `quoteQualified(schema, name)`, which is unique. */
@@ -64,12 +71,14 @@ export async function writeSizes(
 
 /**
  * Every file as long as the target's, every B-tree as high. The server must be down.
+ * @param ginShapes of existing GIN indexes, by the target's OID.
  * @throws PgLuthierError `twin_needs_sparse_files`.
  */
 export async function shapeFiles(
   dataDirectory: string,
   snapshot: Snapshot,
   relations: TwinRelations,
+  ginShapes: ReadonlyMap<number, GinShape>,
 ): Promise<void> {
   await assertSparseFiles(dataDirectory);
   const columns = new Map<string, ColumnRow>(
@@ -92,6 +101,8 @@ export async function shapeFiles(
       const level = known ?? estimateBtreeLevel(pages, indexKeyBytes(index, columns));
       shapes.push(() => raiseBtree(path, level, pages));
     } else shapes.push(() => extendRelation(path, pages));
+    const gin = ginShapes.get(index.oid);
+    if (gin && pages > 1) shapes.push(() => writeGinMetapage(path, gin, pages, path));
   }
   for (let start = 0; start < shapes.length; start += FILES_AT_ONCE) {
     await Promise.all(shapes.slice(start, start + FILES_AT_ONCE).map((shape) => shape()));

@@ -19,10 +19,10 @@ import {
   type UsageCatalog,
   usageCatalog,
 } from '../../../workload/index.ts';
+import { CandidateSizes } from '../../index-advisor/candidate-size.ts';
 import { type AdvisorCatalog, advisorCatalog } from '../../index-advisor/catalog.ts';
 import { indexName, normalisedDefinition } from '../../index-advisor/naming.ts';
 import { bytesOf } from '../../index-advisor/selection.ts';
-import { indexSize } from '../../index-advisor/size-model.ts';
 
 const ID = 'index/unindexed-foreign-key';
 /** Planner cost units that one check must save: below this the referencing table is read as fast without an index. */
@@ -173,7 +173,7 @@ async function weigh(
       snapshot.indexes.filter((index) => index.schema === key.schema),
     ),
   };
-  const size = indexSize({ definition, table, selectivity: 1 });
+  const size = await new CandidateSizes(catalog, snapshot, whatIf).sizeOf(definition, table, 1);
   const { samples, parameters } = await sampleStatements(checkOf(key, deletes), snapshot, names);
   let handle: string;
   try {
