@@ -21,7 +21,6 @@ const CHANGES: Record<string, string> = {
   cpu_index_tuple_cost: '0.4',
   cpu_operator_cost: '0.1',
   work_mem: '64kB',
-  hash_mem_multiplier: '1',
   enable_hashjoin: 'off',
   enable_seqscan: 'off',
   enable_indexscan: 'off',
