@@ -30,7 +30,7 @@ const CHANGES: Record<string, string> = {
   join_collapse_limit: '1',
 };
 const STATEMENTS = [
-  'SELECT * FROM fact WHERE id BETWEEN 100 AND 3000',
+  'SELECT * FROM fact WHERE id BETWEEN 20000 AND 23000',
   'SELECT * FROM fact WHERE id = 3',
   'SELECT * FROM fact JOIN other ON other.k = fact.k ORDER BY fact.note',
   'SELECT k, count(*) FROM fact GROUP BY k',
