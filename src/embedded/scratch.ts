@@ -30,11 +30,15 @@ const scratchRoot = (parent: string) => join(parent, `pgluthier-${process.getuid
 
 /**
  * Makes a folder for one server, owned by this process until removed.
- * @param light what it will hold is little and may lie in memory.
+ * @param inMemory what it will hold is little and may lie in memory.
  */
-export async function createScratch(name: string, account: Account | null, light = false): Promise<Scratch> {
+export async function createScratch(
+  name: string,
+  account: Account | null,
+  inMemory = false,
+): Promise<Scratch> {
   const label = name.replaceAll(/[^A-Za-z0-9]/g, '').slice(0, 12) || 'server';
-  const parent = (light ? memoryDirectory() : null) ?? shortTemporaryDirectory();
+  const parent = (inMemory ? memoryDirectory() : null) ?? shortTemporaryDirectory();
   const directory = await mkdtemp(join(privateDirectory(scratchRoot(parent)), `${label}-`));
   const claimed: Claim = await claimNew(join(directory, OWNER_FILE));
   const socket = join(directory, 'socket');

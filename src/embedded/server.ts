@@ -40,9 +40,9 @@ export interface EmbeddedOptions {
   dataDirectory?: string;
   /**
    * A temporary cluster that will hold little: it is copied from one that initdb made before (all have the same system
-   * identifier), and its files lie in memory where there is plenty.
+   * identifier). `memory`: its files lie in memory where there is plenty.
    */
-  light?: boolean;
+  light?: 'memory' | 'disk';
   /** For postgresql.conf; over our own defaults. */
   settings?: Record<string, string>;
   /** `socket` (default): only a socket in a private directory. `tcp`: also 127.0.0.1, a free port, a password. */

@@ -43,7 +43,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
 
 async function startTemporary(options: EmbeddedOptions, major: number, bin: string): Promise<EmbeddedServer> {
   const account = serverAccount();
-  const scratch = await createScratch(options.name ?? `pg${major}`, account, options.light);
+  const scratch = await createScratch(options.name ?? `pg${major}`, account, options.light === 'memory');
   try {
     await makeCluster(options, { major, bin, account, directory: scratch.data });
     return await bootServer({

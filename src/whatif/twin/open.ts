@@ -38,6 +38,8 @@ export interface TwinOptions extends InstallationOptions {
   inspect?: (server: EmbeddedServer) => Promise<void>;
 }
 
+/** Tables and indexes of a twin whose files may lie in memory. */
+const MOST_IN_MEMORY = 3000;
 /** More planner sessions than this do not pay: a configuration is asked about few statements at a time. */
 const MAX_SESSIONS = 4;
 
@@ -53,7 +55,8 @@ export async function openTwin(whole: Snapshot, options: TwinOptions = {}): Prom
   const server = await startEmbedded({
     installation,
     name: 'twin',
-    light: true,
+    // Each takes some 16 kB for itself, and a candidate, too: very many would be too much to have in memory.
+    light: snapshot.tables.length + snapshot.indexes.length <= MOST_IN_MEMORY ? 'memory' : 'disk',
     settings: TWIN_SETTINGS,
     initdbArgs: [
       '--encoding=UTF8',

@@ -1,7 +1,8 @@
 /**
  * Relation files as the planner measures them: it asks the file system for their length and reads of an index only the
  * metapage and, for the ends of a column's range, the outermost leaf. So files are extended sparsely, and a B-tree
- * gets a metapage with its true level over a chain of otherwise empty pages.
+ * gets a metapage with its true level, and a root of that level right above an empty leaf: a descent ends at the first
+ * leaf (_bt_search()) or page of level 0 (_bt_get_endpoint()), however far below the root that is.
  * Layouts: src/include/storage/bufpage.h, src/include/access/nbtree.h, itup.h of PostgreSQL 14 to 18.
  */
 import { chown, open, stat, truncate, unlink } from 'node:fs/promises';
@@ -122,7 +123,7 @@ function treePage(level: number, isRoot: boolean, child: number | null): Buffer 
  * @param level levels above the leaves, as bt_metap() says.
  */
 export async function raiseBtree(path: string, level: number, pages: number): Promise<void> {
-  const total = Math.max(pages, level + 2);
+  const total = Math.max(pages, level === 0 ? 2 : 3);
   await extendRelation(path, total);
   const file = await open(path, 'r+');
   try {
@@ -136,12 +137,8 @@ export async function raiseBtree(path: string, level: number, pages: number): Pr
     meta.writeUInt32LE(1, HEADER + 16);
     meta.writeUInt32LE(level, HEADER + 20);
     await file.write(meta, 0, BLOCK, 0);
-    for (let depth = 0; depth <= level; depth += 1) {
-      const ownLevel = level - depth;
-      const block = depth + 1;
-      const page = treePage(ownLevel, depth === 0, ownLevel === 0 ? null : block + 1);
-      await file.write(page, 0, BLOCK, block * BLOCK);
-    }
+    await file.write(treePage(level, true, level === 0 ? null : 2), 0, BLOCK, BLOCK);
+    if (level > 0) await file.write(treePage(0, false, null), 0, BLOCK, 2 * BLOCK);
   } finally {
     await file.close();
   }
