@@ -52,6 +52,8 @@ class Fleet {
       const behaviour = this.#behaviour(name);
       if (behaviour === 'refuses') throw new Error('refused');
       if (behaviour === 'hangs') {
+        // It may have been ended while the names were read.
+        signal.throwIfAborted();
         await new Promise((_, reject) => {
           signal.addEventListener('abort', () => reject(new Error('ended')));
         });
