@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type AnalyzeOptions, analyzeOnce } from './commands/analyze.ts';
 import { type ExportOptions, exportSnapshot } from './commands/export.ts';
+import { type TuneOptions, tune, tuneFormats, tuneWorkloads } from './commands/tune.ts';
 import { type Config, environmentVariable, loadConfig } from './config.ts';
 import { runDemo } from './demo/index.ts';
 import { isUsable, PgLuthierError, type Report, ruleAreas } from './domain/index.ts';
@@ -95,6 +96,25 @@ export async function runCli(argv: string[]): Promise<number> {
     .action(async (dsn: string | undefined, options: AnalyzeOptions) => {
       const report = await analyzeOnce(dsn, options);
       await print(formatReport(report, options), options.output);
+    });
+
+  program
+    .command('tune')
+    .description('settings for a host, from its hardware alone: no database is asked')
+    .requiredOption('--ram <size>', "the host's memory, e.g. 16GB", byteSize)
+    .option('--cpu <count>', "the host's CPUs", positiveInteger)
+    .addOption(new Option('--disk <type>', "the host's disks").choices(['hdd', 'ssd', 'nvme', 'san']))
+    .option('--pg <major>', "PostgreSQL's major version", positiveInteger, 18)
+    .addOption(
+      new Option('--workload <type>', 'what the server is mostly for')
+        .choices([...tuneWorkloads])
+        .default('mixed'),
+    )
+    .option('--connections <count>', 'max_connections', positiveInteger)
+    .addOption(new Option('--format <format>', 'how to print them').choices([...tuneFormats]).default('text'))
+    .option('-o, --output <file>', 'write to a file')
+    .action(async (options: TuneOptions & { output?: string }) => {
+      await print(tune(options), options.output);
     });
 
   program

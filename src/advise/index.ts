@@ -8,3 +8,5 @@ export { estimateBloat } from './bloat/estimate.ts';
 export { runRules } from './engine.ts';
 export { existingGinShapes } from './index-advisor/gin-existing.ts';
 export { loadRules } from './registry.ts';
+export { hostSettings, NATURES as SETTING_NATURES } from './settings/host-set.ts';
+export { bareValue } from './settings/units.ts';

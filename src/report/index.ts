@@ -5,5 +5,11 @@
 export { renderDiagnosis } from './diagnosis.ts';
 export { renderReportMarkdown } from './markdown.ts';
 export { renderPlan } from './plan-text.ts';
+export {
+  type DialectSetting,
+  renderSettings,
+  type SettingDialect,
+  settingDialects,
+} from './settings-dialect.ts';
 export { renderReportSql } from './sql.ts';
 export { renderReport } from './text.ts';

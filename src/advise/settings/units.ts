@@ -127,6 +127,12 @@ function showReal(value: number, base: UnitSize | null): string {
   return short(value);
 }
 
+/** A value as a bare number in the setting's own unit, as clouds' parameters take it; a word stays as it is. */
+export function bareValue(text: string, unit: string | null): string {
+  const value = parseSetting(text, { unit, vartype: 'real' });
+  return value === null ? text : String(value);
+}
+
 /** Bytes as ALTER SYSTEM takes them, in whole kB: the largest unit that divides evenly. */
 export function formatMemory(bytes: number): string {
   return showValue({ setting: String(Math.round(bytes / KB)), unit: 'kB', vartype: 'integer' });

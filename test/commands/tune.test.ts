@@ -1,0 +1,120 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hostSettings, SETTING_NATURES } from '../../src/advise/index.ts';
+import { type TuneOptions, tune } from '../../src/commands/tune.ts';
+import { availableMajors, type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
+import { matrix } from '../advise/settings/matrix.ts';
+
+const GB = 1024 ** 3;
+const usual: TuneOptions = { ram: 16 * GB, cpu: 4, disk: 'ssd', pg: 17, workload: 'web', format: 'text' };
+
+/** The matrix' hosts as a command line gives them, for any major. */
+const hosts = (major: number): TuneOptions[] =>
+  matrix.map(({ input }) => ({
+    ram: input.ram_bytes,
+    pg: major,
+    workload: input.workload_type,
+    format: 'sql',
+    ...(input.cpu_count === null ? {} : { cpu: input.cpu_count }),
+    ...(input.disk_type === null ? {} : { disk: input.disk_type }),
+    ...(input.connections === undefined ? {} : { connections: input.connections }),
+  }));
+
+describe.each(availableMajors())('tune, PostgreSQL %i', (major) => {
+  let server: EmbeddedServer;
+  let client: pg.Client;
+  beforeAll(async () => {
+    server = await startEmbedded({ major, light: 'memory' });
+    client = new pg.Client({ connectionString: server.dsn() });
+    await client.connect();
+  });
+  afterAll(async () => {
+    await client?.end();
+    await server?.stop('immediate');
+  });
+
+  it('knows units and restarts as the server does', async () => {
+    const names = Object.keys(SETTING_NATURES);
+    const { rows } = await client.query(
+      `SELECT name, unit, context = 'postmaster' AS restart FROM pg_settings WHERE name = ANY ($1) ORDER BY name`,
+      [names],
+    );
+    expect(rows.map(({ name, ...nature }) => [name, nature])).toEqual(
+      names.toSorted().map((name) => [name, SETTING_NATURES[name]]),
+    );
+  });
+
+  it('gives no host a value that the server refuses', async () => {
+    for (const host of hosts(major)) {
+      for (const line of tune(host).split('\n')) {
+        if (line.startsWith('ALTER SYSTEM')) await client.query(line);
+      }
+      await client.query('ALTER SYSTEM RESET ALL');
+    }
+  });
+
+  it('boots with what a small host gets', async () => {
+    for (const line of tune({ ...usual, ram: GB, pg: major, format: 'sql' }).split('\n')) {
+      if (line.startsWith('ALTER SYSTEM')) await client.query(line);
+    }
+    await client.end();
+    await server.restart();
+    client = new pg.Client({ connectionString: server.dsn() });
+    await client.connect();
+    const wanted = hostSettings({
+      ram_bytes: GB,
+      cpu_count: 4,
+      disk_type: 'ssd',
+      major,
+      workload_type: 'web',
+    });
+    for (const [name, { text }] of Object.entries(wanted.values)) {
+      const { rows } = await client.query('SELECT current_setting($1) AS value', [name]);
+      expect([name, rows[0].value]).toEqual([name, text]);
+    }
+  });
+});
+
+describe('tune', () => {
+  it.each(matrix)('fits all of it into memory: $name', ({ input }) => {
+    const { worst_case_bytes, budget_bytes } = hostSettings(input);
+    expect(worst_case_bytes).toBeLessThanOrEqual(budget_bytes);
+    expect(budget_bytes).toBeLessThan(input.ram_bytes);
+  });
+
+  it('says what was not given, and what it then leaves alone', () => {
+    const text = tune({ ram: 4 * GB, pg: 18, workload: 'oltp', format: 'text' });
+    expect(text).toContain('Not given: --cpu');
+    expect(text).toContain('Not given: --disk');
+    expect(text).not.toMatch(/^random_page_cost|^max_parallel_workers/m);
+  });
+
+  it('writes each owner’s dialect', () => {
+    const as = (format: TuneOptions['format']) => tune({ ...usual, format });
+    expect(as('conf')).toMatch(/^shared_buffers = 4GB {2}# wants a restart$/m);
+    expect(as('sql')).toMatch(/^ALTER SYSTEM SET work_mem = '24MB';$/m);
+    // 4GB in pages of 8kB: a static parameter.
+    expect(as('rds')).toContain(
+      '"ParameterName=shared_buffers,ParameterValue=524288,ApplyMethod=pending-reboot"',
+    );
+    expect(as('rds').match(/modify-db-parameter-group/g)?.length).toBe(2);
+    expect(as('cloudsql')).toMatch(/--database-flags=.*log_temp_files=10240,/);
+    expect(as('azure')).toContain('--name log_autovacuum_min_duration --value 10000\n');
+    expect(as('patroni')).toContain('    jit: "off"\n');
+    expect(as('cnpg')).toContain('      shared_buffers: "4GB"\n');
+    const json = JSON.parse(as('json'));
+    expect(json.settings).toContainEqual(
+      expect.objectContaining({ name: 'shared_buffers', text: '4GB', bare: '524288', restart: true }),
+    );
+    expect(json.worst_case_bytes).toBeLessThan(16 * GB);
+  });
+
+  it.each([
+    [{ pg: 9 }, '--pg 9'],
+    [{ ram: 1024 }, '256MB'],
+  ])('refuses %j', (wrong, message) => {
+    expect(() => tune({ ...usual, ...wrong })).toThrow(
+      expect.objectContaining({ code: 'usage_invalid', message: expect.stringContaining(message) }),
+    );
+  });
+});
