@@ -2,6 +2,7 @@
 import type { ColumnRow, IndexRow, Snapshot, TableRow } from '../../domain/index.ts';
 
 export interface AdvisorTable {
+  /** A partitioned table's has its leaf partitions' pages, rows and counters together. */
   row: TableRow;
   columns: Map<string, ColumnRow>;
   indexes: IndexRow[];
@@ -11,7 +12,8 @@ export interface AdvisorCatalog {
   tables: Map<number, AdvisorTable>;
   /** A plain B-tree serves LIKE 'x%' only where texts sort by their bytes. */
   sorts_by_bytes: boolean;
-  extensions: ReadonlySet<string>;
+  /** Installed extensions with their versions. */
+  extensions: ReadonlyMap<string, string>;
   major: number;
 }
 
@@ -21,20 +23,92 @@ export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
   );
   for (const column of snapshot.columns) tables.get(column.table_oid)?.columns.set(column.name, column);
   for (const index of snapshot.indexes) tables.get(index.table_oid)?.indexes.push(index);
+  const children = childrenOf(tables);
+  for (const table of tables.values()) {
+    if (table.row.relkind === 'p') sumUp(table, leavesOf(table, children));
+  }
   const { lc_collate, locale_provider } = snapshot.server;
   return {
     tables,
     // The builtin provider's locales all sort by code point; ICU and other libc locales do not.
     sorts_by_bytes:
       locale_provider === 'b' || (locale_provider !== 'i' && ['C', 'POSIX'].includes(lc_collate ?? '')),
-    extensions: new Set(Object.keys(snapshot.server.extensions)),
+    extensions: new Map(Object.entries(snapshot.server.extensions)),
     major: Math.floor(snapshot.server.server_version_num / 10_000),
   };
 }
 
+function childrenOf(tables: ReadonlyMap<number, AdvisorTable>): Map<number, AdvisorTable[]> {
+  const children = new Map<number, AdvisorTable[]>();
+  for (const table of tables.values()) {
+    const parent = table.row.parent_oid;
+    if (parent === null || !table.row.is_partition) continue;
+    const siblings = children.get(parent);
+    if (siblings) siblings.push(table);
+    else children.set(parent, [table]);
+  }
+  return children;
+}
+
+/** Partitions that hold rows, of a partitioned table and of those below it. */
+function leavesOf(table: AdvisorTable, children: ReadonlyMap<number, AdvisorTable[]>): AdvisorTable[] {
+  return (children.get(table.row.oid) ?? []).flatMap((child) =>
+    child.row.relkind === 'p' ? leavesOf(child, children) : [child],
+  );
+}
+
+/** Counters and sizes that a partitioned table's own row has none of: its leaves hold the rows. */
+const SUMMED = [
+  'relpages',
+  'relallvisible',
+  'main_pages',
+  'n_live_tup',
+  'n_tup_ins',
+  'n_tup_upd',
+  'n_tup_del',
+  'n_tup_hot_upd',
+] as const satisfies readonly (keyof TableRow)[];
+
+/**
+ * What is known of the leaves, said of the partitioned table: sizes summed; statistics of the largest leaf where the
+ * whole tree was never analysed (autovacuum does not do it); and those indexes that every leaf has by itself, for a
+ * parent's index would only be made of them.
+ */
+function sumUp(table: AdvisorTable, leaves: readonly AdvisorTable[]): void {
+  const row: TableRow = { ...table.row, reltuples: 0 };
+  for (const name of SUMMED) row[name] = leaves.reduce((sum, leaf) => sum + leaf.row[name], 0);
+  row.reltuples = leaves.reduce((sum, leaf) => sum + (leaf.row.reltuples < 0 ? 0 : rowCount(leaf)), 0);
+  table.row = row;
+  const largest = leaves.toSorted((a, b) => b.row.main_pages - a.row.main_pages)[0];
+  for (const [name, column] of table.columns) {
+    const stats = column.stats ?? largest?.columns.get(name)?.stats ?? null;
+    if (stats !== column.stats) table.columns.set(name, { ...column, stats });
+  }
+  const shape = (index: IndexRow) =>
+    JSON.stringify([
+      index.method,
+      index.keys,
+      index.opclasses,
+      index.collations,
+      index.options,
+      index.include,
+      index.predicate,
+      index.is_valid,
+    ]);
+  const [first, ...others] = leaves;
+  const held = others.map((leaf) => new Set(leaf.indexes.map(shape)));
+  const own = new Set(table.indexes.map(shape));
+  for (const index of first?.indexes ?? []) {
+    const wanted = shape(index);
+    if (!own.has(wanted) && held.every((shapes) => shapes.has(wanted))) table.indexes.push(index);
+  }
+}
+
 /** Rows of a table as last known; never below 1. */
 export function rowCount(table: AdvisorTable): number {
-  const { reltuples, relpages, main_pages, n_live_tup } = table.row;
+  const { reltuples, relpages, main_pages, n_live_tup, relkind } = table.row;
+  // Summed over its leaves already.
+  if (relkind === 'p') return Math.max(1, reltuples, n_live_tup);
   if (reltuples <= 0) return Math.max(1, n_live_tup);
   // As the planner does: the density of the last look, over the pages of today.
   return Math.max(1, relpages > 0 ? (reltuples / relpages) * main_pages : reltuples);

@@ -18,14 +18,32 @@ export function coveringIndex(candidate: IndexDefinition, existing: readonly Ind
   return existing.find((index) => isCovered(candidate, index)) ?? null;
 }
 
+/** Operator classes that are nobody's default: they serve other operators than the type's own class. */
+const SPECIAL_CLASSES = ['pattern_ops', 'path_ops', 'trgm_ops', 'bloom_ops'];
+
+/** pg_get_indexdef() writes a collation only where it is not the column's own; keys are given without. */
+function hasCollationOf(index: IndexRow, candidate: IndexDefinition): boolean {
+  const wanted = candidate.keys.flatMap((key) => key.collation ?? []);
+  if (wanted.length === 0) {
+    return !index.definition.includes(' COLLATE ') || index.keys.some((key) => key.includes('COLLATE'));
+  }
+  return wanted.every((collation) => index.definition.includes(` COLLATE ${collation}`));
+}
+
 function isCovered(candidate: IndexDefinition, index: IndexRow): boolean {
-  if (!index.is_valid || index.method !== candidate.method) return false;
+  // What a hash index looks up, a B-tree that leads with it does next to as fast.
+  const serves =
+    index.method === candidate.method || (candidate.method === 'hash' && index.method === 'btree');
+  if (!index.is_valid || !serves || !hasCollationOf(index, candidate)) return false;
   if (index.predicate !== null && plain(index.predicate) !== plain(candidate.where ?? '')) return false;
   if (candidate.keys.length > index.keys.length) return false;
   const sameKeys = candidate.keys.every((key, position) => {
     const own = index.keys[position] ?? '';
     const class_ = index.opclasses[position]?.split('.').at(-1) ?? '';
-    const classFits = key.opclass === null ? !class_.includes('pattern_ops') : class_ === key.opclass;
+    const classFits =
+      key.opclass === null
+        ? !SPECIAL_CLASSES.some((special) => class_.endsWith(special))
+        : class_ === key.opclass.split('.').at(-1);
     return plain(own) === plain(key.column ?? key.expression ?? '') && classFits;
   });
   if (!sameKeys) return false;

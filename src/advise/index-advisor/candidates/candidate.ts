@@ -1,0 +1,131 @@
+/** A candidate index, and how one is made of keys. */
+import {
+  type IndexDefinition,
+  type IndexKey,
+  type Operand,
+  quoteIdentifier,
+  type UsagePredicate,
+} from '../../../domain/index.ts';
+import type { AdvisorCatalog, AdvisorTable } from '../catalog.ts';
+import { indexName, normalisedDefinition } from '../naming.ts';
+
+export interface Candidate {
+  /** Normalised definition: equal for equal indexes. */
+  key: string;
+  definition: IndexDefinition;
+  table: AdvisorTable;
+  /** Share of the rows that a partial predicate keeps, estimated from statistics; 1 without one. */
+  selectivity: number;
+}
+
+/** What a key is about, with how it is kept. */
+export interface KeyPart extends Operand {
+  direction?: 'asc' | 'desc';
+  nulls?: 'first' | 'last' | null;
+  opclass?: string;
+  /** Collation as SQL where it is not the column's own. */
+  collation?: string;
+}
+
+interface Shape {
+  method?: string;
+  include?: string[];
+  where?: string;
+  selectivity?: number;
+  options?: Record<string, string>;
+}
+
+/** `name COLLATE "C"` is the column in another order, not an expression (ComputeIndexAttrs() strips the clause). */
+export function withCollation<T extends KeyPart>(part: T): T {
+  const [column, ...more] = part.columns;
+  if (part.expression === null || column === undefined || more.length > 0) return part;
+  const start = `${quoteIdentifier(column)} COLLATE `;
+  if (!part.expression.startsWith(start)) return part;
+  const collation = part.expression.slice(start.length);
+  // Anything behind it makes it an expression after all.
+  if (collation.includes(' ') || collation.includes(')')) return part;
+  return { ...part, column, expression: null, collation };
+}
+
+export function toKey(part: KeyPart): IndexKey {
+  return {
+    column: part.column,
+    expression: part.column === null ? part.expression : null,
+    opclass: part.opclass ?? null,
+    collation: part.collation ?? null,
+    direction: part.direction ?? 'asc',
+    nulls: part.nulls ?? null,
+  };
+}
+
+/** A key of a method that keeps no order. */
+export function unorderedKey(operand: Operand, opclass: string | null = null): IndexKey {
+  return { ...toKey({ ...operand, direction: 'asc', nulls: null }), opclass };
+}
+
+export function makeCandidate(table: AdvisorTable, keys: IndexKey[], shape: Shape): Candidate {
+  const { row } = table;
+  const bare = {
+    schema: row.schema,
+    table: row.name,
+    method: shape.method ?? 'btree',
+    unique: false,
+    keys,
+    include: shape.include ?? [],
+    where: shape.where ?? null,
+    options: shape.options ?? {},
+  };
+  const definition: IndexDefinition = { ...bare, name: indexName(bare, table.indexes) };
+  return { key: normalisedDefinition(definition), definition, table, selectivity: shape.selectivity ?? 1 };
+}
+
+export function makeBtree(table: AdvisorTable, keys: KeyPart[], shape: Shape): Candidate {
+  return makeCandidate(table, allAscending(keys.map(toKey)), shape);
+}
+
+/** An index reads both ways: all descending is all ascending, unless NULLS says otherwise. */
+function allAscending(keys: IndexKey[]): IndexKey[] {
+  const reversible = keys.every((key) => key.direction === 'desc' && key.nulls !== 'last');
+  return reversible ? keys.map((key) => ({ ...key, direction: 'asc' as const, nulls: null })) : keys;
+}
+
+/** Types that no B-tree operator class of PostgreSQL's own orders, or that nobody wants to be ordered. */
+const UNORDERED: ReadonlySet<string> = new Set(
+  'json xml point box polygon line lseg path circle tsquery tsvector jsonb'.split(' '),
+);
+
+/** Types without a B-tree order are no keys; an expression's type is left to the planner's server to refuse. */
+export function isOrdered(operand: Operand, table: AdvisorTable): boolean {
+  if (operand.column === null) return operand.expression !== null;
+  const column = table.columns.get(operand.column);
+  return column !== undefined && !UNORDERED.has(column.type) && vectorTypeOf(column.type) === null;
+}
+
+/** pgvector's type without its schema and dimensions; null: another type. */
+export function vectorTypeOf(type: string): { name: string; dimensions: number | null } | null {
+  const [qualified = '', size] = type.split('(');
+  const name = qualified.split('.').at(-1) ?? '';
+  if (!['vector', 'halfvec', 'sparsevec'].includes(name)) return null;
+  return { name, dimensions: size === undefined ? null : Number.parseInt(size, 10) };
+}
+
+/**
+ * LIKE 'x%' is a range of bytes: where texts are sorted otherwise it takes an operator class that compares bytes
+ * (like_support.c). What the operator class of a type is called is pg_opclass's.
+ */
+export function withPatternClass(
+  predicate: UsagePredicate,
+  table: AdvisorTable,
+  catalog: AdvisorCatalog,
+): KeyPart {
+  if (predicate.kind !== 'like_prefix') return predicate;
+  const column = predicate.column === null ? undefined : table.columns.get(predicate.column);
+  const bytewise =
+    column?.collation == null
+      ? catalog.sorts_by_bytes
+      : ['"C"', '"POSIX"', 'ucs_basic'].includes(column.collation.replace('pg_catalog.', ''));
+  if (bytewise) return predicate;
+  const type = column?.type ?? 'text';
+  if (type.startsWith('character varying')) return { ...predicate, opclass: 'varchar_pattern_ops' };
+  return { ...predicate, opclass: type.startsWith('character') ? 'bpchar_pattern_ops' : 'text_pattern_ops' };
+}

@@ -1,0 +1,101 @@
+/** What one statement wants of one relation, sorted by what an index could do about it. */
+import type {
+  Operand,
+  PredicateKind,
+  StatementUsage,
+  UsageOrder,
+  UsagePredicate,
+  UsageRelation,
+} from '../../../domain/index.ts';
+import { type AdvisorTable, distinctCount, rowCount } from '../catalog.ts';
+import { withCollation } from './candidate.ts';
+
+/** What is looked for, or where a range ends, changes from call to call: no index of one call's rows is kept. */
+const OF_THE_CALL: ReadonlySet<PredicateKind> = new Set([
+  'range',
+  'contains',
+  'full_text',
+  'like_prefix',
+  'like_infix',
+  'distance',
+]);
+/** A constant out of so many values is one call's value; out of few it is a state or a kind. */
+const MAX_STATES = 50;
+
+export interface Wish {
+  table: AdvisorTable;
+  relation: UsageRelation;
+  equalities: UsagePredicate[];
+  ranges: UsagePredicate[];
+  joins: UsagePredicate[];
+  special: UsagePredicate[];
+  /** ORDER BY x <-> constant. */
+  distances: UsagePredicate[];
+  /** Conditions that a partial index could have. */
+  literals: UsagePredicate[];
+  /** Orders wanted, each of a query level: ORDER BY, a window's, min() or max(). */
+  orders: UsageOrder[][];
+  groups: Operand[][];
+  has_limit: boolean;
+}
+
+const usable = (operand: Operand) => operand.column !== null || operand.expression !== null;
+
+export function wishOf(
+  usage: StatementUsage,
+  position: number,
+  relation: UsageRelation,
+  table: AdvisorTable,
+): Wish {
+  const own = usage.predicates
+    .filter((predicate) => predicate.relation === position && usable(predicate))
+    .map(withCollation);
+  const conjuncts = own.filter((predicate) => predicate.disjunction === null);
+  const plain = conjuncts.filter((predicate) => predicate.joins === null);
+  return {
+    table,
+    relation,
+    equalities: unique(plain.filter((predicate) => ['equality', 'in', 'is_null'].includes(predicate.kind))),
+    ranges: unique(
+      plain.filter((predicate) => ['range', 'like_prefix', 'is_not_null'].includes(predicate.kind)),
+    ),
+    joins: unique(conjuncts.filter((predicate) => predicate.joins !== null && predicate.kind === 'equality')),
+    // An OR's arms are served by a bitmap of several indexes: each arm's own is worth a try.
+    special: unique([
+      ...conjuncts.filter((predicate) => predicate.joins !== null && predicate.kind === 'contains'),
+      ...plain.filter((predicate) => ['full_text', 'contains', 'like_infix'].includes(predicate.kind)),
+      ...own.filter((predicate) => predicate.disjunction !== null && predicate.joins === null),
+    ]),
+    distances: unique(conjuncts.filter((predicate) => predicate.kind === 'distance')),
+    literals: unique(
+      conjuncts.filter(
+        (predicate) => predicate.literal !== null && predicate.joins === null && isLasting(predicate, table),
+      ),
+    ),
+    orders: usage.orders
+      .filter(
+        (order) => order.length > 0 && order.every((item) => item.relation === position && usable(item)),
+      )
+      .map((order) => order.map(withCollation)),
+    groups: usage.groups
+      .filter((group) => group.relation === position && group.operands.every(usable))
+      .map((group) => group.operands.map(withCollation)),
+    has_limit: usage.has_limit,
+  };
+}
+
+/** Whether a condition with a constant is likely to be the same at the statement's next call. */
+function isLasting(predicate: UsagePredicate, table: AdvisorTable): boolean {
+  if (OF_THE_CALL.has(predicate.kind)) return false;
+  if (predicate.kind !== 'equality' && predicate.kind !== 'in') return true;
+  const column = predicate.column === null ? undefined : table.columns.get(predicate.column);
+  const distinct = distinctCount(column, rowCount(table));
+  return distinct !== null && distinct <= MAX_STATES;
+}
+
+/** One of each column or expression. */
+export function unique<T extends Operand>(operands: T[]): T[] {
+  return [
+    ...new Map(operands.map((operand) => [operand.column ?? `(${operand.expression})`, operand])).values(),
+  ];
+}
