@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type AnalyzeOptions, analyzeOnce } from './commands/analyze.ts';
+import { verifyAudit } from './commands/audit.ts';
 import { type ExportOptions, exportSnapshot } from './commands/export.ts';
 import { type TuneOptions, tune, tuneFormats, tuneWorkloads } from './commands/tune.ts';
 import { type Config, environmentVariable, loadConfig } from './config.ts';
@@ -146,6 +147,25 @@ export async function runCli(argv: string[]): Promise<number> {
       await store.close();
       await embedded?.stop();
       process.stdout.write('The store is up to date.\n');
+    });
+
+  program
+    .command('audit')
+    .description('the log of who decided what')
+    .command('verify')
+    .description('recompute its chain of hashes: whether an entry was changed, removed or cut off')
+    .option('--expect <hash>', 'the last hash as it was noted elsewhere')
+    .action(async ({ expect }: { expect?: string }) => {
+      const config = loadConfig();
+      const { store, embedded } = await openConfiguredStore(config, createLogger(config.log_level));
+      try {
+        const { ok, text } = await verifyAudit(store.audit, expect);
+        process.stdout.write(text);
+        exitCode = ok ? EXIT.ok : EXIT.findings;
+      } finally {
+        await store.close();
+        await embedded?.stop();
+      }
     });
 
   program

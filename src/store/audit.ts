@@ -73,6 +73,8 @@ export interface AuditStore {
    * missing before it. Rows cut off the end leave no trace here: compare `last_hash` with one noted elsewhere.
    */
   verify(): Promise<{ ok: boolean; rows: number; first_bad_id: number | null; last_hash: string }>;
+  /** Whether an entry has this hash. */
+  contains(hash: string): Promise<boolean>;
 }
 
 /** Rows read at a time. */
@@ -86,6 +88,14 @@ export function auditStore(db: Database): AuditStore {
       if (subject_id !== undefined) query = query.where('subject_id', '=', subject_id);
       if (before !== undefined) query = query.where('audit_id', '<', before);
       return (await query.execute()).map(({ audit_id, ...row }) => ({ id: audit_id, ...row }));
+    },
+    contains: async (hash) => {
+      const row = await db
+        .selectFrom('pgluthier.audit')
+        .select('audit_id')
+        .where('hash', '=', hash)
+        .executeTakeFirst();
+      return row !== undefined;
     },
     verify: async () => {
       let previousHash = GENESIS;
