@@ -16,6 +16,7 @@ import { indexesBenchmark } from './indexes.ts';
 import { parametersBenchmark } from './parameters.ts';
 import { twinBenchmark } from './twin.ts';
 import { whatIfBenchmark } from './what-if.ts';
+import { writeCostBenchmark } from './write-cost.ts';
 
 const benchmarks: Record<string, Benchmark> = {
   bloat: bloatBenchmark,
@@ -25,6 +26,7 @@ const benchmarks: Record<string, Benchmark> = {
   'index-scale': indexScaleBenchmark,
   twin: twinBenchmark,
   'what-if': whatIfBenchmark,
+  'write-cost': writeCostBenchmark,
   parameters: parametersBenchmark,
 };
 

@@ -82,6 +82,10 @@ function singleSize(input: SizeInput): IndexSize {
         rows,
         Math.max(1, pages * input.selectivity),
       );
+    case 'hnsw':
+      return hnswSize(keys, rows, Number(definition.options.m ?? 16));
+    case 'ivfflat':
+      return ivfflatSize(keys, rows, Number(definition.options.lists ?? 100));
     default:
       return gistSize(
         keys.map((key, position) => {
@@ -167,6 +171,34 @@ function hashSize(keys: readonly KeyFacts[], rows: number, fillfactor: number): 
   }
   return { pages: Math.ceil(buckets * pagesPerBucket) + 2, tuples: rows, tree_height: null };
 }
+
+/**
+ * HNSW (pgvector's hnsw.h): for each row an element tuple (the vector behind a header of 72 bytes) and a neighbour tuple
+ * of six bytes for each of 2 m neighbours on the lowest level and m on each above, of which there is 1 / (m − 1) on
+ * average; both on one page where they fit.
+ */
+function hnswSize(keys: readonly KeyFacts[], rows: number, m: number): IndexSize {
+  const element = alignTo(72 + vectorBytes(keys), 8) + 4;
+  const neighbours = alignTo(4 + 6 * (2 * m + m / (m - 1)), 8) + 4;
+  const perPage = Math.max(1, Math.floor(USABLE_BY_VECTORS / (element + neighbours)));
+  return { pages: 1 + Math.ceil(rows / perPage), tuples: rows, tree_height: null };
+}
+
+/** IVFFlat (ivfflat.h): each row's vector in the pages of its list, each list's centre, on the average half a page free. */
+function ivfflatSize(keys: readonly KeyFacts[], rows: number, lists: number): IndexSize {
+  const tuple = alignTo(8 + vectorBytes(keys), 8) + 4;
+  const perPage = Math.max(1, Math.floor(USABLE_BY_VECTORS / tuple));
+  const centres = Math.ceil((lists * (tuple + 16)) / USABLE_BY_VECTORS);
+  return {
+    pages: Math.ceil(1 + centres + rows / perPage + lists / 2),
+    tuples: rows,
+    tree_height: null,
+  };
+}
+
+/** Opaque data of eight bytes at each page's end. */
+const USABLE_BY_VECTORS = USABLE - 8;
+const vectorBytes = (keys: readonly KeyFacts[]) => keys.reduce((sum, key) => sum + key.width, 0);
 
 /** SIGLENINT × 4 + header: what a leaf keeps of a text or document whose list of hashes would be longer than a page takes. */
 const SIGNATURE_BYTES = 132;
