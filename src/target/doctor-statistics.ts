@@ -164,3 +164,26 @@ export async function columnStatistics(session: TargetSession): Promise<Diagnosi
       .join(' '),
   };
 }
+
+/**
+ * Whether looking up the ends of columns can be kept out of the indexes' own counts: else an index that nobody uses
+ * would pass for used, and only those that unique indexes lead with are looked up. Before 15 it takes a superuser.
+ */
+export async function uncountedReads(session: TargetSession): Promise<DiagnosisCheck[]> {
+  if (session.server_version_num < 150_000) return [];
+  const [row] = await session.query<{ may: boolean }>(
+    `SELECT rolsuper OR has_parameter_privilege('track_counts', 'SET') AS may FROM pg_roles WHERE rolname = current_user`,
+  );
+  return [
+    {
+      id: 'uncounted_reads',
+      title: 'looking up the ends of columns is not counted as use of their indexes',
+      ok: row?.may ?? null,
+      need: 'advised',
+      detail: row?.may
+        ? 'may switch track_counts off for itself'
+        : 'may not switch track_counts off: only columns that unique indexes lead with are looked up',
+      remedy: `GRANT SET ON PARAMETER track_counts TO ${quoteIdentifier(session.role)};`,
+    },
+  ];
+}

@@ -3,7 +3,7 @@ import type { Capabilities, Diagnosis, DiagnosisCheck } from '../domain/index.ts
 import { quoteIdentifier } from '../domain/index.ts';
 import { detectCapabilities } from './capabilities.ts';
 import { applyChecks } from './doctor-apply.ts';
-import { columnStatistics, statementChecks } from './doctor-statistics.ts';
+import { columnStatistics, statementChecks, uncountedReads } from './doctor-statistics.ts';
 import { detectHostFacts } from './host-facts.ts';
 import { openTarget, type TargetSession } from './session.ts';
 
@@ -34,6 +34,7 @@ export async function diagnoseTarget(dsn: string): Promise<Diagnosis> {
       },
       ...(await statementChecks(session, capabilities)),
       await columnStatistics(session),
+      ...(await uncountedReads(session)),
       await ioTiming(session),
       ...(await hostChecks(session)),
       {
