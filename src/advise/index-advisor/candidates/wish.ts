@@ -19,8 +19,8 @@ const OF_THE_CALL: ReadonlySet<PredicateKind> = new Set([
   'like_infix',
   'distance',
 ]);
-/** A constant out of so many values is one call's value; out of few it is a state or a kind. */
-const MAX_STATES = 50;
+/** A constant out of more values than this is one call’s value; out of few it is a state or a kind. */
+const MAX_STATES = 20;
 
 export interface Wish {
   table: AdvisorTable;
