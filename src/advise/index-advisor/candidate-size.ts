@@ -1,7 +1,20 @@
 /** The size of an index that is not there, with all that the snapshot and the engine know of its keys. */
-import type { ColumnRow, IndexDefinition, IndexSize, Snapshot, WhatIf } from '../../domain/index.ts';
+import {
+  type ColumnRow,
+  type IndexDefinition,
+  type IndexSize,
+  quoteQualified,
+  type Snapshot,
+  type WhatIf,
+} from '../../domain/index.ts';
 import type { AdvisorCatalog, AdvisorTable } from './catalog.ts';
 import { indexSize } from './size-model.ts';
+
+/**
+ * DEFAULT_INEQ_SEL of selfuncs.h: what the planner says of two columns of a row that are compared, whatever is in them.
+ * It does no harm to plans, but a budget would be spent twice.
+ */
+const PLANNER_GUESS = 1 / 3;
 
 /** Sizes candidates of one run; what the engine says of an expression is asked once. */
 export class CandidateSizes {
@@ -9,6 +22,8 @@ export class CandidateSizes {
   readonly #statistics: Snapshot['schema']['extended_statistics'];
   readonly #whatIf: WhatIf | null;
   readonly #expressions = new Map<string, ColumnRow | null>();
+  /** Rows that the planner expects of a table, whole or under a predicate. */
+  readonly #rows = new Map<string, number | null>();
 
   /** @param whatIf null: expressions are guessed from the columns that they read. */
   constructor(catalog: AdvisorCatalog, snapshot: Snapshot, whatIf: WhatIf | null) {
@@ -34,6 +49,30 @@ export class CandidateSizes {
       statistics: this.#statistics,
       partitions,
     });
+  }
+
+  /**
+   * Share of the rows that a partial index keeps, as the planner estimates its predicate; null where it cannot tell.
+   * Column against column and patterns are told by the statistics there, not by a rule of thumb.
+   */
+  async shareOf({ schema, table, where }: IndexDefinition): Promise<number | null> {
+    if (where === null || this.#whatIf === null) return null;
+    const name = quoteQualified(schema, table);
+    const all = await this.#rowsOf(`SELECT 1 FROM ${name}`);
+    const kept = await this.#rowsOf(`SELECT 1 FROM ${name} WHERE ${where}`);
+    if (all === null || kept === null || all <= 0) return null;
+    const share = Math.min(1, kept / all);
+    return Math.abs(share - PLANNER_GUESS) * all < 1 ? null : share;
+  }
+
+  async #rowsOf(sql: string): Promise<number | null> {
+    const known = this.#rows.get(sql);
+    if (known !== undefined) return known;
+    const statement = { id: sql, query_id: sql, sql, weight: 1 };
+    const [answer] = (await this.#whatIf?.costs({ created: [], hidden: [] }, [statement])) ?? [];
+    const rows = answer?.rows ?? null;
+    this.#rows.set(sql, rows);
+    return rows;
   }
 
   async #describe({ schema, table }: IndexDefinition, expression: string): Promise<ColumnRow | null> {

@@ -25,6 +25,9 @@ const MINIMUM_ABSOLUTE_GAIN = 1;
 /** Share of the workload's cost below which a statement's whole possible gain is not looked into. */
 const NEGLIGIBLE = 1e-5;
 
+/** A partial index of more of the rows saves nothing over a whole one. */
+const MAX_PARTIAL_SHARE = 0.5;
+
 const isNoticeable = (gain: number, before: number) =>
   gain > MINIMUM_ABSOLUTE_GAIN && gain > MINIMUM_STATEMENT_GAIN * before;
 
@@ -61,7 +64,13 @@ export async function makeCandidates(
         continue;
       }
       const { definition, table, selectivity } = candidate;
-      const size = await sizes.sizeOf(definition, table, selectivity);
+      const share = await sizes.shareOf(definition);
+      if (share !== null && share > MAX_PARTIAL_SHARE) {
+        covered.add(key);
+        reject(candidate, 'keeps_most_rows', `its condition keeps ${Math.round(100 * share)} % of the rows`);
+        continue;
+      }
+      const size = await sizes.sizeOf(definition, table, share ?? selectivity);
       wanted.set(key, { candidate, by: [statement], size });
     }
   }

@@ -9,6 +9,8 @@ import type { Wish } from './wish.ts';
 const MAX_SHARE = 0.5;
 /** Share of the rows where nothing is known. */
 const UNKNOWN_SHARE = 0.34;
+/** Of two columns of alike values (a date planned, a date done) one is the larger in half of the rows, for all we know. */
+const UNKNOWN_ORDER = 0.5;
 
 export function partialCandidates({ literals, table }: Wish, sequences: KeyPart[][]): Candidate[] {
   const candidates: Candidate[] = [];
@@ -33,6 +35,7 @@ export function partialCandidates({ literals, table }: Wish, sequences: KeyPart[
 
 /** From pg_stats: null fraction, or a common value's frequency; a third where nothing is known. */
 function literalSelectivity(predicate: UsagePredicate, table: AdvisorTable): number {
+  if (predicate.columns.length === 2 && predicate.kind === 'other') return UNKNOWN_ORDER;
   const stats = predicate.column === null ? undefined : table.columns.get(predicate.column)?.stats;
   if (!stats) return UNKNOWN_SHARE;
   if (predicate.kind === 'is_null') return stats.null_frac;
