@@ -47,6 +47,8 @@ export interface UsagePredicate extends Operand {
   literal: string | null;
   /** Under an OR: the OR's number within the statement; null: a top-level conjunct. */
   disjunction: number | null;
+  /** A conjunct that every arm of an OR demands: in how many it stands. Absent: in one place. */
+  repeats?: number;
   /** Which arm of that OR, from 0: predicates of one arm hold together. Absent outside of an OR. */
   branch?: number;
 }

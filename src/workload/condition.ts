@@ -93,7 +93,7 @@ class ConditionReader {
       else if (!taken.has(key)) {
         taken.add(key);
         const { branch: _branch, ...rest } = predicate;
-        predicates.push({ ...rest, disjunction: null });
+        predicates.push({ ...rest, disjunction: null, repeats: arms });
       }
     }
   }

@@ -25,7 +25,10 @@ export function candidatesOf(usages: StatementUsage[], catalog: AdvisorCatalog):
     usage.relations.forEach((relation, position) => {
       const table = catalog.tables.get(relation.table_oid);
       if (!table || table.row.main_pages < MIN_PAGES || !INDEXABLE.has(table.row.relkind)) return;
-      for (const candidate of candidatesOfRelation(wishOf(usage, position, relation, table), catalog)) {
+      for (const candidate of candidatesOfRelation(
+        wishOf(usage, position, relation, table, catalog),
+        catalog,
+      )) {
         if (!found.has(candidate.key)) found.set(candidate.key, candidate);
       }
     });

@@ -6,6 +6,8 @@ export interface AdvisorTable {
   row: TableRow;
   columns: Map<string, ColumnRow>;
   indexes: IndexRow[];
+  /** OIDs of a partitioned table's leaf partitions; absent: it holds its rows itself. */
+  leaves?: readonly number[];
 }
 
 export interface AdvisorCatalog {
@@ -15,7 +17,15 @@ export interface AdvisorCatalog {
   /** Installed extensions with their versions. */
   extensions: ReadonlyMap<string, string>;
   major: number;
+  /**
+   * Constants that stand in more than one place of the workload, by `constantKey`. Null: a constant that a statement
+   * shows is part of it wherever it stands (pg_stat_statements replaces the others).
+   */
+  recurring: ReadonlySet<string> | null;
 }
+
+/** A condition of a table as the statements write it. */
+export const constantKey = (tableOid: number, literal: string) => `${tableOid} ${literal}`;
 
 export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
   const tables = new Map<number, AdvisorTable>(
@@ -35,6 +45,7 @@ export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
       locale_provider === 'b' || (locale_provider !== 'i' && ['C', 'POSIX'].includes(lc_collate ?? '')),
     extensions: new Map(Object.entries(snapshot.server.extensions)),
     major: Math.floor(snapshot.server.server_version_num / 10_000),
+    recurring: null,
   };
 }
 
@@ -79,6 +90,7 @@ function sumUp(table: AdvisorTable, leaves: readonly AdvisorTable[]): void {
   for (const name of SUMMED) row[name] = leaves.reduce((sum, leaf) => sum + leaf.row[name], 0);
   row.reltuples = leaves.reduce((sum, leaf) => sum + (leaf.row.reltuples < 0 ? 0 : rowCount(leaf)), 0);
   table.row = row;
+  table.leaves = leaves.map((leaf) => leaf.row.oid);
   const largest = leaves.toSorted((a, b) => b.row.main_pages - a.row.main_pages)[0];
   for (const [name, column] of table.columns) {
     const stats = column.stats ?? largest?.columns.get(name)?.stats ?? null;

@@ -8,7 +8,7 @@ import {
 } from '../../domain/index.ts';
 import { CandidateSizes } from './candidate-size.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
-import { advisorCatalog } from './catalog.ts';
+import { type AdvisorCatalog, advisorCatalog, constantKey } from './catalog.ts';
 import { coveringIndex } from './covered.ts';
 import { NOTHING, type PlanBook } from './search/plan-book.ts';
 import { isInforming, isRelevant } from './search/relevance.ts';
@@ -45,7 +45,8 @@ export async function makeCandidates(
   rejections: Rejection[],
   rule: string,
 ): Promise<Made[]> {
-  const catalog = advisorCatalog(context.snapshot);
+  const recurring = context.workload.source === 'files' ? recurringConstants(statements) : null;
+  const catalog: AdvisorCatalog = { ...advisorCatalog(context.snapshot), recurring };
   const sizes = new CandidateSizes(catalog, context.snapshot, whatIf);
   const wanted = new Map<string, { candidate: Candidate; by: AdvisorStatement[]; size: IndexSize }>();
   const reject = (candidate: Candidate, code: string, reason: string) =>
@@ -101,7 +102,7 @@ export async function makeCandidates(
           candidate,
           size,
           size_bytes: bytesOf(size),
-          write: writeCost(candidate, size, writers, context.snapshot, cumulative),
+          write: writeCost(candidate, size, writers, context.snapshot, cumulative, context.window),
           alone: 0,
         };
         made.push({ contender, by });
@@ -109,6 +110,22 @@ export async function makeCandidates(
     }
   }
   return made;
+}
+
+/** Of statements out of files, which show one call each: constants that stand in more than one place. */
+function recurringConstants(statements: readonly AdvisorStatement[]): Set<string> {
+  const places = new Map<string, number>();
+  for (const { usages } of statements) {
+    // The first is the statement as it is written; the others are of its samples.
+    const [written] = usages;
+    for (const { relation, literal, repeats = 1 } of written?.predicates ?? []) {
+      const table = relation === null ? undefined : written?.relations[relation]?.table_oid;
+      if (literal === null || table === undefined) continue;
+      const key = constantKey(table, literal);
+      places.set(key, (places.get(key) ?? 0) + repeats);
+    }
+  }
+  return new Set([...places].filter(([, count]) => count > 1).map(([key]) => key));
 }
 
 function statementsByTable(statements: readonly AdvisorStatement[]): Map<number, AdvisorStatement[]> {

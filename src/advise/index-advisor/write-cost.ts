@@ -1,12 +1,19 @@
-/** What an index costs the writes of a window, in planner cost units, so that it stands against what reads save. */
-import type { IndexSize, Snapshot } from '../../domain/index.ts';
+/**
+ * What an index costs the writes of a window, in planner cost units, so that it stands against what reads save: its
+ * entries, pages that they find outside of memory, pages logged whole and written back, heap-only updates that it
+ * ends, and passes of vacuum.
+ */
+import type { IndexRow, IndexSize, Snapshot, Window } from '../../domain/index.ts';
 import type { Candidate } from './candidates.ts';
+import { type AdvisorTable, rowCount } from './catalog.ts';
+import { entryCost, OTHER_INDEX_ENTRY } from './entry-cost.ts';
 import type { AdvisorStatement } from './statement.ts';
+import { lostHotUpdates, writeCounts } from './write-counts.ts';
 
-/** Share of leaf pages that an insert finds outside of memory; a guess until I/O timing says better. */
-const MISS = 0.05;
-/** What the planner charges for each page of a descent: DEFAULT_PAGE_CPU_MULTIPLIER of costsize.c. */
-const PAGE_CPU_MULTIPLIER = 50;
+/** A page that is touched between two checkpoints is logged whole once (full_page_writes) and written back once. */
+const PAGE_WRITES = 2;
+/** Major from which on block-range indexes leave updates heap-only (amsummarizing, "Allow HOT updates if only BRIN-indexed columns are updated"). */
+const SUMMARISING_SINCE = 16;
 
 export interface WriteCost {
   /** Planner cost units over the window. */
@@ -18,21 +25,25 @@ export interface WriteCost {
   formula: string;
 }
 
-/** Numbers of the target's planner, as its settings have them. */
-function planner(snapshot: Snapshot): Record<'operator' | 'tuple' | 'random', number> {
+/** Numbers of the target, as its settings have them. */
+function settingsOf(snapshot: Snapshot) {
   const read = (name: string, fallback: number) =>
     Number(snapshot.settings.find((row) => row.name === name)?.setting ?? fallback);
   return {
-    operator: read('cpu_operator_cost', 0.0025),
-    tuple: read('cpu_index_tuple_cost', 0.005),
     random: read('random_page_cost', 4),
+    sequential: read('seq_page_cost', 1),
+    /** Pages. */
+    memory: read('shared_buffers', 16_384),
+    checkpoint_seconds: read('checkpoint_timeout', 300),
+    vacuum_rows: read('autovacuum_vacuum_threshold', 50),
+    vacuum_share: read('autovacuum_vacuum_scale_factor', 0.2),
   };
 }
 
 /**
- * Entries × (descent + entry + page misses): inserts add one each; updates do where they set a column of the index, or
- * were not heap-only to begin with. An update that was heap-only and sets a column of this index enters *every* index
- * of its table from then on.
+ * @param statements Those that touch the table: their SET lists tell which updates touch the index.
+ * @param cumulative The workload's counters go back to their reset.
+ * @param window Its tables' counters say what is written; null: the statements do.
  */
 export function writeCost(
   candidate: Candidate,
@@ -40,68 +51,74 @@ export function writeCost(
   statements: readonly AdvisorStatement[],
   snapshot: Snapshot,
   cumulative: boolean,
+  window: Window | null = null,
 ): WriteCost {
-  const unit = planner(snapshot);
-  const height = size.tree_height ?? 1;
-  const perEntry =
-    (height + 1) * PAGE_CPU_MULTIPLIER * unit.operator +
-    Math.log2(Math.max(2, size.tuples)) * unit.operator +
-    unit.tuple +
-    MISS * unit.random;
-  // A block-range summary is touched once for many rows.
-  const rate = candidate.definition.method === 'brin' ? 0.02 : candidate.definition.method === 'gin' ? 3 : 1;
-  const { row, indexes } = candidate.table;
-  const hotShare = row.n_tup_upd > 0 ? row.n_tup_hot_upd / row.n_tup_upd : 0.5;
-  const inIndex = new Set(indexedColumns(candidate));
-  let entries = 0;
-  let lostHot = 0;
-  for (const { query, usages } of statements) {
-    const target = usages[0]?.relations.find(
-      (relation) => relation.is_written && relation.table_oid === row.oid,
-    );
-    if (!target) continue;
-    if (isOneOffLoad(query, cumulative)) continue;
-    const rows = Math.max(query.rows, query.calls);
-    if (query.class === 'insert') entries += rows * candidate.selectivity;
-    if (query.class === 'update' || query.class === 'merge') {
-      const setsKey = target.columns_written.some((name) => inIndex.has(name));
-      if (setsKey && candidate.definition.method !== 'brin') {
-        entries += rows;
-        lostHot += rows * hotShare;
-      } else {
-        entries += rows * (1 - hotShare) * candidate.selectivity;
-      }
-    }
-  }
-  const cost = (entries * rate + lostHot * indexes.length) * perEntry;
+  const { table, definition, selectivity } = candidate;
+  const settings = settingsOf(snapshot);
+  const counts = writeCounts(table, statements, window, cumulative);
+  const isSummary = (method: string) =>
+    method === 'brin' && snapshot.server.server_version_num >= SUMMARISING_SINCE * 10_000;
+  const others = table.indexes.filter((index) => !isSummary(index.method));
+  const indexed = new Set(others.flatMap((index) => columnsOfIndex(index, table)));
+  const added = new Set(columnsOf(candidate));
+  const lostHot = isSummary(definition.method)
+    ? 0
+    : lostHotUpdates(counts, table, statements, { indexed, added });
+  const notHot = Math.max(0, counts.updated - counts.hot) + lostHot;
+  const entries = (counts.inserted + notHot) * selectivity;
+  const entry = entryCost(candidate, size);
+  const work = entries * entry.units + lostHot * others.length * OTHER_INDEX_ENTRY;
+  // Of an index larger than memory that is written all over, the rest has to be read; others' pages are as likely there.
+  const missing = entry.scattered ? Math.max(0, 1 - settings.memory / Math.max(1, size.pages)) : 0;
+  const reads = entries * missing * settings.random;
+  const checkpoints = Math.max(1, (window?.seconds ?? 0) / settings.checkpoint_seconds);
+  const pages = pagesTouched(entries, size, entry.scattered, checkpoints);
+  const writes = PAGE_WRITES * pages * settings.sequential;
+  const dead = (counts.deleted + notHot) * selectivity;
+  // Each vacuum that finds dead rows reads the whole index (ambulkdelete), once they are as many as its threshold.
+  const vacuums =
+    (counts.deleted + notHot) / (settings.vacuum_rows + settings.vacuum_share * rowCount(table));
+  const vacuum = dead > 0 && definition.method !== 'brin' ? vacuums * size.pages * settings.sequential : 0;
   return {
-    cost,
-    entries: entries * rate,
+    cost: work + reads + writes + vacuum,
+    entries,
     lost_hot_updates: lostHot,
-    formula: `(${Math.round(entries * rate)} entries + ${Math.round(lostHot)} lost HOT updates × ${indexes.length} indexes) × ${perEntry.toFixed(3)} (descent of ${height + 1} pages, entry, ${MISS} page misses)`,
+    formula:
+      `${Math.round(entries)} entries × ${entry.units.toFixed(2)}` +
+      (lostHot > 0
+        ? ` + ${Math.round(lostHot)} lost HOT updates × ${others.length} indexes × ${OTHER_INDEX_ENTRY}`
+        : '') +
+      (reads > 0 ? ` + ${Math.round(entries * missing)} page reads × ${settings.random}` : '') +
+      ` + ${Math.round(pages)} pages logged and written + vacuum ${vacuum.toFixed(0)}; rows by ${counts.source}`,
   };
 }
 
-/** Rows a call from which on an INSERT is a load, and calls up to which it is taken for a singular one. */
-const LOAD_ROWS = 10_000;
-const LOAD_CALLS = 2;
-
-/**
- * Counters since their reset may hold the filling of the tables, which will not come again and would outweigh
- * everything; in a window every write counts.
- */
-function isOneOffLoad(query: AdvisorStatement['query'], cumulative: boolean): boolean {
-  return (
-    cumulative &&
-    query.class === 'insert' &&
-    query.calls <= LOAD_CALLS &&
-    query.rows / Math.max(1, query.calls) >= LOAD_ROWS
-  );
+/** Different pages that entries come to, summed over the times between checkpoints. */
+function pagesTouched(entries: number, size: IndexSize, scattered: boolean, checkpoints: number): number {
+  const perCheckpoint = entries / checkpoints;
+  // At the end, or in a summary, as many entries to a page as pages have on the average.
+  if (!scattered) return (checkpoints * (perCheckpoint * size.pages)) / Math.max(1, size.tuples);
+  return checkpoints * size.pages * (1 - Math.exp(-perCheckpoint / Math.max(1, size.pages)));
 }
 
-function indexedColumns({ definition, table }: Candidate): string[] {
+const mentioned = (table: AdvisorTable, text: string) =>
+  [...table.columns.keys()].filter((name) => text.includes(name));
+
+/** All whose change makes an update enter the index: keys, included columns, and what expressions and predicate read. */
+function columnsOf({ definition, table }: Candidate): string[] {
   const plain = definition.keys.flatMap((key) => key.column ?? []);
   const text = [...definition.keys.map((key) => key.expression ?? ''), definition.where ?? ''].join(' ');
-  const mentioned = [...table.columns.keys()].filter((name) => text.includes(name));
-  return [...plain, ...definition.include, ...mentioned];
+  return [...plain, ...definition.include, ...mentioned(table, text)];
+}
+
+function columnsOfIndex(index: IndexRow, table: AdvisorTable): string[] {
+  const byAttnum = [...table.columns.values()].filter((column) => index.key_attnums.includes(column.attnum));
+  const texts = index.key_attnums.flatMap((attnum, position) =>
+    attnum === 0 ? [index.keys[position] ?? ''] : [],
+  );
+  return [
+    ...byAttnum.map((column) => column.name),
+    ...index.include,
+    ...mentioned(table, [...texts, index.predicate ?? ''].join(' ')),
+  ];
 }

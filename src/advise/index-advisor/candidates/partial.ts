@@ -1,17 +1,10 @@
 /** Partial indexes: a condition that stands in the statement itself, with the other keys in the index. */
-import type { UsagePredicate } from '../../../domain/index.ts';
-import { parseArrayText } from '../../../workload/index.ts';
-import { type AdvisorTable, distinctCount, rowCount } from '../catalog.ts';
 import { type Candidate, type KeyPart, makeBtree } from './candidate.ts';
+import { literalSelectivity } from './literal.ts';
 import type { Wish } from './wish.ts';
 
 /** Most of the rows in a partial index: then it saves nothing over a whole one. */
 const MAX_SHARE = 0.5;
-/** Share of the rows where nothing is known. */
-const UNKNOWN_SHARE = 0.34;
-/** Of two columns of alike values (a date planned, a date done) one is the larger in half of the rows, for all we know. */
-const UNKNOWN_ORDER = 0.5;
-
 export function partialCandidates({ literals, table }: Wish, sequences: KeyPart[][]): Candidate[] {
   const candidates: Candidate[] = [];
   for (const literal of literals) {
@@ -31,36 +24,4 @@ export function partialCandidates({ literals, table }: Wish, sequences: KeyPart[
     }
   }
   return candidates;
-}
-
-/** From pg_stats: null fraction, or a common value's frequency; a third where nothing is known. */
-function literalSelectivity(predicate: UsagePredicate, table: AdvisorTable): number {
-  if (predicate.columns.length === 2 && predicate.kind === 'other') return UNKNOWN_ORDER;
-  const stats = predicate.column === null ? undefined : table.columns.get(predicate.column)?.stats;
-  if (!stats) return UNKNOWN_SHARE;
-  if (predicate.kind === 'is_null') return stats.null_frac;
-  if (predicate.kind === 'is_not_null') return 1 - stats.null_frac;
-  if (predicate.kind !== 'equality') return UNKNOWN_SHARE;
-  const isBoolean = table.columns.get(predicate.column ?? '')?.type === 'boolean';
-  const constant = (isBoolean ? truthOf : constantOf)(predicate.literal ?? '');
-  const values = stats.most_common_vals === null ? [] : parseArrayText(stats.most_common_vals);
-  const position = constant === null ? -1 : values.indexOf(constant);
-  const frequency = stats.most_common_freqs?.[position];
-  if (frequency !== undefined) return frequency;
-  const distinct = distinctCount(table.columns.get(predicate.column ?? ''), rowCount(table)) ?? 3;
-  return 1 / Math.max(1, distinct);
-}
-
-/** The constant of `column = 'constant'` or `column = 5`, as PostgreSQL's own deparser writes it. */
-function constantOf(literal: string): string | null {
-  const first = literal.indexOf("'");
-  if (first === -1) return literal.split(' ').at(-1) ?? null;
-  const end = literal.lastIndexOf("'");
-  return literal.slice(first + 1, end).replaceAll("''", "'");
-}
-
-/** `active`, `NOT active`, `active = false`: as pg_stats writes it. */
-function truthOf(literal: string): string {
-  const words = literal.toLowerCase().split(' ');
-  return words.includes('not') !== words.includes('false') ? 'f' : 't';
 }

@@ -7,8 +7,9 @@ import type {
   UsagePredicate,
   UsageRelation,
 } from '../../../domain/index.ts';
-import { type AdvisorTable, distinctCount, rowCount } from '../catalog.ts';
+import { type AdvisorCatalog, type AdvisorTable, constantKey, distinctCount, rowCount } from '../catalog.ts';
 import { withCollation } from './candidate.ts';
+import { literalSelectivity } from './literal.ts';
 
 /** What is looked for, or where a range ends, changes from call to call: no index of one call's rows is kept. */
 const OF_THE_CALL: ReadonlySet<PredicateKind> = new Set([
@@ -46,6 +47,7 @@ export function wishOf(
   position: number,
   relation: UsageRelation,
   table: AdvisorTable,
+  catalog: AdvisorCatalog,
 ): Wish {
   const own = usage.predicates
     .filter((predicate) => predicate.relation === position && usable(predicate))
@@ -69,7 +71,8 @@ export function wishOf(
     distances: unique(conjuncts.filter((predicate) => predicate.kind === 'distance')),
     literals: unique(
       conjuncts.filter(
-        (predicate) => predicate.literal !== null && predicate.joins === null && isLasting(predicate, table),
+        (predicate) =>
+          predicate.literal !== null && predicate.joins === null && isLasting(predicate, table, catalog),
       ),
     ),
     orders: usage.orders
@@ -85,12 +88,23 @@ export function wishOf(
 }
 
 /** Whether a condition with a constant is likely to be the same at the statement's next call. */
-function isLasting(predicate: UsagePredicate, table: AdvisorTable): boolean {
+function isLasting(predicate: UsagePredicate, table: AdvisorTable, { recurring }: AdvisorCatalog): boolean {
   if (OF_THE_CALL.has(predicate.kind)) return false;
   if (predicate.kind !== 'equality' && predicate.kind !== 'in') return true;
   const column = predicate.column === null ? undefined : table.columns.get(predicate.column);
   const distinct = distinctCount(column, rowCount(table));
-  return distinct !== null && distinct <= MAX_STATES;
+  if (distinct === null || distinct > MAX_STATES) return false;
+  if (recurring === null || recurring.has(constantKey(table.row.oid, predicate.literal ?? ''))) return true;
+  // A file shows one call. What is rare is worth an index of its own whichever call it was: nobody asks for the usual.
+  return isRare(predicate, table, distinct);
+}
+
+/** A rare value has this share of what it would have if all were alike. */
+const RARE = 0.5;
+
+function isRare(predicate: UsagePredicate, table: AdvisorTable, distinct: number): boolean {
+  if (predicate.kind !== 'equality') return false;
+  return literalSelectivity(predicate, table) < RARE / distinct;
 }
 
 /** One of each column or expression. */

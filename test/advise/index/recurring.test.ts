@@ -1,0 +1,61 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { analyzeOnce } from '../../../src/commands/analyze.ts';
+import { testServer } from '../../support/servers.ts';
+
+/** Seven kinds, each as frequent; of the states one is rare. Wide rows, so that a partial index pays. */
+const SCHEMA = `
+CREATE TABLE parcel (id int PRIMARY KEY, kind text NOT NULL, state text NOT NULL, weight int NOT NULL, note text);
+INSERT INTO parcel SELECT i, 'kind' || (i * 7919) % 7, CASE WHEN (i * 31) % 400 = 0 THEN 'stuck' ELSE 'state' || (i * 17) % 3 END,
+  (i::int8 * 104729) % 50000, repeat('x', 200) FROM generate_series(1, 60000) AS i`;
+
+let folder = '';
+let dsn = '';
+let drop = async () => {};
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'recurring-'));
+  const server = await testServer();
+  const database = await server.createDatabase({ sql: SCHEMA });
+  dsn = database.dsn;
+  drop = () => database.drop();
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ connectionString: dsn });
+  await client.connect();
+  await client.query('VACUUM ANALYZE parcel');
+  await client.end();
+});
+afterAll(async () => {
+  await drop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function predicates(...statements: string[]): Promise<(string | null)[]> {
+  const workload = join(folder, 'workload.sql');
+  await writeFile(workload, statements.map((sql) => `-- calls: 100\n${sql};`).join('\n'));
+  const report = await analyzeOnce(dsn, { format: 'text', only: ['index'], workload, whatIf: 'twin' });
+  return report.recommendations.flatMap(({ change }) =>
+    change.kind === 'index.create' ? [change.index.where] : [],
+  );
+}
+
+it('one call’s constant is no condition of an index', async () => {
+  const found = await predicates("SELECT id FROM parcel WHERE kind = 'kind3' AND weight BETWEEN 100 AND 120");
+  expect(found).toEqual([null]);
+});
+
+it('a constant that several statements share is', async () => {
+  const found = await predicates(
+    "SELECT id FROM parcel WHERE kind = 'kind3' AND weight BETWEEN 100 AND 120",
+    "SELECT count(*) FROM parcel WHERE kind = 'kind3' AND weight > 49990",
+  );
+  expect(found.filter((where) => where !== null)).toEqual(["kind = 'kind3'"]);
+});
+
+it('and so is a rare value, whichever call showed it', async () => {
+  const found = await predicates(
+    "SELECT id, weight FROM parcel WHERE state = 'stuck' ORDER BY weight DESC LIMIT 20",
+  );
+  expect(found).toEqual(["state = 'stuck'"]);
+});
