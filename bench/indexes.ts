@@ -93,6 +93,7 @@ export async function indexesBenchmark(options: BenchmarkOptions): Promise<Bench
         seconds: Number(seconds.toFixed(1)),
         questions: twin.questions,
         no_index: Math.round(before),
+        floor: Math.round(result.coverage?.cost_floor ?? 0),
         indexes: result.recommendations.map((item) => item.key.replace('index.create public.', '')),
       });
     } finally {

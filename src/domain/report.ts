@@ -33,6 +33,8 @@ export const reportSchema = z.object({
     /** Σ calls × plan cost of the analysed statements now, and with all index recommendations; null where nothing was simulated. */
     cost_before: z.number().nullable(),
     cost_after: z.number().nullable(),
+    /** What no set of the candidates that were looked at can go below (to 1 %, the planner's own tolerance). */
+    cost_floor: z.number().nullable().default(null),
     what_if: z
       .object({
         engine: z.string(),

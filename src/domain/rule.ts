@@ -38,6 +38,8 @@ export interface AnalysisCoverage {
   /** Σ calls × plan cost of the analysed statements (planner cost units). */
   cost_before: number;
   cost_after: number;
+  /** What no set of the candidates can go below: the distance of `cost_after` from it is the optimality gap at most. */
+  cost_floor: number;
   /** Plan costs that followed from plans already shown: questions that the planner was not asked. */
   concluded: number;
 }

@@ -112,6 +112,7 @@ function summarise(
     analysed_share_of_time: Math.min(1, timeAnalysed),
     cost_before: coverage?.cost_before ?? null,
     cost_after: coverage?.cost_after ?? null,
+    cost_floor: coverage?.cost_floor ?? null,
     what_if: whatIf
       ? {
           engine: whatIf.engine,

@@ -27,7 +27,14 @@ test('gathers what all rules give, in their order, and tells which one is at wor
   expect(told).toEqual(['rule 1 of 2: health/a', 'rule 2 of 2: health/b']);
 });
 
-const coverage = () => ({ analysed: ['q'], not_analysed: [], cost_before: 2, cost_after: 1, concluded: 0 });
+const coverage = () => ({
+  analysed: ['q'],
+  not_analysed: [],
+  cost_before: 2,
+  cost_after: 1,
+  cost_floor: 1,
+  concluded: 0,
+});
 
 test('a rule that throws, or rejects, is a limit; the others still run', async () => {
   const failed: unknown[] = [];

@@ -63,6 +63,11 @@ describe.skipIf(installation === undefined)('analyze --what-if (needs postgresql
   it('both: the twin chooses, HypoPG is asked about what it can make, and the report says both', async () => {
     const report = await analyze('both');
     expect(report.summary.what_if?.engine).toBe('twin');
+    const { cost_before, cost_after, cost_floor } = report.summary;
+    expect(cost_floor).toBeGreaterThan(0);
+    // The planner drops paths that are within 1 % of another.
+    expect(cost_floor).toBeLessThanOrEqual((cost_after ?? 0) * 1.01);
+    expect(cost_after).toBeLessThan((cost_before ?? 0) / 5);
     const found = report.recommendations.filter((item) => item.rule === 'index/missing');
     const methods = found.map((item) =>
       item.change.kind === 'index.create' ? item.change.index.method : '',

@@ -31,6 +31,7 @@ describe.each(storeMajors)('records on PostgreSQL %i', (major) => {
         analysed_share_of_time: 1,
         cost_before: null,
         cost_after: null,
+        cost_floor: null,
         what_if: null,
         recommendations_by_kind: { analyze: 1 },
       },

@@ -18,6 +18,11 @@ export interface IndexAdvice {
   /** Cost of one call now and with the chosen set, by query_id. */
   costs: Map<string, { before: number; after: number; indexes: Set<string> }>;
   book: PlanBook;
+  /**
+   * Σ calls × the least that each statement costs under any set of the candidates, as far as the planner was asked
+   * about all of them together: no choice among them can cost less. Writes and bytes are not in it.
+   */
+  floor: number;
   rejections: Rejection[];
   limits: Limit[];
 }
@@ -66,7 +71,12 @@ export async function adviseIndexes(
   for (const { contender, code, reason } of selection.left) {
     rejections.push({ rule, candidate: contender.candidate.key, code, reason });
   }
-  return { statements, not_analysed: notAnalysed, selection, costs, book, rejections, limits };
+  const all = new Set(made.map(({ contender }) => contender.handle));
+  const floor = statements.reduce(
+    (sum, statement) => sum + book.lower(statement, all) * statement.query.calls,
+    0,
+  );
+  return { statements, not_analysed: notAnalysed, selection, costs, book, floor, rejections, limits };
 }
 
 /** Calls × cost, where it is known. */

@@ -53,6 +53,7 @@ export const rule: Rule = {
         not_analysed: advice.not_analysed,
         cost_before: total('before'),
         cost_after: total('after'),
+        cost_floor: advice.floor,
         concluded: advice.selection.concluded,
       },
     };
