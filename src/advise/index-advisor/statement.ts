@@ -19,7 +19,7 @@ export interface AdvisorStatement {
    * statement itself has the constant, since a parameter's value is not part of it.
    */
   usages: StatementUsage[];
-  /** OIDs of the tables that it touches. */
+  /** OIDs of the tables that it touches: those that it names, their partitions and children. */
   tables: Set<number>;
 }
 
@@ -42,7 +42,8 @@ export async function prepareStatement(
         predicates: usage.predicates.map((predicate) => withoutSampled(predicate, written)),
       });
     }
-    const tables = new Set(usages.flatMap((usage) => usage.relations.map((relation) => relation.table_oid)));
+    const named = new Set(usages.flatMap((usage) => usage.relations.map((relation) => relation.table_oid)));
+    const tables = withDescendants(named, snapshot);
     if (tables.size === 0) return { reason: 'it reads no table of this database' };
     return { query, samples, parameters, usages, tables };
   } catch (error) {
@@ -55,4 +56,27 @@ function withoutSampled(predicate: UsagePredicate, written: ReadonlySet<string>)
   return predicate.literal !== null && !written.has(predicate.literal)
     ? { ...predicate, literal: null }
     : predicate;
+}
+
+/** Partitions and children by their parent, worked out once a snapshot. */
+const families = new WeakMap<Snapshot, Map<number, number[]>>();
+
+function childrenIn(snapshot: Snapshot): Map<number, number[]> {
+  const known = families.get(snapshot);
+  if (known) return known;
+  const children = new Map<number, number[]>();
+  for (const { oid, parent_oid } of snapshot.tables) {
+    if (parent_oid !== null) children.set(parent_oid, [...(children.get(parent_oid) ?? []), oid]);
+  }
+  families.set(snapshot, children);
+  return children;
+}
+
+/** Who reads or writes a table does so to all below it. */
+function withDescendants(named: ReadonlySet<number>, snapshot: Snapshot): Set<number> {
+  const children = childrenIn(snapshot);
+  const all = new Set(named);
+  // A set's iteration reaches what is added meanwhile.
+  for (const oid of all) for (const child of children.get(oid) ?? []) all.add(child);
+  return all;
 }

@@ -31,7 +31,9 @@ export function isRelevant(statement: AdvisorStatement, candidate: Candidate): b
   const { keys, where } = columnsOf(candidate);
   return statement.usages.some((usage) =>
     usage.relations.some((relation) => {
-      if (relation.table_oid !== candidate.table.row.oid) return false;
+      // A partition or child is read through its parent, too.
+      const { oid, parent_oid } = candidate.table.row;
+      if (relation.table_oid !== oid && relation.table_oid !== parent_oid) return false;
       const read = relation.columns_read;
       // SELECT * reads all, and count(*) may read any index that is smaller than the table.
       if (read === null || read.length === 0) return true;
