@@ -40,6 +40,9 @@ beforeAll(async () => {
     CREATE INDEX ON parts_1 (shop);
     CREATE INDEX ON parts_2 (shop);
     CREATE INDEX ON parts_3 (shop);
+    CREATE TABLE visits (id bigint, at timestamptz, pad text);
+    INSERT INTO visits SELECT g, timestamptz '2024-01-01' + g * interval '1 minute', repeat('v', 90)
+      FROM generate_series(1, 120000) g;
     CREATE VIEW cheap AS SELECT id, item, note FROM stock;
     CREATE TABLE target (id int, item int, note text);
   `);
@@ -129,6 +132,21 @@ describe('GiST', () => {
   });
   test('not where the distance is a condition, which no index of it serves', async () => {
     expect(await chosen("SELECT * FROM places WHERE at <-> point '(5,5)' < 3;")).toEqual([]);
+  });
+});
+
+describe('BRIN', () => {
+  const read = "SELECT count(pad) FROM visits WHERE at >= '2024-02-01' AND at < '2024-02-03';";
+  test('for ranges of a column in the order of the table, where a B-tree is too large', async () => {
+    const context = await contextOf(snapshot, { what_if: whatIf, sql: read, index_budget_bytes: 256 * 1024 });
+    const { recommendations, rejections } = await rule.evaluate(context);
+    expect(created(recommendations)).toEqual([expect.stringMatching(/^public\.visits USING brin \(at\)/)]);
+    expect(rejections.map((each) => each.candidate)).toContain('public.visits USING btree (at)');
+  });
+  test('not where one row is looked for often', async () => {
+    const one =
+      "-- calls: 20000\nSELECT pad FROM visits WHERE at > '2024-02-01' AND at < '2024-02-01 00:02';";
+    expect(await chosen(one)).toEqual(['public.visits USING btree (at)']);
   });
 });
 
