@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import {
   type ApplyPlan,
   type Change,
+  type IndexDefinition,
+  type PartitionIndex,
   PgLuthierError,
   quoteIdentifier,
   quoteLiteral,
@@ -22,6 +24,7 @@ const RELOAD = 'SELECT pg_reload_conf()';
 export function renderChange(change: Change): { statements: string[]; rollback: string[] } {
   switch (change.kind) {
     case 'index.create':
+      if (change.partitions?.length) return renderPartitioned(change.index, change.partitions);
       return {
         statements: [renderIndexDefinition(change.index, { concurrently: true })],
         rollback: [dropIndexStatement(change.index.schema, change.index.name)],
@@ -52,6 +55,31 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
     case 'finding':
       return { statements: [], rollback: [] };
   }
+}
+
+/**
+ * CONCURRENTLY does not work on a partitioned table: its index is made for itself alone (and is invalid), each leaf's
+ * concurrently, and each is attached; with the last one the parent's becomes valid. Of a partitioned index there is no
+ * DROP CONCURRENTLY: what undoes it locks the whole tree for a moment.
+ */
+function renderPartitioned(
+  index: IndexDefinition,
+  partitions: readonly PartitionIndex[],
+): { statements: string[]; rollback: string[] } {
+  const of = ({ schema, table, name }: PartitionIndex) => ({ ...index, schema, table, name });
+  const inner = partitions.filter(({ leaf }) => !leaf);
+  const leaves = partitions.filter(({ leaf }) => leaf);
+  const attach = ({ schema, name, parent_schema, parent_name }: PartitionIndex) =>
+    `ALTER INDEX ${quoteQualified(parent_schema, parent_name)} ATTACH PARTITION ${quoteQualified(schema, name)}`;
+  return {
+    statements: [
+      renderIndexDefinition(index, { only: true }),
+      ...inner.map((part) => renderIndexDefinition(of(part), { only: true })),
+      ...leaves.map((part) => renderIndexDefinition(of(part), { concurrently: true })),
+      ...[...leaves, ...inner.toReversed()].map(attach),
+    ],
+    rollback: [`DROP INDEX ${quoteQualified(index.schema, index.name)}`],
+  };
 }
 
 /** The plan of a change: rendered once; its hash is what an approval is bound to. */

@@ -35,8 +35,26 @@ export const indexDefinitionSchema = z.object({
 });
 export type IndexDefinition = z.infer<typeof indexDefinitionSchema>;
 
+/** A table below a partitioned one, with the index that it gets: its parent's index is attached to by it. */
+export const partitionIndexSchema = z.object({
+  schema: z.string(),
+  table: z.string(),
+  name: z.string(),
+  /** The parent's index, in its table's schema. */
+  parent_schema: z.string(),
+  parent_name: z.string(),
+  /** False: it is partitioned itself. */
+  leaf: z.boolean(),
+});
+export type PartitionIndex = z.infer<typeof partitionIndexSchema>;
+
 export const changeSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('index.create'), index: indexDefinitionSchema }),
+  z.object({
+    kind: z.literal('index.create'),
+    index: indexDefinitionSchema,
+    /** Of a partitioned table: the whole tree below it, parents before their children. Absent: a plain table. */
+    partitions: z.array(partitionIndexSchema).optional(),
+  }),
   z.object({
     kind: z.literal('index.drop'),
     schema: z.string(),

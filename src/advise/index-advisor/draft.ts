@@ -9,6 +9,7 @@ import {
 } from '../../domain/index.ts';
 import type { IndexAdvice } from './advise.ts';
 import type { CrossCheck } from './cross-check.ts';
+import { partitionIndexes } from './partition-indexes.ts';
 import { type Contender, megabytes } from './selection.ts';
 
 export interface DraftInput {
@@ -60,11 +61,16 @@ export async function draftIndex(
   affects.sort((a, b) => b.calls * (b.cost_before - b.cost_after) - a.calls * (a.cost_before - a.cost_after));
   const share = affects.reduce((sum, item) => sum + item.share_of_time, 0);
   const { definition } = contender.candidate;
+  const partitions = partitionIndexes(definition, contender.candidate.table.row, context.snapshot);
   const top = affects[0];
   const hurt = affects.filter((item) => item.cost_after > item.cost_before);
   return {
     rule,
-    change: { kind: 'index.create', index: definition },
+    change: {
+      kind: 'index.create',
+      index: definition,
+      ...(partitions.length > 0 ? { partitions } : {}),
+    },
     key: `index.create ${contender.candidate.key}`,
     title: `Index on ${definition.schema}.${definition.table} ${shape(contender)}`,
     rationale:
@@ -126,11 +132,18 @@ export async function draftIndex(
     ],
     risk: {
       locks:
-        'ShareUpdateExclusive on the table while it is built: reads and writes go on; other DDL, VACUUM and ANALYZE of this table wait.',
+        partitions.length > 0
+          ? 'ShareUpdateExclusive on each partition while its index is built: reads and writes go on. Share on the partitioned table, and AccessExclusive on each new index when it is attached, for a moment each.'
+          : 'ShareUpdateExclusive on the table while it is built: reads and writes go on; other DDL, VACUUM and ANALYZE of this table wait.',
       restart: false,
       reload: false,
       notes: [
         'CREATE INDEX CONCURRENTLY reads the table twice and waits for transactions that are older than itself.',
+        ...(partitions.length > 0
+          ? [
+              'The service does not apply it: run the statements one by one; the index of the whole is valid with the last one.',
+            ]
+          : []),
         ...hurt.map((item) => `A statement gets a costlier plan: ${item.query.slice(0, 80)}`),
       ],
     },
