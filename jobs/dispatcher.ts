@@ -75,8 +75,12 @@ export class Dispatcher {
   /** Ends what runs and starts nothing more. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const run of this.#runs) run.stop.abort();
+    this.#abortAll();
     await this.idle();
+  }
+
+  #abortAll(): void {
+    for (const run of this.#runs) run.stop.abort();
   }
 
   async #dispatch(): Promise<void> {
@@ -100,6 +104,8 @@ export class Dispatcher {
           lease_until: new Date(now.getTime() + this.#options.deadlineMs + LEASE_RESERVE_MS),
         });
         for (const claim of claims) this.#start(claim, owner);
+        // A stop that came while the store was asked found nothing of these to end.
+        if (this.#stopped) this.#abortAll();
       } catch (error) {
         logger.error({ err: error }, 'the store did not say what is due');
         return;

@@ -158,6 +158,22 @@ describe('a lease', () => {
   });
 });
 
+describe('a stop', () => {
+  it('ends what the store was about to hand out, too', async () => {
+    await addTargets(numbered('hang', 3));
+    const fleet = new Fleet(() => 'hangs');
+    const one = dispatcher(fleet);
+    // The claim is on its way to the store.
+    const ticking = one.tick();
+    await one.stop();
+    await ticking;
+    expect(fleet.atOnce).toBe(0);
+    for (const row of await service.services.store.targetSchedule.list()) {
+      expect(row).toMatchObject({ lease_owner: null, consecutive_failures: 0 });
+    }
+  });
+});
+
 describe('what is due', () => {
   it('is one database of a server at a time, and never a paused target', async () => {
     await addTargets(numbered('db', 6), () => 'one-server:5432');
