@@ -62,6 +62,8 @@ export const changeSchema = z.discriminatedUnion('kind', [
     name: z.string(),
     /** `pg_get_indexdef` of the index when it was judged: the rollback, and what apply re-checks before it drops. */
     definition: z.string(),
+    /** Indexes that do its work, one of which must be there and valid before it may go. Absent: nothing depends on it. */
+    replaced_by: z.array(indexDefinitionSchema).min(1).optional(),
   }),
   z.object({
     kind: z.literal('setting'),

@@ -15,6 +15,10 @@ export interface RuleContext {
   cross_check?: () => Promise<WhatIf>;
   /** Bytes that new indexes may take in all; null: no budget. */
   index_budget_bytes: number | null;
+  /** Share by which no statement may cost more than now because an existing index is replaced; absent: the rule's own. */
+  max_regression?: number;
+  /** Indexes that a table may have at most, those that exist with them; absent: any number. */
+  max_indexes_per_table?: number;
   /** Called with a line for a person while a long rule works. */
   progress: (message: string) => void;
   /** Deadline as epoch ms; a rule that reaches it returns what it has, with a limit. */

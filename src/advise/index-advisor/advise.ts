@@ -1,15 +1,18 @@
 /** The index advisor's run: statements, candidates, what-if, selection. */
 import type { Limit, Rejection, RuleContext, WhatIf } from '../../domain/index.ts';
 import { usageCatalog } from '../../workload/index.ts';
-import { NOTHING, PlanBook } from './search/plan-book.ts';
+import { type IndexesOfRun, openRun } from './contenders.ts';
+import { BATCH } from './make-candidates.ts';
+import { PlanBook } from './search/plan-book.ts';
 import { type Selection, selectIndexes } from './selection.ts';
 import { type AdvisorStatement, prepareStatement } from './statement.ts';
-import { BATCH, makeCandidates, weighCandidates } from './weigh.ts';
 
 /** An index must save this share of the workload's cost; below it measurement noise is larger. */
 const MINIMUM_GAIN = 0.002;
 /** The same where a budget of bytes says already how much indexes may be. */
 const MINIMUM_GAIN_IN_BUDGET = 0.0005;
+/** A statement may cost so much more than now, by its share, because another index does an existing one's work. */
+const MAX_REGRESSION = 0.1;
 
 export interface IndexAdvice {
   statements: AdvisorStatement[];
@@ -37,13 +40,17 @@ export async function adviseIndexes(
   const rejections: Rejection[] = [];
   const limits: Limit[] = [];
   const { statements, notAnalysed } = await plannableStatements(context, book);
-  const base = total(statements, book, NOTHING);
-  const made = await makeCandidates(context, whatIf, statements, rejections, rule);
-  const contenders = await weighCandidates(context, { statements, made, book, base, rejections, rule });
-  context.progress(`choosing among ${contenders.length} candidate indexes`);
+  const base = total(statements, book);
+  const run: IndexesOfRun = await openRun(context, whatIf, { statements, book, base, rejections, rule });
+  context.progress(`choosing among ${run.contenders.length} candidate indexes`);
   const selection = await selectIndexes({
     statements,
-    contenders,
+    contenders: run.contenders,
+    leaving: run.leaving,
+    widen: run.widen,
+    max_regression: context.max_regression ?? MAX_REGRESSION,
+    max_indexes_per_table: context.max_indexes_per_table ?? null,
+    indexes_on: run.indexesOn,
     book,
     base,
     budget_bytes: context.index_budget_bytes,
@@ -59,11 +66,10 @@ export async function adviseIndexes(
       remedy: null,
     });
   }
-  const chosen = new Set(selection.chosen.map((contender) => contender.handle));
   const costs = new Map<string, { before: number; after: number; indexes: Set<string> }>();
   for (const statement of statements) {
-    const before = await book.cost(statement, NOTHING);
-    const after = await book.cost(statement, chosen);
+    const before = await book.cost(statement, book.present);
+    const after = await book.cost(statement, selection.handles);
     if ('cost' in before && 'cost' in after) {
       costs.set(statement.query.query_id, { before: before.cost, after: after.cost, indexes: after.indexes });
     }
@@ -71,7 +77,10 @@ export async function adviseIndexes(
   for (const { contender, code, reason } of selection.left) {
     rejections.push({ rule, candidate: contender.candidate.key, code, reason });
   }
-  const all = new Set(made.map(({ contender }) => contender.handle));
+  const all = new Set([...book.present, ...run.all()]);
+  // Those that were made on the way were not there when all were asked about together.
+  const unbounded = statements.filter((statement) => book.lower(statement, all) === 0);
+  if (Date.now() < context.deadline) await book.ask(unbounded, all);
   const floor = statements.reduce(
     (sum, statement) => sum + book.lower(statement, all) * statement.query.calls,
     0,
@@ -79,10 +88,10 @@ export async function adviseIndexes(
   return { statements, not_analysed: notAnalysed, selection, costs, book, floor, rejections, limits };
 }
 
-/** Calls × cost, where it is known. */
-function total(statements: readonly AdvisorStatement[], book: PlanBook, set: ReadonlySet<string>): number {
+/** Calls × cost as it is now, where it is known. */
+function total(statements: readonly AdvisorStatement[], book: PlanBook): number {
   return statements.reduce(
-    (sum, statement) => sum + (book.known(statement, set)?.cost ?? 0) * statement.query.calls,
+    (sum, statement) => sum + (book.known(statement, book.present)?.cost ?? 0) * statement.query.calls,
     0,
   );
 }
@@ -112,9 +121,9 @@ async function plannableStatements(
       if ('reason' in prepared) notAnalysed.push({ query_id: query.query_id, reason: prepared.reason });
       else batch.push(prepared);
     }
-    await book.ask(batch, NOTHING);
+    await book.ask(batch, book.present);
     for (const statement of batch) {
-      const cost = await book.cost(statement, NOTHING);
+      const cost = await book.cost(statement, book.present);
       if ('error' in cost) notAnalysed.push({ query_id: statement.query.query_id, reason: cost.error });
       else statements.push(statement);
     }

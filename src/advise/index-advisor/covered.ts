@@ -60,3 +60,40 @@ function isCovered(candidate: IndexDefinition, index: IndexRow): boolean {
   const held = new Set([...index.keys.map(plain), ...index.include.map(plain)]);
   return candidate.include.every((name) => held.has(plain(name)));
 }
+
+/**
+ * Whether an index like this would do all that the existing one does: the same keys lead it in the same order, wholly
+ * reversed or not, over the same rows, and it holds the included columns. A unique index does more than be read.
+ */
+export function supersedes(definition: IndexDefinition, index: IndexRow): boolean {
+  if (definition.method !== 'btree' || index.method !== 'btree' || index.is_unique) return false;
+  if (index.definition.includes(' COLLATE ') || index.key_attnums.includes(0)) return false;
+  if (plain(index.predicate ?? '') !== plain(definition.where ?? '')) return false;
+  if (index.keys.length > definition.keys.length) return false;
+  const differences = index.keys.map((own, position) => {
+    const key = definition.keys[position];
+    const class_ = index.opclasses[position]?.split('.').at(-1) ?? '';
+    const isClass =
+      key?.opclass == null
+        ? !SPECIAL_CLASSES.some((special) => class_.endsWith(special))
+        : class_ === key.opclass.split('.').at(-1);
+    if (
+      !key ||
+      key.column === null ||
+      key.collation !== null ||
+      plain(own) !== plain(key.column) ||
+      !isClass
+    ) {
+      return null;
+    }
+    return optionOf(key) ^ (index.options[position] ?? 0);
+  });
+  if (!differences.every((difference) => difference === 0) && !differences.every((each) => each === 3)) {
+    return false;
+  }
+  const held = new Set([
+    ...definition.keys.map(({ column }) => plain(column ?? '')),
+    ...definition.include.map(plain),
+  ]);
+  return index.include.every((name) => held.has(plain(name)));
+}

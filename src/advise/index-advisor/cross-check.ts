@@ -40,7 +40,10 @@ export async function crossCheck(open: () => Promise<WhatIf>, advice: IndexAdvic
     );
     const refused = chosen.filter((_, position) => typeof made[position] !== 'string');
     for (const { handle } of refused) checked.not_made.add(handle);
-    const common = chosen.map(({ handle }) => handle).filter((handle) => !checked.not_made.has(handle));
+    // Beside what exists, all of it: the second planner is asked about what is built first.
+    const common = [...advice.book.present, ...chosen.map(({ handle }) => handle)].filter(
+      (handle) => !checked.not_made.has(handle),
+    );
     const created = made.filter((handle) => typeof handle === 'string');
     for (const statement of touchedBy(advice)) {
       const ours = await advice.book.cost(statement, common);

@@ -8,9 +8,11 @@ import {
   type Severity,
 } from '../../domain/index.ts';
 import type { IndexAdvice } from './advise.ts';
+import { supersedes } from './covered.ts';
 import type { CrossCheck } from './cross-check.ts';
+import { megabytes } from './left-out.ts';
 import { partitionIndexes } from './partition-indexes.ts';
-import { type Contender, megabytes } from './selection.ts';
+import type { Contender } from './selection.ts';
 
 export interface DraftInput {
   advice: IndexAdvice;
@@ -25,8 +27,13 @@ export async function draftIndex(
   contender: Contender,
   { advice, context, checked, rule }: DraftInput,
 ): Promise<RecommendationDraft> {
-  const chosen = advice.selection.chosen.map((other) => other.handle);
-  const others = chosen.filter((handle) => handle !== contender.handle);
+  const chosen = advice.selection.handles;
+  const others = new Set(chosen);
+  others.delete(contender.handle);
+  // Without it what it replaces would still be there.
+  for (const { handle, index } of advice.selection.dropped) {
+    if (supersedes(contender.candidate.definition, index)) others.add(handle);
+  }
   const affects: AffectedStatement[] = [];
   let without = 0;
   let withIt = 0;

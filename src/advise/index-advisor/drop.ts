@@ -1,6 +1,12 @@
 /** What a recommendation to drop an index looks like, whichever rule makes it. */
-import type { Evidence, IndexRow, RecommendationDraft, Severity } from '../../domain/index.ts';
-import { megabytes } from './selection.ts';
+import type {
+  Evidence,
+  IndexDefinition,
+  IndexRow,
+  RecommendationDraft,
+  Severity,
+} from '../../domain/index.ts';
+import { megabytes } from './left-out.ts';
 
 export interface DropReason {
   rule: string;
@@ -10,6 +16,8 @@ export interface DropReason {
   confidence: number;
   evidence: Evidence[];
   notes?: string[];
+  /** New indexes that do its work: it goes only once one of them is there. */
+  replaced_by?: IndexDefinition[];
 }
 
 /** The draft; its rollback is the definition that the catalog gave. */
@@ -30,6 +38,7 @@ export function dropDraft(index: IndexRow, reason: DropReason): RecommendationDr
       table: index.table,
       name: index.name,
       definition: index.definition,
+      ...(reason.replaced_by ? { replaced_by: reason.replaced_by } : {}),
     },
     key: `index.drop ${index.schema}.${index.name}`,
     title: reason.title,

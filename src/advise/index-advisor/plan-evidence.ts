@@ -16,7 +16,7 @@ import { comparePlans } from '../plans/compare.ts';
 import { type ReduceOptions, reducePlan } from '../plans/reduce.ts';
 import { shortenPlan } from '../plans/shorten.ts';
 import type { IndexAdvice } from './advise.ts';
-import { NOTHING, type SamplePlans } from './search/plan-book.ts';
+import type { SamplePlans } from './search/plan-book.ts';
 import type { AdvisorStatement } from './statement.ts';
 
 /** Statements of a recommendation with their plans, by what they gain. */
@@ -39,16 +39,19 @@ export async function addPlans(
     .sort(([, a], [, b]) => a.place - b.place || gain(b.items) - gain(a.items))
     .slice(0, STATEMENTS_IN_ALL);
   const byId = new Map(advice.statements.map((statement) => [statement.query.query_id, statement]));
-  const chosen = new Set(advice.selection.chosen.map(({ handle }) => handle));
+  const { handles } = advice.selection;
   const asked = ranked.flatMap(([query_id]) => {
     const statement = byId.get(query_id);
-    return statement ? [{ query_id, sample: tellingSample(statement, advice, chosen), statement }] : [];
+    return statement ? [{ query_id, sample: tellingSample(statement, advice, handles), statement }] : [];
   });
   const names = new Map(
     advice.selection.chosen.map(({ handle, candidate }) => [handle, candidate.definition.name]),
   );
   const schemas = schemasOf(context);
-  const ask = async (created: readonly string[]): Promise<Map<string, PlanTree>> => {
+  const ask = async (
+    created: readonly string[],
+    hidden: readonly string[],
+  ): Promise<Map<string, PlanTree>> => {
     const plans = new Map<string, PlanTree>();
     for (const { query_id, sample, statement } of asked) {
       if (!sample || Date.now() > context.deadline) continue;
@@ -57,7 +60,7 @@ export async function addPlans(
         schemaOf: (relation, alias) => schemas(statement, relation, alias),
       };
       try {
-        plans.set(query_id, reducePlan(await whatIf.explain({ created, hidden: [] }, sample), options));
+        plans.set(query_id, reducePlan(await whatIf.explain({ created, hidden }, sample), options));
       } catch (error) {
         // It was planned before; if it is not now (a timeout), the advice stands without a plan to look at.
         if (error instanceof PgLuthierError && error.code !== 'plan_unreadable') throw error;
@@ -65,8 +68,11 @@ export async function addPlans(
     }
     return plans;
   };
-  const before = await ask([]);
-  const after = await ask([...chosen].sort());
+  const before = await ask([], []);
+  const after = await ask(
+    advice.selection.chosen.map(({ handle }) => handle).sort(),
+    advice.selection.dropped.map(({ handle }) => handle).sort(),
+  );
   let missing = 0;
   for (const [query_id, { items }] of wanted) {
     const [was, is] = [before.get(query_id), after.get(query_id)];
@@ -124,7 +130,7 @@ function tellingSample(
   if (plans.length !== statement.samples.length) return statement.samples[0];
   const there = [...book.relevant(statement)];
   const gains = plans.map((sample) => {
-    const [now, then] = [NOTHING, chosen].map((set) => costUnder(sample, set, there));
+    const [now, then] = [book.present, chosen].map((set) => costUnder(sample, set, there));
     return now === undefined || then === undefined ? 0 : sample.share * (now - then);
   });
   return statement.samples[gains.indexOf(Math.max(...gains))];

@@ -12,8 +12,11 @@ import { sampledEntries } from './gin-entries.ts';
 import { ginSize } from './gin-size.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
 
-const PAGE = 8192;
-const USABLE = PAGE - 24;
+export const BLOCK_BYTES = 8192;
+const USABLE = BLOCK_BYTES - 24;
+
+/** What the index takes on disk, in bytes. */
+export const bytesOf = (size: IndexSize) => size.pages * BLOCK_BYTES;
 
 /** Rows that a predicate keeps: what `selectivity` says of the table's rows. */
 export interface SizeInput {
@@ -155,7 +158,7 @@ function brinSize(keys: readonly KeyFacts[], tablePages: number, pagesPerRange: 
  * page goes to overflow pages: values fall into buckets as a Poisson distribution.
  */
 function hashSize(keys: readonly KeyFacts[], rows: number, fillfactor: number): IndexSize {
-  const perBucket = Math.max(10, Math.floor((PAGE * fillfactor) / 100 / 20));
+  const perBucket = Math.max(10, Math.floor((BLOCK_BYTES * fillfactor) / 100 / 20));
   const wanted = Math.max(2, rows / perBucket);
   let buckets = 2;
   while (buckets < wanted) buckets += buckets < 512 ? buckets : 2 ** Math.floor(Math.log2(buckets)) / 4;

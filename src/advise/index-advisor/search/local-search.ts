@@ -2,7 +2,8 @@
  * The best set by the model: greedy starts, then moves (join, leave, make room and join) and restarts from shaken
  * sets. Deterministic: the same model gives the same set, however fast the machine is.
  */
-import { type SetModel, SetState } from './set-model.ts';
+import type { SetModel } from './set-model.ts';
+import { SetState } from './set-state.ts';
 
 /** Sample evaluations that a search may take in all; large models are shaken less often. */
 const WORK = 40_000_000;
@@ -24,12 +25,14 @@ const byRoot: Order = (gain, bytes) => gain / Math.sqrt(Math.max(8192, bytes));
 
 /**
  * The set of the least value within the budget, as far as the search found one.
- * @param start members of a set to begin with, beside the greedy ones.
+ * @param start members of a set to begin with, beside the greedy ones; with it those existing indexes that stay.
  */
 export function searchSets(model: SetModel, limits: SearchLimits, start: readonly number[]): SetState {
   const orders: Order[] = [(gain, bytes) => gain / Math.max(8192, bytes), byRoot, (gain) => gain];
   let best = new SetState(model);
   const given = new SetState(model);
+  const starting = new Set(start);
+  given.remove(given.members().filter((one) => !starting.has(one)));
   given.add(start);
   if (given.bytes <= limits.budget_bytes) best = polish(given, limits);
   for (const order of start.length > 0 && !limits.thorough ? [] : orders) {
@@ -58,7 +61,8 @@ export function searchSets(model: SetModel, limits: SearchLimits, start: readonl
 }
 
 function fits(state: SetState, bundle: readonly number[], { budget_bytes }: SearchLimits): boolean {
-  return state.bytes + state.bytesOf(bundle) <= budget_bytes && !state.clashes(bundle);
+  if (state.bytes + state.bytesOf(bundle) > budget_bytes || state.clashes(bundle)) return false;
+  return !state.crowds(bundle);
 }
 
 /**
@@ -142,7 +146,11 @@ function exchange(state: SetState, bundle: readonly number[], limits: SearchLimi
   if (!state.clashes(joining)) {
     state.add(joining);
     prune(state, [...new Set(joining.flatMap((one) => state.model.neighbours(one)))]);
-    if (makeRoom(state, bundle, before, limits) && state.value < before - 1e-9 * Math.abs(before)) {
+    if (
+      !state.crowds(joining) &&
+      makeRoom(state, bundle, before, limits) &&
+      state.value < before - 1e-9 * Math.abs(before)
+    ) {
       state.keep();
       return true;
     }
@@ -163,8 +171,8 @@ function makeRoom(
     const over = state.bytes - budget_bytes;
     let least: { member: number; rank: number } | null = null;
     for (const member of state.members()) {
-      if (staying.includes(member)) continue;
       const bytes = state.model.candidates[member]?.size_bytes ?? 0;
+      if (bytes === 0 || staying.includes(member)) continue;
       const rank = state.lossOf(member) / Math.max(8192, Math.min(bytes, over));
       if (least === null || rank < least.rank) least = { member, rank };
     }

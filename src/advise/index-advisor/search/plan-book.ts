@@ -10,8 +10,9 @@
 import type { PlanCost, WhatIf } from '../../../domain/index.ts';
 import type { AdvisorStatement } from '../statement.ts';
 
-/** A candidate that the engine has taken. */
+/** A candidate that the engine has taken, or an existing index that may leave. */
 export interface KnownCandidate {
+  /** The engine's, or `schema.name` of an existing index. */
   handle: string;
   table_oid: number;
 }
@@ -24,7 +25,7 @@ export interface StatementCost {
 }
 
 export interface KnownPlan {
-  /** Candidates that were there, of those that can matter to the statement. */
+  /** Candidates that were there, of those that can matter to the statement, and existing indexes that may leave. */
   on: ReadonlySet<string>;
   /** Those without which the plan would not have been. */
   needs: readonly string[];
@@ -38,11 +39,17 @@ export interface SamplePlans {
   plans: KnownPlan[];
 }
 
+/** A plan that can still learn that one of its indexes may leave. */
+interface WrittenPlan extends KnownPlan {
+  on: Set<string>;
+  needs: string[];
+}
+
 interface Entry {
   relevant: Set<string>;
   /** Of those, the ones whose expressions' statistics change estimates whether or not a plan uses the index. */
   informing: Set<string>;
-  samples: { id: string; weight: number; plans: KnownPlan[] }[];
+  samples: { id: string; weight: number; plans: WrittenPlan[] }[];
   /** The engine's words for the last sample that could not be planned. */
   refusal: string | null;
   /** The same where none could be. */
@@ -60,6 +67,8 @@ function both(a: ReadonlySet<string>, b: ReadonlySet<string>): string[] {
 export class PlanBook {
   /** Answers that needed no question. */
   concluded = 0;
+  /** Existing indexes that may leave: what is there as long as nothing is changed. */
+  readonly #leaving = new Set<string>();
   readonly #whatIf: WhatIf;
   readonly #entries = new Map<AdvisorStatement, Entry>();
   readonly #candidates = new Map<string, KnownCandidate>();
@@ -79,6 +88,29 @@ export class PlanBook {
     if (informs) entry.informing.add(candidate.handle);
   }
 
+  /** The set that stands for the target as it is: no candidate, and all existing indexes that may leave. */
+  get present(): ReadonlySet<string> {
+    return this.#leaving;
+  }
+
+  /**
+   * From now on sets must name this existing index where it is to be there. Plans that are known were chosen with it.
+   * @param statements those on its table.
+   */
+  letLeave(index: KnownCandidate, statements: readonly AdvisorStatement[]): void {
+    const { handle } = index;
+    this.#leaving.add(handle);
+    this.#candidates.set(handle, index);
+    for (const statement of statements) {
+      const entry = this.#entry(statement);
+      entry.relevant.add(handle);
+      for (const plan of entry.samples.flatMap((sample) => sample.plans)) {
+        plan.on.add(handle);
+        if (plan.indexes.includes(handle)) plan.needs.push(handle);
+      }
+    }
+  }
+
   /** Handles that can matter to the statement. */
   relevant(statement: AdvisorStatement): ReadonlySet<string> {
     return this.#entries.get(statement)?.relevant ?? NOTHING;
@@ -89,7 +121,9 @@ export class PlanBook {
    * @param handles may be of any tables; what does not matter to a statement is not written down for it.
    */
   async ask(statements: readonly AdvisorStatement[], handles: Iterable<string>): Promise<void> {
-    const created = [...new Set(handles)].sort();
+    const set = new Set(handles);
+    const created = [...set].filter((handle) => !this.#leaving.has(handle)).sort();
+    const hidden = [...this.#leaving].filter((handle) => !set.has(handle)).sort();
     const questions = statements.flatMap((statement) => {
       const entry = this.#entry(statement);
       if (entry.error !== null) return [];
@@ -97,12 +131,12 @@ export class PlanBook {
     });
     if (questions.length === 0) return;
     const answers = await this.#whatIf.costs(
-      { created, hidden: [] },
+      { created, hidden },
       questions.map(({ sample }) => sample),
     );
     questions.forEach(({ entry, position }, place) => {
       const answer = answers[place];
-      if (answer) this.#write(entry, position, created, answer);
+      if (answer) this.#write(entry, position, set, answer);
     });
     for (const { entry } of questions) {
       if (entry.samples.every((sample) => sample.plans.length === 0))
@@ -194,7 +228,7 @@ export class PlanBook {
     return entry;
   }
 
-  #write(entry: Entry, position: number, created: readonly string[], answer: PlanCost): void {
+  #write(entry: Entry, position: number, set: ReadonlySet<string>, answer: PlanCost): void {
     const sample = entry.samples[position];
     if (!sample) return;
     if (answer.cost === null) {
@@ -204,7 +238,7 @@ export class PlanBook {
     const used = new Set(answer.indexes);
     // The planner knows better than we what matters.
     for (const handle of used) if (this.#candidates.has(handle)) entry.relevant.add(handle);
-    const on = created.filter((handle) => entry.relevant.has(handle));
+    const on = both(set, entry.relevant);
     const needs = on.filter((handle) => used.has(handle) || entry.informing.has(handle));
     sample.plans.push({ on: new Set(on), needs, cost: answer.cost, indexes: answer.indexes });
   }

@@ -6,20 +6,42 @@
 import type { AdvisorStatement } from '../statement.ts';
 import type { PlanBook } from './plan-book.ts';
 
-/** A candidate as the search weighs it. */
+/** A candidate, or an existing index that may leave, as the search weighs it. */
 export interface Weighed {
   handle: string;
+  table_oid: number;
+  /** Bytes that it takes of the budget: 0 for what exists. */
   size_bytes: number;
   /** Planner cost units that it takes whatever it saves: writes, and what any index must earn. */
   charge: number;
+  /** Of an existing index: which of the others do all that it does. It leaves only where one of them is. */
+  superseded_by?: readonly string[];
+}
+
+/** What sets must keep to. */
+export interface SetRules {
+  /** Share by which a statement's sample may cost more than now because an existing index leaves. */
+  max_regression: number;
+  /** Candidates that a table may still get, by its OID; absent: any number. */
+  room_on_table?: ReadonlyMap<number, number>;
+}
+
+/** What must not be costs so many times all that the workload and the indexes cost: enough, and sums stay exact beside it. */
+const NEVER_TIMES = 1024;
+
+/** A plan of a sample: its cost × calls × share, and the candidates that it needs. */
+interface Choice {
+  cost: number;
+  needs: number[];
 }
 
 interface ModelSample {
-  /** Cheapest first; the last needs nothing. Costs are × calls × share. */
-  plans: { cost: number; needs: readonly number[] }[];
+  /** Cheapest first; the last needs nothing. */
+  plans: readonly Choice[];
 }
 
 const NOBODY: ReadonlySet<number> = new Set();
+const byNumber = (a: number, b: number) => a - b;
 
 export class SetModel {
   /** Costs of samples that were told, each of which would have been a question to the planner. */
@@ -32,6 +54,10 @@ export class SetModel {
   readonly samplesOf: readonly (readonly number[])[];
   /** Candidates that must not be together with this one. */
   readonly rivals: readonly ReadonlySet<number>[];
+  /** Existing indexes: where every search begins. */
+  readonly present: readonly number[];
+  /** Candidates that each one's table may get in all; absent: any number. */
+  readonly #room: ReadonlyMap<number, number>;
   readonly #neighbours = new Map<number, readonly number[]>();
 
   constructor(
@@ -39,16 +65,20 @@ export class SetModel {
     candidates: readonly Weighed[],
     rivals: ReadonlyMap<number, ReadonlySet<number>>,
     book: PlanBook,
+    rules: SetRules,
   ) {
     this.candidates = candidates;
+    this.#room = rules.room_on_table ?? new Map();
+    this.present = candidates.flatMap(({ superseded_by }, position) => (superseded_by ? [position] : []));
+    const isPresent = new Set(this.present);
     const place = new Map(candidates.map(({ handle }, position) => [handle, position]));
-    const samples: ModelSample[] = [];
     const bundles = new Map<string, number[]>();
+    const choices: { best: Map<string, Choice>; today: number }[] = [];
     for (const statement of statements) {
       for (const { share, plans } of book.plans(statement)) {
-        const best = new Map<string, { cost: number; needs: number[] }>();
+        const best = new Map<string, Choice>();
         for (const plan of plans) {
-          const needs = plan.needs.map((handle) => place.get(handle) ?? -1).sort((a, b) => a - b);
+          const needs = plan.needs.map((handle) => place.get(handle) ?? -1).sort(byNumber);
           // Something that is no contender any more.
           if (needs[0] === -1) continue;
           const key = needs.join(' ');
@@ -56,15 +86,29 @@ export class SetModel {
           const known = best.get(key);
           if (!known || cost < known.cost) best.set(key, { cost, needs });
         }
-        const base = best.get('');
-        if (!base) continue;
-        const useful = [...best.values()]
-          .filter((plan) => plan === base || plan.cost < base.cost)
-          .sort((a, b) => a.cost - b.cost);
-        if (useful.length < 2) continue;
-        samples.push({ plans: useful });
-        for (const { needs } of useful) if (needs.length > 0) bundles.set(needs.join(' '), needs);
+        const today = [...best.values()].filter(({ needs }) => needs.every((one) => isPresent.has(one)));
+        if (today.length > 0) choices.push({ best, today: Math.min(...today.map((plan) => plan.cost)) });
       }
+    }
+    const charges = candidates.reduce((sum, { charge }) => sum + charge, 0);
+    const never = NEVER_TIMES * (1 + charges + choices.reduce((sum, { today }) => sum + today, 0));
+    const samples: ModelSample[] = [];
+    for (const { best, today } of choices) {
+      // Without all that is there today nothing may get much dearer; what nobody has shown is taken for worst.
+      const most = (1 + rules.max_regression) * today;
+      const none = best.get('') ?? { cost: never, needs: [] };
+      if (none.cost > most) none.cost = never;
+      const useful = [...best.values()]
+        .filter((plan) => plan !== none && plan.cost < none.cost && plan.cost <= most)
+        .sort((a, b) => a.cost - b.cost);
+      if (useful.length === 0) continue;
+      samples.push({ plans: [...useful, none] });
+      for (const { needs } of useful) bundles.set(needs.join(' '), needs);
+    }
+    for (const one of this.present) {
+      const others = (candidates[one]?.superseded_by ?? []).flatMap((handle) => place.get(handle) ?? []);
+      const free = [one, ...others].map((each) => ({ cost: 0, needs: [each] }));
+      samples.push({ plans: [...free, { cost: never, needs: [] }] });
     }
     this.samples = samples;
     this.bundles = [...bundles.values()].sort((a, b) => a.length - b.length);
@@ -76,6 +120,23 @@ export class SetModel {
     this.rivals = candidates.map((_, position) => rivals.get(position) ?? NOBODY);
   }
 
+  /** Whether one of their tables has more indexes than it may. */
+  isCrowded(has: Uint8Array, joined: readonly number[]): boolean {
+    if (this.#room.size === 0) return false;
+    return joined.some((one) => {
+      const oid = this.candidates[one]?.table_oid ?? 0;
+      const room = this.#room.get(oid);
+      if (room === undefined) return false;
+      let count = 0;
+      for (const [position, candidate] of this.candidates.entries()) {
+        if (candidate.table_oid !== oid) continue;
+        // An existing index that leaves makes room for another.
+        count += (has[position] ?? 0) - (candidate.superseded_by ? 1 : 0);
+      }
+      return count > room;
+    });
+  }
+
   /** Candidates that some sample could be planned with instead of this one, or with it. */
   neighbours(one: number): readonly number[] {
     let known = this.#neighbours.get(one);
@@ -85,173 +146,5 @@ export class SetModel {
       this.#neighbours.set(one, known);
     }
     return known;
-  }
-}
-
-/** One set, with its value kept up to date move by move. */
-export class SetState {
-  readonly model: SetModel;
-  readonly has: Uint8Array;
-  bytes = 0;
-  /** Plan costs of all samples and charges of all members: what the search makes small. */
-  value: number;
-  readonly #cost: Float64Array;
-  readonly #members: Set<number>;
-  /** Counts changes; of each candidate, when it joined or left last; of each bundle, when an exchange was tried last. */
-  #now: number;
-  readonly #changedAt: Int32Array;
-  readonly #triedAt: Int32Array;
-  /** What was changed since `begin`, to be taken back: the candidate, -1 - n for a removal, and when it was changed before. */
-  #log: { entry: number; before: number }[] | null = null;
-  #valueBefore = 0;
-
-  /** The empty set, or a copy of another. */
-  constructor(model: SetModel, of?: SetState) {
-    this.model = model;
-    this.has = of ? of.has.slice() : new Uint8Array(model.candidates.length);
-    this.#members = new Set(of?.members());
-    this.#cost = of
-      ? of.#cost.slice()
-      : Float64Array.from(model.samples, ({ plans }) => plans.at(-1)?.cost ?? 0);
-    this.#now = of ? of.#now : 1;
-    this.#changedAt = of ? of.#changedAt.slice() : new Int32Array(model.candidates.length);
-    this.#triedAt = of ? of.#triedAt.slice() : new Int32Array(model.bundles.length);
-    this.bytes = of?.bytes ?? 0;
-    this.value = of?.value ?? this.#cost.reduce((sum, cost) => sum + cost, 0);
-  }
-
-  members(): number[] {
-    return [...this.#members];
-  }
-
-  copy(): SetState {
-    return new SetState(this.model, this);
-  }
-
-  /** Bytes that these would add. */
-  bytesOf(bundle: readonly number[]): number {
-    let bytes = 0;
-    for (const one of bundle) if (!this.has[one]) bytes += this.model.candidates[one]?.size_bytes ?? 0;
-    return bytes;
-  }
-
-  /** Whether one of these is a rival of a member or of another of them. */
-  clashes(bundle: readonly number[]): boolean {
-    return bundle.some((one) => {
-      for (const rival of this.model.rivals[one] ?? []) {
-        if (this.has[rival] || bundle.includes(rival)) return true;
-      }
-      return false;
-    });
-  }
-
-  /** By how much the value falls (positive: it gets better) when these join, without them joining. */
-  gainOf(bundle: readonly number[]): number {
-    const joining = bundle.filter((one) => !this.has[one]);
-    let gain = 0;
-    for (const one of joining) {
-      this.has[one] = 1;
-      gain -= this.model.candidates[one]?.charge ?? 0;
-    }
-    for (const sample of this.#touched(joining)) gain += (this.#cost[sample] ?? 0) - this.#costOf(sample);
-    for (const one of joining) this.has[one] = 0;
-    return gain;
-  }
-
-  /** By how much the value rises when this member leaves, without it leaving. */
-  lossOf(member: number): number {
-    this.has[member] = 0;
-    let loss = -(this.model.candidates[member]?.charge ?? 0);
-    for (const sample of this.model.samplesOf[member] ?? []) {
-      loss += this.#costOf(sample) - (this.#cost[sample] ?? 0);
-    }
-    this.has[member] = 1;
-    return loss;
-  }
-
-  /** From here on changes are noted, until they are kept or taken back. */
-  begin(): void {
-    this.#log = [];
-    this.#valueBefore = this.value;
-  }
-
-  keep(): void {
-    this.#log = null;
-  }
-
-  takeBack(): void {
-    const log = this.#log ?? [];
-    this.#log = null;
-    for (const { entry, before } of log.reverse()) {
-      const one = entry >= 0 ? entry : -1 - entry;
-      if (entry >= 0) this.remove([one]);
-      else this.add([one]);
-      this.#changedAt[one] = before;
-    }
-    this.value = this.#valueBefore;
-  }
-
-  /** Whether anything that matters to a bundle changed since this was asked last. */
-  isWorthTrying(place: number): boolean {
-    const tried = this.#triedAt[place] ?? 0;
-    this.#triedAt[place] = this.#now;
-    if (tried === 0) return true;
-    for (const one of this.model.bundles[place] ?? []) {
-      for (const other of this.model.neighbours(one)) {
-        if ((this.#changedAt[other] ?? 0) > tried) return true;
-      }
-      for (const rival of this.model.rivals[one] ?? []) {
-        if ((this.#changedAt[rival] ?? 0) > tried) return true;
-      }
-    }
-    return false;
-  }
-
-  add(bundle: readonly number[]): void {
-    this.#change(
-      bundle.filter((one) => !this.has[one]),
-      1,
-    );
-  }
-
-  remove(members: readonly number[]): void {
-    this.#change(
-      members.filter((one) => this.has[one]),
-      0,
-    );
-  }
-
-  #change(which: readonly number[], to: 0 | 1): void {
-    const sign = to === 1 ? 1 : -1;
-    for (const one of which) {
-      this.has[one] = to;
-      this.#log?.push({ entry: to === 1 ? one : -1 - one, before: this.#changedAt[one] ?? 0 });
-      this.#now += 1;
-      this.#changedAt[one] = this.#now;
-      if (to === 1) this.#members.add(one);
-      else this.#members.delete(one);
-      this.bytes += sign * (this.model.candidates[one]?.size_bytes ?? 0);
-      this.value += sign * (this.model.candidates[one]?.charge ?? 0);
-    }
-    for (const sample of this.#touched(which)) {
-      const cost = this.#costOf(sample);
-      this.value += cost - (this.#cost[sample] ?? 0);
-      this.#cost[sample] = cost;
-    }
-  }
-
-  #touched(which: readonly number[]): Iterable<number> {
-    const [first, ...others] = which;
-    if (first === undefined) return [];
-    if (others.length === 0) return this.model.samplesOf[first] ?? [];
-    return new Set(which.flatMap((one) => this.model.samplesOf[one] ?? []));
-  }
-
-  #costOf(sample: number): number {
-    this.model.answered += 1;
-    for (const plan of this.model.samples[sample]?.plans ?? []) {
-      if (plan.needs.every((one) => this.has[one] === 1)) return plan.cost;
-    }
-    return 0;
   }
 }

@@ -3,6 +3,7 @@ import type { RecommendationDraft, Rejection, Rule, RuleContext, RuleResult } fr
 import { adviseIndexes, type IndexAdvice } from '../../index-advisor/advise.ts';
 import { crossCheck } from '../../index-advisor/cross-check.ts';
 import { draftIndex } from '../../index-advisor/draft.ts';
+import { draftReplaced } from '../../index-advisor/draft-replaced.ts';
 import { addPlans } from '../../index-advisor/plan-evidence.ts';
 
 const ID = 'index/missing';
@@ -16,7 +17,8 @@ export const rule: Rule = {
   description:
     'Candidates come from the parse trees of the workload (equality, range, order, join, partial, expression, full text, ' +
     'jsonb, block ranges); a planner with the target’s statistics costs them, with sampled parameter values; a set is ' +
-    'chosen that saves the most plan cost × calls, less what it costs the writes. Quiet where no index saves 0.2 % of ' +
+    'chosen that saves the most plan cost × calls, less what it costs the writes; existing indexes that a chosen one ' +
+    'replaces are dropped in the same search. Quiet where no index saves 0.2 % of ' +
     'the workload.',
   evaluate: async (context) => {
     const nothing: RuleResult = { recommendations: [], rejections: [], limits: [] };
@@ -36,6 +38,9 @@ export const rule: Rule = {
     const recommendations: RecommendationDraft[] = [];
     for (const contender of advice.selection.chosen) {
       recommendations.push(await draftIndex(contender, { advice, context, checked, rule: ID }));
+    }
+    for (const leaving of advice.selection.dropped) {
+      recommendations.push(await draftReplaced(leaving, { advice, context, rule: ID }));
     }
     const plans = { context, whatIf: context.what_if, rule: ID };
     const plansLimits = await addPlans(recommendations, advice, plans);

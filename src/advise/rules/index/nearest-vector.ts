@@ -14,7 +14,7 @@ import { vectorTypeOf } from '../../index-advisor/candidates/candidate.ts';
 import { type Candidate, candidatesOf } from '../../index-advisor/candidates.ts';
 import { type AdvisorCatalog, advisorCatalog, rowCount } from '../../index-advisor/catalog.ts';
 import { coveringIndex } from '../../index-advisor/covered.ts';
-import { bytesOf } from '../../index-advisor/selection.ts';
+import { bytesOf } from '../../index-advisor/size-model.ts';
 
 const ID = 'index/nearest-vector';
 /** Up to this many rows an exact search is fast enough, and gives the true neighbours. */

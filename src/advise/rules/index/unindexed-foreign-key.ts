@@ -22,7 +22,7 @@ import {
 import { CandidateSizes } from '../../index-advisor/candidate-size.ts';
 import { type AdvisorCatalog, advisorCatalog } from '../../index-advisor/catalog.ts';
 import { indexName, normalisedDefinition } from '../../index-advisor/naming.ts';
-import { bytesOf } from '../../index-advisor/selection.ts';
+import { bytesOf } from '../../index-advisor/size-model.ts';
 
 const ID = 'index/unindexed-foreign-key';
 /** Planner cost units that one check must save: below this the referencing table is read as fast without an index. */

@@ -1,0 +1,172 @@
+/**
+ * Which sets the planner is asked about around the search: those on the way to a greedy set, the neighbours of the best
+ * one so far, and the target without the existing indexes that may leave.
+ */
+import { supersedes } from './covered.ts';
+import type { Leaving } from './leaving.ts';
+import type { Weighed } from './search/set-model.ts';
+import type { SelectionInput } from './selection.ts';
+import { BLOCK_BYTES } from './size-model.ts';
+import type { AdvisorStatement } from './statement.ts';
+
+/** Statements that are asked about at most while a set is grown step by step. */
+const GROWING_QUESTIONS = 3000;
+/** Of those that supersede an existing index, so many are asked about in its place before the search. */
+const BEST_SUCCESSORS = 2;
+/** Neighbours of a set that are asked about in one round, the most promising first. */
+const NEIGHBOURS = 48;
+
+/**
+ * Asks about the statements whose cost under the set does not follow from what is known.
+ * @returns how many there were.
+ */
+export async function askAbout(
+  { book }: SelectionInput,
+  set: ReadonlySet<string>,
+  statements: readonly AdvisorStatement[],
+): Promise<number> {
+  const open = statements.filter((statement) => book.known(statement, set) === null);
+  if (open.length > 0) await book.ask(open, set);
+  return open.length;
+}
+
+/**
+ * A greedy set, each step asked of the planner: on its way it shows the plans that need several indexes together. What
+ * an index saves mostly falls as others join, so its last known gain orders the queue and the front is asked again.
+ */
+export async function growByPlanner(
+  input: SelectionInput,
+  weighed: readonly Weighed[],
+  rivals: ReadonlyMap<number, ReadonlySet<number>>,
+): Promise<void> {
+  const { book, contenders, statements } = input;
+  const set = new Set(book.present);
+  const members: number[] = [];
+  let bytes = 0;
+  let asked = 0;
+  const touching = new Map<string, AdvisorStatement[]>(contenders.map(({ handle }) => [handle, []]));
+  for (const statement of statements) {
+    for (const handle of book.relevant(statement)) touching.get(handle)?.push(statement);
+  }
+  const rank = (position: number, gain: number) =>
+    gain / Math.sqrt(Math.max(BLOCK_BYTES, weighed[position]?.size_bytes ?? 0));
+  const queue = contenders
+    .map((contender, position) => {
+      const gain = contender.alone - (weighed[position]?.charge ?? 0);
+      return { position, handle: contender.handle, rank: rank(position, gain), round: -1 };
+    })
+    .filter((item) => item.rank > 0)
+    .sort((a, b) => b.rank - a.rank);
+  for (let round = 0; asked < GROWING_QUESTIONS && Date.now() < input.deadline; ) {
+    const [first] = queue;
+    if (!first || first.rank <= 0) return;
+    const { size_bytes = 0, charge = 0 } = weighed[first.position] ?? {};
+    const full = input.budget_bytes !== null && bytes + size_bytes > input.budget_bytes;
+    if (full || members.some((member) => rivals.get(first.position)?.has(member))) {
+      queue.shift();
+    } else if (first.round === round) {
+      queue.shift();
+      set.add(first.handle);
+      members.push(first.position);
+      bytes += size_bytes;
+      round += 1;
+    } else {
+      const beside = new Set([...set, first.handle]);
+      const touched = touching.get(first.handle) ?? [];
+      asked += await askAbout(input, set, touched);
+      asked += await askAbout(input, beside, touched);
+      const gain = touched.reduce((sum, statement) => {
+        const [before, after] = [book.known(statement, set), book.known(statement, beside)];
+        return sum + ((before?.cost ?? 0) - (after?.cost ?? 0)) * statement.query.calls;
+      }, 0);
+      first.rank = rank(first.position, gain - charge);
+      first.round = round;
+      queue.shift();
+      const place = queue.findIndex((item) => item.rank < first.rank);
+      queue.splice(place === -1 ? queue.length : place, 0, first);
+    }
+  }
+}
+
+/**
+ * One more index beside the set: asked about where the bounds leave room for it to pay, which is where it may work
+ * together with members in a way that no plan has shown yet.
+ */
+export async function askNeighbours(
+  input: SelectionInput,
+  weighed: readonly Weighed[],
+  set: ReadonlySet<string>,
+): Promise<number> {
+  const { book, statements, contenders } = input;
+  const byHandle = new Map(contenders.map(({ handle }, position) => [handle, position]));
+  const hopes = new Map<string, { hope: number; by: AdvisorStatement[] }>();
+  const beside = new Set(set);
+  for (const statement of statements) {
+    const now = book.known(statement, set);
+    if (!now) continue;
+    for (const handle of book.relevant(statement)) {
+      if (set.has(handle) || !byHandle.has(handle)) continue;
+      beside.add(handle);
+      const hope = book.known(statement, beside)
+        ? 0
+        : (now.cost - book.lower(statement, beside)) * statement.query.calls;
+      beside.delete(handle);
+      if (hope <= 0) continue;
+      const known = hopes.get(handle) ?? { hope: 0, by: [] };
+      known.hope += hope;
+      known.by.push(statement);
+      hopes.set(handle, known);
+    }
+  }
+  const promising = [...hopes]
+    .filter(([handle, { hope }]) => hope > (weighed[byHandle.get(handle) ?? -1]?.charge ?? 0))
+    .sort(([, a], [, b]) => b.hope - a.hope)
+    .slice(0, NEIGHBOURS);
+  for (const [handle, { by }] of promising) {
+    if (Date.now() > input.deadline) break;
+    await book.ask(by, [...set, handle]);
+  }
+  return promising.length;
+}
+
+/**
+ * What is the target like without an existing index, by itself and with the best of those that supersede it: asked of
+ * the statements whose plans need it.
+ */
+export async function askAboutLeaving(input: SelectionInput, leaving: readonly Leaving[]): Promise<void> {
+  const { book, statements, contenders } = input;
+  for (const { handle, table_oid, index } of leaving) {
+    if (Date.now() > input.deadline) return;
+    const without = new Set(book.present);
+    without.delete(handle);
+    const needing = statements.filter(
+      (one) => one.tables.has(table_oid) && book.known(one, book.present)?.indexes.has(handle),
+    );
+    if (needing.length === 0) continue;
+    await askAbout(input, without, needing);
+    const best = contenders
+      .filter((one) => one.table_oid === table_oid && supersedes(one.candidate.definition, index))
+      .sort((a, b) => b.alone - b.write.cost - (a.alone - a.write.cost))
+      .slice(0, BEST_SUCCESSORS);
+    for (const one of best) await askAbout(input, new Set([...without, one.handle]), needing);
+  }
+}
+
+/** The set without each existing index that it still has beside one that supersedes it. */
+export async function askWithout(input: SelectionInput, set: ReadonlySet<string>): Promise<number> {
+  const { statements, contenders, leaving } = input;
+  const chosen = contenders.filter(({ handle }) => set.has(handle));
+  let asked = 0;
+  for (const { handle, table_oid, index } of leaving) {
+    if (!set.has(handle) || Date.now() > input.deadline) continue;
+    const isReplaced = chosen.some(
+      (one) => one.table_oid === table_oid && supersedes(one.candidate.definition, index),
+    );
+    if (!isReplaced) continue;
+    const without = new Set(set);
+    without.delete(handle);
+    const touched = statements.filter((statement) => statement.tables.has(table_oid));
+    asked += await askAbout(input, without, touched);
+  }
+  return asked;
+}

@@ -1,0 +1,51 @@
+/**
+ * What a member of a set must earn before it is worth having, in planner cost units of the whole workload: its writes,
+ * the price of its bytes, and enough to be worth a DBA's attention.
+ */
+import { supersedes } from './covered.ts';
+import type { Weighed } from './search/set-model.ts';
+import type { SelectionInput } from './selection.ts';
+import { BLOCK_BYTES } from './size-model.ts';
+
+/**
+ * Without a budget bytes have a price, or the last per cent would be bought with any number of them: indexes as large
+ * as the tables together must save this share of the workload's cost.
+ */
+const PRICE_OF_THE_TABLES = 0.1;
+/** On a table of which a workload is a small part, an index must save this share of what is done on the table. */
+const MINIMUM_GAIN_ON_TABLE = 0.05;
+/** Below this share of the whole workload nobody would see a difference. */
+const MINIMUM_GAIN_AT_ALL = 0.000_05;
+
+/**
+ * What each index must earn: its writes, the price of its bytes, and enough to be worth a DBA's attention. The last is
+ * a share of the whole workload, or where that is spread over many tables, of what is done on its table.
+ */
+export function weigh(input: SelectionInput): Weighed[] {
+  const { base, minimum_gain } = input;
+  const price = input.budget_bytes === null ? pricePerByte(input) : 0;
+  const onTable = new Map<number, number>();
+  for (const statement of input.statements) {
+    const cost = (input.book.known(statement, input.book.present)?.cost ?? 0) * statement.query.calls;
+    for (const oid of statement.tables) onTable.set(oid, (onTable.get(oid) ?? 0) + cost);
+  }
+  const candidates = input.contenders.map(({ handle, table_oid, size_bytes, write }): Weighed => {
+    const worth = Math.max(
+      MINIMUM_GAIN_AT_ALL * base,
+      Math.min(minimum_gain * base, MINIMUM_GAIN_ON_TABLE * (onTable.get(table_oid) ?? 0)),
+    );
+    return { handle, table_oid, size_bytes, charge: write.cost + worth + price * size_bytes };
+  });
+  const existing = input.leaving.map(({ handle, table_oid, size_bytes, write, index }): Weighed => {
+    const superseded_by = input.contenders
+      .filter((one) => one.table_oid === table_oid && supersedes(one.candidate.definition, index))
+      .map((one) => one.handle);
+    const charge = write.cost + pricePerByte(input) * size_bytes;
+    return { handle, table_oid, size_bytes: 0, charge, superseded_by };
+  });
+  return [...candidates, ...existing];
+}
+
+/** Planner cost units of the workload for a byte: indexes as large as the tables together are a share of its cost. */
+const pricePerByte = ({ base, tables_bytes }: SelectionInput) =>
+  (PRICE_OF_THE_TABLES * base) / Math.max(BLOCK_BYTES, tables_bytes);

@@ -1,0 +1,190 @@
+/** From what statements want to candidates that the engine has taken, with their sizes and what they cost the writes. */
+import {
+  type IndexSize,
+  PgLuthierError,
+  type Rejection,
+  type RuleContext,
+  type WhatIf,
+} from '../../domain/index.ts';
+import { CandidateSizes } from './candidate-size.ts';
+import { type Candidate, candidatesOf } from './candidates.ts';
+import { type AdvisorCatalog, advisorCatalog, constantKey } from './catalog.ts';
+import { coveringIndex } from './covered.ts';
+import type { Contender } from './selection.ts';
+import { bytesOf } from './size-model.ts';
+import type { AdvisorStatement } from './statement.ts';
+import { type WriteCost, writeCost } from './write-cost.ts';
+
+/** Statements that are asked about, and candidates that are made, at once. */
+export const BATCH = 50;
+/** A partial index of more of the rows saves nothing over a whole one. */
+const MAX_PARTIAL_SHARE = 0.5;
+
+/** A candidate that the engine has taken, with the statements that it was made for. */
+export interface Made {
+  contender: Contender;
+  by: AdvisorStatement[];
+}
+
+interface Wanted {
+  candidate: Candidate;
+  by: AdvisorStatement[];
+  size: IndexSize;
+}
+
+/** Makes the candidates of one run, each once. */
+export class CandidateMaker {
+  readonly catalog: AdvisorCatalog;
+  readonly #context: RuleContext;
+  readonly #whatIf: WhatIf;
+  readonly #statements: readonly AdvisorStatement[];
+  readonly #touching: ReadonlyMap<number, AdvisorStatement[]>;
+  readonly #sizes: CandidateSizes;
+  readonly #rejections: Rejection[];
+  readonly #rule: string;
+  /** Keys of all that was wanted, taken or not. */
+  readonly #seen = new Set<string>();
+
+  constructor(
+    context: RuleContext,
+    whatIf: WhatIf,
+    statements: readonly AdvisorStatement[],
+    { rejections, rule }: { rejections: Rejection[]; rule: string },
+  ) {
+    const recurring = context.workload.source === 'files' ? recurringConstants(statements) : null;
+    this.catalog = { ...advisorCatalog(context.snapshot), recurring };
+    this.#context = context;
+    this.#whatIf = whatIf;
+    this.#statements = statements;
+    this.#touching = statementsByTable(statements);
+    this.#sizes = new CandidateSizes(this.catalog, context.snapshot, whatIf);
+    this.#rejections = rejections;
+    this.#rule = rule;
+  }
+
+  /** What the statements want, but what an existing index serves or PostgreSQL refuses. */
+  async fromStatements(): Promise<Made[]> {
+    const wanted = new Map<string, Wanted>();
+    for (const statement of this.#statements) {
+      for (const [key, candidate] of candidatesOf(statement.usages, this.catalog)) {
+        const known = wanted.get(key);
+        if (known) known.by.push(statement);
+        if (known || this.#seen.has(key)) continue;
+        const item = await this.#want(candidate, [statement]);
+        if (item) wanted.set(key, item);
+      }
+    }
+    return this.#take([...wanted.values()]);
+  }
+
+  /** More of them, made for these statements; what was wanted before is left out. */
+  async more(items: readonly { candidate: Candidate; by: AdvisorStatement[] }[]): Promise<Made[]> {
+    const wanted: Wanted[] = [];
+    for (const { candidate, by } of items) {
+      if (this.#seen.has(candidate.key)) continue;
+      const item = await this.#want(candidate, by);
+      if (item) wanted.push(item);
+    }
+    return this.#take(wanted);
+  }
+
+  /** What an existing index costs the writes, in the unit of the candidates' write cost. */
+  writesOf(candidate: Candidate, size: IndexSize): WriteCost {
+    const writers = this.#touching.get(candidate.table.row.oid) ?? [];
+    const { snapshot, workload, window } = this.#context;
+    return writeCost(candidate, size, writers, snapshot, workload.source === 'cumulative', window);
+  }
+
+  /** Statements that read or write a table. */
+  touching(tableOid: number): readonly AdvisorStatement[] {
+    return this.#touching.get(tableOid) ?? [];
+  }
+
+  async #want(candidate: Candidate, by: AdvisorStatement[]): Promise<Wanted | null> {
+    const { definition, table, selectivity } = candidate;
+    this.#seen.add(candidate.key);
+    const existing = coveringIndex(definition, table.indexes);
+    if (existing) {
+      const does = `${existing.schema}.${existing.name} (${existing.keys.join(', ')}) does this already`;
+      this.#reject(candidate, 'covered_by_existing', does);
+      return null;
+    }
+    const share = await this.#sizes.shareOf(definition);
+    if (share !== null && share > MAX_PARTIAL_SHARE) {
+      this.#reject(
+        candidate,
+        'keeps_most_rows',
+        `its condition keeps ${Math.round(100 * share)} % of the rows`,
+      );
+      return null;
+    }
+    return { candidate, by, size: await this.#sizes.sizeOf(definition, table, share ?? selectivity) };
+  }
+
+  async #take(items: readonly Wanted[]): Promise<Made[]> {
+    const { progress, deadline } = this.#context;
+    const made: Made[] = [];
+    for (let start = 0; start < items.length; start += BATCH) {
+      progress(`making candidates: ${start} of ${items.length}`);
+      const batch = items.slice(start, start + BATCH);
+      const answers =
+        Date.now() > deadline
+          ? []
+          : await this.#whatIf.addIndexes(
+              batch.map(({ candidate, size }) => ({ definition: candidate.definition, size })),
+            );
+      for (const [position, { candidate, by, size }] of batch.entries()) {
+        const handle = answers[position];
+        if (handle === undefined) {
+          this.#reject(candidate, 'deadline', 'not weighed: the time was used up');
+        } else if (handle instanceof PgLuthierError) {
+          this.#reject(candidate, 'refused_by_postgresql', `PostgreSQL refuses it: ${handle.message}`);
+        } else {
+          const contender: Contender = {
+            handle,
+            table_oid: candidate.table.row.oid,
+            candidate,
+            size,
+            size_bytes: bytesOf(size),
+            write: this.writesOf(candidate, size),
+            alone: 0,
+          };
+          made.push({ contender, by });
+        }
+      }
+    }
+    return made;
+  }
+
+  #reject(candidate: Candidate, code: string, reason: string): void {
+    this.#rejections.push({ rule: this.#rule, candidate: candidate.key, code, reason });
+  }
+}
+
+function statementsByTable(statements: readonly AdvisorStatement[]): Map<number, AdvisorStatement[]> {
+  const byTable = new Map<number, AdvisorStatement[]>();
+  for (const statement of statements) {
+    for (const oid of statement.tables) {
+      const list = byTable.get(oid);
+      if (list) list.push(statement);
+      else byTable.set(oid, [statement]);
+    }
+  }
+  return byTable;
+}
+
+/** Of statements out of files, which show one call each: constants that stand in more than one place. */
+function recurringConstants(statements: readonly AdvisorStatement[]): Set<string> {
+  const places = new Map<string, number>();
+  for (const { usages } of statements) {
+    // The first is the statement as it is written; the others are of its samples.
+    const [written] = usages;
+    for (const { relation, literal, repeats = 1 } of written?.predicates ?? []) {
+      const table = relation === null ? undefined : written?.relations[relation]?.table_oid;
+      if (literal === null || table === undefined) continue;
+      const key = constantKey(table, literal);
+      places.set(key, (places.get(key) ?? 0) + repeats);
+    }
+  }
+  return new Set([...places].filter(([, count]) => count > 1).map(([key]) => key));
+}
