@@ -1,5 +1,5 @@
 /** Index changes against the catalog as it is now. */
-import { type Change, quoteQualified } from '../domain/index.ts';
+import { type Change, type IndexDefinition, quoteQualified, renderIndexDefinition } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import type { Checked, Drift } from './drift.ts';
 import { findIndex, indexesOf, resemblesDefinition } from './index-facts.ts';
@@ -71,10 +71,27 @@ export async function checkIndexDrop(
       message: `${name} is its table's replica identity: without it logical replication cannot tell rows.`,
     });
   }
+  if (change.replaced_by && !(await isReplaced(session, index.table_oid, change.replaced_by))) {
+    const wanted = change.replaced_by.map((definition) => renderIndexDefinition(definition)).join('; ');
+    drift.push({
+      code: 'replacement_missing',
+      message: `${name} may go only once an index that does its work is there and valid; apply first: ${wanted}`,
+    });
+  }
   const relation = await findRelation(session, change.schema, change.table);
   if (relation && !relation.owned)
     drift.push(notOwned(quoteQualified(change.schema, change.table), relation));
   return { drift, table_oid: index.table_oid };
+}
+
+/** Whether one of these is there, whatever its name. */
+async function isReplaced(
+  session: TargetSession,
+  tableOid: number,
+  by: readonly IndexDefinition[],
+): Promise<boolean> {
+  const valid = (await indexesOf(session, tableOid)).filter((other) => other.is_valid);
+  return by.some((definition) => valid.some((other) => resemblesDefinition(other.form, definition)));
 }
 
 function missing(code: string, message: string): Checked {
