@@ -7,6 +7,8 @@ import {
   type Snapshot,
   type WhatIf,
 } from '../../domain/index.ts';
+import type { Candidate, Condition } from './candidates/candidate.ts';
+import { shareOfConditions } from './candidates/compared-columns.ts';
 import type { AdvisorCatalog, AdvisorTable } from './catalog.ts';
 import { indexSize } from './size-model.ts';
 
@@ -52,17 +54,30 @@ export class CandidateSizes {
   }
 
   /**
-   * Share of the rows that a partial index keeps, as the planner estimates its predicate; null where it cannot tell.
-   * Column against column and patterns are told by the statistics there, not by a rule of thumb.
+   * Share of the rows that a partial index keeps, as the planner estimates its conditions; what it has only a fixed
+   * guess of, by the candidate's own, as if the conditions had nothing to do with each other. Null where it cannot tell.
    */
-  async shareOf({ schema, table, where }: IndexDefinition): Promise<number | null> {
+  async shareOf({
+    definition,
+    conditions,
+  }: Pick<Candidate, 'definition' | 'conditions'>): Promise<number | null> {
+    const { schema, table, where } = definition;
     if (where === null || this.#whatIf === null) return null;
     const name = quoteQualified(schema, table);
     const all = await this.#rowsOf(`SELECT 1 FROM ${name}`);
     const kept = await this.#rowsOf(`SELECT 1 FROM ${name} WHERE ${where}`);
     if (all === null || kept === null || all <= 0) return null;
-    const share = Math.min(1, kept / all);
-    return Math.abs(share - PLANNER_GUESS) * all < 1 ? null : share;
+    const shares: Pick<Condition, 'share' | 'compares'>[] = [];
+    for (const condition of conditions) {
+      const rows = condition.compares
+        ? null
+        : await this.#rowsOf(`SELECT 1 FROM ${name} WHERE ${condition.sql}`);
+      const share = rows === null ? condition.share : Math.min(1, rows / all);
+      const isGuess = Math.abs(share - PLANNER_GUESS) * all < 1;
+      shares.push(isGuess ? condition : { ...condition, share });
+    }
+    const isKnown = shares.every((share, position) => !share.compares && share !== conditions[position]);
+    return isKnown ? Math.min(1, kept / all) : shareOfConditions(shares);
   }
 
   async #rowsOf(sql: string): Promise<number | null> {

@@ -83,5 +83,6 @@ function asCandidate(index: IndexRow, table: AdvisorTable): Candidate {
     definition,
     table: { ...table, indexes: others },
     selectivity: index.predicate === null ? 1 : Math.min(1, Math.max(0, index.reltuples) / rows),
+    conditions: [],
   };
 }

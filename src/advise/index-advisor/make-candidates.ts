@@ -18,7 +18,7 @@ import { type WriteCost, writeCost } from './write-cost.ts';
 /** Statements that are asked about, and candidates that are made, at once. */
 export const BATCH = 50;
 /** A partial index of more of the rows saves nothing over a whole one. */
-const MAX_PARTIAL_SHARE = 0.5;
+const MAX_PARTIAL_SHARE = 0.7;
 
 /** A candidate that the engine has taken, with the statements that it was made for. */
 export interface Made {
@@ -101,7 +101,7 @@ export class CandidateMaker {
   }
 
   async #want(candidate: Candidate, by: AdvisorStatement[]): Promise<Wanted | null> {
-    const { definition, table, selectivity } = candidate;
+    const { definition, table } = candidate;
     this.#seen.add(candidate.key);
     const existing = coveringIndex(definition, table.indexes);
     if (existing) {
@@ -109,7 +109,7 @@ export class CandidateMaker {
       this.#reject(candidate, 'covered_by_existing', does);
       return null;
     }
-    const share = await this.#sizes.shareOf(definition);
+    const share = await this.#sizes.shareOf(candidate);
     if (share !== null && share > MAX_PARTIAL_SHARE) {
       this.#reject(
         candidate,
@@ -118,7 +118,8 @@ export class CandidateMaker {
       );
       return null;
     }
-    return { candidate, by, size: await this.#sizes.sizeOf(definition, table, share ?? selectivity) };
+    const known = share === null ? candidate : { ...candidate, selectivity: share };
+    return { candidate: known, by, size: await this.#sizes.sizeOf(definition, table, known.selectivity) };
   }
 
   async #take(items: readonly Wanted[]): Promise<Made[]> {

@@ -11,7 +11,7 @@ const MAX_KEYS = 5;
 /** Key and included columns together. */
 const MAX_COLUMNS = 10;
 
-type Shape = Pick<IndexDefinition, 'method' | 'keys' | 'include' | 'where'>;
+type Shape = Pick<IndexDefinition, 'method' | 'keys' | 'include'>;
 
 const nameOf = (key: IndexKey) => key.column ?? key.expression ?? '';
 
@@ -63,6 +63,6 @@ function within(shape: Shape): Shape | null {
   return shape.keys.length + include.length > MAX_COLUMNS ? null : { ...shape, include };
 }
 
-function make({ table, selectivity }: Candidate, { method, keys, include, where }: Shape): Candidate {
-  return makeCandidate(table, keys, { method, include, ...(where === null ? {} : { where }), selectivity });
+function make({ table, conditions }: Candidate, { method, keys, include }: Shape): Candidate {
+  return makeCandidate(table, keys, { method, include, conditions });
 }

@@ -8,6 +8,7 @@ import {
 } from '../../../domain/index.ts';
 import type { AdvisorCatalog, AdvisorTable } from '../catalog.ts';
 import { indexName, normalisedDefinition } from '../naming.ts';
+import { type ComparedColumns, shareOfConditions } from './compared-columns.ts';
 
 export interface Candidate {
   /** Normalised definition: equal for equal indexes. */
@@ -16,6 +17,20 @@ export interface Candidate {
   table: AdvisorTable;
   /** Share of the rows that a partial predicate keeps, estimated from statistics; 1 without one. */
   selectivity: number;
+  /** Conjuncts of the predicate, ANDed; empty: all rows. */
+  conditions: readonly Condition[];
+}
+
+/** A condition of a statement that a partial index can have. */
+export interface Condition {
+  /** As the statement has it, with the table's own column names. */
+  sql: string;
+  /** Share of the rows that it keeps by statistics, or by a rule of thumb where they say nothing. */
+  share: number;
+  /** Where it compares two columns with each other, of which no statistics tell anything. */
+  compares?: ComparedColumns;
+  /** False: only one call of one statement shows the constant, which may be another in the next. */
+  is_lasting: boolean;
 }
 
 /** What a key is about, with how it is kept. */
@@ -30,8 +45,7 @@ export interface KeyPart extends Operand {
 interface Shape {
   method?: string;
   include?: string[];
-  where?: string;
-  selectivity?: number;
+  conditions?: readonly Condition[];
   options?: Record<string, string>;
 }
 
@@ -65,6 +79,7 @@ export function unorderedKey(operand: Operand, opclass: string | null = null): I
 
 export function makeCandidate(table: AdvisorTable, keys: IndexKey[], shape: Shape): Candidate {
   const { row } = table;
+  const { conditions = [] } = shape;
   const bare = {
     schema: row.schema,
     table: row.name,
@@ -72,11 +87,19 @@ export function makeCandidate(table: AdvisorTable, keys: IndexKey[], shape: Shap
     unique: false,
     keys,
     include: shape.include ?? [],
-    where: shape.where ?? null,
+    where: conjunction(conditions),
     options: shape.options ?? {},
   };
   const definition: IndexDefinition = { ...bare, name: indexName(bare, table.indexes) };
-  return { key: normalisedDefinition(definition), definition, table, selectivity: shape.selectivity ?? 1 };
+  const selectivity = shareOfConditions(conditions);
+  return { key: normalisedDefinition(definition), definition, table, selectivity, conditions };
+}
+
+/** Conjuncts in one order, so that statements that have them in another share the index. */
+function conjunction(conditions: readonly Condition[]): string | null {
+  const [only, ...others] = conditions.map(({ sql }) => sql).sort();
+  if (only === undefined) return null;
+  return others.length === 0 ? only : [only, ...others].map((sql) => `(${sql})`).join(' AND ');
 }
 
 export function makeBtree(table: AdvisorTable, keys: KeyPart[], shape: Shape): Candidate {

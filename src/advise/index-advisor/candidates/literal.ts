@@ -5,12 +5,8 @@ import { type AdvisorTable, distinctCount, rowCount } from '../catalog.ts';
 
 /** Share of the rows where nothing is known. */
 const UNKNOWN_SHARE = 0.34;
-/** Of two columns of alike values (a date planned, a date done) one is the larger in half of the rows, for all we know. */
-const UNKNOWN_ORDER = 0.5;
-
 /** From pg_stats: null fraction, or a common value's frequency; a third where nothing is known. */
 export function literalSelectivity(predicate: UsagePredicate, table: AdvisorTable): number {
-  if (predicate.columns.length === 2 && predicate.kind === 'other') return UNKNOWN_ORDER;
   const stats = predicate.column === null ? undefined : table.columns.get(predicate.column)?.stats;
   if (!stats) return UNKNOWN_SHARE;
   if (predicate.kind === 'is_null') return stats.null_frac;

@@ -22,6 +22,11 @@ const OF_THE_CALL: ReadonlySet<PredicateKind> = new Set([
 ]);
 /** A constant out of more values than this is one call’s value; out of few it is a state or a kind. */
 const MAX_STATES = 20;
+/**
+ * A column of so few values is a flag: who writes down one of them means this one, and code that wants another has a
+ * statement for it.
+ */
+const FLAG_VALUES = 4;
 
 export interface Wish {
   table: AdvisorTable;
@@ -32,8 +37,8 @@ export interface Wish {
   special: UsagePredicate[];
   /** ORDER BY x <-> constant. */
   distances: UsagePredicate[];
-  /** Conditions that a partial index could have. */
-  literals: UsagePredicate[];
+  /** Conditions that a partial index could have, of each column one. */
+  literals: (UsagePredicate & { sql: string; is_lasting: boolean })[];
   /** Orders wanted, each of a query level: ORDER BY, a window's, min() or max(). */
   orders: UsageOrder[][];
   groups: Operand[][];
@@ -70,10 +75,13 @@ export function wishOf(
     ]),
     distances: unique(conjuncts.filter((predicate) => predicate.kind === 'distance')),
     literals: unique(
-      conjuncts.filter(
-        (predicate) =>
-          predicate.literal !== null && predicate.joins === null && isLasting(predicate, table, catalog),
-      ),
+      conjuncts.flatMap((predicate) => {
+        if (predicate.literal === null || predicate.joins !== null) return [];
+        const lasting = lastingOf(predicate, table, catalog);
+        return lasting === 'no'
+          ? []
+          : [{ ...predicate, sql: predicate.literal, is_lasting: lasting === 'yes' }];
+      }),
     ),
     orders: usage.orders
       .filter(
@@ -87,16 +95,20 @@ export function wishOf(
   };
 }
 
-/** Whether a condition with a constant is likely to be the same at the statement's next call. */
-function isLasting(predicate: UsagePredicate, table: AdvisorTable, { recurring }: AdvisorCatalog): boolean {
-  if (OF_THE_CALL.has(predicate.kind)) return false;
-  if (predicate.kind !== 'equality' && predicate.kind !== 'in') return true;
+/** Whether a condition with a constant is the same at the statement's next call: known, likely, or not. */
+function lastingOf(
+  predicate: UsagePredicate,
+  table: AdvisorTable,
+  { recurring }: AdvisorCatalog,
+): 'yes' | 'likely' | 'no' {
+  if (OF_THE_CALL.has(predicate.kind)) return 'no';
+  if (predicate.kind !== 'equality' && predicate.kind !== 'in') return 'yes';
   const column = predicate.column === null ? undefined : table.columns.get(predicate.column);
   const distinct = distinctCount(column, rowCount(table));
-  if (distinct === null || distinct > MAX_STATES) return false;
-  if (recurring === null || recurring.has(constantKey(table.row.oid, predicate.literal ?? ''))) return true;
+  if (distinct === null || distinct > MAX_STATES) return 'no';
+  if (recurring === null || recurring.has(constantKey(table.row.oid, predicate.literal ?? ''))) return 'yes';
   // A file shows one call. What is rare is worth an index of its own whichever call it was: nobody asks for the usual.
-  return isRare(predicate, table, distinct);
+  return distinct <= FLAG_VALUES || isRare(predicate, table, distinct) ? 'likely' : 'no';
 }
 
 /** A rare value has this share of what it would have if all were alike. */
