@@ -58,7 +58,7 @@ export async function adviseIndexes(
     minimum_gain: context.index_budget_bytes === null ? MINIMUM_GAIN : MINIMUM_GAIN_IN_BUDGET,
     deadline: context.deadline,
   });
-  if (selection.cut_short) {
+  if (selection.cut_short || rejections.some(({ code }) => code === 'deadline')) {
     limits.push({
       scope: rule,
       code: 'deadline_exceeded',
@@ -72,6 +72,12 @@ export async function adviseIndexes(
     const after = await book.cost(statement, selection.handles);
     if ('cost' in before && 'cost' in after) {
       costs.set(statement.query.query_id, { before: before.cost, after: after.cost, indexes: after.indexes });
+    }
+  }
+  for (const { erased, query } of statements) {
+    for (const candidate of erased) {
+      const reason = `statement ${query.query_id} compares this, but pg_stat_statements keeps no constants: an index needs the one that stands at $n. Give the statement as the application sends it (--workload) to have it weighed.`;
+      rejections.push({ rule, candidate, code: 'constant_erased', reason });
     }
   }
   for (const { contender, code, reason } of selection.left) {

@@ -5,7 +5,7 @@
 import { supersedes } from './covered.ts';
 import type { Leaving } from './leaving.ts';
 import type { Weighed } from './search/set-model.ts';
-import type { SelectionInput } from './selection.ts';
+import type { Contender, SelectionInput } from './selection.ts';
 import { BLOCK_BYTES } from './size-model.ts';
 import type { AdvisorStatement } from './statement.ts';
 
@@ -15,6 +15,8 @@ const GROWING_QUESTIONS = 3000;
 const BEST_SUCCESSORS = 2;
 /** Neighbours of a set that are asked about in one round, the most promising first. */
 const NEIGHBOURS = 48;
+/** Exchanges of a member for another that are asked about in one round. */
+const EXCHANGES = 32;
 
 /**
  * Asks about the statements whose cost under the set does not follow from what is known.
@@ -127,6 +129,50 @@ export async function askNeighbours(
     await book.ask(by, [...set, handle]);
   }
   return promising.length;
+}
+
+/**
+ * A member's work done by another contender: the statements whose plans use the member are asked about with the other
+ * in its place. Beside the member it would not be used, so that nothing else shows what it could do instead.
+ */
+export async function askExchanges(input: SelectionInput, set: ReadonlySet<string>): Promise<number> {
+  const { book, statements, contenders } = input;
+  const members = new Map<number, Contender[]>();
+  for (const one of contenders) {
+    if (set.has(one.handle)) members.set(one.table_oid, [...(members.get(one.table_oid) ?? []), one]);
+  }
+  const users = new Map<string, AdvisorStatement[]>();
+  for (const statement of statements) {
+    for (const name of book.known(statement, set)?.indexes ?? []) {
+      users.set(name, [...(users.get(name) ?? []), statement]);
+    }
+  }
+  const worth = ({ alone, size_bytes }: Contender) => alone / Math.sqrt(Math.max(BLOCK_BYTES, size_bytes));
+  const others = contenders
+    .filter((one) => !set.has(one.handle) && members.has(one.table_oid))
+    .sort((a, b) => Number(b.merged_of.length > 0) - Number(a.merged_of.length > 0) || worth(b) - worth(a));
+  let exchanges = 0;
+  for (const other of others) {
+    for (const member of members.get(other.table_oid) ?? []) {
+      if (exchanges >= EXCHANGES || Date.now() > input.deadline) return exchanges;
+      if (!mayStandFor(other, member)) continue;
+      const swapped = new Set(set);
+      swapped.delete(member.handle);
+      swapped.add(other.handle);
+      const using = (users.get(member.handle) ?? []).filter((one) => book.relevant(one).has(other.handle));
+      if ((await askAbout(input, swapped, using)) > 0) exchanges += 1;
+    }
+  }
+  return exchanges;
+}
+
+/** Whether the one could do the other's work: over its rows at least, by the same first key or made out of it. */
+function mayStandFor(one: Contender, member: Contender): boolean {
+  const [a, b] = [one.candidate.definition, member.candidate.definition];
+  if (a.method !== b.method || (a.where !== null && a.where !== b.where)) return false;
+  const [first, second] = [a.keys[0], b.keys[0]];
+  const isAlike = first?.column === second?.column && first?.expression === second?.expression;
+  return isAlike || one.merged_of.includes(member.handle);
 }
 
 /**

@@ -20,9 +20,12 @@ const MINIMUM_GAIN_AT_ALL = 0.000_05;
 /**
  * What each index must earn: its writes, the price of its bytes, and enough to be worth a DBA's attention. The last is
  * a share of the whole workload, or where that is spread over many tables, of what is done on its table.
+ * @param left what the workload costs with the best set so far: within a budget of bytes, which says already how much
+ * indexes may be, an index is worth its place by its share of that.
  */
-export function weigh(input: SelectionInput): Weighed[] {
-  const { base, minimum_gain } = input;
+export function weigh(input: SelectionInput, left: number): Weighed[] {
+  const { minimum_gain } = input;
+  const base = input.budget_bytes === null ? input.base : left;
   const price = input.budget_bytes === null ? pricePerByte(input) : 0;
   const onTable = new Map<number, number>();
   for (const statement of input.statements) {

@@ -3,13 +3,19 @@ import type { RuleContext, WhatIf } from '../../domain/index.ts';
 import type { Candidate } from './candidates.ts';
 import { indexesThatMayLeave, type Leaving } from './leaving.ts';
 import { CandidateMaker } from './make-candidates.ts';
-import { mergedCandidates, shortenedCandidates } from './merge.ts';
+import { mergedCandidates, shortenedCandidates, withIncludedAsKeys } from './merge.ts';
+import type { PlanBook } from './search/plan-book.ts';
 import type { Contender, SelectionInput } from './selection.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { registerCandidates, type Weighing, weighCandidates } from './weigh.ts';
 
+/** Of the time until the deadline: when making candidates ends, and asking about each; the rest is for the search. */
+const TIME_TO_MAKE = 0.4;
+const TIME_TO_WEIGH = 0.7;
 /** Candidates that are made out of one set at most. */
 const MAX_DERIVED = 2000;
+/** Contenders of a table beside the members that they are merged with. */
+const NEARLY_JOINED = 4;
 
 export interface IndexesOfRun extends Pick<SelectionInput, 'widen'> {
   contenders: Contender[];
@@ -27,8 +33,12 @@ export async function openRun(
 ): Promise<IndexesOfRun> {
   const { statements, book } = run;
   const maker = new CandidateMaker(context, whatIf, statements, run);
-  const made = await maker.fromStatements();
-  const contenders = await weighCandidates(context, { ...run, maker, made });
+  const started = Date.now();
+  const share = (of: number) => started + of * Math.max(0, context.deadline - started);
+  const dearest = statements.toSorted((a, b) => costNow(b, book) - costNow(a, book));
+  const made = await maker.fromStatements(dearest, share(TIME_TO_MAKE));
+  const weighing = { ...run, statements: dearest, maker, made };
+  const contenders = await weighCandidates({ ...context, deadline: share(TIME_TO_WEIGH) }, weighing);
   const handles = made.map(({ contender }) => contender.handle);
   const letLeave = (among: readonly Contender[]): Leaving[] => {
     const leaving = indexesThatMayLeave(context.snapshot, among, maker, book.present);
@@ -41,7 +51,10 @@ export async function openRun(
     indexesOn: (oid) => maker.catalog.tables.get(oid)?.indexes.length ?? 0,
     all: () => handles,
     widen: async (chosen) => {
-      const derived = await maker.more(derivedFrom(chosen, maker));
+      const wanted = derivedFrom(chosen, contenders, maker);
+      const derived = await maker.more(wanted);
+      const parents = new Map(wanted.toReversed().map((one) => [one.candidate.key, one.merged_of]));
+      for (const { contender } of derived) contender.merged_of = parents.get(contender.candidate.key) ?? [];
       registerCandidates(derived, { maker, book });
       for (const { contender } of derived) handles.push(contender.handle);
       const more = derived.map(({ contender }) => contender);
@@ -50,21 +63,50 @@ export async function openRun(
   };
 }
 
-/** Made out of the members of a set and, where they could do an existing index's work too, out of that. */
+interface Derived {
+  candidate: Candidate;
+  by: AdvisorStatement[];
+  /** Handles of those that it is made out of. */
+  merged_of: string[];
+}
+
+/**
+ * Members shortened, and merged with each other and with those of their table that nearly joined: a budget keeps the
+ * second out before it could be merged with the first.
+ */
 function derivedFrom(
   chosen: readonly Contender[],
+  contenders: readonly Contender[],
   maker: CandidateMaker,
-): { candidate: Candidate; by: AdvisorStatement[] }[] {
+): Derived[] {
   const byTable = new Map<number, Contender[]>();
   for (const one of chosen) byTable.set(one.table_oid, [...(byTable.get(one.table_oid) ?? []), one]);
-  const derived: { candidate: Candidate; by: AdvisorStatement[] }[] = [];
+  const derived: Derived[] = [];
   for (const [oid, members] of byTable) {
     const by = [...maker.touching(oid)];
-    const found = members.flatMap(({ candidate }, position) => [
-      ...shortenedCandidates(candidate),
-      ...members.slice(position + 1).flatMap((other) => mergedCandidates(candidate, other.candidate)),
-    ]);
-    for (const candidate of found) derived.push({ candidate, by });
+    const others = contenders
+      .filter((one) => one.table_oid === oid && !members.includes(one))
+      .sort((a, b) => perByte(b) - perByte(a))
+      .slice(0, NEARLY_JOINED);
+    for (const [position, member] of members.entries()) {
+      const of = (candidate: Candidate, ...merged: Contender[]) =>
+        derived.push({ candidate, by, merged_of: merged.map(({ handle }) => handle) });
+      for (const one of [member, ...others]) {
+        const keyed = withIncludedAsKeys(one.candidate);
+        if (keyed) of(keyed, one);
+      }
+      for (const candidate of shortenedCandidates(member.candidate)) of(candidate, member);
+      for (const other of [...members.slice(position + 1), ...others]) {
+        for (const candidate of mergedCandidates(member.candidate, other.candidate))
+          of(candidate, member, other);
+      }
+    }
   }
   return derived.slice(0, MAX_DERIVED);
 }
+
+/** Calls × cost as it is now. */
+const costNow = (statement: AdvisorStatement, book: PlanBook) =>
+  (book.known(statement, book.present)?.cost ?? 0) * statement.query.calls;
+
+const perByte = ({ alone, size_bytes }: Contender) => alone / Math.sqrt(Math.max(1, size_bytes));

@@ -37,7 +37,6 @@ export class CandidateMaker {
   readonly catalog: AdvisorCatalog;
   readonly #context: RuleContext;
   readonly #whatIf: WhatIf;
-  readonly #statements: readonly AdvisorStatement[];
   readonly #touching: ReadonlyMap<number, AdvisorStatement[]>;
   readonly #sizes: CandidateSizes;
   readonly #rejections: Rejection[];
@@ -55,17 +54,20 @@ export class CandidateMaker {
     this.catalog = { ...advisorCatalog(context.snapshot), recurring };
     this.#context = context;
     this.#whatIf = whatIf;
-    this.#statements = statements;
     this.#touching = statementsByTable(statements);
     this.#sizes = new CandidateSizes(this.catalog, context.snapshot, whatIf);
     this.#rejections = rejections;
     this.#rule = rule;
   }
 
-  /** What the statements want, but what an existing index serves or PostgreSQL refuses. */
-  async fromStatements(): Promise<Made[]> {
+  /**
+   * What the statements want, but what an existing index serves or PostgreSQL refuses. Those of the dearest statements
+   * come first.
+   * @param deadline epoch ms; candidates that are not made by then are rejected with that reason.
+   */
+  async fromStatements(dearestFirst: readonly AdvisorStatement[], deadline: number): Promise<Made[]> {
     const wanted = new Map<string, Wanted>();
-    for (const statement of this.#statements) {
+    for (const statement of dearestFirst) {
       for (const [key, candidate] of candidatesOf(statement.usages, this.catalog)) {
         const known = wanted.get(key);
         if (known) known.by.push(statement);
@@ -74,7 +76,7 @@ export class CandidateMaker {
         if (item) wanted.set(key, item);
       }
     }
-    return this.#take([...wanted.values()]);
+    return this.#take([...wanted.values()], deadline);
   }
 
   /** More of them, made for these statements; what was wanted before is left out. */
@@ -85,7 +87,7 @@ export class CandidateMaker {
       const item = await this.#want(candidate, by);
       if (item) wanted.push(item);
     }
-    return this.#take(wanted);
+    return this.#take(wanted, this.#context.deadline);
   }
 
   /** What an existing index costs the writes, in the unit of the candidates' write cost. */
@@ -119,17 +121,18 @@ export class CandidateMaker {
       return null;
     }
     const known = share === null ? candidate : { ...candidate, selectivity: share };
-    return { candidate: known, by, size: await this.#sizes.sizeOf(definition, table, known.selectivity) };
+    const size = await this.#sizes.sizeOf(definition, table, known.selectivity);
+    return { candidate: known, by, size };
   }
 
-  async #take(items: readonly Wanted[]): Promise<Made[]> {
-    const { progress, deadline } = this.#context;
+  async #take(items: readonly Wanted[], deadline: number): Promise<Made[]> {
+    const { progress } = this.#context;
     const made: Made[] = [];
     for (let start = 0; start < items.length; start += BATCH) {
       progress(`making candidates: ${start} of ${items.length}`);
       const batch = items.slice(start, start + BATCH);
       const answers =
-        Date.now() > deadline
+        Date.now() > deadline && (made.length > 0 || Date.now() > this.#context.deadline)
           ? []
           : await this.#whatIf.addIndexes(
               batch.map(({ candidate, size }) => ({ definition: candidate.definition, size })),
@@ -149,6 +152,7 @@ export class CandidateMaker {
             size_bytes: bytesOf(size),
             write: this.writesOf(candidate, size),
             alone: 0,
+            merged_of: [],
           };
           made.push({ contender, by });
         }

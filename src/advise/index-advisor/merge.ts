@@ -4,10 +4,12 @@
  * transformations of Bruno and Chaudhuri 2005). What they do to plans is asked of the planner like for any other.
  */
 import type { IndexDefinition, IndexKey } from '../../domain/index.ts';
-import { type Candidate, makeCandidate } from './candidates/candidate.ts';
+import { type Candidate, isOrdered, makeCandidate, toKey } from './candidates/candidate.ts';
 
 /** Keys of an index; wider ones are not worth their pages. */
 const MAX_KEYS = 5;
+/** Bytes of a column from which on it is no key that is only there to be read. */
+const SHORT = 24;
 /** Key and included columns together. */
 const MAX_COLUMNS = 10;
 
@@ -20,8 +22,6 @@ export function mergedCandidates(a: Candidate, b: Candidate): Candidate[] {
   const [one, other] = [a.definition, b.definition];
   const isAlike = one.method === 'btree' && other.method === 'btree' && one.where === other.where;
   if (!isAlike || a.table.row.oid !== b.table.row.oid) return [];
-  const [first, second] = [one.keys[0], other.keys[0]];
-  if (!first || !second || nameOf(first) !== nameOf(second)) return [];
   return [append(one, other), append(other, one), cover(one, other), cover(other, one)].flatMap((shape) =>
     shape ? [make(a, shape)] : [],
   );
@@ -37,6 +37,22 @@ export function shortenedCandidates(of: Candidate): Candidate[] {
     shapes.push({ ...definition, keys: definition.keys.slice(0, length), include: [] });
   }
   return shapes.map((shape) => make(of, shape));
+}
+
+/**
+ * The same columns, all of them keys: an index with INCLUDE is never deduplicated (_bt_allequalimage() of nbtutils.c),
+ * and keys serve orders and conditions, too. Null where nothing is included, or too much, or what is no short key.
+ */
+export function withIncludedAsKeys(of: Candidate): Candidate | null {
+  const { method, keys, include } = of.definition;
+  if (method !== 'btree' || include.length === 0 || keys.length + include.length > MAX_KEYS) return null;
+  const operands = include.map((column) => ({ column, expression: null, columns: [column] }));
+  const isShort = (name: string) => {
+    const column = of.table.columns.get(name);
+    return column !== undefined && (column.typlen > 0 || (column.stats?.avg_width ?? SHORT) < SHORT);
+  };
+  if (!operands.every((operand) => isOrdered(operand, of.table) && isShort(operand.column))) return null;
+  return make(of, { method, keys: [...keys, ...operands.map(toKey)], include: [] });
 }
 
 /** The keys of the one, then those of the other that it has not. */

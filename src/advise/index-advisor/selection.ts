@@ -5,7 +5,14 @@
  * shows nothing new. Value is plan cost × calls, and what writes and bytes cost.
  */
 import type { IndexSize } from '../../domain/index.ts';
-import { askAbout, askAboutLeaving, askNeighbours, askWithout, growByPlanner } from './asking.ts';
+import {
+  askAbout,
+  askAboutLeaving,
+  askExchanges,
+  askNeighbours,
+  askWithout,
+  growByPlanner,
+} from './asking.ts';
 import type { Candidate } from './candidates.ts';
 import { weigh } from './charges.ts';
 import type { Leaving } from './leaving.ts';
@@ -23,6 +30,8 @@ export interface Contender extends KnownCandidate {
   write: WriteCost;
   /** Saved cost × calls when it is the only new index, before write cost. */
   alone: number;
+  /** Handles of those that it was made out of by merging or shortening; empty: a statement asked for it. */
+  merged_of: readonly string[];
 }
 
 export interface SelectionInput {
@@ -87,7 +96,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     shakes: SHAKES_BETWEEN,
     thorough: false,
   };
-  let weighed = weigh(input);
+  let weighed = weigh(input, input.base);
   let rivals = alternatives(input.contenders);
   const modelOf = () => new SetModel(statements, weighed, rivals, book, rulesOf(input));
   await askAboutLeaving(input, input.leaving);
@@ -104,7 +113,9 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     const asked =
       (await askAbout(input, set, statements)) +
       (await askNeighbours(input, weighed, set)) +
+      (await askExchanges(input, set)) +
       (await askWithout(input, set));
+    weighed = weigh(input, costOf(input, set));
     if (asked > 0) continue;
     if (widened >= MAX_WIDENED) break;
     widened += 1;
@@ -113,7 +124,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     input.contenders.push(...more.contenders);
     input.leaving.push(...more.leaving);
     await askAboutLeaving(input, more.leaving);
-    weighed = weigh(input);
+    weighed = weigh(input, costOf(input, set));
     rivals = alternatives(input.contenders);
     // Contenders come before the existing ones, so places have changed.
     const stays: Set<string> = new Set([...set, ...more.leaving.map(({ handle }) => handle)]);
@@ -136,6 +147,14 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     rounds,
     concluded: concluded + model.answered + book.concluded,
   };
+}
+
+/** Calls × cost under a set, where it is known. */
+function costOf({ statements, book }: SelectionInput, set: ReadonlySet<string>): number {
+  return statements.reduce(
+    (sum, statement) => sum + (book.known(statement, set)?.cost ?? 0) * statement.query.calls,
+    0,
+  );
 }
 
 function rulesOf(input: SelectionInput): SetRules {

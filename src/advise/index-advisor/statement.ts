@@ -9,6 +9,7 @@ import {
   type WorkloadQuery,
 } from '../../domain/index.ts';
 import { sampleStatements, statementUsage, type UsageCatalog } from '../../workload/index.ts';
+import { withoutGuesses } from './erased-expressions.ts';
 
 export interface AdvisorStatement {
   query: WorkloadQuery;
@@ -19,6 +20,8 @@ export interface AdvisorStatement {
    * statement itself has the constant, since a parameter's value is not part of it.
    */
   usages: StatementUsage[];
+  /** Expressions of it whose constants were erased from its text: no index can be made for them. */
+  erased: string[];
   /** OIDs of the tables that it touches: those that it names, their partitions and children. */
   tables: Set<number>;
 }
@@ -35,8 +38,11 @@ export async function prepareStatement(
     const original = await statementUsage(query.query, catalog);
     const written = new Set(original.predicates.flatMap((predicate) => predicate.literal ?? []));
     const usages = [original];
+    const erased = new Set<string>();
     for (const sample of samples) {
-      const usage = await statementUsage(sample.sql, catalog);
+      const of = withoutGuesses(await statementUsage(sample.sql, catalog), original, parameters);
+      for (const text of of.erased) erased.add(text);
+      const { usage } = of;
       usages.push({
         ...usage,
         predicates: usage.predicates.map((predicate) => withoutSampled(predicate, written)),
@@ -45,7 +51,7 @@ export async function prepareStatement(
     const named = new Set(usages.flatMap((usage) => usage.relations.map((relation) => relation.table_oid)));
     const tables = withDescendants(named, snapshot);
     if (tables.size === 0) return { reason: 'it reads no table of this database' };
-    return { query, samples, parameters, usages, tables };
+    return { query, samples, parameters, usages, erased: [...erased], tables };
   } catch (error) {
     if (error instanceof PgLuthierError) return { reason: error.message };
     throw error;

@@ -34,8 +34,9 @@ export interface Weighing {
 export async function weighCandidates(context: RuleContext, weighing: Weighing): Promise<Contender[]> {
   const { made, book, base } = weighing;
   registerCandidates(made, weighing);
-  const { promising, needed } = await askAboutAll(context, weighing);
-  await askAboutEach(context, weighing, promising);
+  const { promising, needed, late } = await askAboutAll(context, weighing);
+  const unasked = await askAboutEach(context, weighing, promising);
+  for (const { contender, by } of made) if (by.every((one) => late.has(one))) unasked.add(contender.handle);
   const contenders: Contender[] = [];
   for (const { contender, by } of made) {
     const set = new Set([contender.handle]);
@@ -48,11 +49,13 @@ export async function weighCandidates(context: RuleContext, weighing: Weighing):
     }
     if (helps) contenders.push(contender);
     else {
-      const reason = 'no statement that it was made for gets noticeably cheaper with it';
+      const [code, reason] = unasked.has(contender.handle)
+        ? ['deadline', 'not weighed: the time was used up']
+        : ['no_gain', 'no statement that it was made for gets noticeably cheaper with it'];
       weighing.rejections.push({
         rule: weighing.rule,
         candidate: contender.candidate.key,
-        code: 'no_gain',
+        code,
         reason,
       });
     }
@@ -73,17 +76,22 @@ export function registerCandidates(
   }
 }
 
-/** Statements that all candidates together make cheaper, and the candidates that their plans need then. */
+/**
+ * Statements that all candidates together make cheaper, the candidates that their plans need then, and statements that
+ * there was no time for.
+ */
 async function askAboutAll(
   context: RuleContext,
   { statements, made, book, base }: Weighing,
-): Promise<{ promising: Set<AdvisorStatement>; needed: Set<string> }> {
+): Promise<{ promising: Set<AdvisorStatement>; needed: Set<string>; late: Set<AdvisorStatement> }> {
   const all = new Set(made.map(({ contender }) => contender.handle));
   const promising = new Set<AdvisorStatement>();
   const needed = new Set<string>();
   for (let start = 0; start < statements.length; start += BATCH) {
     context.progress(`asking about all candidates together: ${start} of ${statements.length} statements`);
-    if (Date.now() > context.deadline) break;
+    if (Date.now() > context.deadline) {
+      return { promising, needed, late: new Set(statements.slice(start)) };
+    }
     const batch = statements.slice(start, start + BATCH).filter((one) => book.relevant(one).size > 0);
     await book.ask(batch, all);
     for (const statement of batch) {
@@ -96,18 +104,19 @@ async function askAboutAll(
       }
     }
   }
-  return { promising, needed };
+  return { promising, needed, late: new Set() };
 }
 
 /**
  * Each candidate alone, for the promising statements that it was made for. Candidates that no such statement has in
  * common are asked about together: to each statement, one is alone.
+ * @returns those that there was no time for.
  */
 async function askAboutEach(
   context: RuleContext,
   { made, book }: Weighing,
   promising: ReadonlySet<AdvisorStatement>,
-): Promise<void> {
+): Promise<Set<string>> {
   const relevantTo = new Map<string, AdvisorStatement[]>(made.map(({ contender }) => [contender.handle, []]));
   for (const statement of promising) {
     for (const handle of book.relevant(statement)) relevantTo.get(handle)?.push(statement);
@@ -129,9 +138,11 @@ async function askAboutEach(
     wave.handles.push(contender.handle);
     for (const statement of asked) wave.statements.add(statement);
   }
+  const unasked = new Set<string>();
   for (const [number, { handles, statements }] of waves.entries()) {
     context.progress(`asking about each candidate: round ${number + 1} of ${waves.length}`);
-    if (Date.now() > context.deadline) return;
-    await book.ask([...statements], handles);
+    if (Date.now() > context.deadline) for (const handle of handles) unasked.add(handle);
+    else await book.ask([...statements], handles);
   }
+  return unasked;
 }

@@ -231,7 +231,7 @@ describe('partitioned tables', () => {
 describe('what other advisors stumble over', () => {
   test('a pattern that is a parameter is tried with and without a fixed beginning', async () => {
     const found = await chosen('SELECT id FROM places WHERE name LIKE $1;');
-    for (const index of found) expect(index).toMatch(/gin_trgm_ops|\(name( text_pattern_ops)?\)/);
+    for (const index of found) expect(index).toMatch(/gin_trgm_ops|\(name( text_pattern_ops)?(, id)?\)/);
     expect(found.length).toBeGreaterThan(0);
   });
   test('a truncated statement is set aside, and the others are advised', async () => {

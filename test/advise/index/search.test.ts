@@ -46,6 +46,7 @@ function statement(id: string, calls: number): AdvisorStatement {
     samples: [{ id, query_id: id, sql: id, weight: 1 }],
     parameters: [],
     usages: [],
+    erased: [],
     tables: new Set([1]),
   };
 }

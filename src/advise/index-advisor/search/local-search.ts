@@ -19,6 +19,9 @@ export interface SearchLimits {
   thorough: boolean;
 }
 
+/** Shares of the budget that are searched for beginnings. */
+const SMALLER_BUDGETS = [0.25, 0.5, 0.7, 0.85];
+
 type Order = (gain: number, bytes: number) => number;
 /** Between most for the bytes and most at all. */
 const byRoot: Order = (gain, bytes) => gain / Math.sqrt(Math.max(8192, bytes));
@@ -40,6 +43,16 @@ export function searchSets(model: SetModel, limits: SearchLimits, start: readonl
     grow(state, limits, order);
     const polished = polish(state, limits);
     if (polished.value < best.value) best = polished;
+  }
+  if (limits.thorough && Number.isFinite(limits.budget_bytes)) {
+    // What fits into less is a good beginning, too, and a larger budget never gives a worse set than it.
+    for (const share of SMALLER_BUDGETS) {
+      const smaller = { ...limits, budget_bytes: share * limits.budget_bytes };
+      const state = new SetState(model);
+      grow(state, smaller, byRoot);
+      const polished = polish(polish(state, smaller), limits);
+      if (polished.value < best.value) best = polished;
+    }
   }
   const random = randomNumbers(1);
   const effort = model.bundles.length * Math.max(1, model.samples.length / 50);
@@ -159,7 +172,10 @@ function exchange(state: SetState, bundle: readonly number[], limits: SearchLimi
   return false;
 }
 
-/** Members leave, the least missed for their bytes first, until the set is within the budget; false: it does not pay. */
+/**
+ * Members leave or give way to a smaller one of their table, the least missed for their bytes first, until the set is
+ * within the budget; false: it does not pay.
+ */
 function makeRoom(
   state: SetState,
   staying: readonly number[],
@@ -169,15 +185,20 @@ function makeRoom(
   while (state.bytes > budget_bytes) {
     if (state.value >= before) return false;
     const over = state.bytes - budget_bytes;
-    let least: { member: number; rank: number } | null = null;
+    let least: { member: number; instead: number | null; rank: number } | null = null;
     for (const member of state.members()) {
       const bytes = state.model.candidates[member]?.size_bytes ?? 0;
       if (bytes === 0 || staying.includes(member)) continue;
       const rank = state.lossOf(member) / Math.max(8192, Math.min(bytes, over));
-      if (least === null || rank < least.rank) least = { member, rank };
+      if (least === null || rank < least.rank) least = { member, instead: null, rank };
+      // A wide index's loss is mostly what its narrow cousin would do as well.
+      if (rank <= 0) continue;
+      const cousin = state.cousinOf(member, over);
+      if (cousin && cousin.rank < least.rank) least = { member, ...cousin };
     }
     if (!least) return false;
     state.remove([least.member]);
+    if (least.instead !== null) state.add([least.instead]);
   }
   return true;
 }

@@ -92,6 +92,41 @@ export class SetState {
     return loss;
   }
 
+  /**
+   * A smaller candidate of the member's table that takes its place with the least loss for the bytes that it frees, of
+   * which `over` are wanted; null: none is there that frees any.
+   */
+  cousinOf(member: number, over: number): { instead: number; rank: number } | null {
+    const { candidates } = this.model;
+    const leaving = candidates[member];
+    if (!leaving) return null;
+    let best: { instead: number; rank: number } | null = null;
+    for (const one of this.model.neighbours(member)) {
+      const joining = candidates[one];
+      if (!joining || this.has[one] || joining.table_oid !== leaving.table_oid) continue;
+      const freed = leaving.size_bytes - joining.size_bytes;
+      if (joining.size_bytes === 0 || freed < leaving.size_bytes / 8) continue;
+      if ([...(this.model.rivals[one] ?? [])].some((rival) => rival !== member && this.has[rival])) continue;
+      const loss = this.#lossOfExchange(member, one) + joining.charge - leaving.charge;
+      const rank = loss / Math.max(8192, Math.min(freed, over));
+      if (best === null || rank < best.rank) best = { instead: one, rank };
+    }
+    return best;
+  }
+
+  /** By how much plans get dearer when the one leaves and the other joins. */
+  #lossOfExchange(leaving: number, joining: number): number {
+    this.has[leaving] = 0;
+    this.has[joining] = 1;
+    let loss = 0;
+    for (const sample of this.#touched([leaving, joining])) {
+      loss += this.#costOf(sample) - (this.#cost[sample] ?? 0);
+    }
+    this.has[leaving] = 1;
+    this.has[joining] = 0;
+    return loss;
+  }
+
   /** From here on changes are noted, until they are kept or taken back. */
   begin(): void {
     this.#log = [];

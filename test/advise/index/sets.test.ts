@@ -1,0 +1,209 @@
+/** Sets as a whole: what leaves for what comes, one index for two statements, conditions, budgets, little time. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { adviseIndexes } from '../../../src/advise/index-advisor/advise.ts';
+import { rule } from '../../../src/advise/rules/index/missing.ts';
+import type { RuleContext, RuleResult, Snapshot, StatementRow, WhatIf } from '../../../src/domain/index.ts';
+import { workloadFromSnapshot } from '../../../src/workload/index.ts';
+import {
+  contextOf,
+  created,
+  dropped,
+  type SampleDatabase,
+  sampleDatabase,
+  twinOf,
+} from '../rules/index/context.ts';
+
+let database: SampleDatabase;
+let snapshot: Snapshot;
+let whatIf: WhatIf;
+
+beforeAll(async () => {
+  database = await sampleDatabase(`
+    CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL, placed int NOT NULL, shop int NOT NULL, code int NOT NULL,
+      region int NOT NULL, pad text);
+    INSERT INTO orders SELECT g, g * 7919 % 3000, g::int8 * 104729 % 90001, g * 20011 % 500, g, g * 31 % 90, repeat('o', 80)
+      FROM generate_series(1, 90000) g;
+    CREATE INDEX orders_customer ON orders (customer);
+    CREATE UNIQUE INDEX orders_code ON orders (code);
+    CREATE INDEX orders_region ON orders (region DESC);
+    CREATE TABLE lines (id int, shipped date NOT NULL, due date NOT NULL, received date NOT NULL, part int NOT NULL, flag text NOT NULL,
+      mode text NOT NULL, pad text);
+    INSERT INTO lines SELECT g, date '2020-01-01' + g * 7919 % 900, date '2020-01-01' + (g::int8 * 104729 % 900)::int,
+      date '2020-01-01' + g * 20011 % 900, g * 31 % 9000, (ARRAY['A','N','R','X'])[1 + g * 17 % 4],
+      'mode' || g * 13 % 7, repeat('l', 80) FROM generate_series(1, 90000) g;
+    CREATE TABLE wide (customer int NOT NULL, kind int NOT NULL, pad text);
+    INSERT INTO wide SELECT g * 7919 % 9000, g * 31 % 40, repeat('w', 800) FROM generate_series(1, 30000) g;
+    CREATE TABLE documents (id int PRIMARY KEY, body jsonb NOT NULL, title text NOT NULL, pad text);
+    INSERT INTO documents SELECT g, jsonb_build_object('ip', '10.0.0.' || g % 250, 'request', md5(g::text)), md5(g::text), repeat('d', 80)
+      FROM generate_series(1, 40000) g;
+  `);
+  await database.query('VACUUM ANALYZE');
+  snapshot = await database.snapshot();
+  whatIf = await twinOf(snapshot);
+});
+
+afterAll(async () => {
+  await whatIf?.close();
+  await database?.close();
+});
+
+const advise = async (sql: string, parts: Partial<RuleContext> = {}): Promise<RuleResult> =>
+  rule.evaluate(await contextOf(snapshot, { what_if: whatIf, sql, ...parts }));
+
+describe('existing indexes', () => {
+  const latest = '-- calls: 1000\nSELECT id FROM orders WHERE customer = 17 ORDER BY placed DESC LIMIT 3;';
+  test('one leaves where a new one does all that it does', async () => {
+    const { recommendations } = await advise(latest);
+    expect(created(recommendations)).toEqual(['public.orders USING btree (customer, placed DESC)']);
+    expect(dropped(recommendations)).toEqual(['public.orders_customer']);
+    const drop = recommendations.find(({ change }) => change.kind === 'index.drop');
+    expect(drop?.change).toMatchObject({
+      replaced_by: [{ keys: [{ column: 'customer' }, { column: 'placed' }] }],
+    });
+    expect(drop?.estimate.size_bytes).toBeLessThan(0);
+  });
+  test('a unique one stays, and so does one of another column', async () => {
+    const { recommendations } = await advise(
+      '-- calls: 1000\nSELECT code, shop FROM orders WHERE shop = 4 AND code BETWEEN 5 AND 50000 ORDER BY code;',
+    );
+    expect(created(recommendations).length).toBeGreaterThan(0);
+    expect(dropped(recommendations)).toEqual([]);
+  });
+  test('one that is read backwards is superseded by a key in the other direction', async () => {
+    const { recommendations } = await advise(
+      '-- calls: 1000\nSELECT id FROM orders WHERE region = 4 ORDER BY placed DESC LIMIT 3;',
+    );
+    expect(created(recommendations)).toEqual(['public.orders USING btree (region, placed DESC)']);
+    expect(dropped(recommendations)).toEqual(['public.orders_region']);
+  });
+  test('a table that has as many indexes as it may gets another only in the place of one', async () => {
+    const more = `${latest} -- calls: 1000\nSELECT id FROM orders WHERE shop = 17 ORDER BY placed DESC LIMIT 3;`;
+    const free = await advise(more);
+    expect(created(free.recommendations)).toHaveLength(2);
+    // Four are there; (customer, placed) takes the place of (customer).
+    const limited = await advise(more, { max_indexes_per_table: 4 });
+    expect(created(limited.recommendations)).toEqual([
+      expect.stringMatching(/^public\.orders USING btree \(customer, placed DESC/),
+    ]);
+    expect(dropped(limited.recommendations)).toEqual(['public.orders_customer']);
+  });
+});
+
+test('two statements share an index that neither asked for', async () => {
+  const sql = `-- calls: 500\nSELECT pad FROM wide WHERE customer = 77;
+    -- calls: 5\nSELECT kind, count(*) FROM wide GROUP BY kind;`;
+  const { recommendations } = await advise(sql);
+  // The second statement reads it instead of the table.
+  expect(created(recommendations)).toEqual(['public.wide USING btree (customer, kind)']);
+  expect(recommendations[0]?.affects).toHaveLength(2);
+});
+
+describe('conditions', () => {
+  const late = `SELECT id FROM lines WHERE shipped < due AND due < received AND mode = 'mode3' AND received > '2022-06-10'`;
+  test('columns that are compared stand together in the index’s condition, however they are written', async () => {
+    const { recommendations } = await advise(`-- calls: 100\n${late};
+      -- calls: 100\nSELECT max(part) FROM lines WHERE received > due AND shipped < due AND received > '2022-06-15';`);
+    const [index] = created(recommendations);
+    expect(index).toContain('WHERE (due < received) AND (shipped < due)');
+    const size = recommendations[0]?.estimate.size_bytes ?? 0;
+    await database.query(`${recommendations[0] && createdSql(recommendations[0].change)}`);
+    const { rows } = (await database.query(
+      "SELECT pg_relation_size(indexrelid)::int AS bytes FROM pg_index WHERE indrelid = 'lines'::regclass",
+    )) as { rows: { bytes: number }[] };
+    await database.query('DROP INDEX made_for_test');
+    // A sixth of the rows holds. Nothing tells, so it may be taken for more, never for less.
+    expect(size / (rows[0]?.bytes ?? 0)).toBeGreaterThan(0.95);
+  });
+  test('a flag’s constant is one; one of more values that only one call shows is not', async () => {
+    const flag = await advise(
+      "-- calls: 100\nSELECT id FROM lines WHERE flag = 'R' AND part BETWEEN 5 AND 9;",
+    );
+    expect(created(flag.recommendations)[0]).toContain("WHERE flag = 'R'");
+    const mode = await advise(
+      "-- calls: 100\nSELECT id FROM lines WHERE mode = 'mode3' AND part BETWEEN 5 AND 9;",
+    );
+    expect(created(mode.recommendations)[0]).not.toContain('WHERE');
+  });
+});
+
+describe('constants that pg_stat_statements erased', () => {
+  const recorded = async (query: string): Promise<RuleResult> => {
+    const statements: StatementRow[] = [{ ...ROW, queryid: '1', query }];
+    const workload = await workloadFromSnapshot({ ...snapshot, statements });
+    return rule.evaluate(await contextOf(snapshot, { what_if: whatIf, workload }));
+  };
+  test('a guessed key of a document becomes no index, and that is said', async () => {
+    const { recommendations, rejections } = await recorded('SELECT id FROM documents WHERE body ->> $1 = $2');
+    expect(recommendations).toEqual([]);
+    expect(rejections).toContainEqual(
+      expect.objectContaining({ code: 'constant_erased', candidate: 'public.documents: body ->> $1' }),
+    );
+  });
+  test('a key that the statement shows does', async () => {
+    const { recommendations } = await advise(
+      "-- calls: 100\nSELECT id FROM documents WHERE body ->> 'request' = 'x';",
+    );
+    expect(created(recommendations)[0]).toContain("((body ->> 'request'))");
+  });
+  test('what is compared with an expression without constants does not matter to it', async () => {
+    const { recommendations } = await recorded('SELECT id FROM documents WHERE lower(title) = $1');
+    expect(created(recommendations)[0]).toContain('(lower(title))');
+  });
+});
+
+test('a set comes out of little time, and what was not weighed is said', async () => {
+  const columns = ['customer', 'placed', 'shop', 'region'];
+  const sql = columns.flatMap((one) =>
+    columns.map((other) => `-- calls: 9\nSELECT id, pad FROM orders WHERE ${one} = 5 AND ${other} > 7;`),
+  );
+  const context = await contextOf(snapshot, { what_if: whatIf, sql: sql.join('\n') });
+  const run = (deadline: number) => adviseIndexes({ ...context, deadline }, whatIf, 'x');
+  const whole = await run(Date.now() + 600_000);
+  expect(whole.selection.cut_short).toBe(false);
+  expect(whole.selection.chosen.length).toBeGreaterThan(1);
+  // However short: the first batch of candidates is made while there is any time at all.
+  let found = 0;
+  for (let ms = 40; found === 0 && ms < 100_000; ms *= 2) {
+    const { selection, limits } = await run(Date.now() + ms);
+    found = selection.chosen.length;
+    if (found === 0) expect(limits.map(({ code }) => code)).toContain('deadline_exceeded');
+  }
+  expect(found).toBeGreaterThan(0);
+  const late = await run(Date.now() - 1);
+  expect(late.selection.chosen).toEqual([]);
+  expect(late.limits.map(({ code }) => code)).toContain('deadline_exceeded');
+});
+
+/** The change's index under a name of the test's. */
+function createdSql(change: RuleResult['recommendations'][number]['change']): string {
+  if (change.kind !== 'index.create') throw new Error(change.kind);
+  return `CREATE INDEX made_for_test ON ${created([{ change } as never])[0]}`;
+}
+
+const ROW: StatementRow = {
+  userid: 10,
+  dbid: 1,
+  queryid: '0',
+  toplevel: true,
+  user: 'app',
+  query: null,
+  calls: 100,
+  total_exec_time_ms: 1000,
+  mean_exec_time_ms: 10,
+  stddev_exec_time_ms: 1,
+  min_exec_time_ms: 1,
+  max_exec_time_ms: 20,
+  plans: 0,
+  total_plan_time_ms: 0,
+  rows: 100,
+  shared_blks_hit: 0,
+  shared_blks_read: 0,
+  shared_blks_dirtied: 0,
+  shared_blks_written: 0,
+  temp_blks_read: 0,
+  temp_blks_written: 0,
+  wal_records: 0,
+  wal_bytes: 0,
+  jit_time_ms: null,
+  stats_since: null,
+};
