@@ -1,5 +1,12 @@
 /** The analysis of one target: chooses the window, runs the advisors, keeps report and recommendations. */
-import { PgLuthierError, type RuleArea, type Snapshot, type Window, type Workload } from '../domain/index.ts';
+import {
+  PgLuthierError,
+  type Report,
+  type RuleArea,
+  type Snapshot,
+  type Window,
+  type Workload,
+} from '../domain/index.ts';
 import type { AnalysisHeader } from '../store/index.ts';
 import { workloadFromSnapshot, workloadFromWindow } from '../workload/index.ts';
 import { analyse } from './analyse.ts';
@@ -96,6 +103,7 @@ async function runAnalysis(
     const { snapshot, window, workload } = await loadTargetWindow(services, targetId, options);
     const report = await analyse({
       target: { id: targetId, name: target.name },
+      standing: await services.store.recommendations.standing(targetId),
       snapshot,
       window,
       workload,
@@ -113,7 +121,8 @@ async function runAnalysis(
     });
     await services.store.recommendations.upsertFromAnalysis(targetId, analysisId, report.recommendations, {
       now: services.now(),
-      rules: rulesOf(services, options.areas),
+      rules: judging(rulesOf(services, options.areas), report),
+      rejections: report.rejections,
     });
     return await services.store.analyses.finish(targetId, analysisId, report);
   } catch (error) {
@@ -126,6 +135,14 @@ async function runAnalysis(
     );
     throw error;
   }
+}
+
+/** Limits under a rule's own id that say that it came to no judgement: what it advised before stays as it is. */
+const NO_JUDGEMENT = new Set(['rule_failed', 'no_workload', 'no_what_if']);
+
+/** Those of the rules that judged. */
+function judging(rules: string[], { limits }: Report): string[] {
+  return rules.filter((rule) => !limits.some(({ scope, code }) => scope === rule && NO_JUDGEMENT.has(code)));
 }
 
 /** Ids of the rules that an analysis of these areas runs. */

@@ -8,6 +8,7 @@ import type {
   Rule,
   RuleArea,
   Snapshot,
+  StandingAdvice,
   WhatIf,
   Window,
   Workload,
@@ -25,6 +26,12 @@ export interface AnalysisInput {
   /** Only rules of these areas; absent: all. */
   areas?: readonly RuleArea[];
   index_budget_bytes: number | null;
+  /** Absent: the rule's own. */
+  max_regression?: number | undefined;
+  /** Absent: any number. */
+  max_indexes_per_table?: number | undefined;
+  /** Advice of earlier analyses; absent: none is known. */
+  standing?: readonly StandingAdvice[];
   what_if: WhatIfOptions;
   /** Milliseconds that the rules may take in all. */
   time_limit_ms: number;
@@ -61,12 +68,17 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
       what_if: whatIf,
       ...(planners.cross_check ? { cross_check: planners.cross_check } : {}),
       index_budget_bytes: input.index_budget_bytes,
+      ...(input.max_regression === undefined ? {} : { max_regression: input.max_regression }),
+      ...(input.max_indexes_per_table === undefined
+        ? {}
+        : { max_indexes_per_table: input.max_indexes_per_table }),
+      ...(input.standing ? { standing: input.standing } : {}),
       progress: input.progress,
       deadline: input.now().getTime() + input.time_limit_ms,
     });
     limits.push(...(whatIf?.limits ?? []), ...result.limits);
     const targetKey = input.target.id ?? `${input.target.name}/${input.snapshot.server.database}`;
-    const recommendations = finaliseDrafts(targetKey, result.recommendations);
+    const recommendations = finaliseDrafts(targetKey, result.recommendations, input.standing);
     return {
       target: {
         id: input.target.id,

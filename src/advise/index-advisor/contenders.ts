@@ -1,10 +1,12 @@
 /** The indexes of one run: contenders that the statements asked for, those made out of good sets, and what they replace. */
 import type { RuleContext, WhatIf } from '../../domain/index.ts';
 import type { Candidate } from './candidates.ts';
+import { keyOfDrop } from './drop.ts';
 import { indexesThatMayLeave, type Leaving } from './leaving.ts';
-import { CandidateMaker } from './make-candidates.ts';
+import { CandidateMaker, type Made } from './make-candidates.ts';
 import { mergedCandidates, shortenedCandidates } from './merge.ts';
 import type { Contender, SelectionInput } from './selection.ts';
+import { candidatesOfBefore, markStanding, standingByKey, withoutDismissed } from './standing.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { registerCandidates, type Weighing, weighCandidates } from './weigh.ts';
 
@@ -27,11 +29,17 @@ export async function openRun(
 ): Promise<IndexesOfRun> {
   const { statements, book } = run;
   const maker = new CandidateMaker(context, whatIf, statements, run);
-  const made = await maker.fromStatements();
-  const contenders = await weighCandidates(context, { ...run, maker, made });
+  const standing = standingByKey(context, run.rule);
+  const all = await maker.fromStatements();
+  all.push(...(await maker.more(candidatesOfBefore(standing, maker, { ...run, made: all }))));
+  markStanding(all, standing);
+  const made = await withoutDismissed(all, standing, { ...run, maker });
+  const contenders = withCommitted(await weighCandidates(context, { ...run, maker, made }), made, run);
   const handles = made.map(({ contender }) => contender.handle);
   const letLeave = (among: readonly Contender[]): Leaving[] => {
-    const leaving = indexesThatMayLeave(context.snapshot, among, maker, book.present);
+    const found = indexesThatMayLeave(context.snapshot, among, maker, book.present);
+    const leaving = found.filter((one) => !standing.get(keyOfDrop(one.index))?.dismissal);
+    for (const one of leaving) if (standing.has(keyOfDrop(one.index))) one.standing = true;
     for (const one of leaving) book.letLeave(one, maker.touching(one.table_oid));
     return leaving;
   };
@@ -48,6 +56,23 @@ export async function openRun(
       return { contenders: more, leaving: letLeave(more) };
     },
   };
+}
+
+/** What is decided on is a contender whether or not it helps this night. */
+function withCommitted(
+  contenders: readonly Contender[],
+  made: readonly Made[],
+  { rejections }: Pick<Weighing, 'rejections'>,
+): Contender[] {
+  const there = new Set(contenders);
+  const more = made.flatMap(({ contender }) =>
+    contender.standing === 'committed' && !there.has(contender) ? [contender] : [],
+  );
+  for (const { candidate } of more) {
+    const place = rejections.findIndex((one) => one.candidate === candidate.key && one.code === 'no_gain');
+    if (place !== -1) rejections.splice(place, 1);
+  }
+  return [...contenders, ...more];
 }
 
 /** Made out of the members of a set and, where they could do an existing index's work too, out of that. */

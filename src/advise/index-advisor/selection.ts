@@ -23,6 +23,8 @@ export interface Contender extends KnownCandidate {
   write: WriteCost;
   /** Saved cost × calls when it is the only new index, before write cost. */
   alone: number;
+  /** open: advised by an earlier analysis and not decided on. committed: approved or at work. Absent: new. */
+  standing?: 'open' | 'committed';
 }
 
 export interface SelectionInput {
@@ -87,6 +89,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     shakes: SHAKES_BETWEEN,
     thorough: false,
   };
+  const hasStanding = input.contenders.some((one) => one.standing);
   let weighed = weigh(input);
   let rivals = alternatives(input.contenders);
   const modelOf = () => new SetModel(statements, weighed, rivals, book, rulesOf(input));
@@ -97,6 +100,8 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   let concluded = 0;
   let widened = 0;
   for (; rounds < MAX_ROUNDS && Date.now() < input.deadline; rounds += 1) {
+    // Plans that were shown meanwhile may take the place of what stands.
+    if (rounds > 0 && hasStanding) weighed = weigh(input);
     const model = modelOf();
     chosen = searchSets(model, limits, chosen ?? model.present).members();
     concluded += model.answered;
@@ -120,6 +125,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     chosen = weighed.flatMap(({ handle }, position) => (stays.has(handle) ? [position] : []));
   }
   const cutShort = Date.now() >= input.deadline;
+  if (hasStanding) weighed = weigh(input);
   const model = modelOf();
   const final = searchSets(
     model,
@@ -142,6 +148,12 @@ function rulesOf(input: SelectionInput): SetRules {
   const { max_regression, max_indexes_per_table: most } = input;
   if (most === null) return { max_regression };
   const tables = new Set(input.contenders.map(({ table_oid }) => table_oid));
-  const room = [...tables].map((oid): [number, number] => [oid, Math.max(0, most - input.indexes_on(oid))]);
+  // Those that are decided on count as there.
+  const decided = (oid: number) =>
+    input.contenders.filter((one) => one.table_oid === oid && one.standing === 'committed').length;
+  const room = [...tables].map((oid): [number, number] => [
+    oid,
+    Math.max(0, most - input.indexes_on(oid) - decided(oid)),
+  ]);
   return { max_regression, room_on_table: new Map(room) };
 }
