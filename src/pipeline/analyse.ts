@@ -1,19 +1,17 @@
 /** One analysis, from snapshots to a report: used by the service and, without a store, by the command line. */
 import { runRules } from '../advise/index.ts';
 import type {
-  AnalysisCoverage,
   Limit,
-  Recommendation,
   Report,
   Rule,
   RuleArea,
   Snapshot,
   StandingAdvice,
-  WhatIf,
   Window,
   Workload,
 } from '../domain/index.ts';
 import { finaliseDrafts } from './finalise.ts';
+import { summarise } from './summary.ts';
 import { openPlanners, type Planners, type WhatIfOptions } from './what-if.ts';
 
 export interface AnalysisInput {
@@ -94,7 +92,13 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
         seconds: input.workload.seconds,
         source: input.workload.source,
       },
-      summary: summarise(input, recommendations, whatIf, result.coverage),
+      summary: summarise({
+        workload: input.workload,
+        now: input.now(),
+        recommendations,
+        what_if: whatIf,
+        coverage: result.coverage,
+      }),
       recommendations,
       rejections: result.rejections,
       limits: withoutRepeats(limits),
@@ -102,39 +106,6 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
   } finally {
     await whatIf?.close();
   }
-}
-
-function summarise(
-  input: AnalysisInput,
-  recommendations: Recommendation[],
-  whatIf: WhatIf | null,
-  coverage: AnalysisCoverage | undefined,
-): Report['summary'] {
-  const analysed = new Set(coverage?.analysed);
-  const timeAnalysed = input.workload.queries
-    .filter((query) => analysed.has(query.query_id))
-    .reduce((sum, query) => sum + query.share_of_time, 0);
-  const byKind: Record<string, number> = {};
-  for (const { kind } of recommendations) byKind[kind] = (byKind[kind] ?? 0) + 1;
-  return {
-    generated_at: input.now().toISOString(),
-    statements_seen: input.workload.queries.length + input.workload.set_aside.length,
-    statements_analysed: analysed.size,
-    database_time_ms: input.workload.database_time_ms,
-    analysed_share_of_time: Math.min(1, timeAnalysed),
-    cost_before: coverage?.cost_before ?? null,
-    cost_after: coverage?.cost_after ?? null,
-    cost_floor: coverage?.cost_floor ?? null,
-    what_if: whatIf
-      ? {
-          engine: whatIf.engine,
-          server_version: whatIf.server_version,
-          questions: whatIf.questions,
-          concluded: coverage?.concluded ?? 0,
-        }
-      : null,
-    recommendations_by_kind: byKind,
-  };
 }
 
 /** The same limit may come from collecting and from a rule: a reader needs it once. */
