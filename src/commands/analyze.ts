@@ -197,6 +197,9 @@ async function readText(path: string): Promise<string> {
     const { code } = error as NodeJS.ErrnoException;
     throw unreadable(`${path} cannot be read (${code}).`, 'Give a file that this account may read.');
   }
+  // UTF-16 of plain letters is UTF-8, too, with a zero in every second byte.
+  if (content.includes(0))
+    throw unreadable(`${path} holds zero bytes: it is not UTF-8.`, 'Save it as UTF-8.');
   try {
     // A mark of the order of bytes, as editors on Windows put it in front, is left out.
     return new TextDecoder('utf-8', { fatal: true }).decode(content);
