@@ -15,6 +15,7 @@ import { type Candidate, makeCandidate } from './candidates/candidate.ts';
 import type { CandidateMaker, Made } from './make-candidates.ts';
 import { normalisedDefinition } from './naming.ts';
 import type { PlanBook } from './search/plan-book.ts';
+import type { Contender } from './selection.ts';
 import { registerCandidates } from './weigh.ts';
 
 /** The identity of an index in the advice of every night. */
@@ -74,8 +75,8 @@ function again(index: IndexDefinition, table: Candidate['table'], made: readonly
 }
 
 /**
- * Takes out those that were dismissed, unless what spoke for them changed: the set must not count on them. What each
- * would save by itself is asked of the planner.
+ * Takes out those that were dismissed, unless what spoke for them changed: the set must not count on them, nor on the
+ * same index in other clothes. What each would save by itself is asked of the planner.
  */
 export async function withoutDismissed(
   made: readonly Made[],
@@ -83,6 +84,7 @@ export async function withoutDismissed(
   run: { maker: CandidateMaker; book: PlanBook; base: number; rejections: Rejection[]; rule: string },
 ): Promise<Made[]> {
   const kept: Made[] = [];
+  const away: Made[] = [];
   for (const item of made) {
     const { candidate } = item.contender;
     const dismissal = standing.get(keyOfIndex(candidate.key))?.dismissal;
@@ -95,9 +97,35 @@ export async function withoutDismissed(
     const now = savedShares(saving, run.base);
     // How severe it would be is not known before it is chosen; what it saves is.
     if (evidenceChange(dismissal.evidence, { ...now, severity: 'info' }) !== null) kept.push(item);
-    else run.rejections.push(dismissed(candidate.key, run.rule, dismissal, now));
+    else {
+      away.push(item);
+      run.rejections.push(dismissed(candidate.key, run.rule, dismissal, now));
+    }
   }
-  return kept;
+  return kept.filter(({ contender }) => {
+    const other = away.find((one) => isInOtherClothes(contender, one.contender));
+    if (!other || contender.standing) return true;
+    const reason = `it has the keys of ${other.contender.candidate.key}, which was dismissed, and is no smaller`;
+    run.rejections.push({
+      rule: run.rule,
+      candidate: contender.candidate.key,
+      code: 'dismissed',
+      reason,
+    });
+    return false;
+  });
+}
+
+/** The same keys over the same rows, with more included or of another kind: a person who refused the one did so of it. */
+function isInOtherClothes(one: Contender, refused: Contender): boolean {
+  const keys = ({ candidate }: Contender) =>
+    JSON.stringify([
+      candidate.definition.keys.map((key) => key.column ?? key.expression),
+      candidate.definition.where,
+    ]);
+  return (
+    one.table_oid === refused.table_oid && one.size_bytes >= refused.size_bytes && keys(one) === keys(refused)
+  );
 }
 
 function dismissed(
