@@ -25,11 +25,18 @@ beforeAll(async () => {
     INSERT INTO orders SELECT g, g * 7919 % 300, 'n' || md5((g * 7919 % 20000)::text), repeat('p', 400) FROM generate_series(1, 60000) g;
     CREATE INDEX orders_customer ON orders (customer);
   `);
-  await database.query('VACUUM ANALYZE');
-  snapshot = await database.snapshot();
-  whatIf = await twinOf(snapshot);
   client = new pg.Client({ connectionString: database.dsn });
   await client.connect();
+  // Index-only scans are what gets dearer: other sessions of the shared server may hold the pages back for a moment.
+  for (let visible = 0, tries = 0; visible < 0.9 && tries < 100; tries += 1) {
+    await client.query('VACUUM (FREEZE, ANALYZE) orders');
+    const { rows } = await client.query(
+      "SELECT relallvisible::float8 / relpages AS share FROM pg_class WHERE relname = 'orders'",
+    );
+    visible = rows[0].share;
+  }
+  snapshot = await database.snapshot();
+  whatIf = await twinOf(snapshot);
 });
 afterAll(async () => {
   await client?.end();
@@ -58,6 +65,7 @@ async function carriedOut(max_regression: number): Promise<{ ratios: number[]; d
       if (change.kind === 'index.drop') await client.query(`DROP INDEX ${change.schema}.${change.name}`);
     }
     const after = await costs();
+
     return {
       ratios: after.map((cost, position) => cost / (before[position] ?? 0)),
       dropped: dropped(recommendations),
