@@ -14,8 +14,11 @@ export async function savedAlone(
 ): Promise<Saving> {
   const saving = new Map<string, number>();
   const beside = new Set([...book.present, handle]);
-  for (const statement of statements) {
-    if (!book.relevant(statement).has(handle)) continue;
+  const touched = statements.filter((statement) => book.relevant(statement).has(handle));
+  // Asked together: each question by itself would switch the index on and off.
+  const open = touched.filter((statement) => book.known(statement, beside) === null);
+  if (open.length > 0) await book.ask(open, beside);
+  for (const statement of touched) {
     const before = await book.cost(statement, book.present);
     const after = await book.cost(statement, beside);
     if (!('cost' in before) || !('cost' in after) || after.cost >= before.cost) continue;
