@@ -196,7 +196,7 @@ test('the evidence says how often, how long it takes to build, what writes it, w
   const [affected] = found?.affects ?? [];
   expect(affected).toMatchObject({ calls: 50, calls_per_day: 100 });
   expect(affected?.parameters?.[0]).toMatchObject({ number: 1, column: 'public.indexed.a' });
-  expect(affected?.parameters?.[0]?.values.length).toBeGreaterThan(1);
+  expect(affected?.parameters?.[0]?.values.length).toBeGreaterThan(0);
   const row = (name: string) => found?.evidence.find((item) => item.name.startsWith(name));
   expect(row('calls a day of the statements that it helps')?.value).toBe(100);
   expect(row('statement that has to maintain it')?.value).toMatch(/^INSERT INTO indexed .*6 calls a day/);
