@@ -77,6 +77,17 @@ export async function runCli(argv: string[]): Promise<number> {
       positiveInteger,
     )
     .option('--budget <size>', 'disk that new indexes may take in all, e.g. 300MB', byteSize)
+    .option(
+      '--max-regression <percent>',
+      'how much dearer a statement may get because an existing index is replaced, e.g. 10%',
+      percentage,
+    )
+    .option(
+      '--max-indexes-per-table <count>',
+      'indexes that a table may have at most, existing ones with them',
+      positiveInteger,
+    )
+    .option('--time-limit <seconds>', 'how long the search may take; default 600', positiveInteger)
     .addOption(
       new Option(
         '--what-if <planner>',
@@ -293,6 +304,13 @@ function positiveInteger(text: string): number {
   if (!Number.isInteger(value) || value <= 0)
     throw new InvalidArgumentError('It must be a whole number above 0.');
   return value;
+}
+
+/** `10%`, as a share. */
+function percentage(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*%$/.exec(text);
+  if (!match) throw new InvalidArgumentError('Write a percentage such as 10%.');
+  return Number(match[1]) / 100;
 }
 
 const byteUnits: Record<string, number> = { B: 1, KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 };

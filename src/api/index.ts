@@ -1,7 +1,8 @@
 /**
  * Room rule. api/ turns HTTP into calls of pipeline/ and store reads, and their results into JSON; one file a noun
  * under routes/. It may import domain, pipeline and report. It decides nothing: no SQL, no state changes of its own,
- * and it takes ids and typed fields from clients, never SQL.
+ * and it takes ids and typed fields from clients, never SQL that could run on a target: the statements of an analysis
+ * are planned on the twin only.
  */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { bodyLimit } from 'hono/body-limit';

@@ -28,6 +28,11 @@ export interface AnalyzeOptions extends HostOptions {
   workload?: string;
   window?: number;
   budget?: number;
+  /** Share. */
+  maxRegression?: number;
+  maxIndexesPerTable?: number;
+  /** Seconds. */
+  timeLimit?: number;
   whatIf: WhatIfEngine;
   only?: RuleArea[];
   json?: boolean;
@@ -94,7 +99,9 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
           given === undefined ? null : async () => openForPlans(await resolveDsn(given, environmentVariable)),
         twin: loadConfig().twin,
       },
-      time_limit_ms: 10 * 60_000,
+      max_regression: options.maxRegression,
+      max_indexes_per_table: options.maxIndexesPerTable,
+      time_limit_ms: options.timeLimit === undefined ? 10 * 60_000 : options.timeLimit * 1000,
       now: () => new Date(),
       progress: show,
     });
@@ -176,7 +183,27 @@ async function readWorkload(path: string): Promise<{ name: string; text: string 
       remedy: 'Give --workload a .sql file or a folder with .sql files.',
     });
   }
-  return Promise.all(
-    names.map(async (name) => ({ name: basename(name), text: await readFile(name, 'utf8') })),
-  );
+  return Promise.all(names.map(async (name) => ({ name: basename(name), text: await readText(name) })));
+}
+
+/** @throws PgLuthierError `workload_file_unreadable`. */
+async function readText(path: string): Promise<string> {
+  const unreadable = (message: string, remedy: string) =>
+    new PgLuthierError({ code: 'workload_file_unreadable', status: 422, message, remedy });
+  let content: Buffer;
+  try {
+    content = await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw unreadable(`${path} cannot be read (${code}).`, 'Give a file that this account may read.');
+  }
+  // UTF-16 of plain letters is UTF-8, too, with a zero in every second byte.
+  if (content.includes(0))
+    throw unreadable(`${path} holds zero bytes: it is not UTF-8.`, 'Save it as UTF-8.');
+  try {
+    // A mark of the order of bytes, as editors on Windows put it in front, is left out.
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
+  } catch {
+    throw unreadable(`${path} is not UTF-8.`, 'Save it as UTF-8.');
+  }
 }

@@ -21,6 +21,7 @@ export * from './report.ts';
 export * from './rule.ts';
 export * from './server-counters.ts';
 export * from './snapshot.ts';
+export * from './standing.ts';
 export * from './target.ts';
 export * from './usage.ts';
 export * from './whatif.ts';

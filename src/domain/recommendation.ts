@@ -30,6 +30,8 @@ export const affectedStatementSchema = z.object({
   query_id: z.string(),
   query: z.string(),
   calls: z.number(),
+  /** Calls at the window's rate; null where no time is known (files, counters without a reset's time). */
+  calls_per_day: z.number().nullable().optional(),
   /** Share of all analysed database time in the window, 0..1. */
   share_of_time: z.number(),
   /** Planner cost units, weighted over the parameter samples. */
@@ -40,6 +42,19 @@ export const affectedStatementSchema = z.object({
    * conditions hold that sample's values. Of the statements that gain most only.
    */
   plan_change: planComparisonSchema.optional(),
+  /** What stood in the place of its parameters when it was planned. Of the statements that gain most only. */
+  parameters: z
+    .array(
+      z.object({
+        number: z.number(),
+        /** `schema.table.column` that it meets; null: none that could be told. */
+        column: z.string().nullable(),
+        /** SQL literals, one a sample; long ones are cut. */
+        values: z.array(z.string()),
+        source: z.string(),
+      }),
+    )
+    .optional(),
 });
 export type AffectedStatement = z.infer<typeof affectedStatementSchema>;
 
@@ -51,6 +66,16 @@ export const estimateSchema = z.object({
   size_bytes: z.number().nullable().default(null),
   /** Planner-cost-unit equivalent of the extra work that writes do in the window; null where it does not apply. */
   write_overhead: z.number().nullable().default(null),
+  /** Seconds that it takes to carry out, by a formula that stands in the evidence; null: not estimated. */
+  build_seconds: z.number().nullable().optional(),
+});
+
+/** What a change saves by itself, beside nothing else that is recommended: comparable from night to night. */
+const gainSchema = z.object({
+  /** Share of the analysed workload's plan cost × calls, before writes, 0..1. */
+  saved_share: z.number(),
+  /** The statements that it is saved in, with their parts of it. */
+  statements: z.array(z.object({ query_id: z.string(), saved_share: z.number() })),
 });
 
 export const riskSchema = z.object({
@@ -80,6 +105,8 @@ export const draftSchema = z.object({
   /** 0..1: how sure the rule is that the change helps. */
   confidence: z.number().min(0).max(1),
   estimate: estimateSchema,
+  /** Absent: its rule tells no such thing. */
+  gain: gainSchema.optional(),
   affects: z.array(affectedStatementSchema),
   evidence: z.array(evidenceSchema).min(1),
   risk: riskSchema,
@@ -112,6 +139,8 @@ export const rejectionSchema = z.object({
   /** Stable word for the kind of reason, e.g. `covered_by_existing`, `no_gain`, `backs_constraint`, `statistics_too_young`. */
   code: z.string(),
   reason: z.string(),
+  /** Key that the recommendation would have had: by it advice that stands learns why it is not proposed any more. */
+  key: z.string().optional(),
 });
 export type Rejection = z.infer<typeof rejectionSchema>;
 

@@ -35,6 +35,25 @@ export const reportSchema = z.object({
     cost_after: z.number().nullable(),
     /** What no set of the candidates that were looked at can go below (to 1 %, the planner's own tolerance). */
     cost_floor: z.number().nullable().default(null),
+    /**
+     * (cost_after − cost_floor) ÷ cost_after: the share of the plan cost left that a better choice among the candidates
+     * that were looked at could save at most, if neither writes nor bytes nor a budget counted. Null where nothing was
+     * simulated.
+     */
+    optimality_gap: z.number().nullable().default(null),
+    /** Statements that were seen and not analysed, by reason, those of most time first. */
+    not_analysed: z
+      .array(
+        z.object({
+          /** Stable: utility, truncated, text_hidden, unparsable, no_sample, refused_by_planner, not_simulated, … */
+          code: z.string(),
+          reason: z.string(),
+          statements: z.number(),
+          /** Of the workload's time, 0..1 (of its calls where it came from files). */
+          share_of_time: z.number(),
+        }),
+      )
+      .default([]),
     what_if: z
       .object({
         engine: z.string(),

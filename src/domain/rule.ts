@@ -1,6 +1,7 @@
 /** What a rule is. Rules never fetch: all that they may look at is in their context. */
 import type { Limit, RecommendationDraft, Rejection } from './recommendation.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { StandingAdvice } from './standing.ts';
 import type { WhatIf } from './whatif.ts';
 import type { Window, Workload } from './workload.ts';
 
@@ -15,6 +16,8 @@ export interface RuleContext {
   cross_check?: () => Promise<WhatIf>;
   /** Bytes that new indexes may take in all; null: no budget. */
   index_budget_bytes: number | null;
+  /** Advice of earlier analyses that is open, decided on or at work. Absent: none is known (the command line). */
+  standing?: readonly StandingAdvice[];
   /** Share by which no statement may cost more than now because an existing index is replaced; absent: the rule's own. */
   max_regression?: number;
   /** Indexes that a table may have at most, those that exist with them; absent: any number. */
@@ -33,12 +36,19 @@ export interface RuleResult {
   coverage?: AnalysisCoverage;
 }
 
+/** A statement that was not planned: a stable word for the kind of reason, and the reason. */
+export interface NotAnalysed {
+  query_id: string;
+  code: 'no_sample' | 'no_table' | 'refused_by_planner' | 'unreadable';
+  reason: string;
+}
+
 /** How much of the workload was really costed, and its cost with and without the recommended indexes. */
 export interface AnalysisCoverage {
   /** query_id of each statement that was planned. */
   analysed: string[];
   /** Statements that were not, each with its reason. */
-  not_analysed: { query_id: string; reason: string }[];
+  not_analysed: NotAnalysed[];
   /** Σ calls × plan cost of the analysed statements (planner cost units). */
   cost_before: number;
   cost_after: number;

@@ -1,7 +1,14 @@
 /** The analysis of one target: chooses the window, runs the advisors, keeps report and recommendations. */
-import { PgLuthierError, type RuleArea, type Snapshot, type Window, type Workload } from '../domain/index.ts';
+import {
+  PgLuthierError,
+  type Report,
+  type RuleArea,
+  type Snapshot,
+  type Window,
+  type Workload,
+} from '../domain/index.ts';
 import type { AnalysisHeader } from '../store/index.ts';
-import { workloadFromSnapshot, workloadFromWindow } from '../workload/index.ts';
+import { workloadFromFiles, workloadFromSnapshot, workloadFromWindow } from '../workload/index.ts';
 import { analyse } from './analyse.ts';
 import { loadWindow } from './load-window.ts';
 import type { Services } from './services.ts';
@@ -14,10 +21,23 @@ export interface AdviseOptions {
   to_snapshot_id?: string | undefined;
   areas?: readonly RuleArea[] | undefined;
   index_budget_bytes?: number | null | undefined;
+  /** Share by which a statement may get dearer because an existing index is replaced; absent: the rule's own. */
+  max_regression?: number | undefined;
+  max_indexes_per_table?: number | undefined;
   time_limit_ms?: number | undefined;
+  /** Statements in place of those that were seen; the report is all that is kept of such an analysis. */
+  workload?: readonly GivenStatement[] | undefined;
   /** Default `twin`. */
   what_if?: WhatIfEngine | undefined;
   actor: string;
+}
+
+/** One or more statements as a client gave them. */
+interface GivenStatement {
+  name?: string | undefined;
+  sql: string;
+  /** Of each that has no comment `-- calls: n`; absent: one. */
+  calls?: number | undefined;
 }
 
 const WINDOW_MS = 24 * 3_600_000;
@@ -60,16 +80,20 @@ export async function loadTargetWindow(
   return { snapshot, window, workload: await workloadFromWindow(window, snapshot) };
 }
 
-/** Starts an analysis and answers at once with its header; it goes on in the background and records its end. */
+/**
+ * Starts an analysis and answers at once with its header; it goes on in the background and records its end.
+ * @throws PgLuthierError those of `workloadFromFiles`, `workload_needs_twin` (422).
+ */
 export async function startAnalysis(
   services: Services,
   targetId: string,
   options: AdviseOptions,
 ): Promise<AnalysisHeader> {
   await services.store.targets.get(targetId);
+  const given = await givenWorkload(options);
   const header = await services.store.analyses.start(targetId, options.actor);
   services.background.start(
-    () => runAnalysis(services, targetId, header.id, options).then(() => {}),
+    () => runAnalysis(services, targetId, header.id, options, given).then(() => {}),
     (error) => services.logger.error({ err: error, target_id: targetId }, 'analysis failed'),
   );
   return header;
@@ -81,8 +105,30 @@ export async function adviseTarget(
   targetId: string,
   options: AdviseOptions,
 ): Promise<AnalysisHeader> {
+  const given = await givenWorkload(options);
   const header = await services.store.analyses.start(targetId, options.actor);
-  return runAnalysis(services, targetId, header.id, options);
+  return runAnalysis(services, targetId, header.id, options, given);
+}
+
+/** Null: none was given. */
+async function givenWorkload({ workload, what_if = 'twin' }: AdviseOptions): Promise<Workload | null> {
+  if (workload === undefined) return null;
+  // EXPLAIN evaluates functions of constants: a client's text must not reach the target.
+  if (what_if !== 'twin') {
+    throw new PgLuthierError({
+      code: 'workload_needs_twin',
+      status: 422,
+      message: 'Given statements are planned on the twin only; HypoPG would plan them on the target.',
+      remedy: 'Leave what_if away.',
+    });
+  }
+  return workloadFromFiles(
+    workload.map(({ name, sql, calls }, position) => ({
+      name: name ?? `workload[${position}]`,
+      text: sql,
+      ...(calls === undefined ? {} : { calls }),
+    })),
+  );
 }
 
 async function runAnalysis(
@@ -90,18 +136,26 @@ async function runAnalysis(
   targetId: string,
   analysisId: string,
   options: AdviseOptions,
+  given: Workload | null,
 ): Promise<AnalysisHeader> {
   try {
     const target = await services.store.targets.get(targetId);
-    const { snapshot, window, workload } = await loadTargetWindow(services, targetId, options);
+    const seen = await loadTargetWindow(services, targetId, options);
+    const { snapshot } = seen;
+    // What was counted in a window has nothing to do with statements that somebody made up.
+    const { window, workload } = given ? { window: null, workload: given } : seen;
+    const areas = options.areas ?? (given ? (['index'] as const) : undefined);
     const report = await analyse({
       target: { id: targetId, name: target.name },
+      ...(given ? {} : { standing: await services.store.recommendations.standing(targetId) }),
       snapshot,
       window,
       workload,
       rules: services.rules,
-      ...(options.areas ? { areas: options.areas } : {}),
+      ...(areas ? { areas } : {}),
       index_budget_bytes: options.index_budget_bytes ?? null,
+      max_regression: options.max_regression,
+      max_indexes_per_table: options.max_indexes_per_table,
       what_if: {
         engine: options.what_if ?? 'twin',
         openSession: async () => openForPlans(await targetDsn(services, targetId)),
@@ -111,10 +165,13 @@ async function runAnalysis(
       now: services.now,
       progress: (message) => services.logger.debug({ target_id: targetId, analysis_id: analysisId }, message),
     });
-    await services.store.recommendations.upsertFromAnalysis(targetId, analysisId, report.recommendations, {
-      now: services.now(),
-      rules: rulesOf(services, options.areas),
-    });
+    if (!given) {
+      await services.store.recommendations.upsertFromAnalysis(targetId, analysisId, report.recommendations, {
+        now: services.now(),
+        rules: judging(rulesOf(services, options.areas), report),
+        rejections: report.rejections,
+      });
+    }
     return await services.store.analyses.finish(targetId, analysisId, report);
   } catch (error) {
     const known = error instanceof PgLuthierError;
@@ -126,6 +183,14 @@ async function runAnalysis(
     );
     throw error;
   }
+}
+
+/** Limits under a rule's own id that say that it came to no judgement: what it advised before stays as it is. */
+const NO_JUDGEMENT = new Set(['rule_failed', 'no_workload', 'no_what_if']);
+
+/** Those of the rules that judged. */
+function judging(rules: string[], { limits }: Report): string[] {
+  return rules.filter((rule) => !limits.some(({ scope, code }) => scope === rule && NO_JUDGEMENT.has(code)));
 }
 
 /** Ids of the rules that an analysis of these areas runs. */

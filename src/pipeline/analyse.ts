@@ -1,18 +1,17 @@
 /** One analysis, from snapshots to a report: used by the service and, without a store, by the command line. */
 import { runRules } from '../advise/index.ts';
 import type {
-  AnalysisCoverage,
   Limit,
-  Recommendation,
   Report,
   Rule,
   RuleArea,
   Snapshot,
-  WhatIf,
+  StandingAdvice,
   Window,
   Workload,
 } from '../domain/index.ts';
 import { finaliseDrafts } from './finalise.ts';
+import { summarise } from './summary.ts';
 import { openPlanners, type Planners, type WhatIfOptions } from './what-if.ts';
 
 export interface AnalysisInput {
@@ -25,6 +24,12 @@ export interface AnalysisInput {
   /** Only rules of these areas; absent: all. */
   areas?: readonly RuleArea[];
   index_budget_bytes: number | null;
+  /** Absent: the rule's own. */
+  max_regression?: number | undefined;
+  /** Absent: any number. */
+  max_indexes_per_table?: number | undefined;
+  /** Advice of earlier analyses; absent: none is known. */
+  standing?: readonly StandingAdvice[];
   what_if: WhatIfOptions;
   /** Milliseconds that the rules may take in all. */
   time_limit_ms: number;
@@ -61,12 +66,17 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
       what_if: whatIf,
       ...(planners.cross_check ? { cross_check: planners.cross_check } : {}),
       index_budget_bytes: input.index_budget_bytes,
+      ...(input.max_regression === undefined ? {} : { max_regression: input.max_regression }),
+      ...(input.max_indexes_per_table === undefined
+        ? {}
+        : { max_indexes_per_table: input.max_indexes_per_table }),
+      ...(input.standing ? { standing: input.standing } : {}),
       progress: input.progress,
       deadline: input.now().getTime() + input.time_limit_ms,
     });
     limits.push(...(whatIf?.limits ?? []), ...result.limits);
     const targetKey = input.target.id ?? `${input.target.name}/${input.snapshot.server.database}`;
-    const recommendations = finaliseDrafts(targetKey, result.recommendations);
+    const recommendations = finaliseDrafts(targetKey, result.recommendations, input.standing);
     return {
       target: {
         id: input.target.id,
@@ -82,7 +92,13 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
         seconds: input.workload.seconds,
         source: input.workload.source,
       },
-      summary: summarise(input, recommendations, whatIf, result.coverage),
+      summary: summarise({
+        workload: input.workload,
+        now: input.now(),
+        recommendations,
+        what_if: whatIf,
+        coverage: result.coverage,
+      }),
       recommendations,
       rejections: result.rejections,
       limits: withoutRepeats(limits),
@@ -90,39 +106,6 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
   } finally {
     await whatIf?.close();
   }
-}
-
-function summarise(
-  input: AnalysisInput,
-  recommendations: Recommendation[],
-  whatIf: WhatIf | null,
-  coverage: AnalysisCoverage | undefined,
-): Report['summary'] {
-  const analysed = new Set(coverage?.analysed);
-  const timeAnalysed = input.workload.queries
-    .filter((query) => analysed.has(query.query_id))
-    .reduce((sum, query) => sum + query.share_of_time, 0);
-  const byKind: Record<string, number> = {};
-  for (const { kind } of recommendations) byKind[kind] = (byKind[kind] ?? 0) + 1;
-  return {
-    generated_at: input.now().toISOString(),
-    statements_seen: input.workload.queries.length + input.workload.set_aside.length,
-    statements_analysed: analysed.size,
-    database_time_ms: input.workload.database_time_ms,
-    analysed_share_of_time: Math.min(1, timeAnalysed),
-    cost_before: coverage?.cost_before ?? null,
-    cost_after: coverage?.cost_after ?? null,
-    cost_floor: coverage?.cost_floor ?? null,
-    what_if: whatIf
-      ? {
-          engine: whatIf.engine,
-          server_version: whatIf.server_version,
-          questions: whatIf.questions,
-          concluded: coverage?.concluded ?? 0,
-        }
-      : null,
-    recommendations_by_kind: byKind,
-  };
 }
 
 /** The same limit may come from collecting and from a rule: a reader needs it once. */

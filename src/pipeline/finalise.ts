@@ -1,7 +1,13 @@
 /** From what rules hand over to recommendations with identity, SQL and the hash that an approval is bound to. */
 import { createHash } from 'node:crypto';
 import { buildPlan } from '../apply/index.ts';
-import type { Recommendation, RecommendationDraft, Severity } from '../domain/index.ts';
+import {
+  isCommitted,
+  type Recommendation,
+  type RecommendationDraft,
+  type Severity,
+  type StandingAdvice,
+} from '../domain/index.ts';
 
 const severityRank: Record<Severity, number> = { critical: 0, high: 1, medium: 2, low: 3, info: 4 };
 
@@ -15,22 +21,29 @@ function fingerprintOf(targetKey: string, draft: RecommendationDraft): string {
 /**
  * Completes drafts and ranks them: by severity, then by what they save.
  * @param targetKey the target's id, or its address where there is no store.
+ * @param standing advice of earlier analyses: what is decided on shows its state.
  */
-export function finaliseDrafts(targetKey: string, drafts: RecommendationDraft[]): Recommendation[] {
+export function finaliseDrafts(
+  targetKey: string,
+  drafts: RecommendationDraft[],
+  standing: readonly StandingAdvice[] = [],
+): Recommendation[] {
   const seen = new Set<string>();
+  const decided = new Map(standing.filter(isCommitted).map(({ id, state }) => [id, state]));
   return drafts
     .map((draft): Recommendation => {
       const fingerprint = fingerprintOf(targetKey, draft);
       const plan = buildPlan(draft.change);
+      const id = `rec_${fingerprint.slice(0, 20)}`;
       return {
         ...draft,
-        id: `rec_${fingerprint.slice(0, 20)}`,
+        id,
         fingerprint,
         kind: draft.change.kind,
         statements: plan.statements,
         rollback: plan.rollback,
         plan_hash: plan.plan_hash,
-        state: 'open',
+        state: decided.get(id) ?? 'open',
       };
     })
     .filter((recommendation) => {

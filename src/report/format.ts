@@ -28,6 +28,7 @@ export function percent(share: number): string {
 }
 
 export function milliseconds(value: number): string {
+  if (value >= 3_600_000) return `${(value / 3_600_000).toFixed(1)} h`;
   if (value >= 60_000) return `${(value / 60_000).toFixed(1)} min`;
   return value >= 1000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(1)} ms`;
 }
@@ -67,5 +68,6 @@ export function evidenceValue(value: number | string | boolean | null, unit: str
   if (unit === 'bytes') return bytes(value);
   if (unit === 'share') return percent(value);
   if (unit === 'ms') return milliseconds(value);
+  if (unit === 's') return milliseconds(1000 * value);
   return unit === null ? amount(value) : `${amount(value)} ${unit}`;
 }

@@ -1,7 +1,8 @@
 /** The report as Markdown, for a ticket or a wiki. */
 import type { AffectedStatement, PlanTree, Recommendation, Report } from '../domain/index.ts';
-import { amount, bytes, evidenceValue, percent, shorten } from './format.ts';
+import { amount, bytes, evidenceValue, milliseconds, percent, shorten } from './format.ts';
 import { renderPlan } from './plan-text.ts';
+import { costFacts, notAnalysedFacts } from './summary-text.ts';
 import { visible, visibleLine } from './terminal-text.ts';
 
 /** Text of others in a line of Markdown: nothing in it is markup, and no HTML. */
@@ -38,9 +39,12 @@ export function renderReportMarkdown(report: Report): string {
     `# PgLuthier report on ${plain(target.name)}`,
     '',
     `PostgreSQL ${plain(target.server_version)}, database ${code(target.database)}, ${summary.generated_at}. ` +
-      `${summary.statements_analysed} of ${summary.statements_seen} statements analysed, ${percent(summary.analysed_share_of_time)} of the database time.`,
+      `${summary.statements_analysed} of ${summary.statements_seen} statements analysed, ${percent(summary.analysed_share_of_time)} of ${report.window.source === 'files' ? 'the workload' : 'the database time'}.`,
     '',
   ];
+  const time = report.window.source === 'files' ? 'the workload' : 'the database time';
+  const facts = [...costFacts(summary), ...notAnalysedFacts(summary, time)];
+  lines.push(...facts.map((fact) => `- ${plain(fact)}`), ...(facts.length > 0 ? [''] : []));
   if (report.recommendations.length === 0) lines.push('Nothing to recommend.', '');
   report.recommendations.forEach((item, position) => {
     lines.push(...recommendation(item, position + 1));
@@ -72,12 +76,17 @@ function recommendation(item: Recommendation, number: number): string[] {
   ];
   if (item.statements.length > 0) lines.push(...sqlBlock(item.statements));
   if (item.rollback.length > 0) lines.push('Way back:', '', ...sqlBlock(item.rollback));
-  if (item.estimate.size_bytes !== null) lines.push(`Disk: ${bytes(item.estimate.size_bytes)}`, '');
+  const { size_bytes, build_seconds } = item.estimate;
+  if (size_bytes !== null) lines.push(`Disk: ${bytes(size_bytes)}`, '');
+  if (build_seconds != null) lines.push(`Time to build it: about ${milliseconds(1000 * build_seconds)}`, '');
   if (item.affects.length > 0) {
-    lines.push('| statement | calls | share of time | cost before | cost after |', '|---|--:|--:|--:|--:|');
+    lines.push(
+      '| statement | calls | calls a day | share of time | cost before | cost after |',
+      '|---|--:|--:|--:|--:|--:|',
+    );
     for (const affected of item.affects) {
       lines.push(
-        `| ${code(shorten(affected.query, 120))} | ${amount(affected.calls)} | ${percent(affected.share_of_time)} | ${amount(affected.cost_before)} | ${amount(affected.cost_after)} |`,
+        `| ${code(shorten(affected.query, 120))} | ${amount(affected.calls)} | ${affected.calls_per_day == null ? '' : amount(affected.calls_per_day)} | ${percent(affected.share_of_time)} | ${amount(affected.cost_before)} | ${amount(affected.cost_after)} |`,
       );
     }
     lines.push('', ...planLines(item.affects));

@@ -1,7 +1,7 @@
 /** One recommendation in a terminal: why, what exactly would run, what it may do, the way back, and the evidence. */
 import Table from 'cli-table3';
 import type { AffectedStatement, Recommendation } from '../domain/index.ts';
-import { amount, bytes, evidenceValue, percent, shorten, wrap, wrapItem } from './format.ts';
+import { amount, bytes, evidenceValue, milliseconds, percent, shorten, wrap, wrapItem } from './format.ts';
 import { visible } from './terminal-text.ts';
 
 /** Listed; the JSON has all. */
@@ -58,13 +58,14 @@ export function recommendationLines(
 }
 
 function estimateLine({ estimate }: Recommendation): string {
-  const { cost_before, cost_after, size_bytes, write_overhead } = estimate;
+  const { cost_before, cost_after, size_bytes, write_overhead, build_seconds } = estimate;
   return [
     cost_before !== null && cost_after !== null
       ? `plan cost ${amount(cost_before)} → ${amount(cost_after)}`
       : '',
     size_bytes === null ? '' : `disk ${size_bytes > 0 ? '+' : ''}${bytes(size_bytes)}`,
-    write_overhead ? `writes +${amount(write_overhead)} cost units` : '',
+    write_overhead ? `writes ${write_overhead > 0 ? '+' : ''}${amount(write_overhead)} cost units` : '',
+    build_seconds == null ? '' : `about ${milliseconds(1000 * build_seconds)} to build`,
   ]
     .filter(Boolean)
     .join(', ');

@@ -3,6 +3,7 @@ import Table from 'cli-table3';
 import type { Rejection, Report } from '../domain/index.ts';
 import { amount, milliseconds, percent, shorten, wrap, wrapItem } from './format.ts';
 import { BORDERLESS, recommendationLines, type Style, styles } from './recommendation-text.ts';
+import { costFacts, notAnalysedFacts } from './summary-text.ts';
 import { visibleLine } from './terminal-text.ts';
 
 export interface TextOptions {
@@ -55,17 +56,7 @@ function headerLines(report: Report, width: number, bold: Style): string[] {
       `simulated by a ${engine} on PostgreSQL ${server_version}: ${amount(questions)} plans${concluded > 0 ? `, ${amount(concluded)} costs concluded from them` : ''}`,
     );
   }
-  const { cost_before, cost_after, cost_floor } = summary;
-  if (cost_before !== null && cost_after !== null && cost_before > 0) {
-    facts.push(
-      `plan cost of the workload: ${amount(cost_before)} now, ${amount(cost_after)} with all recommended indexes (${percent(1 - cost_after / cost_before)} less)`,
-    );
-    if (cost_floor !== null && cost_floor > 0) {
-      facts.push(
-        `no set of the candidates that were looked at goes below ${amount(cost_floor)}: at most ${percent(Math.max(0, (cost_after - cost_floor) / cost_before))} of today's cost is left on the table, for what it would cost in bytes and writes`,
-      );
-    }
-  }
+  facts.push(...costFacts(summary), ...notAnalysedFacts(summary, time));
   return [
     bold(`PgLuthier report on ${visibleLine(target.name)}`),
     ...facts.flatMap((fact) => wrap(fact, width, '  ')),

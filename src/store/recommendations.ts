@@ -5,11 +5,14 @@ import {
   type Recommendation,
   type RecommendationEvent,
   type RecommendationState,
+  type Rejection,
+  type StandingAdvice,
   severitySchema,
 } from '../domain/index.ts';
 import type { Database } from './database.ts';
 import { notFound } from './errors.ts';
 import { holdTarget } from './locks.ts';
+import { standingAdvice } from './standing-advice.ts';
 import { takeOverAll } from './take-over.ts';
 import { lockNewest, step, type TransitionOptions } from './transitions.ts';
 
@@ -36,18 +39,20 @@ interface RecommendationGeneration {
 
 export interface RecommendationStore {
   /**
-   * Takes over what an analysis proposes: open ones are renewed, dismissed ones stay away, approved ones and those at
-   * work are left alone, but an approved one whose plan changed loses its approval, open ones that are no longer proposed are
-   * superseded, and those that ended (succeeded, inconclusive, failed) begin a new generation. All or nothing.
-   * `rules` are those that ran: advice of others says nothing about them.
+   * Takes over what an analysis proposes: open ones are renewed, dismissed ones stay away until their evidence changes
+   * (`evidenceChange`) and are open again then, approved ones and those at work are left alone, but an approved one whose plan changed loses its approval, open ones that are no longer proposed are
+   * superseded with the reason that `rejections` give, and those that ended (succeeded, inconclusive, failed) begin a
+   * new generation. All or nothing. `rules` are those that came to a judgement: advice of others stays as it is.
    * @throws PgLuthierError `target_not_found`.
    */
   upsertFromAnalysis(
     targetId: string,
     analysisId: string,
     recommendations: Recommendation[],
-    options: { now: Date; rules: string[] },
+    options: { now: Date; rules: string[]; rejections?: readonly Rejection[] },
   ): Promise<void>;
+  /** What an analysis must know of earlier ones: newest generations that are open, decided on, at work or dismissed. */
+  standing(targetId: string): Promise<StandingAdvice[]>;
   /**
    * Newest generations, most severe first.
    * @throws PgLuthierError `invalid_cursor` (400).
@@ -114,11 +119,13 @@ function readCursor(cursor: string): Position {
 
 export function recommendationStore(db: Database): RecommendationStore {
   return {
-    upsertFromAnalysis: (targetId, analysisId, recommendations, { now, rules }) =>
+    upsertFromAnalysis: (targetId, analysisId, recommendations, { now, rules, rejections = [] }) =>
       db.transaction().execute(async (transaction) => {
         await holdTarget(transaction, targetId, 'write');
-        await takeOverAll(transaction, targetId, analysisId, recommendations, { now, rules: new Set(rules) });
+        const options = { now, rules: new Set(rules), rejections };
+        await takeOverAll(transaction, targetId, analysisId, recommendations, options);
       }),
+    standing: (targetId) => standingAdvice(db, targetId),
     list: async (targetId, filter) => {
       const rank = sql<number>`array_position(${severities}::text[], r.severity)`;
       // By bytes, as every replica compares them.

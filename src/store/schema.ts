@@ -79,6 +79,7 @@ export interface Tables {
     state: string;
     plan_hash: string;
     body: Json<unknown>;
+    dismissal: JsonOrNull<unknown>;
     analysis_id: string;
     first_seen: Time;
     last_seen: Time;

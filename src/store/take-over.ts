@@ -1,5 +1,11 @@
 /** What becomes of a target's recommendations when an analysis proposes anew. */
-import type { Recommendation } from '../domain/index.ts';
+import {
+  type Dismissal,
+  evidenceChange,
+  evidenceOf,
+  type Recommendation,
+  type Rejection,
+} from '../domain/index.ts';
 import type { DatabaseTransaction } from './database.ts';
 import { jsonText } from './json-text.ts';
 import { lockAllNewest, type RecommendationRow, step } from './transitions.ts';
@@ -14,30 +20,52 @@ function isApprovedAsItIs(row: RecommendationRow, recommendation: Recommendation
   return row.state === 'approved' && row.plan_hash === recommendation.plan_hash;
 }
 
+export interface TakeOverOptions {
+  now: Date;
+  /** Rules that came to a judgement: advice of others says nothing about what they advised. */
+  rules: ReadonlySet<string>;
+  /** Why what is no longer proposed is not. */
+  rejections: readonly Rejection[];
+}
+
+/** What spoke for dismissed advice changed: in words, or null where it stays away. */
+function changeOf(row: RecommendationRow, recommendation: Recommendation): string | null {
+  if (row.state !== 'dismissed' || row.dismissal === null) return null;
+  return evidenceChange((row.dismissal as Dismissal).evidence, evidenceOf(recommendation));
+}
+
 /** The caller holds the target, so that two analyses do not both begin the same recommendation. */
 export async function takeOverAll(
   transaction: DatabaseTransaction,
   targetId: string,
   analysisId: string,
   recommendations: Recommendation[],
-  { now, rules }: { now: Date; rules: ReadonlySet<string> },
+  { now, rules, rejections }: TakeOverOptions,
 ): Promise<void> {
   const known = await lockAllNewest(transaction, targetId);
   for (const recommendation of recommendations) {
     const row = known.get(recommendation.id);
+    const change = row ? changeOf(row, recommendation) : null;
     if (!row || ended.has(row.state)) {
       await begin(transaction, targetId, analysisId, recommendation, (row?.generation ?? 0) + 1, now);
+    } else if (change !== null) {
+      const reason = `evidence changed: ${change}`;
+      const details = { analysis_id: analysisId, dismissal: row.dismissal };
+      const open = await step(transaction, targetId, row, 'reopen', { actor: 'analysis', reason, details });
+      await renew(transaction, targetId, analysisId, recommendation, open, now);
     } else if (!untouched.has(row.state) && !isApprovedAsItIs(row, recommendation)) {
       await renew(transaction, targetId, analysisId, recommendation, row, now);
     }
   }
   const proposed = new Set(recommendations.map((recommendation) => recommendation.id));
+  const because = new Map(rejections.flatMap((one) => (one.key ? [[`${one.rule} ${one.key}`, one]] : [])));
   for (const row of known.values()) {
     if (row.state !== 'open' || !rules.has(row.rule) || proposed.has(row.recommendation_id)) continue;
+    const rejection = because.get(`${row.rule} ${(row.body as Recommendation).key}`);
     await step(transaction, targetId, row, 'supersede', {
       actor: 'analysis',
-      reason: 'no longer proposed',
-      details: { analysis_id: analysisId },
+      reason: rejection ? `no longer proposed: ${rejection.reason}` : 'no longer proposed',
+      details: { analysis_id: analysisId, ...(rejection ? { rejection_code: rejection.code } : {}) },
     });
   }
 }

@@ -1,7 +1,10 @@
 /** One recommendation's newest generation, locked, and its steps by the domain's table. */
 import {
+  type Dismissal,
+  evidenceOf,
   nextState,
   PgLuthierError,
+  type Recommendation,
   type RecommendationEvent,
   type RecommendationState,
 } from '../domain/index.ts';
@@ -9,6 +12,7 @@ import { recordApproval } from './approvals.ts';
 import { appendAudit } from './audit.ts';
 import type { DatabaseTransaction } from './database.ts';
 import { notFound } from './errors.ts';
+import { jsonText } from './json-text.ts';
 
 export interface TransitionOptions {
   actor: string;
@@ -25,9 +29,18 @@ export interface RecommendationRow {
   plan_hash: string;
   body: unknown;
   rule: string;
+  dismissal: unknown;
 }
 
-const columns = ['recommendation_id', 'generation', 'state', 'plan_hash', 'body', 'rule'] as const;
+const columns = [
+  'recommendation_id',
+  'generation',
+  'state',
+  'plan_hash',
+  'body',
+  'rule',
+  'dismissal',
+] as const;
 
 /** The newest generation of each recommendation of a target, locked until the transaction ends. */
 export async function lockAllNewest(
@@ -101,9 +114,10 @@ export async function step(
       details: { plan_hash },
     });
   }
+  const dismissal = to === 'dismissed' ? dismissalOf(row, options) : null;
   await transaction
     .updateTable('pgluthier.recommendation')
-    .set({ state: to })
+    .set({ state: to, dismissal: dismissal === null ? null : jsonText(dismissal) })
     .where('target_id', '=', targetId)
     .where('recommendation_id', '=', recommendation_id)
     .where('generation', '=', generation)
@@ -131,5 +145,15 @@ export async function step(
       ...options.details,
     },
   });
-  return { ...row, state: to };
+  return { ...row, state: to, dismissal };
+}
+
+/** With the evidence as its author saw it. */
+function dismissalOf({ body }: RecommendationRow, { actor, reason }: TransitionOptions): Dismissal {
+  return {
+    actor,
+    at: new Date().toISOString(),
+    reason: reason ?? null,
+    evidence: evidenceOf(body as Recommendation),
+  };
 }

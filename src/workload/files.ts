@@ -1,4 +1,4 @@
-/** A workload out of SQL files: each statement weighs one call, or what `-- calls: n` before it says. */
+/** A workload out of SQL files: each statement weighs one call, or what a comment `-- calls: n` of it says. */
 import { PgLuthierError, type SetAside, type Workload, type WorkloadQuery } from '../domain/index.ts';
 import { type ClassifiedStatement, classify } from './classify.ts';
 import { byteLength, isComment, loadGrammar, scanTokens, tryParse } from './parser.ts';
@@ -8,12 +8,15 @@ import { sliceBytes } from './splice.ts';
 export interface WorkloadFile {
   name: string;
   text: string;
+  /** Calls of each of its statements that has no comment of its own; absent: one. */
+  calls?: number;
 }
 
 /** One statement of a file with its weight. */
 interface FileStatement {
   sql: string;
-  calls: number;
+  /** Null: no comment says. */
+  calls: number | null;
 }
 
 function fileError(
@@ -64,13 +67,15 @@ function statementRanges(text: string, tokens: Tokens): { start: number; end: nu
   const parsed = tryParse(text);
   if ('tree' in parsed) {
     let previous = 0;
-    return (parsed.tree.stmts ?? []).map((raw) => {
+    const found = (parsed.tree.stmts ?? []).map((raw) => {
       // The grammar of 18 leaves comments before a statement out of it: they belong to it here.
       const start = previous;
       const end = raw.stmt_len ? (raw.stmt_location ?? 0) + raw.stmt_len : total;
       previous = end;
       return { start, end };
     });
+    // Comments behind the last one.
+    return [...found, { start: previous, end: total }];
   }
   const ranges: { start: number; end: number }[] = [];
   let start = 0;
@@ -84,7 +89,7 @@ function statementRanges(text: string, tokens: Tokens): { start: number; end: nu
 }
 
 /** Splits a file into statements with their weights. */
-function splitFile(file: WorkloadFile): FileStatement[] {
+function splitFile(file: WorkloadFile): { sql: string; calls: number }[] {
   const tokens = scanTokens(file.text);
   if (tokens === null) {
     const parsed = tryParse(file.text);
@@ -102,25 +107,59 @@ function splitFile(file: WorkloadFile): FileStatement[] {
   for (const range of statementRanges(file.text, tokens)) {
     const within = tokens.filter((token) => token.start >= range.start && token.end <= range.end);
     const first = within.find((token) => !isComment(token) && token.text !== ';');
-    if (first === undefined) continue;
-    let calls = 1;
-    for (const comment of within.filter((token) => isComment(token) && token.start < first.start)) {
-      const given = callsOf(comment.text);
-      if (given === null) continue;
-      calls = Number(given);
-      if (given === '' || !Number.isFinite(calls) || calls <= 0) {
-        throw fileError(
-          'workload_calls_invalid',
-          file.name,
-          lineOf(file.text, comment.start),
-          `\`calls: ${given}\` is not a number above zero.`,
-          'Write `-- calls: 120` before the statement.',
-        );
-      }
+    const before = statements.at(-1);
+    const weights: Weight[] = within.flatMap((token, position) => {
+      const given = isComment(token) ? callsOf(token.text) : null;
+      if (given === null) return [];
+      const line = lineOf(file.text, token.start);
+      const next = within[position + 1];
+      // `SELECT …; -- calls: 5` is about the statement that it stands behind.
+      const isBehind =
+        before !== undefined &&
+        (first === undefined || token.start < first.start) &&
+        line === lineOf(file.text, range.start) &&
+        (next === undefined || lineOf(file.text, next.start) > line);
+      return [{ given, line, isBehind }];
+    });
+    for (const weight of weights.filter(({ isBehind }) => isBehind)) {
+      if (before) before.calls = callsGiven(file, before.calls, weight);
     }
+    const own = weights.filter(({ isBehind }) => !isBehind);
+    if (first === undefined) {
+      const [lost] = own;
+      if (lost) throw callsError(file, lost, 'stands before no statement.');
+      continue;
+    }
+    const calls = own.reduce((sum: number | null, weight) => callsGiven(file, sum, weight), null);
     statements.push({ sql: sliceBytes(file.text, first.start, range.end).trim(), calls });
   }
-  return statements;
+  return statements.map(({ sql, calls }) => ({ sql, calls: calls ?? file.calls ?? 1 }));
+}
+
+/** What a comment says, and where. */
+interface Weight {
+  given: string;
+  line: number;
+  isBehind: boolean;
+}
+
+const callsError = (file: WorkloadFile, { given, line }: Weight, what: string) =>
+  fileError(
+    'workload_calls_invalid',
+    file.name,
+    line,
+    `\`calls: ${given}\` ${what}`,
+    'Write `-- calls: 120` before the statement, once.',
+  );
+
+/** @throws PgLuthierError `workload_calls_invalid`: no number above zero, or a second weight. */
+function callsGiven(file: WorkloadFile, known: number | null, weight: Weight): number {
+  const calls = /^\d+(\.\d+)?$/.test(weight.given) ? Number(weight.given) : Number.NaN;
+  if (!Number.isFinite(calls) || calls <= 0) {
+    throw callsError(file, weight, 'is not a number above zero.');
+  }
+  if (known !== null) throw callsError(file, weight, 'is a second weight of one statement.');
+  return calls;
 }
 
 function weigh(statement: ClassifiedStatement, calls: number): WorkloadQuery {

@@ -79,6 +79,7 @@ describe('analyze', () => {
       [['analyze', 'nonsense'], 3, 'dsn_invalid'],
       [['analyze', server.dsn(), '--workload', '/does/not/exist'], 2, 'workload_not_found'],
       [['analyze', server.dsn(), '--budget', 'much'], 2, '300MB'],
+      [['analyze', server.dsn(), '--max-regression', '0.1'], 2, '10%'],
       [['analyze'], 2, 'usage_invalid'],
       [['analyze', server.dsn(), '--snapshot', 'x'], 2, 'usage_invalid'],
       [['analyze', '--snapshot', '/does/not/exist'], 2, 'snapshot_file_unreadable'],

@@ -389,3 +389,28 @@ test('the doctor: what is there, what is missing and its remedy, on lines of its
   expect(lines).toContain('? host: could not be told');
   expect(lines).toContain('2 thing(s) missing.');
 });
+
+test('the optimality gap and what was not analysed are said in text and Markdown', () => {
+  const { summary } = reportOf([]);
+  const report = reportOf([], {
+    summary: {
+      ...summary,
+      cost_floor: 225,
+      optimality_gap: 0.1,
+      not_analysed: [
+        { code: 'utility', reason: 'they are no queries', statements: 2, share_of_time: 0.02 },
+        { code: 'no_sample', reason: 'no values', statements: 1, share_of_time: 0.003 },
+      ],
+    },
+  });
+  const line = (text: string) => text.replace(/\s+/g, ' ');
+  for (const text of [
+    line(renderReport(report, { color: false, width: 100 })),
+    line(renderReportMarkdown(report)),
+  ]) {
+    expect(text).toContain('optimality gap: at most 10.0 % of the read cost that is left');
+    expect(text).toContain('if disk, writes and a budget did not count');
+    expect(text).toContain('2 statement(s) with 2.0 % of the database time: they are no queries');
+    expect(text).toContain('1 statement(s) with 0.3 % of the database time: no values');
+  }
+});

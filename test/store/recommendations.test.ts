@@ -228,3 +228,98 @@ describe.each(storeMajors)('recommendations on PostgreSQL %i', (major) => {
     });
   });
 });
+
+describe('dismissed recommendations', () => {
+  let fresh: FreshStore;
+  let targetId: string;
+  beforeAll(async () => {
+    fresh = await freshStore();
+    targetId = await addTarget(fresh.store);
+  });
+  afterAll(() => fresh.close());
+
+  const gain = (saved_share: number, ...query_ids: string[]) => ({
+    saved_share,
+    statements: query_ids.map((query_id) => ({ query_id, saved_share: saved_share / query_ids.length })),
+  });
+  const take = (id: string, overrides: Partial<Recommendation>) =>
+    fresh.store.recommendations.upsertFromAnalysis(targetId, 'ana_9', [recommendation(id, overrides)], {
+      now,
+      rules: [],
+    });
+  const dismiss = (id: string) =>
+    fresh.store.recommendations.transition(targetId, id, 'dismiss', { actor: 'dba', reason: 'too large' });
+  const stateOf = async (id: string) => (await fresh.store.recommendations.get(targetId, id)).state;
+
+  it('are told to the next analysis with who, when, why and the evidence of that time', async () => {
+    await take('d1', { gain: gain(0.1, 'q1', 'q2'), severity: 'low' });
+    await dismiss('d1');
+    const [standing] = await fresh.store.recommendations.standing(targetId);
+    expect(standing).toMatchObject({
+      id: 'd1',
+      state: 'dismissed',
+      key: recommendation('d1').key,
+      dismissal: {
+        actor: 'dba',
+        reason: 'too large',
+        evidence: { saved_share: 0.1, severity: 'low', statements: [{ query_id: 'q1' }, { query_id: 'q2' }] },
+      },
+    });
+    expect(Date.parse(standing?.dismissal?.at ?? '')).not.toBeNaN();
+  });
+
+  it.each([
+    ['a little more', gain(0.19, 'q1', 'q2'), 'dismissed'],
+    ['less', gain(0.01, 'q1'), 'dismissed'],
+    ['other statements for a third of it', gain(0.1, 'q1', 'q2', 'q3'), 'dismissed'],
+    ['twice as much', gain(0.2, 'q1', 'q2'), 'open'],
+    ['mostly other statements', gain(0.1, 'q2', 'q3', 'q4'), 'open'],
+  ])('when they save %s', async (what, now_saved, state) => {
+    const id = `again ${what}`;
+    await take(id, { gain: gain(0.1, 'q1', 'q2') });
+    await dismiss(id);
+    await take(id, { gain: now_saved, title: 'newer' });
+    expect(await stateOf(id)).toBe(state);
+    const [last] = await fresh.store.audit.list({ limit: 1, subject_id: id });
+    if (state === 'dismissed') {
+      expect(last).toMatchObject({ action: 'recommendation.dismiss' });
+      return;
+    }
+    expect(last).toMatchObject({
+      action: 'recommendation.reopen',
+      actor: 'analysis',
+      details: {
+        reason: expect.stringMatching(/^evidence changed: /),
+        dismissal: { actor: 'dba', reason: 'too large' },
+      },
+    });
+    expect((await fresh.store.recommendations.get(targetId, id)).title).toBe('newer');
+    const standing = await fresh.store.recommendations.standing(targetId);
+    expect(standing.find((one) => one.id === id)).toMatchObject({ state: 'open', dismissal: null });
+  });
+
+  it('without a share come back when they are more severe', async () => {
+    await take('s1', { severity: 'low' });
+    await dismiss('s1');
+    await take('s1', { severity: 'low' });
+    expect(await stateOf('s1')).toBe('dismissed');
+    await take('s1', { severity: 'high' });
+    expect(await stateOf('s1')).toBe('open');
+  });
+
+  it('and those that nobody decided on are superseded with the reason of the analysis', async () => {
+    await take('p1', { key: 'index.create x' });
+    const { rule } = recommendation('p1');
+    const rejection = { rule, candidate: 'x', code: 'no_gain', reason: 'nothing gets cheaper' };
+    await fresh.store.recommendations.upsertFromAnalysis(targetId, 'ana_9', [], {
+      now,
+      rules: [rule],
+      rejections: [{ ...rejection, key: 'index.create x' }],
+    });
+    const [last] = await fresh.store.audit.list({ limit: 1, subject_id: 'p1' });
+    expect(last).toMatchObject({
+      action: 'recommendation.supersede',
+      details: { reason: 'no longer proposed: nothing gets cheaper', rejection_code: 'no_gain' },
+    });
+  });
+});

@@ -32,6 +32,8 @@ describe.each(storeMajors)('records on PostgreSQL %i', (major) => {
         cost_before: null,
         cost_after: null,
         cost_floor: null,
+        optimality_gap: null,
+        not_analysed: [],
         what_if: null,
         recommendations_by_kind: { analyze: 1 },
       },

@@ -154,15 +154,16 @@ describe('workload of files', () => {
   test('statements are split by the grammar and weighed by comments', async () => {
     const text = `-- a file; with a semicolon
       select 'é;' from t where a = 1; -- calls: 3
-      select b from "Ü" where c = 'x; -- calls: 9';
-      /* calls: 4 */ select 'ö' from t where a = 2;;
-      vacuum t; select from where;`;
+      -- calls: 2.5
+      select b from "Ü" where c = 'x; -- calls: 9'; /* calls: 4 */ select 'ö' from t where a = 2;;
+      select d /* calls: 6 */ from t; vacuum t; select from where;`;
     const workload = await workloadFromFiles([{ name: 'w.sql', text }]);
     expect(workload.queries.map((each) => [each.query, each.calls])).toEqual([
-      [`select 'é;' from t where a = 1`, 5],
-      [`select b from "Ü" where c = 'x; -- calls: 9'`, 3],
+      [`select 'é;' from t where a = 1`, 7],
+      ['select d /* calls: 6 */ from t', 6],
+      [`select b from "Ü" where c = 'x; -- calls: 9'`, 2.5],
     ]);
-    expect(workload.queries[0]?.share_of_time).toBeCloseTo(0.5);
+    expect(workload.queries[0]?.share_of_time).toBeCloseTo(7 / 17.5);
     expect(workload.set_aside.map((each) => each.code).sort()).toEqual(['unparsable', 'utility']);
     expect(workload.source).toBe('files');
   });
@@ -170,6 +171,8 @@ describe('workload of files', () => {
   test.each([
     ['workload_psql_command', 'select 1 from t;\n\\timing on\nselect 2', 'w.sql, line 2'],
     ['workload_calls_invalid', '\n\n-- calls: many\nselect 1', 'w.sql, line 3'],
+    ['workload_calls_invalid', 'select 1; -- calls: 2\n-- calls: 3', 'w.sql, line 2'],
+    ['workload_calls_invalid', '-- calls: 2\nselect 1; -- calls: 3', 'w.sql, line 2'],
     ['workload_file_unreadable', "select 1;\nselect 'abc", 'w.sql, line 2'],
     ['workload_empty', '-- nothing\n', 'w.sql'],
   ])('%s', async (code, text, place) => {

@@ -82,6 +82,7 @@ export function btreePages({ index, table, columns, schema, rows }: BtreeInput):
       row: { ...table, reltuples: rows, relpages: table.main_pages },
       columns: new Map(columns.map((column) => [column.name, column])),
       indexes: [],
+      names: { taken: new Set(), columns: new Map() },
     },
     selectivity: share,
     expressions,

@@ -1,5 +1,5 @@
 /** The index advisor's run: statements, candidates, what-if, selection. */
-import type { Limit, Rejection, RuleContext, WhatIf } from '../../domain/index.ts';
+import type { Limit, NotAnalysed, Rejection, RuleContext, WhatIf } from '../../domain/index.ts';
 import { usageCatalog } from '../../workload/index.ts';
 import { type IndexesOfRun, openRun } from './contenders.ts';
 import { BATCH } from './make-candidates.ts';
@@ -16,7 +16,7 @@ const MAX_REGRESSION = 0.1;
 
 export interface IndexAdvice {
   statements: AdvisorStatement[];
-  not_analysed: { query_id: string; reason: string }[];
+  not_analysed: NotAnalysed[];
   selection: Selection;
   /** Cost of one call now and with the chosen set, by query_id. */
   costs: Map<string, { before: number; after: number; indexes: Set<string> }>;
@@ -26,6 +26,8 @@ export interface IndexAdvice {
    * about all of them together: no choice among them can cost less. Writes and bytes are not in it.
    */
   floor: number;
+  /** Σ calls × cost of the statements as it is now. */
+  base: number;
   rejections: Rejection[];
   limits: Limit[];
 }
@@ -80,6 +82,15 @@ export async function adviseIndexes(
       rejections.push({ rule, candidate, code: 'constant_erased', reason });
     }
   }
+  const dearer = regressed(costs, context.max_regression ?? MAX_REGRESSION);
+  if (dearer > 0) {
+    limits.push({
+      scope: rule,
+      code: 'statement_regressed',
+      message: `${dearer} statement(s) cost more with the recommended indexes than the limit on regressions allows: statistics of new expressions changed what the planner expects.`,
+      remedy: 'Look at the statements that a recommendation makes dearer before it is approved.',
+    });
+  }
   for (const { contender, code, reason } of selection.left) {
     rejections.push({ rule, candidate: contender.candidate.key, code, reason });
   }
@@ -91,7 +102,12 @@ export async function adviseIndexes(
     (sum, statement) => sum + book.lower(statement, all) * statement.query.calls,
     0,
   );
-  return { statements, not_analysed: notAnalysed, selection, costs, book, floor, rejections, limits };
+  return { statements, not_analysed: notAnalysed, selection, costs, book, floor, base, rejections, limits };
+}
+
+/** Statements that cost more than they may. The planner drops paths within 1 % of another's cost (STD_FUZZ_FACTOR). */
+function regressed(costs: IndexAdvice['costs'], most: number): number {
+  return [...costs.values()].filter(({ before, after }) => after > (1 + most) * 1.01 * before).length;
 }
 
 /** Calls × cost as it is now, where it is known. */
@@ -124,14 +140,16 @@ async function plannableStatements(
     const batch: AdvisorStatement[] = [];
     for (const query of queries.slice(start, start + BATCH)) {
       const prepared = await prepareStatement(query, context.snapshot, catalog);
-      if ('reason' in prepared) notAnalysed.push({ query_id: query.query_id, reason: prepared.reason });
+      if ('reason' in prepared) notAnalysed.push({ query_id: query.query_id, ...prepared });
       else batch.push(prepared);
     }
     await book.ask(batch, book.present);
     for (const statement of batch) {
       const cost = await book.cost(statement, book.present);
-      if ('error' in cost) notAnalysed.push({ query_id: statement.query.query_id, reason: cost.error });
-      else statements.push(statement);
+      if ('error' in cost) {
+        const { query_id } = statement.query;
+        notAnalysed.push({ query_id, code: 'refused_by_planner', reason: cost.error });
+      } else statements.push(statement);
     }
   }
   return { statements, notAnalysed };

@@ -1,11 +1,14 @@
 /** The snapshot as the index advisor looks things up in it. */
 import type { ColumnRow, IndexRow, Snapshot, TableRow } from '../../domain/index.ts';
+import { type SchemaNames, schemaNames } from './naming.ts';
 
 export interface AdvisorTable {
   /** A partitioned table's has its leaf partitions' pages, rows and counters together. */
   row: TableRow;
   columns: Map<string, ColumnRow>;
   indexes: IndexRow[];
+  /** Of its schema. */
+  names: SchemaNames;
   /** OIDs of a partitioned table's leaf partitions; absent: it holds its rows itself. */
   leaves?: readonly number[];
 }
@@ -29,7 +32,10 @@ export const constantKey = (tableOid: number, literal: string) => `${tableOid} $
 
 export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
   const tables = new Map<number, AdvisorTable>(
-    snapshot.tables.map((row) => [row.oid, { row, columns: new Map(), indexes: [] }]),
+    snapshot.tables.map((row) => [
+      row.oid,
+      { row, columns: new Map(), indexes: [], names: schemaNames(snapshot, row.schema) },
+    ]),
   );
   for (const column of snapshot.columns) tables.get(column.table_oid)?.columns.set(column.name, column);
   for (const index of snapshot.indexes) tables.get(index.table_oid)?.indexes.push(index);

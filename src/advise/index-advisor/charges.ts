@@ -6,6 +6,7 @@ import { supersedes } from './covered.ts';
 import type { Weighed } from './search/set-model.ts';
 import type { SelectionInput } from './selection.ts';
 import { BLOCK_BYTES } from './size-model.ts';
+import { SWITCHING_MARGIN, switchingCharges } from './switching.ts';
 
 /**
  * Without a budget bytes have a price, or the last per cent would be bought with any number of them: indexes as large
@@ -16,14 +17,23 @@ const PRICE_OF_THE_TABLES = 0.1;
 const MINIMUM_GAIN_ON_TABLE = 0.05;
 /** Below this share of the whole workload nobody would see a difference. */
 const MINIMUM_GAIN_AT_ALL = 0.000_05;
+/** Of what an index must earn to be worth a DBA's attention, so much keeps one that is advised already. */
+const KEPT_WORTH = 0.5;
+
+/** As the search weighs it; the last is the part of the charge that it pays for taking the place of standing advice. */
+export interface WeighedContender extends Weighed {
+  switching?: number;
+}
 
 /**
  * What each index must earn: its writes, the price of its bytes, and enough to be worth a DBA's attention. The last is
- * a share of the whole workload, or where that is spread over many tables, of what is done on its table.
+ * a share of the whole workload, or where that is spread over many tables, of what is done on its table. What stands
+ * from the night before must earn less, and what takes its place more, so that advice does not flap; what is decided on
+ * counts as there.
  * @param left what the workload costs with the best set so far: within a budget of bytes, which says already how much
  * indexes may be, an index is worth its place by its share of that.
  */
-export function weigh(input: SelectionInput, left: number): Weighed[] {
+export function weigh(input: SelectionInput, left: number): WeighedContender[] {
   const { minimum_gain } = input;
   const base = input.budget_bytes === null ? input.base : left;
   const price = input.budget_bytes === null ? pricePerByte(input) : 0;
@@ -32,18 +42,29 @@ export function weigh(input: SelectionInput, left: number): Weighed[] {
     const cost = (input.book.known(statement, input.book.present)?.cost ?? 0) * statement.query.calls;
     for (const oid of statement.tables) onTable.set(oid, (onTable.get(oid) ?? 0) + cost);
   }
-  const candidates = input.contenders.map(({ handle, table_oid, size_bytes, write }): Weighed => {
+  const switchings = switchingCharges(input);
+  const candidates = input.contenders.map((contender): WeighedContender => {
+    const { handle, table_oid, size_bytes, write, standing } = contender;
     const worth = Math.max(
       MINIMUM_GAIN_AT_ALL * base,
       Math.min(minimum_gain * base, MINIMUM_GAIN_ON_TABLE * (onTable.get(table_oid) ?? 0)),
     );
-    return { handle, table_oid, size_bytes, charge: write.cost + worth + price * size_bytes };
+    const upkeep = write.cost + price * size_bytes;
+    // Nothing supersedes it: it does not leave.
+    if (standing === 'committed') return { handle, table_oid, size_bytes, charge: upkeep, superseded_by: [] };
+    if (standing === 'open') {
+      const charge = upkeep / (1 + SWITCHING_MARGIN) + KEPT_WORTH * worth;
+      return { handle, table_oid, size_bytes, charge };
+    }
+    const switching = switchings.get(handle) ?? 0;
+    return { handle, table_oid, size_bytes, charge: upkeep + worth + switching, switching };
   });
-  const existing = input.leaving.map(({ handle, table_oid, size_bytes, write, index }): Weighed => {
+  const existing = input.leaving.map(({ handle, table_oid, size_bytes, write, index, standing }): Weighed => {
     const superseded_by = input.contenders
       .filter((one) => one.table_oid === table_oid && supersedes(one.candidate.definition, index))
       .map((one) => one.handle);
-    const charge = write.cost + pricePerByte(input) * size_bytes;
+    const upkeep = write.cost + pricePerByte(input) * size_bytes;
+    const charge = standing ? (1 + SWITCHING_MARGIN) * upkeep : upkeep;
     return { handle, table_oid, size_bytes: 0, charge, superseded_by };
   });
   return [...candidates, ...existing];

@@ -1,11 +1,13 @@
 /** The indexes of one run: contenders that the statements asked for, those made out of good sets, and what they replace. */
 import type { RuleContext, WhatIf } from '../../domain/index.ts';
 import type { Candidate } from './candidates.ts';
+import { keyOfDrop } from './drop.ts';
 import { indexesThatMayLeave, type Leaving } from './leaving.ts';
-import { CandidateMaker } from './make-candidates.ts';
+import { CandidateMaker, type Made } from './make-candidates.ts';
 import { mergedCandidates, shortenedCandidates, withIncludedAsKeys } from './merge.ts';
 import type { PlanBook } from './search/plan-book.ts';
 import type { Contender, SelectionInput } from './selection.ts';
+import { candidatesOfBefore, markStanding, standingByKey, withoutDismissed } from './standing.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { registerCandidates, type Weighing, weighCandidates } from './weigh.ts';
 
@@ -33,15 +35,22 @@ export async function openRun(
 ): Promise<IndexesOfRun> {
   const { statements, book } = run;
   const maker = new CandidateMaker(context, whatIf, statements, run);
+  const standing = standingByKey(context, run.rule);
   const started = Date.now();
   const share = (of: number) => started + of * Math.max(0, context.deadline - started);
   const dearest = statements.toSorted((a, b) => costNow(b, book) - costNow(a, book));
-  const made = await maker.fromStatements(dearest, share(TIME_TO_MAKE));
+  const all = await maker.fromStatements(dearest, share(TIME_TO_MAKE));
+  all.push(...(await maker.more(candidatesOfBefore(standing, maker, { ...run, made: all }))));
+  markStanding(all, standing);
+  const made = await withoutDismissed(all, standing, { ...run, maker });
   const weighing = { ...run, statements: dearest, maker, made };
-  const contenders = await weighCandidates({ ...context, deadline: share(TIME_TO_WEIGH) }, weighing);
+  const inTime = { ...context, deadline: share(TIME_TO_WEIGH) };
+  const contenders = withCommitted(await weighCandidates(inTime, weighing), made, run);
   const handles = made.map(({ contender }) => contender.handle);
   const letLeave = (among: readonly Contender[]): Leaving[] => {
-    const leaving = indexesThatMayLeave(context.snapshot, among, maker, book.present);
+    const found = indexesThatMayLeave(context.snapshot, among, maker, book.present);
+    const leaving = found.filter((one) => !standing.get(keyOfDrop(one.index))?.dismissal);
+    for (const one of leaving) if (standing.has(keyOfDrop(one.index))) one.standing = true;
     for (const one of leaving) book.letLeave(one, maker.touching(one.table_oid));
     return leaving;
   };
@@ -61,6 +70,23 @@ export async function openRun(
       return { contenders: more, leaving: letLeave(more) };
     },
   };
+}
+
+/** What is decided on is a contender whether or not it helps this night. */
+function withCommitted(
+  contenders: readonly Contender[],
+  made: readonly Made[],
+  { rejections }: Pick<Weighing, 'rejections'>,
+): Contender[] {
+  const there = new Set(contenders);
+  const more = made.flatMap(({ contender }) =>
+    contender.standing === 'committed' && !there.has(contender) ? [contender] : [],
+  );
+  for (const { candidate } of more) {
+    const place = rejections.findIndex((one) => one.candidate === candidate.key && one.code === 'no_gain');
+    if (place !== -1) rejections.splice(place, 1);
+  }
+  return [...contenders, ...more];
 }
 
 interface Derived {

@@ -8,11 +8,19 @@ import {
   type Severity,
 } from '../../domain/index.ts';
 import type { IndexAdvice } from './advise.ts';
+import { savedAlone, savedShares } from './alone.ts';
+import { buildTime } from './build-time.ts';
 import { supersedes } from './covered.ts';
 import type { CrossCheck } from './cross-check.ts';
+import { callsADay, overlapping, parametersUsed, perDay, sampleRows, writersOf } from './draft-evidence.ts';
 import { megabytes } from './left-out.ts';
 import { partitionIndexes } from './partition-indexes.ts';
 import type { Contender } from './selection.ts';
+import { keyOfIndex } from './standing.ts';
+import type { AdvisorStatement } from './statement.ts';
+
+/** Statements of a recommendation that say what stood in the place of their parameters, those that gain most. */
+const WITH_PARAMETERS = 5;
 
 export interface DraftInput {
   advice: IndexAdvice;
@@ -37,36 +45,36 @@ export async function draftIndex(
   const affects: AffectedStatement[] = [];
   let without = 0;
   let withIt = 0;
-  const samples: Evidence[] = [];
+  const byId = new Map<string, AdvisorStatement>();
   for (const statement of advice.statements) {
     if (!statement.tables.has(contender.table_oid)) continue;
     const before = await advice.book.cost(statement, others);
     const after = await advice.book.cost(statement, chosen);
     if (!('cost' in before) || !('cost' in after)) continue;
-    without += before.cost * statement.query.calls;
-    withIt += after.cost * statement.query.calls;
+    const { query } = statement;
+    without += before.cost * query.calls;
+    withIt += after.cost * query.calls;
     if (Math.abs(before.cost - after.cost) < 0.01 * before.cost) continue;
+    byId.set(query.query_id, statement);
     affects.push({
-      query_id: statement.query.query_id,
-      query: statement.query.query,
-      calls: statement.query.calls,
-      share_of_time: statement.query.share_of_time,
+      query_id: query.query_id,
+      query: query.query,
+      calls: query.calls,
+      calls_per_day: perDay(query.calls, context),
+      share_of_time: query.share_of_time,
       cost_before: before.cost,
       cost_after: after.cost,
     });
-    for (const parameter of statement.parameters) {
-      samples.push({
-        name: `samples of $${parameter.number} in ${statement.query.query_id}`,
-        value: parameter.values.join(', ').slice(0, 200),
-        unit: null,
-        source: parameter.source,
-        level: 'simulated',
-        formula: null,
-      });
-    }
   }
   affects.sort((a, b) => b.calls * (b.cost_before - b.cost_after) - a.calls * (a.cost_before - a.cost_after));
+  for (const item of affects.slice(0, WITH_PARAMETERS)) {
+    const parameters = byId.get(item.query_id)?.parameters ?? [];
+    if (parameters.length > 0) item.parameters = parametersUsed(parameters);
+  }
   const share = affects.reduce((sum, item) => sum + item.share_of_time, 0);
+  const build = buildTime(contender, context.snapshot);
+  const touching = advice.statements.filter(({ tables }) => tables.has(contender.table_oid));
+  const gain = savedShares(await savedAlone(contender, touching, advice.book), advice.base);
   const { definition } = contender.candidate;
   const partitions = partitionIndexes(definition, contender.candidate.table.row, context.snapshot);
   const top = affects[0];
@@ -78,7 +86,7 @@ export async function draftIndex(
       index: definition,
       ...(partitions.length > 0 ? { partitions } : {}),
     },
-    key: `index.create ${contender.candidate.key}`,
+    key: keyOfIndex(contender.candidate.key),
     title: `Index on ${definition.schema}.${definition.table} ${shape(contender)}`,
     rationale:
       `${affects.length} statement(s) with ${(100 * share).toFixed(1)} % of the database time get cheaper plans` +
@@ -98,7 +106,9 @@ export async function draftIndex(
       cost_after: withIt,
       size_bytes: contender.size_bytes,
       write_overhead: contender.write.cost,
+      build_seconds: build.seconds,
     },
+    gain,
     affects,
     evidence: [
       {
@@ -133,9 +143,20 @@ export async function draftIndex(
         level: 'estimated',
         formula: contender.write.formula,
       },
+      ...writersOf(contender, touching, context),
+      build.evidence,
+      {
+        name: "share of the workload's cost that it saves by itself",
+        value: gain.saved_share,
+        unit: 'share',
+        source: `${context.what_if?.engine} EXPLAIN × calls`,
+        level: 'simulated',
+        formula: `Σ calls × (plan cost now − with this index alone) ÷ ${Math.round(advice.base)}, before writes`,
+      },
+      ...callsADay(affects),
       ...secondOpinion(contender, affects, checked),
-      ...existingIndexes(contender),
-      ...samples.slice(0, 8),
+      ...overlapping(contender),
+      ...sampleRows(affects),
     ],
     risk: {
       locks:
@@ -155,20 +176,6 @@ export async function draftIndex(
       ],
     },
   };
-}
-
-function existingIndexes(contender: Contender): Evidence[] {
-  const first = contender.candidate.definition.keys[0];
-  return contender.candidate.table.indexes
-    .filter((index) => index.keys[0] === (first?.column ?? first?.expression))
-    .map((index) => ({
-      name: 'existing index with the same first key',
-      value: index.definition,
-      unit: null,
-      source: 'pg_index',
-      level: 'measured' as const,
-      formula: null,
-    }));
 }
 
 function shape({ candidate: { definition } }: Contender): string {

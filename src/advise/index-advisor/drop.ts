@@ -20,6 +20,10 @@ export interface DropReason {
   replaced_by?: IndexDefinition[];
 }
 
+/** The identity of a drop in the advice of every night. */
+export const keyOfDrop = ({ schema, name }: Pick<IndexRow, 'schema' | 'name'>) =>
+  `index.drop ${schema}.${name}`;
+
 /** The draft; its rollback is the definition that the catalog gave. */
 export function dropDraft(index: IndexRow, reason: DropReason): RecommendationDraft {
   const size: Evidence = {
@@ -40,7 +44,7 @@ export function dropDraft(index: IndexRow, reason: DropReason): RecommendationDr
       definition: index.definition,
       ...(reason.replaced_by ? { replaced_by: reason.replaced_by } : {}),
     },
-    key: `index.drop ${index.schema}.${index.name}`,
+    key: keyOfDrop(index),
     title: reason.title,
     rationale: `${reason.rationale} Dropping it frees ${megabytes(index.size_bytes)} and spares every write that maintains it.`,
     severity: reason.severity,

@@ -19,6 +19,8 @@ export interface Leaving extends KnownCandidate {
   /** What its maintenance costs the writes of the window. */
   write: WriteCost;
   size_bytes: number;
+  /** That it may go is advised or decided on already. */
+  standing?: true;
 }
 
 /** Those that some contender supersedes, each once; they cost what a candidate like them would. */

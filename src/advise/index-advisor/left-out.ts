@@ -1,6 +1,7 @@
 /** Why contenders are not in the chosen set, in words, and which of them exclude each other. */
+import type { WeighedContender } from './charges.ts';
 import type { searchSets } from './search/local-search.ts';
-import type { Weighed } from './search/set-model.ts';
+
 import type { Contender, Selection, SelectionInput } from './selection.ts';
 
 /** A block-range index and a plain B-tree that lead with the same column do the same work in two ways. */
@@ -26,7 +27,7 @@ export function alternatives(contenders: readonly Contender[]): Map<number, Set<
 /** Why each contender that is not in the set is not. */
 export function reasons(
   input: SelectionInput,
-  weighed: readonly Weighed[],
+  weighed: readonly WeighedContender[],
   final: ReturnType<typeof searchSets>,
 ): Selection['left'] {
   const room = (input.budget_bytes ?? Number.POSITIVE_INFINITY) - final.bytes;
@@ -45,11 +46,16 @@ export function reasons(
       return [{ contender, code: 'over_budget', reason }];
     }
     const share = (cost: number) => `${((100 * cost) / Math.max(1, input.base)).toFixed(2)} %`;
+    const switching = weighed[position]?.switching ?? 0;
+    const margin =
+      switching > 0
+        ? `; ${share(switching)} of that is what it must do better than advice that stands and whose place it would take`
+        : '';
     if (contender.alone > charge) {
-      const reason = `alone it would save ${share(contender.alone)} of the workload's cost, beside the chosen indexes ${share(saved)}, less than it costs (${share(charge)})`;
+      const reason = `alone it would save ${share(contender.alone)} of the workload's cost, beside the chosen indexes ${share(saved)}, less than it costs (${share(charge)}${margin})`;
       return [{ contender, code: 'dominated_by_chosen', reason }];
     }
-    const reason = `it saves ${share(contender.alone)} of the workload's cost, less than it costs (${share(charge)})`;
+    const reason = `it saves ${share(contender.alone)} of the workload's cost, less than it costs (${share(charge)}${margin})`;
     return [{ contender, code: 'too_small_gain', reason }];
   });
 }

@@ -94,7 +94,9 @@ export class CandidateMaker {
   writesOf(candidate: Candidate, size: IndexSize): WriteCost {
     const writers = this.#touching.get(candidate.table.row.oid) ?? [];
     const { snapshot, workload, window } = this.#context;
-    return writeCost(candidate, size, writers, snapshot, workload.source === 'cumulative', window);
+    // Statements out of files weigh what somebody says; what a window counted is no measure beside them.
+    const counted = workload.source === 'files' ? null : window;
+    return writeCost(candidate, size, writers, snapshot, workload.source === 'cumulative', counted);
   }
 
   /** Statements that read or write a table. */

@@ -1,6 +1,6 @@
 /** The indexes of a partitioned table's tree, each under a name of its own. */
 import type { IndexDefinition, PartitionIndex, Snapshot, TableRow } from '../../domain/index.ts';
-import { indexName } from './naming.ts';
+import { indexName, schemaNames } from './naming.ts';
 
 /** Parents before their children; empty for a table that is not partitioned. */
 export function partitionIndexes(
@@ -15,7 +15,7 @@ export function partitionIndexes(
       const { name: _name, ...bare } = definition;
       const name = indexName(
         { ...bare, schema: child.schema, table: child.name },
-        snapshot.indexes.filter((index) => index.schema === child.schema),
+        schemaNames(snapshot, child.schema),
       );
       const leaf = child.relkind !== 'p';
       found.push({

@@ -32,6 +32,8 @@ export interface Contender extends KnownCandidate {
   alone: number;
   /** Handles of those that it was made out of by merging or shortening; empty: a statement asked for it. */
   merged_of: readonly string[];
+  /** open: advised by an earlier analysis and not decided on. committed: approved or at work. Absent: new. */
+  standing?: 'open' | 'committed';
 }
 
 export interface SelectionInput {
@@ -115,6 +117,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
       (await askNeighbours(input, weighed, set)) +
       (await askExchanges(input, set)) +
       (await askWithout(input, set));
+    // Plans that were shown meanwhile may take the place of what stands.
     weighed = weigh(input, costOf(input, set));
     if (asked > 0) continue;
     if (widened >= MAX_WIDENED) break;
@@ -161,6 +164,12 @@ function rulesOf(input: SelectionInput): SetRules {
   const { max_regression, max_indexes_per_table: most } = input;
   if (most === null) return { max_regression };
   const tables = new Set(input.contenders.map(({ table_oid }) => table_oid));
-  const room = [...tables].map((oid): [number, number] => [oid, Math.max(0, most - input.indexes_on(oid))]);
+  // Those that are decided on count as there.
+  const decided = (oid: number) =>
+    input.contenders.filter((one) => one.table_oid === oid && one.standing === 'committed').length;
+  const room = [...tables].map((oid): [number, number] => [
+    oid,
+    Math.max(0, most - input.indexes_on(oid) - decided(oid)),
+  ]);
   return { max_regression, room_on_table: new Map(room) };
 }

@@ -1,5 +1,6 @@
 /** A workload statement made ready for costing: its samples and how it uses tables. */
 import {
+  type NotAnalysed,
   PgLuthierError,
   type PlannableStatement,
   type SampledParameter,
@@ -31,10 +32,12 @@ export async function prepareStatement(
   query: WorkloadQuery,
   snapshot: Snapshot,
   catalog: UsageCatalog,
-): Promise<AdvisorStatement | { reason: string }> {
+): Promise<AdvisorStatement | Omit<NotAnalysed, 'query_id'>> {
   try {
     const { samples, parameters } = await sampleStatements(query, snapshot, catalog);
-    if (samples.length === 0) return { reason: 'no sample of its parameters could be made' };
+    if (samples.length === 0) {
+      return { code: 'no_sample', reason: 'no sample of its parameters could be made' };
+    }
     const original = await statementUsage(query.query, catalog);
     const written = new Set(original.predicates.flatMap((predicate) => predicate.literal ?? []));
     const usages = [original];
@@ -50,10 +53,10 @@ export async function prepareStatement(
     }
     const named = new Set(usages.flatMap((usage) => usage.relations.map((relation) => relation.table_oid)));
     const tables = withDescendants(named, snapshot);
-    if (tables.size === 0) return { reason: 'it reads no table of this database' };
+    if (tables.size === 0) return { code: 'no_table', reason: 'it reads no table of this database' };
     return { query, samples, parameters, usages, erased: [...erased], tables };
   } catch (error) {
-    if (error instanceof PgLuthierError) return { reason: error.message };
+    if (error instanceof PgLuthierError) return { code: 'unreadable', reason: error.message };
     throw error;
   }
 }

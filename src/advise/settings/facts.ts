@@ -71,7 +71,7 @@ export function limited(limit: Limit): RuleResult {
 
 /** A result with one rejection. */
 export function rejected(rejection: Rejection): RuleResult {
-  return { ...nothing, rejections: [rejection] };
+  return { ...nothing, rejections: [{ ...rejection, key: `setting ${rejection.candidate}` }] };
 }
 
 export function settingNotVisible(name: string): Limit {

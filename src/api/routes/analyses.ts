@@ -27,6 +27,33 @@ const newAnalysisSchema = z
     to_snapshot_id: z.string().max(64).optional(),
     areas: z.array(z.enum(ruleAreas)).min(1).optional(),
     index_budget_bytes: z.number().int().positive().nullable().optional(),
+    max_regression: z.number().min(0).max(10).optional().openapi({
+      description:
+        'Share by which a statement may get dearer because an existing index is replaced; default 0.1.',
+    }),
+    max_indexes_per_table: z.number().int().min(1).max(1000).optional().openapi({
+      description: 'Indexes that a table may have at most, existing ones with them; default: any number.',
+    }),
+    time_limit_seconds: z.number().int().min(1).max(3600).optional().openapi({
+      description: 'How long the rules may take; default 600. The best that was found by then is the result.',
+    }),
+    workload: z
+      .array(
+        z
+          .object({
+            name: z.string().min(1).max(200).optional(),
+            sql: z.string().min(1).max(100_000),
+            calls: z.number().positive().max(1e15).optional(),
+          })
+          .strict(),
+      )
+      .min(1)
+      .max(5000)
+      .optional()
+      .openapi({
+        description:
+          'Statements in place of those that were seen: each entry one or more, each weighs `calls` (default 1) or what its comment `-- calls: n` says. They are parsed and planned on the twin, never run on the target. Only rules of the area `index` run unless `areas` says otherwise, and the report is all that is kept: what it recommends cannot be approved, because it comes from a client’s text.',
+      }),
     what_if: z.enum(whatIfEngines).optional().openapi({
       description:
         'Who plans: `twin` (default), a server of our own; `hypopg`, the target itself with that extension; `both`: the twin searches, and what it chose is asked of HypoPG, too.',
@@ -46,8 +73,10 @@ export const analysisRoutes: RouteFile = (router, services) => {
     }),
     async (context) => {
       const { target_id } = context.req.valid('param');
+      const { time_limit_seconds, ...options } = context.req.valid('json');
       const header = await startAnalysis(services, target_id, {
-        ...context.req.valid('json'),
+        ...options,
+        ...(time_limit_seconds === undefined ? {} : { time_limit_ms: 1000 * time_limit_seconds }),
         actor: context.get('actor'),
       });
       context.header('location', `/v1/targets/${target_id}/analyses/${header.id}`);

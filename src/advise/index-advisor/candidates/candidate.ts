@@ -90,7 +90,7 @@ export function makeCandidate(table: AdvisorTable, keys: IndexKey[], shape: Shap
     where: conjunction(conditions),
     options: shape.options ?? {},
   };
-  const definition: IndexDefinition = { ...bare, name: indexName(bare, table.indexes) };
+  const definition: IndexDefinition = { ...bare, name: indexName(bare, table.names) };
   const selectivity = shareOfConditions(conditions);
   return { key: normalisedDefinition(definition), definition, table, selectivity, conditions };
 }

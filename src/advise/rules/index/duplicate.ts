@@ -8,7 +8,7 @@ import type {
   RuleContext,
 } from '../../../domain/index.ts';
 import { sampleStatements, usageCatalog } from '../../../workload/index.ts';
-import { dropDraft } from '../../index-advisor/drop.ts';
+import { dropDraft, keyOfDrop } from '../../index-advisor/drop.ts';
 import { isPrefix, keptBecause, sameness } from '../../index-advisor/existing.ts';
 
 const ID = 'index/duplicate';
@@ -28,7 +28,13 @@ export const rule: Rule = {
     const rejections: Rejection[] = [];
     const going = new Set<number>();
     const reject = (index: IndexRow, code: string, reason: string) =>
-      rejections.push({ rule: ID, candidate: `drop ${index.schema}.${index.name}`, code, reason });
+      rejections.push({
+        rule: ID,
+        candidate: `drop ${index.schema}.${index.name}`,
+        code,
+        reason,
+        key: keyOfDrop(index),
+      });
 
     for (const alike of groupBy(context.snapshot.indexes, sameness)) {
       // An invalid index answers nothing: a valid one never goes in its favour (index/invalid looks after it).

@@ -5,6 +5,7 @@ import { crossCheck } from '../../index-advisor/cross-check.ts';
 import { draftIndex } from '../../index-advisor/draft.ts';
 import { draftReplaced } from '../../index-advisor/draft-replaced.ts';
 import { addPlans } from '../../index-advisor/plan-evidence.ts';
+import { keyOfIndex, standingByKey } from '../../index-advisor/standing.ts';
 
 const ID = 'index/missing';
 /** Rejections that a report lists one by one; the rest is counted. */
@@ -18,8 +19,9 @@ export const rule: Rule = {
     'Candidates come from the parse trees of the workload (equality, range, order, join, partial, expression, full text, ' +
     'jsonb, block ranges); a planner with the target’s statistics costs them, with sampled parameter values; a set is ' +
     'chosen that saves the most plan cost × calls, less what it costs the writes; existing indexes that a chosen one ' +
-    'replaces are dropped in the same search. Quiet where no index saves 0.2 % of ' +
-    'the workload.',
+    'replaces are dropped in the same search. What was advised before is kept unless another set is better by a margin, ' +
+    'what was approved counts as there, what was dismissed is left out until its evidence changes. Quiet where no index ' +
+    'saves 0.2 % of the workload.',
   evaluate: async (context) => {
     const nothing: RuleResult = { recommendations: [], rejections: [], limits: [] };
     if (context.workload.queries.length === 0) {
@@ -49,9 +51,10 @@ export const rule: Rule = {
         (sum, { query }) => sum + query.calls * (advice.costs.get(query.query_id)?.[pick] ?? 0),
         0,
       );
+    const standing = standingByKey(context, ID);
     return {
       recommendations,
-      rejections: shortened(advice.rejections),
+      rejections: shortened(advice.rejections, standing),
       limits: [...advice.limits, ...(checked?.limits ?? []), ...plansLimits, ...notAnalysed(advice, context)],
       coverage: {
         analysed: advice.statements.map((statement) => statement.query.query_id),
@@ -79,8 +82,9 @@ function notAnalysed(advice: IndexAdvice, context: RuleContext): RuleResult['lim
   });
 }
 
-/** The most telling first: what was refused or does exist already, then what nearly paid. */
-function shortened(rejections: Rejection[]): Rejection[] {
+/** Why standing advice is not proposed any more is always told. Then the most telling first: what was refused or does exist already, then what nearly paid. */
+function shortened(given: Rejection[], standing: ReadonlyMap<string, unknown>): Rejection[] {
+  const rejections = given.map((rejection) => ({ ...rejection, key: keyOfIndex(rejection.candidate) }));
   const rank = [
     'over_budget',
     'dominated_by_chosen',
@@ -92,11 +96,16 @@ function shortened(rejections: Rejection[]): Rejection[] {
   const order = (rejection: Rejection) =>
     (rank.indexOf(rejection.code) + rank.length + 1) % (rank.length + 1);
   const unique = [...new Map(rejections.map((rejection) => [rejection.candidate, rejection])).values()];
-  const sorted = unique.toSorted((a, b) => order(a) - order(b));
-  if (sorted.length <= LISTED_REJECTIONS) return sorted;
-  const rest = sorted.length - LISTED_REJECTIONS;
+  const awaited = unique.filter(({ key }) => standing.has(key));
+  const sorted = [
+    ...awaited,
+    ...unique.filter(({ key }) => !standing.has(key)).toSorted((a, b) => order(a) - order(b)),
+  ];
+  const listed = Math.max(LISTED_REJECTIONS, awaited.length);
+  if (sorted.length <= listed) return sorted;
+  const rest = sorted.length - listed;
   return [
-    ...sorted.slice(0, LISTED_REJECTIONS),
+    ...sorted.slice(0, listed),
     {
       rule: ID,
       candidate: `${rest} further candidates`,

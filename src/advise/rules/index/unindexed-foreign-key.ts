@@ -21,7 +21,7 @@ import {
 } from '../../../workload/index.ts';
 import { CandidateSizes } from '../../index-advisor/candidate-size.ts';
 import { type AdvisorCatalog, advisorCatalog } from '../../index-advisor/catalog.ts';
-import { indexName, normalisedDefinition } from '../../index-advisor/naming.ts';
+import { indexName, normalisedDefinition, schemaNames } from '../../index-advisor/naming.ts';
 import { bytesOf } from '../../index-advisor/size-model.ts';
 
 const ID = 'index/unindexed-foreign-key';
@@ -168,10 +168,7 @@ async function weigh(
   };
   const definition: IndexDefinition = {
     ...bare,
-    name: indexName(
-      bare,
-      snapshot.indexes.filter((index) => index.schema === key.schema),
-    ),
+    name: indexName(bare, schemaNames(snapshot, key.schema)),
   };
   const size = await new CandidateSizes(catalog, snapshot, whatIf).sizeOf(definition, table, 1);
   const { samples, parameters } = await sampleStatements(checkOf(key, deletes), snapshot, names);

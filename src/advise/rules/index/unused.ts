@@ -1,6 +1,6 @@
 /** Indexes that nobody has used for as long as statistics are kept. */
 import type { RecommendationDraft, Rejection, Rule } from '../../../domain/index.ts';
-import { dropDraft } from '../../index-advisor/drop.ts';
+import { dropDraft, keyOfDrop } from '../../index-advisor/drop.ts';
 import { keptBecause } from '../../index-advisor/existing.ts';
 
 const ID = 'index/unused';
@@ -25,6 +25,7 @@ export const rule: Rule = {
     for (const index of snapshot.indexes) {
       if (index.idx_scan > 0 || index.size_bytes < MINIMUM_BYTES) continue;
       const candidate = `drop ${index.schema}.${index.name}`;
+      const key = keyOfDrop(index);
       const held = keptBecause(index, snapshot);
       if (held) {
         rejections.push({
@@ -32,17 +33,18 @@ export const rule: Rule = {
           candidate,
           code: held.code,
           reason: `it was not used, but ${held.reason}`,
+          key,
         });
         continue;
       }
       if (snapshot.server.in_recovery) {
         const reason = "it was not used on this standby, whose counters say nothing of the primary's use";
-        rejections.push({ rule: ID, candidate, code: 'standby', reason });
+        rejections.push({ rule: ID, candidate, code: 'standby', reason, key });
         continue;
       }
       if (age < MINIMUM_AGE_DAYS) {
         const reason = `it was not used, but the statistics are only ${age.toFixed(1)} days old; ${MINIMUM_AGE_DAYS} are asked for`;
-        rejections.push({ rule: ID, candidate, code: 'statistics_too_young', reason });
+        rejections.push({ rule: ID, candidate, code: 'statistics_too_young', reason, key });
         continue;
       }
       recommendations.push(

@@ -182,3 +182,37 @@ test('a partial index for a state, none for the constant of one call', async () 
     for (const index of await chosen(sql)) expect(index).not.toContain('WHERE');
   }
 });
+
+test('the evidence says how often, how long it takes to build, what writes it, what overlaps and which values stood in', async () => {
+  const sql = `-- calls: 50
+    SELECT pad FROM indexed WHERE a = $1 ORDER BY id LIMIT 1;
+    -- calls: 3
+    INSERT INTO indexed VALUES (1, $1, $2);`;
+  const context = await contextOf(snapshot, { what_if: whatIf, sql });
+  context.workload = { ...context.workload, source: 'window', seconds: 43_200 };
+  const { recommendations } = await rule.evaluate(context);
+  const found = recommendations.find(({ change }) => change.kind === 'index.create');
+  expect(created(recommendations)).toEqual([expect.stringContaining('(a, id)')]);
+  const [affected] = found?.affects ?? [];
+  expect(affected).toMatchObject({ calls: 50, calls_per_day: 100 });
+  expect(affected?.parameters?.[0]).toMatchObject({ number: 1, column: 'public.indexed.a' });
+  expect(affected?.parameters?.[0]?.values.length).toBeGreaterThan(0);
+  const row = (name: string) => found?.evidence.find((item) => item.name.startsWith(name));
+  expect(row('calls a day of the statements that it helps')?.value).toBe(100);
+  expect(row('statement that has to maintain it')?.value).toMatch(/^INSERT INTO indexed .*6 calls a day/);
+  expect(row('existing index that overlaps')).toMatchObject({
+    value: expect.stringContaining('indexed_a'),
+    formula: expect.stringContaining('does all that indexed_a does'),
+  });
+  expect(row('samples of $1 (public.indexed.a)')?.level).toBe('simulated');
+  const build = row('time to build it');
+  expect(build).toMatchObject({
+    unit: 's',
+    level: 'estimated',
+    formula: expect.stringContaining('50000 rows × 4 µs'),
+  });
+  expect(build?.value).toBe(found?.estimate.build_seconds);
+  const gain = found?.gain;
+  expect(gain?.saved_share).toBeGreaterThan(0.5);
+  expect(gain?.statements.map(({ query_id }) => query_id)).toEqual([affected?.query_id]);
+});

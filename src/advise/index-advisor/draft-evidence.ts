@@ -1,0 +1,132 @@
+/** Rows of evidence of a recommended index: how often, against which writes, beside which indexes, with which values. */
+import type { AffectedStatement, Evidence, RuleContext, SampledParameter } from '../../domain/index.ts';
+import { supersedes } from './covered.ts';
+import type { Contender } from './selection.ts';
+import type { AdvisorStatement } from './statement.ts';
+
+const DAY_SECONDS = 86_400;
+/** Values of a parameter, and characters of one, that are shown. */
+const VALUES = 8;
+const VALUE_LENGTH = 60;
+/** Rows of each kind. */
+const ROWS = 8;
+const WRITERS = 3;
+
+/** Calls at the window's rate; null where its length is not known. */
+export function perDay(calls: number, { workload }: Pick<RuleContext, 'workload'>): number | null {
+  const { seconds } = workload;
+  return seconds === null || seconds <= 0 ? null : (calls * DAY_SECONDS) / seconds;
+}
+
+/** Of the statements that it helps and of those that it hurts, calls a day. */
+export function callsADay(affects: readonly AffectedStatement[]): Evidence[] {
+  const row = (name: string, items: readonly AffectedStatement[]): Evidence[] => {
+    if (items.length === 0 || items.some((item) => item.calls_per_day == null)) return [];
+    return [
+      {
+        name,
+        value: items.reduce((sum, item) => sum + (item.calls_per_day ?? 0), 0),
+        unit: 'calls',
+        source: 'pg_stat_statements.calls',
+        level: 'measured',
+        formula: 'calls in the window × 86400 ÷ its seconds',
+      },
+    ];
+  };
+  const dearer = (item: AffectedStatement) => item.cost_after > item.cost_before;
+  return [
+    ...row(
+      'calls a day of the statements that it helps',
+      affects.filter((item) => !dearer(item)),
+    ),
+    ...row('calls a day of the statements that it makes dearer', affects.filter(dearer)),
+  ];
+}
+
+/** Statements that write its table and so maintain it, those of most rows first: they get slower. */
+export function writersOf(
+  { table_oid, write }: Contender,
+  statements: readonly AdvisorStatement[],
+  context: RuleContext,
+): Evidence[] {
+  if (write.cost <= 0) return [];
+  return statements
+    .filter(({ usages }) =>
+      usages[0]?.relations.some((relation) => relation.is_written && relation.table_oid === table_oid),
+    )
+    .toSorted((a, b) => written(b) - written(a))
+    .slice(0, WRITERS)
+    .map(({ query }) => {
+      const daily = perDay(query.calls, context);
+      const times = daily === null ? `${Math.round(query.calls)} calls` : `${Math.round(daily)} calls a day`;
+      return {
+        name: 'statement that has to maintain it',
+        value: `${query.query.replace(/\s+/g, ' ').slice(0, 120)} (${times})`,
+        unit: null,
+        source: context.workload.source === 'files' ? 'workload files' : 'pg_stat_statements',
+        level: 'measured',
+        formula: null,
+      };
+    });
+}
+
+const written = ({ query }: AdvisorStatement) => Math.max(query.rows, query.calls);
+
+/** Existing indexes of the table that begin with the same key or hold all of its keys, and what is between the two. */
+export function overlapping({ candidate }: Contender): Evidence[] {
+  const { definition, table } = candidate;
+  const keys = definition.keys.map((key) => key.column ?? key.expression ?? '');
+  return table.indexes.flatMap((index) => {
+    const same = index.keys.findIndex((key, position) => key !== keys[position]);
+    const shared = same === -1 ? Math.min(index.keys.length, keys.length) : Math.min(same, keys.length);
+    const held = keys.every((key) => index.keys.includes(key));
+    if (shared === 0 && !held) return [];
+    const relation = supersedes(definition, index)
+      ? `this one does all that ${index.name} does`
+      : shared > 0
+        ? `the first ${shared} key(s) are the same`
+        : 'it has the same keys in another order';
+    return [
+      {
+        name: 'existing index that overlaps',
+        value: index.definition,
+        unit: null,
+        source: 'pg_index',
+        level: 'measured' as const,
+        formula: `${relation}; ${index.idx_scan} scans since the statistics began`,
+      },
+    ];
+  });
+}
+
+/** As it is kept with a statement: the samples' values, long ones cut. */
+export function parametersUsed(
+  parameters: readonly SampledParameter[],
+): NonNullable<AffectedStatement['parameters']> {
+  return parameters.map(({ number, column, values, source }) => ({
+    number,
+    column,
+    values: values.slice(0, VALUES).map((value) => cut(value)),
+    source,
+  }));
+}
+
+const cut = (value: string) => (value.length <= VALUE_LENGTH ? value : `${value.slice(0, VALUE_LENGTH)}…`);
+
+/** The same as rows, for those who read the evidence only. */
+export function sampleRows(affects: readonly AffectedStatement[]): Evidence[] {
+  return affects
+    .flatMap(({ query_id, parameters = [] }) =>
+      parameters.map(
+        ({ number, column, values, source }): Evidence => ({
+          name: `samples of $${number}${column === null ? '' : ` (${column})`} in ${query_id}`,
+          value: values.join(', ').slice(0, 200),
+          unit: null,
+          source,
+          level: 'simulated',
+          formula: null,
+        }),
+      ),
+    )
+    .slice(0, ROWS);
+}

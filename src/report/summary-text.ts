@@ -1,0 +1,27 @@
+/** The figures of an analysis in sentences: what it costs, how far from the best, what was left out. */
+import type { Report } from '../domain/index.ts';
+import { amount, percent } from './format.ts';
+
+type Summary = Report['summary'];
+
+/** Plan costs now and then, and what a better choice could still save. */
+export function costFacts({ cost_before, cost_after, cost_floor, optimality_gap }: Summary): string[] {
+  if (cost_before === null || cost_after === null || cost_before <= 0) return [];
+  const facts = [
+    `plan cost of the workload: ${amount(cost_before)} now, ${amount(cost_after)} with all recommended indexes (${percent(1 - cost_after / cost_before)} less)`,
+  ];
+  if (optimality_gap !== null && cost_floor !== null) {
+    facts.push(
+      `optimality gap: at most ${percent(optimality_gap)} of the read cost that is left could be saved by other indexes among the candidates (none of their sets goes below ${amount(cost_floor)}), if disk, writes and a budget did not count`,
+    );
+  }
+  return facts;
+}
+
+/** Statements that were not analysed, a sentence a reason. */
+export function notAnalysedFacts({ not_analysed }: Summary, time: string): string[] {
+  return not_analysed.map(
+    ({ reason, statements, share_of_time }) =>
+      `not analysed: ${statements} statement(s) with ${percent(share_of_time)} of ${time.replace(/^.*database time$/, 'the database time')}: ${reason}`,
+  );
+}
