@@ -49,17 +49,15 @@ export const partitionIndexSchema = z.object({
 export type PartitionIndex = z.infer<typeof partitionIndexSchema>;
 
 /** An index that is there, by name and by its definition when it was judged. */
-export const existingIndexSchema = z.object({
+const existingIndexSchema = z.object({
   schema: z.string(),
   name: z.string(),
   /** `pg_get_indexdef` of it. */
   definition: z.string(),
 });
-export type ExistingIndexRef = z.infer<typeof existingIndexSchema>;
 
 /** What CREATE STATISTICS is to keep: mcv are common combinations, which need the values themselves. */
 export const statisticsKinds = ['ndistinct', 'dependencies', 'mcv'] as const;
-export type StatisticsKind = (typeof statisticsKinds)[number];
 
 export const changeSchema = z.discriminatedUnion('kind', [
   z.object({
