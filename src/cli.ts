@@ -76,6 +76,7 @@ export async function runCli(argv: string[]): Promise<number> {
       'watch the database for so long, in place of its counters since their reset',
       positiveInteger,
     )
+    .option('--replica <dsn...>', 'physical standbys: an index that one of them uses is not unused')
     .option('--budget <size>', 'disk that new indexes may take in all, e.g. 300MB', byteSize)
     .addOption(
       new Option(

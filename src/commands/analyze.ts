@@ -10,6 +10,7 @@ import {
   type Report,
   type RuleArea,
   type Snapshot,
+  type WatchedReplica,
 } from '../domain/index.ts';
 import { analyse, openForPlans, resolveDsn, type WhatIfEngine } from '../pipeline/index.ts';
 import { createProgress } from '../progress.ts';
@@ -27,6 +28,8 @@ export interface AnalyzeOptions extends HostOptions {
   snapshot?: string;
   workload?: string;
   window?: number;
+  /** DSNs of physical standbys. */
+  replica?: string[];
   budget?: number;
   whatIf: WhatIfEngine;
   only?: RuleArea[];
@@ -76,6 +79,7 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
         ? await fromTarget(given ?? '', options, show)
         : fromFile(await readSnapshotFile(options.snapshot), options, new Date());
     const { snapshot, first } = source;
+    const replicas = await readReplicas(snapshot, options.replica ?? [], show);
     const window = first && diffSnapshots(first, snapshot);
     const workload =
       fromFiles ??
@@ -85,6 +89,7 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
       snapshot: { ...snapshot, limits: [...source.limits, ...snapshot.limits] },
       window,
       workload,
+      replicas,
       rules: await loadRules(),
       ...(options.only ? { areas: options.only } : {}),
       index_budget_bytes: options.budget ?? null,
@@ -111,6 +116,37 @@ async function fromTarget(
   const dsn = await resolveDsn(given, environmentVariable);
   const seen = await collectOnce(dsn, options.window, hostOverrides(options), show);
   return { name: targetAddress(dsn), ...seen, limits: [] };
+}
+
+/**
+ * Counters of the standbys that were named.
+ * @throws PgLuthierError `replica_invalid` for a server that is no standby of this one, or another database.
+ */
+async function readReplicas(
+  primary: Snapshot,
+  given: readonly string[],
+  show: (message: string) => void,
+): Promise<WatchedReplica[]> {
+  const replicas: WatchedReplica[] = [];
+  for (const each of given) {
+    const dsn = await resolveDsn(each, environmentVariable);
+    const name = targetAddress(dsn);
+    const { snapshot } = await collectOnce(dsn, undefined, {}, show);
+    const { in_recovery, system_identifier: identifier, database } = snapshot.server;
+    const known = primary.server.system_identifier;
+    const other = identifier !== null && known !== null && identifier !== known;
+    if (!in_recovery || other || database !== primary.server.database) {
+      const why = in_recovery ? 'is of another server or database' : 'is no standby';
+      throw new PgLuthierError({
+        code: 'replica_invalid',
+        status: 400,
+        message: `${name} ${why}: its counters say nothing of this database's indexes.`,
+        remedy: 'Give --replica the same database on a physical standby of the server.',
+      });
+    }
+    replicas.push({ name, snapshot });
+  }
+  return replicas;
 }
 
 const DAY_MS = 86_400_000;

@@ -3,6 +3,7 @@ import { PgLuthierError, type RuleArea, type Snapshot, type Window, type Workloa
 import type { AnalysisHeader } from '../store/index.ts';
 import { workloadFromSnapshot, workloadFromWindow } from '../workload/index.ts';
 import { analyse } from './analyse.ts';
+import { earliestLook, watchedReplicas } from './index-history.ts';
 import { loadWindow } from './load-window.ts';
 import type { Services } from './services.ts';
 import { targetDsn } from './target-session.ts';
@@ -94,9 +95,12 @@ async function runAnalysis(
   try {
     const target = await services.store.targets.get(targetId);
     const { snapshot, window, workload } = await loadTargetWindow(services, targetId, options);
+    const earliest = await earliestLook(services, targetId, snapshot);
     const report = await analyse({
       target: { id: targetId, name: target.name },
       snapshot,
+      replicas: await watchedReplicas(services, targetId, snapshot),
+      ...(earliest ? { earliest } : {}),
       window,
       workload,
       rules: services.rules,

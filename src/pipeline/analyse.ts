@@ -2,12 +2,14 @@
 import { runRules } from '../advise/index.ts';
 import type {
   AnalysisCoverage,
+  EarliestLook,
   Limit,
   Recommendation,
   Report,
   Rule,
   RuleArea,
   Snapshot,
+  WatchedReplica,
   WhatIf,
   Window,
   Workload,
@@ -24,6 +26,10 @@ export interface AnalysisInput {
   rules: Rule[];
   /** Only rules of these areas; absent: all. */
   areas?: readonly RuleArea[];
+  /** Physical standbys whose counters are known. */
+  replicas?: readonly WatchedReplica[];
+  /** Absent: nothing is kept of before. */
+  earliest?: EarliestLook;
   index_budget_bytes: number | null;
   what_if: WhatIfOptions;
   /** Milliseconds that the rules may take in all. */
@@ -60,6 +66,8 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
       workload: input.workload,
       what_if: whatIf,
       ...(planners.cross_check ? { cross_check: planners.cross_check } : {}),
+      ...(input.replicas ? { replicas: input.replicas } : {}),
+      ...(input.earliest ? { earliest: input.earliest } : {}),
       index_budget_bytes: input.index_budget_bytes,
       progress: input.progress,
       deadline: input.now().getTime() + input.time_limit_ms,
