@@ -77,6 +77,11 @@ export async function runCli(argv: string[]): Promise<number> {
       positiveInteger,
     )
     .option('--replica <dsn...>', 'physical standbys: an index that one of them uses is not unused')
+    .option(
+      '--measure-bloat <size>',
+      'read indexes that seem bloated, so much of them at most, with pgstatindex() (extension pgstattuple)',
+      byteSize,
+    )
     .option('--budget <size>', 'disk that new indexes may take in all, e.g. 300MB', byteSize)
     .addOption(
       new Option(

@@ -31,6 +31,8 @@ export interface AnalyzeOptions extends HostOptions {
   /** DSNs of physical standbys. */
   replica?: string[];
   budget?: number;
+  /** Bytes of indexes that may be read to measure their bloat. */
+  measureBloat?: number;
   whatIf: WhatIfEngine;
   only?: RuleArea[];
   json?: boolean;
@@ -65,6 +67,12 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
       'Leave --what-if away: the twin needs only the file.',
     );
   }
+  if (options.snapshot !== undefined && (options.measureBloat !== undefined || options.replica)) {
+    throw usage(
+      'With a snapshot file no server is asked.',
+      'Leave --measure-bloat and --replica away, or give a DSN in place of the file.',
+    );
+  }
   if (options.snapshot !== undefined && options.window !== undefined) {
     throw usage('A file cannot be watched.', 'Give --window to pgluthier export: the file then holds it.');
   }
@@ -93,6 +101,7 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
       rules: await loadRules(),
       ...(options.only ? { areas: options.only } : {}),
       index_budget_bytes: options.budget ?? null,
+      ...(await measureOptions(given, options)),
       what_if: {
         engine: options.whatIf,
         openSession:
@@ -106,6 +115,13 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
   } finally {
     progress.clear();
   }
+}
+
+/** What is asked for, or what the environment says. */
+async function measureOptions(given: string | undefined, { measureBloat }: AnalyzeOptions) {
+  const limit_bytes = measureBloat ?? loadConfig().measure_bloat_bytes;
+  if (given === undefined || limit_bytes === 0) return {};
+  return { measure_bloat: { dsn: await resolveDsn(given, environmentVariable), limit_bytes } };
 }
 
 async function fromTarget(

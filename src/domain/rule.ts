@@ -1,4 +1,5 @@
 /** What a rule is. Rules never fetch: all that they may look at is in their context. */
+import type { BtreeDensity } from './bloat.ts';
 import type { Limit, RecommendationDraft, Rejection } from './recommendation.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { WhatIf } from './whatif.ts';
@@ -23,6 +24,8 @@ export interface RuleContext {
   replicas?: readonly WatchedReplica[];
   /** The earliest look at the target that is kept. Absent: there is none before the window. */
   earliest?: EarliestLook;
+  /** B-trees that were measured because they seemed bloated. Absent: nobody asked for it. */
+  btree_density?: readonly BtreeDensity[];
   /** Called with a line for a person while a long rule works. */
   progress: (message: string) => void;
   /** Deadline as epoch ms; a rule that reaches it returns what it has, with a limit. */

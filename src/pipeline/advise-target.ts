@@ -106,6 +106,9 @@ async function runAnalysis(
       rules: services.rules,
       ...(options.areas ? { areas: options.areas } : {}),
       index_budget_bytes: options.index_budget_bytes ?? null,
+      ...(services.measure_bloat_bytes
+        ? { measure_bloat: await measureOptions(services, targetId, services.measure_bloat_bytes) }
+        : {}),
       what_if: {
         engine: options.what_if ?? 'twin',
         openSession: async () => openForPlans(await targetDsn(services, targetId)),
@@ -130,6 +133,10 @@ async function runAnalysis(
     );
     throw error;
   }
+}
+
+async function measureOptions(services: Services, targetId: string, limit_bytes: number) {
+  return { dsn: await targetDsn(services, targetId), limit_bytes };
 }
 
 /** Ids of the rules that an analysis of these areas runs. */

@@ -15,6 +15,7 @@ import type {
   Workload,
 } from '../domain/index.ts';
 import { finaliseDrafts } from './finalise.ts';
+import { type MeasureBloatOptions, measureBloat } from './measure-bloat.ts';
 import { openPlanners, type Planners, type WhatIfOptions } from './what-if.ts';
 
 export interface AnalysisInput {
@@ -31,6 +32,8 @@ export interface AnalysisInput {
   /** Absent: nothing is kept of before. */
   earliest?: EarliestLook;
   index_budget_bytes: number | null;
+  /** Measure suspected indexes on the target. Absent: nobody asked for it; bloat is estimated. */
+  measure_bloat?: MeasureBloatOptions;
   what_if: WhatIfOptions;
   /** Milliseconds that the rules may take in all. */
   time_limit_ms: number;
@@ -58,8 +61,14 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
         )
       : { what_if: null, cross_check: null, limits: [] };
   const whatIf = planners.what_if;
+  const wantsBloat = rules.some((rule) => rule.id === 'index/bloated');
   limits.push(...planners.limits);
   try {
+    const measured =
+      input.measure_bloat && wantsBloat
+        ? await measureBloat(input.snapshot, input.measure_bloat, input.progress)
+        : null;
+    limits.push(...(measured?.limits ?? []));
     const result = await runRules(rules, {
       snapshot: input.snapshot,
       window: input.window,
@@ -67,6 +76,7 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
       what_if: whatIf,
       ...(planners.cross_check ? { cross_check: planners.cross_check } : {}),
       ...(input.replicas ? { replicas: input.replicas } : {}),
+      ...(measured ? { btree_density: measured.measured } : {}),
       ...(input.earliest ? { earliest: input.earliest } : {}),
       index_budget_bytes: input.index_budget_bytes,
       progress: input.progress,
