@@ -67,7 +67,7 @@ export interface AnalysisCoverage {
   concluded: number;
 }
 
-export const ruleAreas = ['index', 'settings', 'autovacuum', 'health'] as const;
+export const ruleAreas = ['index', 'statistics', 'settings', 'autovacuum', 'health'] as const;
 export type RuleArea = (typeof ruleAreas)[number];
 
 /** One advisor's knowledge, in one file under advise/rules/<area>/, which exports it as `rule`. */

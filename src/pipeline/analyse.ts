@@ -52,7 +52,7 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
 
   const { queries } = input.workload;
   const planners: Planners =
-    rules.some((rule) => rule.area === 'index') && queries.length > 0
+    rules.some(({ area }) => area === 'index' || area === 'statistics') && queries.length > 0
       ? await openPlanners(
           input.snapshot,
           queries.map(({ query }) => query),

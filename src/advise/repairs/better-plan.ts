@@ -1,0 +1,101 @@
+/**
+ * Whether knowing the rows changes a plan for the better: the plan of now is asked for again with the right rows, by
+ * forbidding what only the new plan does, so that both costs are reckoned with the same rows.
+ */
+import type { Configuration, IndexRow, PlannableStatement, WhatIf } from '../../domain/index.ts';
+
+interface Plan {
+  'Node Type': string;
+  'Total Cost': number;
+  'Relation Name'?: string;
+  Alias?: string;
+  'Index Name'?: string;
+  'Join Type'?: string;
+  Strategy?: string;
+  Plans?: Plan[];
+}
+
+/** What a session forbids so that a node is not chosen. */
+const SWITCHES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'Seq Scan': { enable_seqscan: 'off' },
+  'Index Scan': { enable_indexscan: 'off' },
+  'Index Only Scan': { enable_indexonlyscan: 'off' },
+  'Bitmap Heap Scan': { enable_bitmapscan: 'off' },
+  'Nested Loop': { enable_nestloop: 'off' },
+  'Hash Join': { enable_hashjoin: 'off' },
+  'Merge Join': { enable_mergejoin: 'off' },
+  Sort: { enable_sort: 'off' },
+  'Incremental Sort': { enable_incremental_sort: 'off' },
+  Memoize: { enable_memoize: 'off' },
+  Materialize: { enable_material: 'off' },
+  'Aggregate Hashed': { enable_hashagg: 'off' },
+  Gather: { max_parallel_workers_per_gather: '0' },
+  'Gather Merge': { max_parallel_workers_per_gather: '0' },
+};
+/** Forbidden nodes that are used all the same cost so much more, up to 17 (disable_cost, costsize.c). */
+const DISABLE_COST = 1e10;
+
+export interface BetterPlan {
+  /** What the plan of now costs with the right rows, and the one that is chosen then. */
+  cost_before: number;
+  cost_after: number;
+  /** In words. */
+  before: string;
+  after: string;
+}
+
+/** Null: the plan stays the same. `unknown`: it changes, but what the plan of now would cost could not be had. */
+export async function betterPlan(
+  whatIf: WhatIf,
+  statistics: string,
+  statement: PlannableStatement,
+  indexes: readonly IndexRow[],
+): Promise<BetterPlan | 'unknown' | null> {
+  const with_: Configuration = { created: [], hidden: [], statistics: [statistics] };
+  const now = rootOf(await whatIf.explain({ created: [], hidden: [] }, statement));
+  const then = rootOf(await whatIf.explain(with_, statement));
+  if (!now || !then || shapeOf(now) === shapeOf(then)) return null;
+  const used = new Set(nodesOf(now).map(wordOf));
+  const settings = Object.assign(
+    {},
+    ...nodesOf(then)
+      .map(wordOf)
+      .filter((word) => !used.has(word))
+      .map((word) => SWITCHES[word] ?? {}),
+  ) as Record<string, string>;
+  const indexesNow = new Set(nodesOf(now).map((node) => node['Index Name']));
+  const hidden = nodesOf(then).flatMap((node) => {
+    const index = node['Index Name'];
+    return index === undefined || indexesNow.has(index)
+      ? []
+      : indexes.filter(({ name }) => name === index).map(({ schema, name }) => `${schema}.${name}`);
+  });
+  const asNow = rootOf(await whatIf.explain({ ...with_, hidden, settings }, statement));
+  if (!asNow || shapeOf(asNow) !== shapeOf(now) || asNow['Total Cost'] >= DISABLE_COST) return 'unknown';
+  return {
+    cost_before: asNow['Total Cost'],
+    cost_after: then['Total Cost'],
+    before: shapeOf(now),
+    after: shapeOf(then),
+  };
+}
+
+function rootOf(explained: unknown): Plan | null {
+  const [first] = Array.isArray(explained) ? (explained as { Plan?: Plan }[]) : [];
+  return first?.Plan ?? null;
+}
+
+function nodesOf(plan: Plan): Plan[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+}
+
+const wordOf = (node: Plan) =>
+  node['Node Type'] === 'Aggregate' ? `Aggregate ${node.Strategy ?? ''}` : node['Node Type'];
+
+/** What a plan does, without costs and rows. */
+function shapeOf(plan: Plan): string {
+  const relation = plan['Relation Name'] === undefined ? '' : ` ${plan.Alias ?? plan['Relation Name']}`;
+  const index = plan['Index Name'] === undefined ? '' : ` by ${plan['Index Name']}`;
+  const below = (plan.Plans ?? []).map(shapeOf).join(', ');
+  return `${wordOf(plan)}${relation}${index}${below === '' ? '' : ` (${below})`}`;
+}
