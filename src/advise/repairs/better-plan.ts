@@ -34,6 +34,8 @@ const SWITCHES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 };
 /** Forbidden nodes that are used all the same cost so much more, up to 17 (disable_cost, costsize.c). */
 const DISABLE_COST = 1e10;
+/** Hash join, merge join, another index: more ways round are seldom. */
+const MOST_STEPS = 5;
 
 export interface BetterPlan {
   /** What the plan of now costs with the right rows, and the one that is chosen then. */
@@ -55,29 +57,48 @@ export async function betterPlan(
   const now = rootOf(await whatIf.explain({ created: [], hidden: [] }, statement));
   const then = rootOf(await whatIf.explain(with_, statement));
   if (!now || !then || shapeOf(now) === shapeOf(then)) return null;
-  const used = new Set(nodesOf(now).map(wordOf));
-  const settings = Object.assign(
-    {},
-    ...nodesOf(then)
-      .map(wordOf)
-      .filter((word) => !used.has(word))
-      .map((word) => SWITCHES[word] ?? {}),
-  ) as Record<string, string>;
-  const indexesNow = new Set(nodesOf(now).map((node) => node['Index Name']));
-  const hidden = nodesOf(then).flatMap((node) => {
-    const index = node['Index Name'];
-    return index === undefined || indexesNow.has(index)
-      ? []
-      : indexes.filter(({ name }) => name === index).map(({ schema, name }) => `${schema}.${name}`);
-  });
-  const asNow = rootOf(await whatIf.explain({ ...with_, hidden, settings }, statement));
-  if (!asNow || shapeOf(asNow) !== shapeOf(now) || asNow['Total Cost'] >= DISABLE_COST) return 'unknown';
+  const asNow = await planAgain(whatIf, with_, statement, { now, then, indexes });
+  if (asNow === null) return 'unknown';
   return {
     cost_before: asNow['Total Cost'],
     cost_after: then['Total Cost'],
     before: shapeOf(now),
     after: shapeOf(then),
   };
+}
+
+/**
+ * The plan of now with the right rows: what the planner prefers to it is forbidden, step by step.
+ * @returns null where it does not come back.
+ */
+async function planAgain(
+  whatIf: WhatIf,
+  configuration: Configuration,
+  statement: PlannableStatement,
+  { now, then, indexes }: { now: Plan; then: Plan; indexes: readonly IndexRow[] },
+): Promise<Plan | null> {
+  const used = new Set(nodesOf(now).map(wordOf));
+  const indexesNow = new Set(nodesOf(now).map((node) => node['Index Name']));
+  const settings: Record<string, string> = {};
+  const hidden = new Set<string>();
+  let preferred = then;
+  for (let step = 0; step < MOST_STEPS; step += 1) {
+    const forbidden = Object.keys(settings).length + hidden.size;
+    for (const node of nodesOf(preferred)) {
+      if (!used.has(wordOf(node))) Object.assign(settings, SWITCHES[wordOf(node)]);
+      const name = node['Index Name'];
+      if (name === undefined || indexesNow.has(name)) continue;
+      for (const index of indexes) if (index.name === name) hidden.add(`${index.schema}.${name}`);
+    }
+    if (Object.keys(settings).length + hidden.size === forbidden) return null;
+    const next = rootOf(
+      await whatIf.explain({ ...configuration, hidden: [...hidden], settings: { ...settings } }, statement),
+    );
+    if (!next) return null;
+    if (shapeOf(next) === shapeOf(now)) return next['Total Cost'] < DISABLE_COST ? next : null;
+    preferred = next;
+  }
+  return null;
 }
 
 function rootOf(explained: unknown): Plan | null {
