@@ -6,7 +6,7 @@ import { observedRows } from './observed-rows.ts';
 import { loadGrammar, tryParse } from './parser.ts';
 import { walk } from './tree.ts';
 
-export interface ReturnedRows {
+interface ReturnedRows {
   /**
    * conditions: rows that passed the conditions of its tables, at most, for nothing in it makes rows out of one row but
    * joins. groups: distinct combinations of its GROUP BY in the whole of one table, exactly.
@@ -62,4 +62,15 @@ function isWholeGrouping(select: SelectStmt): boolean {
     (select.groupClause?.length ?? 0) >= 2 &&
     (select.groupClause ?? []).every((key) => 'ColumnRef' in key)
   );
+}
+
+/** Whether a SELECT of tables brings back rows themselves, and at most one a call; with a LIMIT or without. */
+export async function returnsOneRow(query: WorkloadQuery): Promise<boolean> {
+  await loadGrammar();
+  const parsed = tryParse(query.query);
+  const statement = 'tree' in parsed ? parsed.tree.stmts?.[0]?.stmt : undefined;
+  if (statement === undefined || !('SelectStmt' in statement) || query.calls <= 0) return false;
+  const { SelectStmt: select } = statement;
+  const plain = (select.groupClause?.length ?? 0) === 0 && !holdsAggregate(select.targetList ?? []);
+  return plain && isFlat(select) && query.rows <= query.calls;
 }
