@@ -1,6 +1,7 @@
 /** Which indexes are to be rebuilt, and what a rebuild of a real one leaves against what was said of it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bloatedByEstimate, measuredBloat } from '../../../../src/advise/repairs/bloated-indexes.ts';
+import { withContradictions } from '../../../../src/advise/repairs/contradictions.ts';
 import { rule as tableBloat } from '../../../../src/advise/rules/health/bloat.ts';
 import { rule } from '../../../../src/advise/rules/index/bloated.ts';
 import { buildPlan } from '../../../../src/apply/index.ts';
@@ -9,6 +10,7 @@ import {
   type BtreeDensity,
   draftSchema,
   type IndexRow,
+  type RecommendationDraft,
   type RuleContext,
   type Snapshot,
 } from '../../../../src/domain/index.ts';
@@ -145,6 +147,23 @@ describe('on a built snapshot', () => {
     expect(await codes(built({}, { server: { in_recovery: true } }))).toEqual(['standby']);
     expect(await evaluate(built({ is_valid: false }))).toMatchObject({ recommendations: [], rejections: [] });
   });
+});
+
+test('where another rule would drop the index, both say so', async () => {
+  const [rebuild] = (await evaluate(built())).recommendations;
+  if (!rebuild) throw new Error('it is not proposed to be rebuilt');
+  const drop = {
+    ...rebuild,
+    rule: 'index/duplicate',
+    change: { ...rebuild.change, kind: 'index.drop' as const },
+  };
+  const other = { ...drop, change: { ...drop.change, name: 'another' } };
+  const notes = (drafts: unknown[]) =>
+    withContradictions(drafts as RecommendationDraft[]).map(({ risk }) => risk.notes.at(-1) ?? '');
+  const [of, on] = notes([rebuild, drop]);
+  expect(of).toContain('index/duplicate proposes to drop this index');
+  expect(on).toContain('index/bloated proposes to rebuild it');
+  expect(notes([rebuild, other])).toEqual([rebuild, other].map(({ risk }) => risk.notes.at(-1)));
 });
 
 describe.each([15, 18])('on a server, PostgreSQL %i', (major) => {
