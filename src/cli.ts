@@ -76,6 +76,12 @@ export async function runCli(argv: string[]): Promise<number> {
       'watch the database for so long, in place of its counters since their reset',
       positiveInteger,
     )
+    .option('--replica <dsn...>', 'physical standbys: an index that one of them uses is not unused')
+    .option(
+      '--measure-bloat <size>',
+      'read indexes that seem bloated, so much of them at most, with pgstatindex() (extension pgstattuple)',
+      byteSize,
+    )
     .option('--budget <size>', 'disk that new indexes may take in all, e.g. 300MB', byteSize)
     .option(
       '--max-regression <percent>',

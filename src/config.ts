@@ -67,6 +67,16 @@ const environmentSchema = z.object({
   PGLUTHIER_FETCH_POSTGRES: flag.default(true),
   /** Whether least and greatest values of columns are read of targets: all that is read of users' rows. */
   PGLUTHIER_COLUMN_ENDS: flag.default(true),
+  /** How much of indexes that seem bloated an analysis may read of a target to measure it; off: nothing. */
+  PGLUTHIER_MEASURE_BLOAT: z
+    .union([
+      z.literal('off').transform(() => 0),
+      z
+        .string()
+        .regex(/^[1-9]\d{0,5}(MB|GB)$/, 'must be off, or a size such as 500MB or 4GB')
+        .transform((size) => Number.parseInt(size, 10) * (size.endsWith('GB') ? 2 ** 30 : 2 ** 20)),
+    ])
+    .default(0),
 });
 
 export interface Config {
@@ -95,6 +105,8 @@ export interface Config {
   concurrency: number;
   /** Whether least and greatest values of columns are read. */
   column_ends: boolean;
+  /** Bytes of suspected indexes that an analysis may read to measure their bloat; 0: none. */
+  measure_bloat_bytes: number;
   /** What twins may run on. */
   twin: TwinConfig;
 }
@@ -156,6 +168,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     daily_after_days: values.PGLUTHIER_DAILY_AFTER_DAYS,
     concurrency: values.PGLUTHIER_CONCURRENCY,
     column_ends: values.PGLUTHIER_COLUMN_ENDS,
+    measure_bloat_bytes: values.PGLUTHIER_MEASURE_BLOAT,
     twin: {
       postgres_directories: values.PGLUTHIER_POSTGRES_DIRECTORIES.split(':').filter(Boolean),
       fetch_postgres: values.PGLUTHIER_FETCH_POSTGRES,

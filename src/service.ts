@@ -81,6 +81,7 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
       now: () => new Date(),
       environmentVariable,
       column_ends: config.column_ends,
+      measure_bloat_bytes: config.measure_bloat_bytes,
       twin: config.twin,
       background: new BackgroundWork(),
     };

@@ -1,5 +1,6 @@
 /** Runs rules over a context; one that fails is a limit of the result, not the end of the others. */
 import { type Limit, PgLuthierError, type Rule, type RuleContext, type RuleResult } from '../domain/index.ts';
+import { withContradictions } from './repairs/contradictions.ts';
 
 /** Told of each rule that failed, with the whole error: for the log, never for the result. */
 export type OnRuleFailure = (rule: Rule, error: unknown) => void;
@@ -28,7 +29,7 @@ export async function runRules(
       onFailure?.(rule, error);
     }
   }
-  return total;
+  return { ...total, recommendations: withContradictions(total.recommendations) };
 }
 
 function failure(rule: Rule, error: unknown): Limit {

@@ -15,8 +15,21 @@ export type WaitsFor =
   | 'writers_and_snapshots'
   /** DROP INDEX CONCURRENTLY: everybody who uses the table. */
   | 'users'
-  /** ALTER TABLE SET (…), ANALYZE: those whose lock conflicts with ShareUpdateExclusive. */
+  /** REINDEX INDEX CONCURRENTLY: older snapshots before it puts the new index in place, users before it drops the old. */
+  | 'users_and_snapshots'
+  /** ALTER TABLE SET (…), ANALYZE, CREATE STATISTICS: those whose lock conflicts with ShareUpdateExclusive. */
   | 'maintenance';
+
+const ALL_MODES = [
+  'AccessShareLock',
+  'RowShareLock',
+  'RowExclusiveLock',
+  'ShareUpdateExclusiveLock',
+  'ShareLock',
+  'ShareRowExclusiveLock',
+  'ExclusiveLock',
+  'AccessExclusiveLock',
+];
 
 const MODES: Record<WaitsFor, string[]> = {
   writers_and_snapshots: [
@@ -27,16 +40,8 @@ const MODES: Record<WaitsFor, string[]> = {
     'ExclusiveLock',
     'AccessExclusiveLock',
   ],
-  users: [
-    'AccessShareLock',
-    'RowShareLock',
-    'RowExclusiveLock',
-    'ShareUpdateExclusiveLock',
-    'ShareLock',
-    'ShareRowExclusiveLock',
-    'ExclusiveLock',
-    'AccessExclusiveLock',
-  ],
+  users: ALL_MODES,
+  users_and_snapshots: ALL_MODES,
   maintenance: [
     'ShareUpdateExclusiveLock',
     'ShareLock',
@@ -60,7 +65,7 @@ export async function findBlockers(
 ): Promise<Blocker[]> {
   const sample = async () => {
     const holders = await lockHolders(session, tableOid, MODES[waitsFor]);
-    if (waitsFor !== 'writers_and_snapshots') return holders;
+    if (!waitsFor.endsWith('_and_snapshots')) return holders;
     const known = new Set(holders.map((holder) => holder.pid));
     return [...holders, ...(await snapshotHolders(session)).filter((holder) => !known.has(holder.pid))];
   };

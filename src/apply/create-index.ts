@@ -168,7 +168,7 @@ async function equivalentIndex(
 }
 
 /** Another client's ShareUpdateExclusive lock on the table: a concurrent build (or a VACUUM) that is not ours. */
-async function isBeingBuilt(session: TargetSession, tableOid: number): Promise<boolean> {
+export async function isBeingBuilt(session: TargetSession, tableOid: number): Promise<boolean> {
   const rows = await session.query(
     `SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
      WHERE l.locktype = 'relation' AND l.relation = $1 AND l.granted

@@ -10,9 +10,11 @@ import type { openTarget } from '../target/index.ts';
 import { tryApplyLock } from './advisory-lock.ts';
 import { analyzeTable } from './analyze.ts';
 import { createIndex } from './create-index.ts';
+import { createStatistics } from './create-statistics.ts';
 import { dropIndex } from './drop-index.ts';
 import { findDrift } from './preflight.ts';
 import { recoverApply } from './recover.ts';
+import { reindexIndex } from './reindex-index.ts';
 import { setReloptions } from './reloptions.ts';
 import { type ApplyRun, applicationName, failed, needsAttention } from './run.ts';
 import { applySetting } from './setting.ts';
@@ -93,6 +95,10 @@ function runKind(run: ApplyRun, plan: ApplyPlan): Promise<ApplyOutcome> {
       return createIndex(run, change, statement);
     case 'index.drop':
       return dropIndex(run, change, statement);
+    case 'index.reindex':
+      return reindexIndex(run, change, statement);
+    case 'statistics.create':
+      return createStatistics(run, change, statements);
     case 'setting':
       return applySetting(run, change, statements);
     case 'table.reloptions':

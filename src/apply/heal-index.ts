@@ -3,14 +3,14 @@ import { quoteQualified } from '../domain/index.ts';
 import { TargetQueryError } from '../target/index.ts';
 import { findBlockers } from './blockers.ts';
 import { findIndex, type IndexFacts, indexesOf } from './index-facts.ts';
-import { dropIndexStatement } from './plan.ts';
+import { dropIndexStatement, reindexStatement } from './plan.ts';
 import { type ApplyRun, journalled, setTimeouts } from './run.ts';
 
 /** Longest wait for locks, ms: it must not hold up a stop of the service for long. */
 const LOCK_TIMEOUT_MS = 60_000;
 
 /** The names that REINDEX CONCURRENTLY gives to its transient indexes. */
-const TRANSIENT = /_cc(new|old)\d*$/;
+export const TRANSIENT = /_cc(new|old)\d*$/;
 
 interface Healing {
   /** Is the index valid now? */
@@ -29,7 +29,7 @@ export async function healIndex(run: ApplyRun, index: IndexFacts): Promise<Heali
     lock_timeout: Math.min(run.lockBudgetMs, LOCK_TIMEOUT_MS),
     statement_timeout: run.statementTimeoutMs,
   });
-  await cleanUp(run, `REINDEX INDEX CONCURRENTLY ${quoteQualified(index.schema, index.name)}`);
+  await cleanUp(run, reindexStatement(index.schema, index.name));
   const left: string[] = [];
   for (const other of await indexesOf(session, index.table_oid)) {
     // A healed index keeps its name but not its OID.
@@ -44,7 +44,7 @@ export async function healIndex(run: ApplyRun, index: IndexFacts): Promise<Heali
 }
 
 /** False when the server refused it; the refusal is in the journal. */
-async function cleanUp(run: ApplyRun, sql: string): Promise<boolean> {
+export async function cleanUp(run: ApplyRun, sql: string): Promise<boolean> {
   try {
     await journalled(run, 'cleanup', sql, { heedAbort: false });
     return true;

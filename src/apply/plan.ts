@@ -10,13 +10,14 @@ import {
   quoteLiteral,
   quoteQualified,
   renderIndexDefinition,
+  statisticsKinds,
 } from '../domain/index.ts';
 import { canonicalJson } from './canonical-json.ts';
 
 const RELOAD = 'SELECT pg_reload_conf()';
 
 /**
- * The statements of a change, one an entry, and those that undo it. Nothing for a finding, no rollback for ANALYZE.
+ * The statements of a change, one an entry, and those that undo it. Nothing for a finding, no rollback for ANALYZE and REINDEX.
  * A setting's rollback writes the value that was in force; the exact earlier state of postgresql.auto.conf (an entry
  * or none) is only known when the change runs, and is then in the outcome's facts.
  * @throws PgLuthierError `index_definition_unreadable` when a drop's definition has not the form of pg_get_indexdef.
@@ -34,6 +35,8 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
         statements: [dropIndexStatement(change.schema, change.name)],
         rollback: [concurrentDefinition(change.name, change.definition)],
       };
+    case 'index.reindex':
+      return { statements: [reindexStatement(change.schema, change.name)], rollback: [] };
     case 'setting': {
       const name = change.name.split('.').map(quoteIdentifier).join('.');
       return {
@@ -50,8 +53,13 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
           Object.fromEntries(Object.keys(change.set).map((name) => [name, change.previous[name] ?? null])),
         ),
       };
+    case 'statistics.create':
+      return {
+        statements: [createStatisticsStatement(change), analyzeStatement(change.schema, change.table)],
+        rollback: [`DROP STATISTICS ${quoteQualified(change.schema, change.name)}`],
+      };
     case 'analyze':
-      return { statements: [`ANALYZE ${quoteQualified(change.schema, change.table)}`], rollback: [] };
+      return { statements: [analyzeStatement(change.schema, change.table)], rollback: [] };
     case 'finding':
       return { statements: [], rollback: [] };
   }
@@ -95,6 +103,22 @@ export function planHash({ change, statements, rollback }: Omit<ApplyPlan, 'plan
 
 export function dropIndexStatement(schema: string, name: string): string {
   return `DROP INDEX CONCURRENTLY ${quoteQualified(schema, name)}`;
+}
+
+export function reindexStatement(schema: string, name: string): string {
+  return `REINDEX INDEX CONCURRENTLY ${quoteQualified(schema, name)}`;
+}
+
+const analyzeStatement = (schema: string, table: string) => `ANALYZE ${quoteQualified(schema, table)}`;
+
+/** Kinds in PostgreSQL's own order: a change that says the same renders the same. */
+function createStatisticsStatement(change: Extract<Change, { kind: 'statistics.create' }>): string {
+  const kinds = statisticsKinds.filter((kind) => change.kinds.includes(kind));
+  return [
+    `CREATE STATISTICS ${quoteQualified(change.schema, change.name)} (${kinds.join(', ')})`,
+    `ON ${change.columns.map(quoteIdentifier).join(', ')}`,
+    `FROM ${quoteQualified(change.schema, change.table)}`,
+  ].join(' ');
 }
 
 /**

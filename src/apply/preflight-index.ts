@@ -78,10 +78,63 @@ export async function checkIndexDrop(
       message: `${name} may go only once an index that does its work is there and valid; apply first: ${wanted}`,
     });
   }
-  const relation = await findRelation(session, change.schema, change.table);
-  if (relation && !relation.owned)
-    drift.push(notOwned(quoteQualified(change.schema, change.table), relation));
+  const { covered_by: cover } = change;
+  if (cover) {
+    const found = await findIndex(session, cover.schema, cover.name);
+    if (!found?.is_valid || found.table_oid !== index.table_oid || found.definition !== cover.definition) {
+      drift.push({
+        code: 'cover_missing',
+        message: `${name} may go only while ${quoteQualified(cover.schema, cover.name)} does its work, which is ${found ? 'invalid or another index' : 'not there'} now; it was: ${cover.definition}`,
+      });
+    }
+  }
+  drift.push(...(await ownership(session, change)));
   return { drift, table_oid: index.table_oid };
+}
+
+export async function checkReindex(
+  session: TargetSession,
+  change: Extract<Change, { kind: 'index.reindex' }>,
+): Promise<Checked> {
+  const name = quoteQualified(change.schema, change.name);
+  const index = await findIndex(session, change.schema, change.name);
+  if (!index) return missing('index_missing', `There is no index ${name} any more.`);
+  const drift: Drift[] = [];
+  if (index.relkind === 'I') {
+    drift.push({
+      code: 'not_supported_yet',
+      message: `${name} is a partitioned index; its partitions' indexes are rebuilt one by one.`,
+    });
+  }
+  // "concurrent index creation for exclusion constraints is not supported" (DefineIndex(), indexcmds.c).
+  if (index.is_exclusion) {
+    drift.push({
+      code: 'not_supported_yet',
+      message: `${name} serves an exclusion constraint, which PostgreSQL does not rebuild concurrently.`,
+    });
+  }
+  if (index.table !== change.table || index.definition !== change.definition) {
+    drift.push({
+      code: 'index_changed',
+      message: `${name} is not the index that was judged; it is now: ${index.definition}`,
+    });
+  }
+  if (!index.is_valid) {
+    drift.push({
+      code: 'index_not_valid',
+      message: `${name} is invalid: it is being built, or what an interrupted build left.`,
+    });
+  }
+  drift.push(...(await ownership(session, change)));
+  return { drift, table_oid: index.table_oid };
+}
+
+async function ownership(
+  session: TargetSession,
+  { schema, table }: { schema: string; table: string },
+): Promise<Drift[]> {
+  const relation = await findRelation(session, schema, table);
+  return relation && !relation.owned ? [notOwned(quoteQualified(schema, table), relation)] : [];
 }
 
 /** Whether one of these is there, whatever its name. */

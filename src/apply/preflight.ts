@@ -5,8 +5,9 @@ import type { TargetSession } from '../target/index.ts';
 import { findBlockers } from './blockers.ts';
 import type { Checked, Drift } from './drift.ts';
 import { planHash } from './plan.ts';
-import { checkIndexCreate, checkIndexDrop } from './preflight-index.ts';
+import { checkIndexCreate, checkIndexDrop, checkReindex } from './preflight-index.ts';
 import { checkSetting } from './preflight-setting.ts';
+import { checkStatistics } from './preflight-statistics.ts';
 import { checkAnalyze, checkReloptions } from './preflight-table.ts';
 
 /** Versions whose CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY could corrupt an index (fixed in 14.4). */
@@ -55,7 +56,7 @@ async function refusals(session: TargetSession, plan: ApplyPlan): Promise<Drift[
     return [{ code: 'standby', message: 'The target is a standby; changes are made on its primary.' }];
   }
   const version = session.server_version_num;
-  const concurrently = plan.change.kind === 'index.create' || plan.change.kind === 'index.drop';
+  const concurrently = plan.change.kind.startsWith('index.');
   if (concurrently && version >= CORRUPTING.from && version <= CORRUPTING.to) {
     return [
       {
@@ -74,6 +75,10 @@ function checkKind(session: TargetSession, { change }: ApplyPlan): Promise<Check
       return checkIndexCreate(session, change);
     case 'index.drop':
       return checkIndexDrop(session, change);
+    case 'index.reindex':
+      return checkReindex(session, change);
+    case 'statistics.create':
+      return checkStatistics(session, change);
     case 'setting':
       return checkSetting(session, change);
     case 'table.reloptions':
@@ -91,7 +96,10 @@ function blockersOf(session: TargetSession, { change }: ApplyPlan, tableOid: num
       return findBlockers(session, tableOid, 'writers_and_snapshots');
     case 'index.drop':
       return findBlockers(session, tableOid, 'users');
+    case 'index.reindex':
+      return findBlockers(session, tableOid, 'users_and_snapshots');
     case 'table.reloptions':
+    case 'statistics.create':
     case 'analyze':
       return findBlockers(session, tableOid, 'maintenance');
     default:

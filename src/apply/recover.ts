@@ -5,8 +5,10 @@ import type { openTarget, TargetSession } from '../target/index.ts';
 import { tryApplyLock } from './advisory-lock.ts';
 import { lastAnalyze } from './analyze.ts';
 import { cleanUpAfter, finishIndex, isAsDefined } from './create-index.ts';
+import { judgeStatistics } from './create-statistics.ts';
 import { judgeDrop } from './drop-index.ts';
 import { canonicalForm, findIndex } from './index-facts.ts';
+import { recoverReindex } from './reindex-index.ts';
 import { reloptionsInForce } from './reloptions.ts';
 import { type ApplyRun, applicationName, applied, failed, needsAttention, recordedState } from './run.ts';
 import { earlierEntryStatement, judgeSetting, settingFacts } from './setting.ts';
@@ -99,6 +101,13 @@ function recoverKind(
       return recoverCreate(run, change, sent);
     case 'index.drop':
       return judgeDrop(run, change, INTERRUPTED, {});
+    case 'index.reindex':
+      return recoverReindex(run, change, sent, INTERRUPTED);
+    case 'statistics.create':
+      return judgeStatistics(run.session, change, {
+        note: INTERRUPTED.message,
+        analysed: entries.some((entry) => entry.purpose === 'analyze' && entry.state === 'done'),
+      });
     case 'setting':
       return recoverSetting(run, change, plan.statements, sent);
     case 'table.reloptions':

@@ -24,6 +24,8 @@ import { readStatements } from './statements.ts';
 import { readRelations, readTables } from './tables.ts';
 import { undecodableLimits } from './undecodable.ts';
 
+export { MEASURE_TIMEOUT_MS, measureBtrees } from './btree-density.ts';
+
 export interface CollectOptions {
   host_overrides?: HostOverrides;
   /** Milliseconds after which no further noun is begun; default 120,000. */

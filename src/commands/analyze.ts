@@ -10,6 +10,7 @@ import {
   type Report,
   type RuleArea,
   type Snapshot,
+  type WatchedReplica,
 } from '../domain/index.ts';
 import { analyse, openForPlans, resolveDsn, type WhatIfEngine } from '../pipeline/index.ts';
 import { createProgress } from '../progress.ts';
@@ -27,12 +28,16 @@ export interface AnalyzeOptions extends HostOptions {
   snapshot?: string;
   workload?: string;
   window?: number;
+  /** DSNs of physical standbys. */
+  replica?: string[];
   budget?: number;
   /** Share. */
   maxRegression?: number;
   maxIndexesPerTable?: number;
   /** Seconds. */
   timeLimit?: number;
+  /** Bytes of indexes that may be read to measure their bloat. */
+  measureBloat?: number;
   whatIf: WhatIfEngine;
   only?: RuleArea[];
   json?: boolean;
@@ -67,6 +72,12 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
       'Leave --what-if away: the twin needs only the file.',
     );
   }
+  if (options.snapshot !== undefined && (options.measureBloat !== undefined || options.replica)) {
+    throw usage(
+      'With a snapshot file no server is asked.',
+      'Leave --measure-bloat and --replica away, or give a DSN in place of the file.',
+    );
+  }
   if (options.snapshot !== undefined && options.window !== undefined) {
     throw usage('A file cannot be watched.', 'Give --window to pgluthier export: the file then holds it.');
   }
@@ -81,6 +92,7 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
         ? await fromTarget(given ?? '', options, show)
         : fromFile(await readSnapshotFile(options.snapshot), options, new Date());
     const { snapshot, first } = source;
+    const replicas = await readReplicas(snapshot, options.replica ?? [], show);
     const window = first && diffSnapshots(first, snapshot);
     const workload =
       fromFiles ??
@@ -90,9 +102,11 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
       snapshot: { ...snapshot, limits: [...source.limits, ...snapshot.limits] },
       window,
       workload,
+      replicas,
       rules: await loadRules(),
       ...(options.only ? { areas: options.only } : {}),
       index_budget_bytes: options.budget ?? null,
+      ...(await measureOptions(given, options)),
       what_if: {
         engine: options.whatIf,
         openSession:
@@ -110,6 +124,13 @@ export async function analyzeOnce(given: string | undefined, options: AnalyzeOpt
   }
 }
 
+/** What is asked for, or what the environment says. */
+async function measureOptions(given: string | undefined, { measureBloat }: AnalyzeOptions) {
+  const limit_bytes = measureBloat ?? loadConfig().measure_bloat_bytes;
+  if (given === undefined || limit_bytes === 0) return {};
+  return { measure_bloat: { dsn: await resolveDsn(given, environmentVariable), limit_bytes } };
+}
+
 async function fromTarget(
   given: string,
   options: AnalyzeOptions,
@@ -118,6 +139,37 @@ async function fromTarget(
   const dsn = await resolveDsn(given, environmentVariable);
   const seen = await collectOnce(dsn, options.window, hostOverrides(options), show);
   return { name: targetAddress(dsn), ...seen, limits: [] };
+}
+
+/**
+ * Counters of the standbys that were named.
+ * @throws PgLuthierError `replica_invalid` for a server that is no standby of this one, or another database.
+ */
+async function readReplicas(
+  primary: Snapshot,
+  given: readonly string[],
+  show: (message: string) => void,
+): Promise<WatchedReplica[]> {
+  const replicas: WatchedReplica[] = [];
+  for (const each of given) {
+    const dsn = await resolveDsn(each, environmentVariable);
+    const name = targetAddress(dsn);
+    const { snapshot } = await collectOnce(dsn, undefined, {}, show);
+    const { in_recovery, system_identifier: identifier, database } = snapshot.server;
+    const known = primary.server.system_identifier;
+    const other = identifier !== null && known !== null && identifier !== known;
+    if (!in_recovery || other || database !== primary.server.database) {
+      const why = in_recovery ? 'is of another server or database' : 'is no standby';
+      throw new PgLuthierError({
+        code: 'replica_invalid',
+        status: 400,
+        message: `${name} ${why}: its counters say nothing of this database's indexes.`,
+        remedy: 'Give --replica the same database on a physical standby of the server.',
+      });
+    }
+    replicas.push({ name, snapshot });
+  }
+  return replicas;
 }
 
 const DAY_MS = 86_400_000;

@@ -1,4 +1,4 @@
-/** Room that a relation takes beyond what its live rows need. Never measured here: always labelled `estimated`. */
+/** Room that a relation takes beyond what its live rows need. `estimated` from statistics, or `measured` by reading it. */
 import type { Limit } from './recommendation.ts';
 
 /** What one relation would take if it were written anew (VACUUM FULL, REINDEX), against what it takes. */
@@ -18,7 +18,7 @@ export interface BloatEstimate {
   wasted_bytes: number;
   /** wasted ÷ actual, 0..1. */
   wasted_share: number;
-  level: 'estimated';
+  level: 'estimated' | 'measured';
   /** about: as likely too high as too low. at_least: a lower bound, the real waste may be more. */
   bound: 'about' | 'at_least';
   /** Formula with its inputs, and where they were read. */
@@ -30,4 +30,20 @@ export interface BloatEstimates {
   relations: BloatEstimate[];
   /** Relations that were left out, by reason. */
   limits: Limit[];
+}
+
+/** What pgstatindex() (extension pgstattuple) found in a B-tree by reading the whole of it. */
+export interface BtreeDensity {
+  oid: number;
+  schema: string;
+  name: string;
+  /** Bytes that were read: the size then. */
+  index_bytes: number;
+  leaf_pages: number;
+  internal_pages: number;
+  /** Half-dead pages, and those that wait to be used again. */
+  empty_pages: number;
+  deleted_pages: number;
+  /** Percent of the leaf pages' room that entries take, dead ones that nobody removed yet with them. */
+  avg_leaf_density: number;
 }

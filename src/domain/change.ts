@@ -48,6 +48,17 @@ export const partitionIndexSchema = z.object({
 });
 export type PartitionIndex = z.infer<typeof partitionIndexSchema>;
 
+/** An index that is there, by name and by its definition when it was judged. */
+const existingIndexSchema = z.object({
+  schema: z.string(),
+  name: z.string(),
+  /** `pg_get_indexdef` of it. */
+  definition: z.string(),
+});
+
+/** What CREATE STATISTICS is to keep: mcv are common combinations, which need the values themselves. */
+export const statisticsKinds = ['ndistinct', 'dependencies', 'mcv'] as const;
+
 export const changeSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('index.create'),
@@ -64,6 +75,16 @@ export const changeSchema = z.discriminatedUnion('kind', [
     definition: z.string(),
     /** Indexes that do its work, one of which must be there and valid before it may go. Absent: nothing depends on it. */
     replaced_by: z.array(indexDefinitionSchema).min(1).optional(),
+    /** An existing index that does its work, which must be there and valid when it goes. Absent: there is none. */
+    covered_by: existingIndexSchema.optional(),
+  }),
+  z.object({
+    kind: z.literal('index.reindex'),
+    schema: z.string(),
+    table: z.string(),
+    name: z.string(),
+    /** `pg_get_indexdef` of the index when it was judged: what apply re-checks before it rebuilds. */
+    definition: z.string(),
   }),
   z.object({
     kind: z.literal('setting'),
@@ -84,6 +105,16 @@ export const changeSchema = z.discriminatedUnion('kind', [
     /** What each of those options was before; null where it was not set on the table. */
     previous: z.record(z.string(), z.string().nullable()),
   }),
+  z.object({
+    kind: z.literal('statistics.create'),
+    /** Of the table; the statistics live in its schema. */
+    schema: z.string(),
+    table: z.string(),
+    name: z.string(),
+    kinds: z.array(z.enum(statisticsKinds)).min(1),
+    /** Unquoted, in the order of the statement. */
+    columns: z.array(z.string()).min(2),
+  }),
   z.object({ kind: z.literal('analyze'), schema: z.string(), table: z.string() }),
   /** Something to know or do by hand; nothing that the service can apply. */
   z.object({ kind: z.literal('finding') }),
@@ -96,7 +127,9 @@ export type ChangeKind = Change['kind'];
 export const APPLICABLE_KINDS: ReadonlySet<ChangeKind> = new Set([
   'index.create',
   'index.drop',
+  'index.reindex',
   'setting',
   'table.reloptions',
+  'statistics.create',
   'analyze',
 ]);

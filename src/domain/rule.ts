@@ -1,4 +1,5 @@
 /** What a rule is. Rules never fetch: all that they may look at is in their context. */
+import type { BtreeDensity } from './bloat.ts';
 import type { Limit, RecommendationDraft, Rejection } from './recommendation.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { StandingAdvice } from './standing.ts';
@@ -22,10 +23,28 @@ export interface RuleContext {
   max_regression?: number;
   /** Indexes that a table may have at most, those that exist with them; absent: any number. */
   max_indexes_per_table?: number;
+  /** Physical standbys of the target whose counters are known. Absent: none are. */
+  replicas?: readonly WatchedReplica[];
+  /** The earliest look at the target that is kept. Absent: there is none before the window. */
+  earliest?: EarliestLook;
+  /** B-trees that were measured because they seemed bloated. Absent: nobody asked for it. */
+  btree_density?: readonly BtreeDensity[];
   /** Called with a line for a person while a long rule works. */
   progress: (message: string) => void;
   /** Deadline as epoch ms; a rule that reaches it returns what it has, with a limit. */
   deadline: number;
+}
+
+/** A standby as its own newest snapshot shows it: relations have the primary's OIDs there, counters are its own. */
+export interface WatchedReplica {
+  name: string;
+  snapshot: Snapshot;
+}
+
+/** What was there at the earliest moment that is kept: PostgreSQL does not say when an index was made. */
+export interface EarliestLook {
+  taken_at: string;
+  index_oids: ReadonlySet<number>;
 }
 
 export interface RuleResult {
@@ -58,7 +77,7 @@ export interface AnalysisCoverage {
   concluded: number;
 }
 
-export const ruleAreas = ['index', 'settings', 'autovacuum', 'health'] as const;
+export const ruleAreas = ['index', 'statistics', 'settings', 'autovacuum', 'health'] as const;
 export type RuleArea = (typeof ruleAreas)[number];
 
 /** One advisor's knowledge, in one file under advise/rules/<area>/, which exports it as `rule`. */

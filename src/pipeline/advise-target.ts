@@ -10,6 +10,7 @@ import {
 import type { AnalysisHeader } from '../store/index.ts';
 import { workloadFromFiles, workloadFromSnapshot, workloadFromWindow } from '../workload/index.ts';
 import { analyse } from './analyse.ts';
+import { earliestLook, watchedReplicas } from './index-history.ts';
 import { loadWindow } from './load-window.ts';
 import type { Services } from './services.ts';
 import { targetDsn } from './target-session.ts';
@@ -145,10 +146,13 @@ async function runAnalysis(
     // What was counted in a window has nothing to do with statements that somebody made up.
     const { window, workload } = given ? { window: null, workload: given } : seen;
     const areas = options.areas ?? (given ? (['index'] as const) : undefined);
+    const earliest = await earliestLook(services, targetId, snapshot);
     const report = await analyse({
       target: { id: targetId, name: target.name },
       ...(given ? {} : { standing: await services.store.recommendations.standing(targetId) }),
       snapshot,
+      replicas: await watchedReplicas(services, targetId, snapshot),
+      ...(earliest ? { earliest } : {}),
       window,
       workload,
       rules: services.rules,
@@ -156,6 +160,9 @@ async function runAnalysis(
       index_budget_bytes: options.index_budget_bytes ?? null,
       max_regression: options.max_regression,
       max_indexes_per_table: options.max_indexes_per_table,
+      ...(services.measure_bloat_bytes
+        ? { measure_bloat: await measureOptions(services, targetId, services.measure_bloat_bytes) }
+        : {}),
       what_if: {
         engine: options.what_if ?? 'twin',
         openSession: async () => openForPlans(await targetDsn(services, targetId)),
@@ -191,6 +198,10 @@ const NO_JUDGEMENT = new Set(['rule_failed', 'no_workload', 'no_what_if']);
 /** Those of the rules that judged. */
 function judging(rules: string[], { limits }: Report): string[] {
   return rules.filter((rule) => !limits.some(({ scope, code }) => scope === rule && NO_JUDGEMENT.has(code)));
+}
+
+async function measureOptions(services: Services, targetId: string, limit_bytes: number) {
+  return { dsn: await targetDsn(services, targetId), limit_bytes };
 }
 
 /** Ids of the rules that an analysis of these areas runs. */

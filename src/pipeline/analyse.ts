@@ -1,16 +1,19 @@
 /** One analysis, from snapshots to a report: used by the service and, without a store, by the command line. */
 import { runRules } from '../advise/index.ts';
 import type {
+  EarliestLook,
   Limit,
   Report,
   Rule,
   RuleArea,
   Snapshot,
   StandingAdvice,
+  WatchedReplica,
   Window,
   Workload,
 } from '../domain/index.ts';
 import { finaliseDrafts } from './finalise.ts';
+import { type MeasureBloatOptions, measureBloat } from './measure-bloat.ts';
 import { summarise } from './summary.ts';
 import { openPlanners, type Planners, type WhatIfOptions } from './what-if.ts';
 
@@ -23,6 +26,10 @@ export interface AnalysisInput {
   rules: Rule[];
   /** Only rules of these areas; absent: all. */
   areas?: readonly RuleArea[];
+  /** Physical standbys whose counters are known. */
+  replicas?: readonly WatchedReplica[];
+  /** Absent: nothing is kept of before. */
+  earliest?: EarliestLook;
   index_budget_bytes: number | null;
   /** Absent: the rule's own. */
   max_regression?: number | undefined;
@@ -30,6 +37,8 @@ export interface AnalysisInput {
   max_indexes_per_table?: number | undefined;
   /** Advice of earlier analyses; absent: none is known. */
   standing?: readonly StandingAdvice[];
+  /** Measure suspected indexes on the target. Absent: nobody asked for it; bloat is estimated. */
+  measure_bloat?: MeasureBloatOptions;
   what_if: WhatIfOptions;
   /** Milliseconds that the rules may take in all. */
   time_limit_ms: number;
@@ -48,7 +57,7 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
 
   const { queries } = input.workload;
   const planners: Planners =
-    rules.some((rule) => rule.area === 'index') && queries.length > 0
+    rules.some(({ area }) => area === 'index' || area === 'statistics') && queries.length > 0
       ? await openPlanners(
           input.snapshot,
           queries.map(({ query }) => query),
@@ -57,14 +66,23 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
         )
       : { what_if: null, cross_check: null, limits: [] };
   const whatIf = planners.what_if;
+  const wantsBloat = rules.some((rule) => rule.id === 'index/bloated');
   limits.push(...planners.limits);
   try {
+    const measured =
+      input.measure_bloat && wantsBloat
+        ? await measureBloat(input.snapshot, input.measure_bloat, input.progress)
+        : null;
+    limits.push(...(measured?.limits ?? []));
     const result = await runRules(rules, {
       snapshot: input.snapshot,
       window: input.window,
       workload: input.workload,
       what_if: whatIf,
       ...(planners.cross_check ? { cross_check: planners.cross_check } : {}),
+      ...(input.replicas ? { replicas: input.replicas } : {}),
+      ...(measured ? { btree_density: measured.measured } : {}),
+      ...(input.earliest ? { earliest: input.earliest } : {}),
       index_budget_bytes: input.index_budget_bytes,
       ...(input.max_regression === undefined ? {} : { max_regression: input.max_regression }),
       ...(input.max_indexes_per_table === undefined

@@ -14,6 +14,8 @@ export interface Services {
   environmentVariable: (name: string) => string | undefined;
   /** Whether full snapshots read least and greatest values of columns; absent: they do. */
   column_ends?: boolean;
+  /** Bytes of suspected indexes that an analysis may read of a target to measure their bloat; absent or 0: none. */
+  measure_bloat_bytes?: number;
   /** What twins may run on. */
   twin: TwinOptions;
   /** Work that goes on after its request was answered; awaited at shutdown. */

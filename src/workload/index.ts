@@ -11,6 +11,7 @@ export { concurrencyOf } from './concurrency.ts';
 export { diffSnapshots } from './delta.ts';
 export { workloadFromFiles } from './files.ts';
 export { fingerprint, parseSql } from './parser.ts';
+export { returnedRows, returnsOneRow } from './returned-rows.ts';
 export { sampleStatements } from './sampling.ts';
 export { stripConstants } from './strip-constants.ts';
 export { statementUsage } from './usage.ts';

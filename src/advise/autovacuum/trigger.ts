@@ -48,3 +48,16 @@ export function insertTrigger(table: TableRow, snapshot: Snapshot): Trigger | nu
     source: sourceOf([threshold, factor]),
   };
 }
+
+/** Changed rows above which autovacuum analyses: threshold + scale factor × reltuples. Null: the settings are not visible. */
+export function analyzeTrigger(table: TableRow, snapshot: Snapshot): Trigger | null {
+  const threshold = parameter(table, snapshot, 'autovacuum_analyze_threshold');
+  const factor = parameter(table, snapshot, 'autovacuum_analyze_scale_factor');
+  if (threshold === null || factor === null) return null;
+  const rows = rowsOf(table);
+  return {
+    rows: threshold.value + factor.value * rows,
+    formula: `${threshold.value} + ${factor.value} × ${Math.round(rows)} rows`,
+    source: sourceOf([threshold, factor]),
+  };
+}

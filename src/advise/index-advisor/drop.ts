@@ -18,6 +18,10 @@ export interface DropReason {
   notes?: string[];
   /** New indexes that do its work: it goes only once one of them is there. */
   replaced_by?: IndexDefinition[];
+  /** An existing index that does its work: it goes only while that is there. */
+  covered_by?: IndexRow;
+  /** What is to be said of its use on replicas; null: nothing. Absent: that it is not seen. */
+  on_replicas?: string | null;
 }
 
 /** The identity of a drop in the advice of every night. */
@@ -26,6 +30,10 @@ export const keyOfDrop = ({ schema, name }: Pick<IndexRow, 'schema' | 'name'>) =
 
 /** The draft; its rollback is the definition that the catalog gave. */
 export function dropDraft(index: IndexRow, reason: DropReason): RecommendationDraft {
+  const onReplicas =
+    reason.on_replicas === undefined
+      ? 'Usage on replicas is not seen from here: check idx_scan there first.'
+      : reason.on_replicas;
   const size: Evidence = {
     name: 'size',
     value: index.size_bytes,
@@ -43,6 +51,7 @@ export function dropDraft(index: IndexRow, reason: DropReason): RecommendationDr
       name: index.name,
       definition: index.definition,
       ...(reason.replaced_by ? { replaced_by: reason.replaced_by } : {}),
+      ...(reason.covered_by ? { covered_by: referenceTo(reason.covered_by) } : {}),
     },
     key: keyOfDrop(index),
     title: reason.title,
@@ -76,10 +85,9 @@ export function dropDraft(index: IndexRow, reason: DropReason): RecommendationDr
       locks: 'DROP INDEX CONCURRENTLY: ShareUpdateExclusive on the table; reads and writes go on.',
       restart: false,
       reload: false,
-      notes: [
-        'Usage on replicas is not seen from here: check idx_scan there first.',
-        ...(reason.notes ?? []),
-      ],
+      notes: [...(onReplicas === null ? [] : [onReplicas]), ...(reason.notes ?? [])],
     },
   };
 }
+
+const referenceTo = ({ schema, name, definition }: IndexRow) => ({ schema, name, definition });

@@ -55,7 +55,7 @@ function mayLeave(index: IndexRow, snapshot: Snapshot): boolean {
 }
 
 /** The existing index as if it were proposed on a table without it. */
-function asCandidate(index: IndexRow, table: AdvisorTable): Candidate {
+export function asCandidate(index: IndexRow, table: AdvisorTable): Candidate {
   const names = new Map([...table.columns.values()].map((column) => [column.attnum, column.name]));
   const definition: IndexDefinition = {
     schema: index.schema,

@@ -3,6 +3,7 @@ import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { verifyIndexCreate } from './verify-create.ts';
 import { verifyIndexDrop } from './verify-drop.ts';
 import { verifyAnalyze, verifyReloptions, verifySetting } from './verify-in-force.ts';
+import { verifyReindex, verifyStatistics } from './verify-repair.ts';
 
 /**
  * Judges a change. Statements: Welch's test on interval means, at least 30 calls on both sides, p < 0.01 after Holm's
@@ -17,6 +18,10 @@ export function verifyApply(input: VerifyInput): Judgement {
       return verifyIndexCreate(input, change);
     case 'index.drop':
       return verifyIndexDrop(input, change);
+    case 'index.reindex':
+      return verifyReindex(input, change);
+    case 'statistics.create':
+      return verifyStatistics(input, change);
     case 'setting':
       return verifySetting(input, change);
     case 'table.reloptions':

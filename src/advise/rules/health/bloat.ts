@@ -1,56 +1,53 @@
-/** Tables and B-trees that take much more room than their rows need. */
+/** Tables and their TOAST tables that take much more room than their rows need; index/bloated looks after B-trees. */
 import type { BloatEstimate, Evidence, RecommendationDraft, Rule } from '../../../domain/index.ts';
-import { quoteQualified } from '../../../domain/index.ts';
 import { estimateBloat } from '../../bloat/estimate.ts';
 
 const ID = 'health/bloat';
 const MB = 1024 * 1024;
 /** Less is not worth a lock or a rebuild. */
 const MINIMUM_WASTE = 100 * MB;
-/** Free room in a table is used again; B-trees under random inserts settle at about 70 % full, a quarter less than new. */
-const MINIMUM_SHARE = { table: 0.3, toast: 0.3, btree: 0.4 };
+/** Free room in a table is used again. */
+const MINIMUM_SHARE = 0.3;
 const HIGH_SHARE = 0.7;
 const HIGH_WASTE = 10 * 1024 * MB;
 
 export const rule: Rule = {
   id: ID,
   area: 'health',
-  title: 'A relation takes much more room than its rows need',
+  title: 'A table takes much more room than its rows need',
   description:
-    'Estimates from statistics alone what VACUUM FULL or REINDEX would leave (docs/bloat.md shows how well), and fires ' +
-    'from 100 MB of waste on that is at least 30 % of a table or TOAST table or 40 % of a B-tree. Where statistics ' +
-    'are missing or old it says so and nothing more. Nothing that the service does by itself.',
+    'Estimates from statistics alone what VACUUM FULL would leave (docs/bloat.md shows how well), and fires from 100 MB of ' +
+    'waste on that is at least 30 % of a table or TOAST table. Where statistics are missing or old it says so and nothing ' +
+    'more. Nothing that the service does by itself. Indexes are left to index/bloated.',
   evaluate: ({ snapshot }) => {
     const { relations, limits } = estimateBloat(snapshot, { minimum_bytes: MINIMUM_WASTE });
     return {
       recommendations: relations
-        .filter((each) => each.wasted_bytes >= MINIMUM_WASTE && each.wasted_share >= MINIMUM_SHARE[each.kind])
+        .filter(
+          (each) =>
+            each.kind !== 'btree' && each.wasted_bytes >= MINIMUM_WASTE && each.wasted_share >= MINIMUM_SHARE,
+        )
         .map((each) => draft(each)),
       rejections: [],
-      limits: limits.map((limit) => ({ ...limit, scope: ID })),
+      // As index/bloated words them: a report shows them once.
+      limits,
     };
   },
 };
-
-const WHAT = { table: 'table', toast: 'TOAST table of', btree: 'index' };
 
 function draft(bloat: BloatEstimate): RecommendationDraft {
   const name = `${bloat.schema}.${bloat.name}`;
   const about = bloat.bound === 'at_least' ? 'at least' : 'about';
   const percent = Math.round(100 * bloat.wasted_share);
   const megabytes = Math.round(bloat.wasted_bytes / MB).toLocaleString('en-US');
-  const isIndex = bloat.kind === 'btree';
+  const what = bloat.kind === 'toast' ? 'TOAST table of' : 'table';
   const isHigh = bloat.wasted_share >= HIGH_SHARE && bloat.wasted_bytes >= HIGH_WASTE;
   return {
     rule: ID,
     change: { kind: 'finding' },
     key: `finding bloat ${bloat.kind} ${name}`,
-    title: `${about === 'about' ? 'About' : 'At least'} ${megabytes} MB of the ${WHAT[bloat.kind]} ${name} hold no live row (estimated)`,
-    rationale: `By its statistics ${about} ${percent} % of it is room that its rows do not need: scans read it and the cache holds it. ${
-      isIndex
-        ? 'A rebuild gives it back; under random inserts the index will settle at about 70 % full again.'
-        : 'VACUUM makes it free for new rows of this table and seldom gives it back: find first why it grew (long transactions, autovacuum that comes too late), or it will grow again.'
-    }`,
+    title: `${about === 'about' ? 'About' : 'At least'} ${megabytes} MB of the ${what} ${name} hold no live row (estimated)`,
+    rationale: `By its statistics ${about} ${percent} % of it is room that its rows do not need: scans read it and the cache holds it. VACUUM makes it free for new rows of this table and seldom gives it back: find first why it grew (long transactions, autovacuum that comes too late), or it will grow again.`,
     severity: isHigh ? 'high' : bloat.wasted_share >= HIGH_SHARE ? 'medium' : 'low',
     evidence_level: 'estimated',
     confidence: bloat.bound === 'at_least' ? 0.9 : 0.85,
@@ -63,20 +60,14 @@ function draft(bloat: BloatEstimate): RecommendationDraft {
     affects: [],
     evidence: evidenceOf(bloat),
     risk: {
-      locks: isIndex
-        ? 'REINDEX INDEX CONCURRENTLY: ShareUpdateExclusive; reads and writes go on.'
-        : 'VACUUM FULL: AccessExclusive, nobody reads or writes meanwhile; pg_repack and pg_squeeze do it with short locks.',
+      locks:
+        'VACUUM FULL: AccessExclusive, nobody reads or writes meanwhile; pg_repack and pg_squeeze do it with short locks.',
       restart: false,
       reload: false,
-      notes: isIndex
-        ? [
-            `REINDEX INDEX CONCURRENTLY ${quoteQualified(bloat.schema, bloat.name)};`,
-            'It needs room for a second copy meanwhile.',
-          ]
-        : [
-            'Measure it before you act: pgstattuple_approx() of the extension pgstattuple reads what is not all visible.',
-            'A rewrite needs room for a second copy meanwhile.',
-          ],
+      notes: [
+        'Measure it before you act: pgstattuple_approx() of the extension pgstattuple reads what is not all visible.',
+        'A rewrite needs room for a second copy meanwhile.',
+      ],
     },
   };
 }

@@ -1,84 +1,150 @@
-/** Indexes that nobody has used for as long as statistics are kept. */
-import type { RecommendationDraft, Rejection, Rule } from '../../../domain/index.ts';
+/** Indexes that nobody has used for long, here or on a standby. */
+import type {
+  IndexRow,
+  Limit,
+  RecommendationDraft,
+  Rejection,
+  Rule,
+  RuleContext,
+} from '../../../domain/index.ts';
 import { dropDraft, keyOfDrop } from '../../index-advisor/drop.ts';
-import { keptBecause } from '../../index-advisor/existing.ts';
+import { sameness } from '../../index-advisor/existing.ts';
+import { type IndexUse, indexUse, MINIMUM_AGE_DAYS, NOT_LATELY_DAYS } from '../../repairs/index-use.ts';
+import { unseenReplicas } from '../../repairs/replicas.ts';
+import {
+  lossEvidence,
+  lossWithout,
+  riseText,
+  TOLERATED_RISE,
+  upkeepEvidence,
+} from '../../repairs/without-index.ts';
 
 const ID = 'index/unused';
-/** Younger statistics have not seen a week's reports. */
-const MINIMUM_AGE_DAYS = 7;
 /** Smaller ones are not worth a DBA's attention. */
 const MINIMUM_BYTES = 1024 * 1024;
+/** What a planner that was not asked takes from the confidence, and what replicas that cannot be seen do. */
+const NOT_SIMULATED = 0.9;
+const HIDDEN_REPLICAS = 0.7;
 
 export const rule: Rule = {
   id: ID,
   area: 'index',
-  title: 'An index was never used',
+  title: 'An index is not used',
   description:
-    `Fires for indexes without a scan since the statistics began, when that is at least ${MINIMUM_AGE_DAYS} days ago. Never for ` +
-    'indexes that back a constraint, enforce uniqueness, are a replica identity, belong to a partitioned index or serve a ' +
-    'foreign key. Replicas keep statistics of their own, which are not seen here.',
-  evaluate: ({ snapshot }) => {
+    `Fires for indexes without a scan since the statistics began, at least ${MINIMUM_AGE_DAYS} days ago, or (16 and newer) without ` +
+    `one for ${NOT_LATELY_DAYS} days, on the primary and on every standby that is known of; a standby whose counters are not ` +
+    'known speaks against it. Never for indexes that back a constraint, enforce uniqueness, are a replica identity, ' +
+    'belong to a partitioned index or serve a foreign key; not where a plan of the workload gets dearer without it in the ' +
+    'simulation. An exact duplicate is left to index/duplicate.',
+  evaluate: async (context) => {
     const recommendations: RecommendationDraft[] = [];
     const rejections: Rejection[] = [];
-    const since = snapshot.server.stats_reset ?? snapshot.server.started_at;
-    const age = (Date.parse(snapshot.taken_at) - Date.parse(since)) / 86_400_000;
-    for (const index of snapshot.indexes) {
-      if (index.idx_scan > 0 || index.size_bytes < MINIMUM_BYTES) continue;
-      const candidate = `drop ${index.schema}.${index.name}`;
-      const key = keyOfDrop(index);
-      const held = keptBecause(index, snapshot);
-      if (held) {
+    const { indexes } = context.snapshot;
+    const alike = new Map<string, number>();
+    for (const index of indexes.filter((each) => each.is_valid)) {
+      alike.set(sameness(index), (alike.get(sameness(index)) ?? 0) + 1);
+    }
+    for (const index of indexes) {
+      if (index.size_bytes < MINIMUM_BYTES) continue;
+      const use = indexUse(index, context);
+      if (use.word === 'used') continue;
+      const reject = (code: string, reason: string) =>
         rejections.push({
           rule: ID,
-          candidate,
-          code: held.code,
-          reason: `it was not used, but ${held.reason}`,
-          key,
+          candidate: `drop ${index.schema}.${index.name}`,
+          code,
+          reason,
+          key: keyOfDrop(index),
         });
-        continue;
+      if (use.word === 'kept') reject(use.code, use.reason);
+      else if ((alike.get(sameness(index)) ?? 0) > 1) {
+        reject(
+          'duplicate',
+          'it was not used, and neither need be its duplicate: index/duplicate decides first',
+        );
+      } else {
+        const loss = await lossWithout(context, index);
+        if ('rise' in loss && loss.rise > TOLERATED_RISE) {
+          reject('would_cost', `it was not used, but ${riseText(loss)}`);
+          continue;
+        }
+        recommendations.push(await draft(index, use, loss, context));
       }
-      if (snapshot.server.in_recovery) {
-        const reason = "it was not used on this standby, whose counters say nothing of the primary's use";
-        rejections.push({ rule: ID, candidate, code: 'standby', reason, key });
-        continue;
-      }
-      if (age < MINIMUM_AGE_DAYS) {
-        const reason = `it was not used, but the statistics are only ${age.toFixed(1)} days old; ${MINIMUM_AGE_DAYS} are asked for`;
-        rejections.push({ rule: ID, candidate, code: 'statistics_too_young', reason, key });
-        continue;
-      }
-      recommendations.push(
-        dropDraft(index, {
-          rule: ID,
-          title: `${index.schema}.${index.name} was not used in ${Math.floor(age)} days`,
-          rationale: `No scan of ${index.name} on ${index.schema}.${index.table} was counted in ${Math.floor(age)} days.`,
-          severity: 'low',
-          confidence: Math.min(0.9, 0.5 + age / 100),
-          evidence: [
-            {
-              name: 'age of the statistics',
-              value: age,
-              unit: 'days',
-              source: 'pg_stat_database.stats_reset',
-              level: 'measured',
-              formula: null,
-            },
-          ],
-          notes: ['A yearly report may still need it.'],
-        }),
-      );
     }
-    const limits =
-      recommendations.length > 0
-        ? [
-            {
-              scope: ID,
-              code: 'replicas_not_seen',
-              message: 'Whether replicas use these indexes is not visible from this server.',
-              remedy: 'Look at pg_stat_user_indexes.idx_scan on each replica before you drop one.',
-            },
-          ]
-        : [];
-    return { recommendations, rejections, limits };
+    return { recommendations, rejections, limits: limitsOf(context, recommendations, rejections) };
   },
 };
+
+async function draft(
+  index: IndexRow,
+  use: Extract<IndexUse, { word: 'unused' }>,
+  loss: Awaited<ReturnType<typeof lossWithout>>,
+  context: RuleContext,
+): Promise<RecommendationDraft> {
+  const days = Math.floor(use.days);
+  const simulated = 'rise' in loss;
+  const { replicas = [] } = context;
+  const where = replicas.length > 0 ? `, nor on ${replicas.map(({ name }) => name).join(', ')}` : '';
+  const hidden = hidesReplicas(context);
+  return dropDraft(index, {
+    rule: ID,
+    title: `${index.schema}.${index.name} was not used in ${days} days`,
+    rationale:
+      `No scan of ${index.name} on ${index.schema}.${index.table} was counted in ${days} days${where}.` +
+      (use.once ? ' It was used before that.' : '') +
+      (simulated ? ' No plan of the workload gets dearer without it.' : ''),
+    severity: 'low',
+    confidence: use.confidence * (simulated ? 1 : NOT_SIMULATED) * (hidden ? HIDDEN_REPLICAS : 1),
+    evidence: [
+      ...use.evidence,
+      ...(simulated ? [lossEvidence(context, loss)] : []),
+      ...(await upkeepEvidence(context, index)),
+    ],
+    on_replicas:
+      replicas.length > 0 && !hidden
+        ? null
+        : 'Standbys that do not stream from this server are not seen: check idx_scan there first.',
+    notes: [
+      use.days < 365
+        ? 'What runs once a quarter or once a year may still need it: the counters have not seen a whole year.'
+        : 'The counters have seen a whole year.',
+      ...(context.earliest
+        ? []
+        : ['PostgreSQL does not say when an index was made: a younger one had less time to be used.']),
+      ...(simulated ? [] : [`It was not simulated: ${loss.reason}.`]),
+    ],
+  });
+}
+
+/** Readers of Aurora share the primary's storage and are no receivers of its log. */
+function hidesReplicas({ snapshot }: RuleContext): boolean {
+  return snapshot.server.managed_service === 'aurora';
+}
+
+function limitsOf(
+  context: RuleContext,
+  recommendations: readonly RecommendationDraft[],
+  rejections: readonly Rejection[],
+): Limit[] {
+  const limits: Limit[] = [];
+  const unseen = unseenReplicas(context);
+  if (rejections.some(({ code }) => code === 'replicas_unseen')) {
+    limits.push({
+      scope: ID,
+      code: 'replicas_unseen',
+      message: `${unseen} standby(s) of this server are known whose counters are not: no index is called unused.`,
+      remedy: 'Add each standby as a target of its own, or give it to pgluthier analyze with --replica.',
+    });
+  }
+  if (recommendations.length > 0 && (!context.replicas?.length || hidesReplicas(context))) {
+    limits.push({
+      scope: ID,
+      code: 'replicas_not_seen',
+      message: hidesReplicas(context)
+        ? 'Readers of an Aurora cluster do not show on its writer: whether they use these indexes is not visible.'
+        : 'No standby streams from this server now; whether others, fed by its archive, use these indexes is not visible.',
+      remedy: 'Look at pg_stat_user_indexes.idx_scan on each replica before you drop one.',
+    });
+  }
+  return limits;
+}

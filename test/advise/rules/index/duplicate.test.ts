@@ -52,6 +52,17 @@ test('one of two alike goes, never the one that enforces something', () => {
   expect(gone).not.toContain('public.t_pkey');
 });
 
+test('what stays must be there when the other goes; the planner was asked, and replicas are no matter', () => {
+  const draft = result.recommendations.find((each) => each.title.startsWith('public.a_2 '));
+  expect(draft?.change).toMatchObject({
+    covered_by: { schema: 'public', name: 'a_1', definition: 'CREATE INDEX a_1 ON public.t USING btree (a)' },
+  });
+  expect(draft?.evidence).toContainEqual(
+    expect.objectContaining({ name: 'largest rise of a plan without it', value: 0, level: 'simulated' }),
+  );
+  expect(draft?.risk.notes.join(' ')).not.toMatch(/replica/i);
+});
+
 test('another schema, direction, operator class, collation, expression or predicate is no duplicate', () => {
   const gone = dropped(result.recommendations);
   for (const name of [
