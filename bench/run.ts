@@ -11,6 +11,7 @@ import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
 import { bloatBenchmark } from './bloat.ts';
 import { collectBenchmark } from './collect.ts';
 import { collectScaleBenchmark } from './collect-scale.ts';
+import { indexReferencesBenchmark } from './index-references.ts';
 import { indexScaleBenchmark } from './index-scale.ts';
 import { indexesBenchmark } from './indexes.ts';
 import { parametersBenchmark } from './parameters.ts';
@@ -23,6 +24,7 @@ const benchmarks: Record<string, Benchmark> = {
   collect: collectBenchmark,
   'collect-scale': collectScaleBenchmark,
   indexes: indexesBenchmark,
+  'index-references': indexReferencesBenchmark,
   'index-scale': indexScaleBenchmark,
   twin: twinBenchmark,
   'what-if': whatIfBenchmark,
