@@ -1,6 +1,7 @@
 /** One workload: the advisor and each published algorithm at each budget, before one judge. */
 import { adviseIndexes } from '../../src/advise/index-advisor/advise.ts';
 import { advisorCatalog } from '../../src/advise/index-advisor/catalog.ts';
+import { bytesOf } from '../../src/advise/index-advisor/size-model.ts';
 import { type AdvisorStatement, prepareStatement } from '../../src/advise/index-advisor/statement.ts';
 import type { WhatIf } from '../../src/domain/index.ts';
 import { openTwin } from '../../src/whatif/index.ts';
@@ -12,6 +13,7 @@ import { CostEvaluator } from './cost-evaluator.ts';
 import { db2Advis } from './db2-advis.ts';
 import { dtaAnytime } from './dta-anytime.ts';
 import { extend } from './extend.ts';
+import { Hindsight, type PoolIndex } from './hindsight.ts';
 import { Judge, type Verdict } from './judge.ts';
 import { relaxation } from './relaxation.ts';
 import { type SizedIndex, TwinPlanner } from './twin-planner.ts';
@@ -30,8 +32,9 @@ export interface Run extends Verdict {
   budget_bytes: number;
   /** Columns of its candidates at most; null: ours, which has no such limit. */
   width: number | null;
-  indexes: string[];
-  dropped: string[];
+  members: readonly SizedIndex[];
+  /** Existing indexes that the set takes the place of. */
+  dropped: readonly { handle: string; write_cost: number }[];
   questions: number;
   seconds: number;
   /** The time limit ended it. */
@@ -44,6 +47,8 @@ export interface Comparison {
   nothing: Verdict;
   /** Ours first, then the algorithms, a budget after the other. */
   runs: Run[];
+  /** Of each budget: what ours could have been with what was chosen anywhere; empty: not looked for. */
+  hindsight: { budget_bytes: number; cost: number; joined: string[]; left: string[] }[];
 }
 
 export interface CompareOptions {
@@ -54,6 +59,8 @@ export interface CompareOptions {
   shares: readonly number[];
   /** Budgets of the workload's own that are taken at most. */
   most_budgets: number;
+  /** Whether to look for what ours has missed. */
+  hindsight: boolean;
   show: (line: string) => void;
 }
 
@@ -68,7 +75,7 @@ export async function compare(workload: IndexWorkload, options: CompareOptions):
     const nothing = await judge.verdict([]);
     const runs: Run[] = [];
     for (const budget_bytes of await budgetsOf(workload, options)) {
-      runs.push((await ours(workload, budget_bytes, judge, options)).run);
+      runs.push(await ours(workload, budget_bytes, judge, options));
       for (const [algorithm, choose] of Object.entries(ALGORITHMS)) {
         let best: Run | null = null;
         for (const width of options.widths) {
@@ -83,7 +90,7 @@ export async function compare(workload: IndexWorkload, options: CompareOptions):
             algorithm,
             budget_bytes,
             width,
-            indexes: sized.map(({ candidate }) => candidate.key),
+            members: sized,
             dropped: [],
             questions,
             seconds,
@@ -95,10 +102,46 @@ export async function compare(workload: IndexWorkload, options: CompareOptions):
       }
       options.show(`${workload.name}, ${(budget_bytes / 2 ** 20).toFixed(1)} MB done`);
     }
-    return { name: workload.name, statements, nothing, runs };
+    const hindsight = options.hindsight ? await lookBack(twin, judge, runs) : [];
+    return { name: workload.name, statements, nothing, runs, hindsight };
   } finally {
     await twin.close();
   }
+}
+
+/** Ours at each budget, improved by whatever any run chose at any budget. */
+async function lookBack(twin: WhatIf, judge: Judge, runs: readonly Run[]): Promise<Comparison['hindsight']> {
+  const members = new Map(runs.flatMap((run) => run.members.map((one) => [one.candidate.key, one])));
+  const handles = await twin.addIndexes(
+    [...members.values()].map(({ candidate, size }) => ({ definition: candidate.definition, size })),
+  );
+  const pool = [...members.values()].map((one, place): PoolIndex => {
+    const handle = handles[place];
+    if (typeof handle !== 'string') throw handle ?? new Error(`nothing came of ${one.candidate.key}`);
+    const { key, table } = one.candidate;
+    return {
+      key,
+      handle,
+      table_oid: table.row.oid,
+      bytes: bytesOf(one.size),
+      write_cost: judge.writesOf(one),
+    };
+  });
+  const found: Comparison['hindsight'] = [];
+  for (const run of runs.filter(({ algorithm }) => algorithm === 'ours')) {
+    const hidden = run.dropped.map(({ handle }) => handle);
+    const keys = new Set(run.members.map(({ candidate }) => candidate.key));
+    const start = pool.filter(({ key }) => keys.has(key));
+    const back = new Hindsight(twin, judge.statements, hidden);
+    const { set, cost } = await back.improve(start, pool, run.budget_bytes);
+    found.push({
+      budget_bytes: run.budget_bytes,
+      cost: cost - run.dropped.reduce((sum, { write_cost }) => sum + write_cost, 0),
+      joined: set.filter((one) => !keys.has(one.key)).map(({ key }) => key),
+      left: start.filter((one) => !set.includes(one)).map(({ key }) => key),
+    });
+  }
+  return found;
 }
 
 /** Statements with samples that the planner takes without any index. */
@@ -120,7 +163,7 @@ async function ours(
   budgetBytes: number | null,
   judge: Judge,
   { limit_seconds }: CompareOptions,
-): Promise<{ run: Run; sized: SizedIndex[] }> {
+): Promise<Run> {
   const twin = await openTwin(workload.snapshot);
   try {
     const started = performance.now();
@@ -138,18 +181,17 @@ async function ours(
     );
     const seconds = (performance.now() - started) / 1000;
     const dropped = selection.dropped.map(({ handle, write }) => ({ handle, write_cost: write.cost }));
-    const run: Run = {
+    return {
       ...(await judge.verdict(selection.chosen, dropped)),
       algorithm: 'ours',
       budget_bytes: budgetBytes ?? Number.POSITIVE_INFINITY,
       width: null,
-      indexes: selection.chosen.map(({ candidate }) => candidate.key),
-      dropped: dropped.map(({ handle }) => handle),
+      members: selection.chosen,
+      dropped,
       questions: twin.questions,
       seconds,
       was_stopped: selection.cut_short,
     };
-    return { run, sized: selection.chosen };
   } finally {
     await twin.close();
   }
@@ -162,8 +204,8 @@ async function budgetsOf(workload: IndexWorkload, options: CompareOptions): Prom
   try {
     const statements = await plannable(workload, twin);
     const judge = new Judge(twin, workload, advisorCatalog(workload.snapshot), statements);
-    const { sized } = await ours(workload, null, judge, options);
-    const trees = sized.filter(({ candidate }) => candidate.definition.method === 'btree');
+    const { members } = await ours(workload, null, judge, options);
+    const trees = members.filter(({ candidate }) => candidate.definition.method === 'btree');
     const { bytes } = await judge.verdict(trees);
     return options.shares.map((share) => Math.round(share * bytes));
   } finally {

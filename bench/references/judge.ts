@@ -60,13 +60,14 @@ export class Judge {
       return mean * statement.query.calls;
     });
     const writes =
-      set.reduce((sum, index) => sum + this.#writesOf(index), 0) -
+      set.reduce((sum, index) => sum + this.writesOf(index), 0) -
       dropped.reduce((sum, { write_cost }) => sum + write_cost, 0);
     const reads = statements.reduce((sum, cost) => sum + cost, 0);
     return { reads, writes, bytes: set.reduce((sum, { size }) => sum + bytesOf(size), 0), statements };
   }
 
-  #writesOf({ candidate, size }: SizedIndex): number {
+  /** What the index costs the writes, in planner cost units. */
+  writesOf({ candidate, size }: SizedIndex): number {
     const { snapshot, workload } = this.#workload;
     const table = this.#catalog.tables.get(candidate.table.row.oid);
     if (!table) throw new Error(`no table of ${candidate.key}`);
