@@ -16,6 +16,7 @@ import { type Comparison, compare, type Run } from './references/compare.ts';
 const TOLERANCE = 0.001;
 /** Statements that are shown of a cell that was lost. */
 const SHOWN_STATEMENTS = 4;
+const MANY_STATEMENTS = 100;
 
 const costOf = (run: Pick<Run, 'reads' | 'writes'>) => run.reads + run.writes;
 const keysOf = ({ members }: Run) => members.map(({ candidate }) => candidate.key);
@@ -114,11 +115,24 @@ function toBest(comparison: Comparison): number {
 }
 
 /** Makes the workloads one after the other, for their servers would take each other's memory. */
-function workloadsOf({ quick, data }: BenchmarkOptions): (() => Promise<IndexWorkload>)[] {
-  const made = [...(data === null ? [] : [() => tpchWorkload(data)])];
+function workloadsOf({ quick, data, only }: BenchmarkOptions): (() => Promise<IndexWorkload>)[] {
+  const makers = new Map<string, () => Promise<IndexWorkload>>();
   if (data === null) console.log('TPC-H is left out: give --data <folder with catalog.json and queries/>.');
-  const generated = (quick ? [skewed] : [oltp, skewed, templates]).map((one) => () => generate(one));
-  return [...made, ...(quick ? [] : [demoWorkload]), ...generated];
+  else makers.set('tpch', () => tpchWorkload(data));
+  if (!quick) makers.set('demo', demoWorkload);
+  for (const one of quick ? [skewed] : [oltp, skewed, templates]) makers.set(one.name, () => generate(one));
+  const names = only ?? [...makers.keys()];
+  return names.map((name) => {
+    const make = makers.get(name);
+    if (!make) throw new Error(`no workload ${name}; there is: ${[...makers.keys()].join(', ')}`);
+    return make;
+  });
+}
+
+/** Of the bytes that ours takes without a budget; fewer budgets where each takes minutes. */
+function sharesOf({ workload }: IndexWorkload, quick: boolean): number[] {
+  if (quick) return [0.25];
+  return workload.queries.length > MANY_STATEMENTS ? [0.1, 0.25, 1] : [0.05, 0.1, 0.25, 0.5, 1];
 }
 
 /** Runs all workloads; prints a table each and the cells that ours lost. */
@@ -126,11 +140,12 @@ export async function indexReferencesBenchmark(options: BenchmarkOptions): Promi
   const comparisons: Comparison[] = [];
   const rows: Record<string, unknown>[] = [];
   for (const make of workloadsOf(options)) {
-    const comparison = await compare(await make(), {
+    const workload = await make();
+    const comparison = await compare(workload, {
       widths: options.quick ? [2] : [1, 2, 3],
       hindsight: !options.quick,
       limit_seconds: options.quick ? 15 : 60,
-      shares: options.quick ? [0.25] : [0.05, 0.1, 0.25, 0.5, 1],
+      shares: sharesOf(workload, options.quick),
       most_budgets: options.quick ? 1 : Number.POSITIVE_INFINITY,
       show: (line) => console.log(line),
     });

@@ -18,8 +18,8 @@ export interface PoolIndex {
 
 /** A move must save this share, or costs that differ by rounding would be followed. */
 const LEAST_GAIN = 1e-4;
-/** Moves at most. */
-const MOST_MOVES = 30;
+/** Time that is looked at most for one set. */
+const MOST_MS = 60_000;
 
 export class Hindsight {
   readonly #whatIf: WhatIf;
@@ -71,46 +71,45 @@ export class Hindsight {
     budgetBytes: number,
   ): Promise<{ set: readonly PoolIndex[]; cost: number }> {
     let best = { set: start, cost: await this.cost(start) };
-    for (let move = 0; move < MOST_MOVES; move += 1) {
-      const next = await this.#bestMove(best.set, best.cost, pool, budgetBytes);
-      if (next === null || next.cost >= best.cost * (1 - LEAST_GAIN)) break;
-      best = next;
+    const isBetter = (cost: number) => cost < best.cost * (1 - LEAST_GAIN);
+    const consider = async (set: readonly PoolIndex[]) => {
+      const cost = await this.cost(set);
+      if (isBetter(cost)) best = { set, cost };
+    };
+    const until = Date.now() + MOST_MS;
+    for (let before = Number.POSITIVE_INFINITY; best.cost < before; ) {
+      before = best.cost;
+      for (const member of best.set) await consider(best.set.filter((one) => one !== member));
+      for (const joining of pool) {
+        if (Date.now() > until) return best;
+        if (best.set.includes(joining) || joining.bytes > budgetBytes) continue;
+        if (!isBetter(await this.cost([...best.set, joining]))) continue;
+        await consider([...(await this.#roomBeside(best.set, joining, budgetBytes)), joining]);
+      }
     }
     return best;
   }
 
-  /** One joins, and those leave that are missed the least for their bytes until there is room; or one leaves. */
-  async #bestMove(
+  /** Those leave that are missed the least for their bytes, until another index has room. */
+  async #roomBeside(
     set: readonly PoolIndex[],
-    now: number,
-    pool: readonly PoolIndex[],
+    joining: PoolIndex,
     budgetBytes: number,
-  ): Promise<{ set: readonly PoolIndex[]; cost: number } | null> {
-    let best: { set: readonly PoolIndex[]; cost: number } | null = null;
-    const consider = async (next: readonly PoolIndex[]) => {
-      const cost = await this.cost(next);
-      if (best === null || cost < best.cost) best = { set: next, cost };
-      return cost;
-    };
-    for (const member of set) await consider(set.filter((one) => one !== member));
-    for (const joining of pool) {
-      if (set.some(({ key }) => key === joining.key) || joining.bytes > budgetBytes) continue;
-      if ((await this.cost([...set, joining])) >= now * (1 - LEAST_GAIN)) continue;
-      let room = [...set];
-      while (bytesOf(room) + joining.bytes > budgetBytes) {
-        const over = bytesOf(room) + joining.bytes - budgetBytes;
-        const whole = await this.cost([...room, joining]);
-        const ranked: { member: PoolIndex; rank: number }[] = [];
-        for (const member of room) {
-          const without = await this.cost([...room.filter((one) => one !== member), joining]);
-          ranked.push({ member, rank: (without - whole) / Math.max(1, Math.min(member.bytes, over)) });
-        }
-        ranked.sort((a, b) => a.rank - b.rank);
-        room = room.filter((one) => one !== ranked[0]?.member);
+  ): Promise<readonly PoolIndex[]> {
+    let room = set;
+    while (bytesOf(room) + joining.bytes > budgetBytes) {
+      const over = bytesOf(room) + joining.bytes - budgetBytes;
+      const whole = await this.cost([...room, joining]);
+      let least: { member: PoolIndex; rank: number } | null = null;
+      for (const member of room) {
+        const without = await this.cost([...room.filter((one) => one !== member), joining]);
+        const rank = (without - whole) / Math.max(1, Math.min(member.bytes, over));
+        if (least === null || rank < least.rank) least = { member, rank };
       }
-      await consider([...room, joining]);
+      const leaving = least?.member;
+      room = room.filter((one) => one !== leaving);
     }
-    return best;
+    return room;
   }
 }
 
