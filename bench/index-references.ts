@@ -144,7 +144,7 @@ export async function indexReferencesBenchmark(options: BenchmarkOptions): Promi
     const comparison = await compare(workload, {
       widths: options.quick ? [2] : [1, 2, 3],
       hindsight: !options.quick,
-      limit_seconds: options.quick ? 15 : 60,
+      limit_seconds: options.quick ? 8 : 60,
       shares: sharesOf(workload, options.quick),
       most_budgets: options.quick ? 1 : Number.POSITIVE_INFINITY,
       show: (line) => console.log(line),
