@@ -4,6 +4,8 @@ export interface BenchmarkOptions {
   quick: boolean;
   /** Folder with TPC-H's catalog, queries and peers' results; null: not given. */
   data: string | null;
+  /** Names of the workloads to run, where a benchmark has several; null: all. */
+  only: readonly string[] | null;
 }
 
 export interface Figure {

@@ -11,6 +11,7 @@ import { openTarget } from '../src/target/index.ts';
 import { openTwin } from '../src/whatif/index.ts';
 import { workloadFromFiles } from '../src/workload/index.ts';
 import type { BenchmarkOptions, BenchmarkResult } from './benchmark.ts';
+import { grown } from './index-workloads/index-workload.ts';
 
 const ROWS = 1000;
 /** Pages and rows of each table are multiplied by it. */
@@ -70,29 +71,6 @@ async function schemaOf(tables: number): Promise<Snapshot> {
   }
 }
 
-function grown(snapshot: Snapshot): Snapshot {
-  const more = (value: number) => (value > 0 ? value * GROWTH : value);
-  return {
-    ...snapshot,
-    tables: snapshot.tables.map((row) => ({
-      ...row,
-      relpages: more(row.relpages),
-      reltuples: more(row.reltuples),
-      relallvisible: more(row.relallvisible),
-      main_pages: more(row.main_pages),
-      n_live_tup: more(row.n_live_tup),
-    })),
-    indexes: snapshot.indexes.map((row) => ({
-      ...row,
-      relpages: more(row.relpages),
-      reltuples: more(row.reltuples),
-      main_pages: more(row.main_pages),
-      size_bytes: more(row.size_bytes),
-    })),
-    schema: { ...snapshot.schema, btree_levels: {} },
-  };
-}
-
 export async function indexScaleBenchmark({ quick }: BenchmarkOptions): Promise<BenchmarkResult> {
   const rows = [];
   for (const [tables, statements] of quick
@@ -102,7 +80,7 @@ export async function indexScaleBenchmark({ quick }: BenchmarkOptions): Promise<
         [500, 5000],
       ] as [number, number][])) {
     if (tables === undefined || statements === undefined) continue;
-    const snapshot = grown(await schemaOf(tables));
+    const snapshot = grown(await schemaOf(tables), GROWTH);
     const files = Array.from({ length: statements }, (_, n) => {
       const shape = shapes[n % shapes.length];
       const table = Math.floor(n / shapes.length) % tables;

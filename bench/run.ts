@@ -1,6 +1,6 @@
 /**
  * Room rule. bench/ measures against something, side by side in one run; each benchmark prints a table and writes
- * bench/results/<name>.json. `npm run bench -- <name> [--quick] [--data <dir>]`. Nothing here is a test, and nothing
+ * bench/results/<name>.json. `npm run bench -- <name> [--quick] [--data <dir>] [--only <workload,…>]`. Nothing here is a test, and nothing
  * in src/ imports it.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
 import { bloatBenchmark } from './bloat.ts';
 import { collectBenchmark } from './collect.ts';
 import { collectScaleBenchmark } from './collect-scale.ts';
+import { indexReferencesBenchmark } from './index-references.ts';
 import { indexScaleBenchmark } from './index-scale.ts';
 import { indexesBenchmark } from './indexes.ts';
 import { parametersBenchmark } from './parameters.ts';
@@ -23,6 +24,7 @@ const benchmarks: Record<string, Benchmark> = {
   collect: collectBenchmark,
   'collect-scale': collectScaleBenchmark,
   indexes: indexesBenchmark,
+  'index-references': indexReferencesBenchmark,
   'index-scale': indexScaleBenchmark,
   twin: twinBenchmark,
   'what-if': whatIfBenchmark,
@@ -33,9 +35,14 @@ const benchmarks: Record<string, Benchmark> = {
 function parseArguments(argv: string[]): { name: string | undefined; options: BenchmarkOptions } {
   const [name, ...rest] = argv;
   const data = rest.indexOf('--data');
+  const only = rest.indexOf('--only');
   return {
     name,
-    options: { quick: rest.includes('--quick'), data: data === -1 ? null : (rest[data + 1] ?? null) },
+    options: {
+      quick: rest.includes('--quick'),
+      data: data === -1 ? null : (rest[data + 1] ?? null),
+      only: only === -1 ? null : (rest[only + 1]?.split(',') ?? null),
+    },
   };
 }
 
@@ -43,7 +50,7 @@ const { name, options } = parseArguments(process.argv.slice(2));
 const benchmark = name === undefined ? undefined : benchmarks[name];
 if (!name || !benchmark) {
   console.error(
-    `usage: npm run bench -- <name> [--quick] [--data <dir>]; there is: ${Object.keys(benchmarks).join(', ')}`,
+    `usage: npm run bench -- <name> [--quick] [--data <dir>] [--only <workload,…>]; there is: ${Object.keys(benchmarks).join(', ')}`,
   );
   process.exitCode = 2;
 } else {
@@ -51,7 +58,7 @@ if (!name || !benchmark) {
   const directory = join(packageRoot, 'bench', 'results');
   await mkdir(directory, { recursive: true });
   const machine = `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, node ${process.version}`;
-  const file = join(directory, `${name}.json`);
+  const file = join(directory, `${[name, ...(options.only ?? [])].join('-')}.json`);
   await writeFile(
     file,
     `${JSON.stringify({ name, at: new Date().toISOString(), machine, ...result }, null, 2)}\n`,
