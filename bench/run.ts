@@ -13,6 +13,7 @@ import { collectBenchmark } from './collect.ts';
 import { collectScaleBenchmark } from './collect-scale.ts';
 import { indexScaleBenchmark } from './index-scale.ts';
 import { indexesBenchmark } from './indexes.ts';
+import { indexesBuiltBenchmark } from './indexes-built.ts';
 import { parametersBenchmark } from './parameters.ts';
 import { twinBenchmark } from './twin.ts';
 import { whatIfBenchmark } from './what-if.ts';
@@ -23,6 +24,7 @@ const benchmarks: Record<string, Benchmark> = {
   collect: collectBenchmark,
   'collect-scale': collectScaleBenchmark,
   indexes: indexesBenchmark,
+  'indexes-built': indexesBuiltBenchmark,
   'index-scale': indexScaleBenchmark,
   twin: twinBenchmark,
   'what-if': whatIfBenchmark,
