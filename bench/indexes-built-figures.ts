@@ -9,7 +9,7 @@ export interface BuiltBudget {
   budget_mb: number;
   advise_seconds: number;
   predicted_cost: number;
-  /** By statement: plan costs on the real server, ms. */
+  /** By statement: plan costs on the real server, milliseconds of its processor. */
   costs: Map<string, number>;
   times: Map<string, number>;
   /** What the advisor said of the statements that it changes. */

@@ -23,7 +23,7 @@ export interface Subject {
   database: string;
   /** A part of the application's calls, the same for each database. */
   work: (dsn: string, slice: Slice) => Promise<unknown>;
-  /** Writes by primary key alone, as calls a second; null: none of their own. */
+  /** Writes by primary key alone, as calls a second of the server's processor; null: none of their own. */
   writes: ((dsn: string, seed: number) => Promise<number>) | null;
 }
 
@@ -38,7 +38,7 @@ export interface BuiltSet {
   after: SeenRun;
   /** Time by the clock with it, of that without, slot by slot. */
   slots: number[];
-  /** Calls a second of the writes alone with it, of those without, pair by pair. */
+  /** Writes that a second of the processor does with it, of those without, pair by pair. */
   writes: number[];
 }
 
@@ -133,6 +133,7 @@ export async function builtSets(
   subject: Subject,
   budgets: readonly { label: string; bytes: number | null }[],
   options: PairOptions,
+  show: (set: BuiltSet) => void,
 ): Promise<BuiltSet[]> {
   const say = (text: string) =>
     console.log(`${new Date().toISOString().slice(11, 19)} ${subject.name}: ${text}`);
@@ -149,8 +150,10 @@ export async function builtSets(
     say(
       `${label}: ${advice.result.recommendations.length} recommendations in ${advice.seconds.toFixed(1)} s`,
     );
-    sets.push(await builtSet(subject, { label, budget: bytes, advice }, options));
+    const set = await builtSet(subject, { label, budget: bytes, advice }, options);
     say(`${label}: built and compared`);
+    show(set);
+    sets.push(set);
   }
   return sets;
 }

@@ -1,5 +1,6 @@
 /** Sends a fixed list of calls over some connections, as an application would. */
 import pg from 'pg';
+import { cpuOf } from '../cpu-time.ts';
 import { drawsOf } from '../draws.ts';
 
 /** A statement of the application. */
@@ -24,12 +25,12 @@ export interface DriveOptions {
   seed: number;
 }
 
-/** Sends the slice of the templates' calls, mixed up. @returns seconds and calls in all. */
+/** Sends the slice of the templates' calls, mixed up. @returns calls and what they took. */
 export async function drive(
   dsn: string,
   templates: readonly Template[],
   { connections, slice, seed }: DriveOptions,
-): Promise<{ seconds: number; calls: number }> {
+): Promise<{ calls: number /** Of the server's processes, milliseconds. */; cpu_ms: number }> {
   const draw = drawsOf(seed);
   const calls = templates
     .flatMap((template) =>
@@ -46,7 +47,14 @@ export async function drive(
   });
   try {
     await Promise.all(clients.map((client) => client.connect()));
-    const started = performance.now();
+    const pids = await Promise.all(
+      clients.map(async (client) => {
+        const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+        return rows[0]?.pid ?? 0;
+      }),
+    );
+    const cpu = async () => (await Promise.all(pids.map(cpuOf))).reduce((sum, ms) => sum + ms, 0);
+    const started = await cpu();
     let next = 0;
     await Promise.all(
       clients.map(async (client) => {
@@ -55,7 +63,7 @@ export async function drive(
         }
       }),
     );
-    return { seconds: (performance.now() - started) / 1000, calls: calls.length };
+    return { calls: calls.length, cpu_ms: (await cpu()) - started };
   } finally {
     await Promise.all(clients.map((client) => client.end()));
   }
