@@ -98,7 +98,17 @@ function statementRows(one: BuiltBudget, bare: Bare) {
   });
 }
 
-/** Prints the tables. */
+/** Prints a budget's indexes and statements. */
+export function showBudget(one: BuiltBudget, bare: Bare): void {
+  console.log(
+    `\n${one.budget_mb} MB, chosen in ${round(one.advise_seconds, 1)} s: predicted cost ${round(one.predicted_cost)}, ` +
+      `real ${round(total(one.costs))}; real ${round(bytesOf(one) / MB, 1)} MB`,
+  );
+  for (const { statement, ...numbers } of indexRows(one)) console.log(statement, numbers);
+  console.table(statementRows(one, bare));
+}
+
+/** Prints the table of all budgets. */
 export function builtFigures(
   bare: Bare,
   built: readonly BuiltBudget[],
@@ -110,11 +120,7 @@ export function builtFigures(
   for (const one of built) {
     const rival = rivals.get(one.budget_mb);
     const row = budgetRow(one, bare, rival);
-    const [indexes, statements] = [indexRows(one), statementRows(one, bare)];
-    console.log(`\n${one.budget_mb} MB, chosen in ${round(one.advise_seconds, 1)} s`);
-    for (const { statement, ...numbers } of indexes) console.log(statement, numbers);
-    console.table(statements);
-    rows.push({ ...row, indexes, statements });
+    rows.push({ ...row, indexes: indexRows(one), statements: statementRows(one, bare) });
     for (const { predicted_bytes, real_bytes } of one.indexes) {
       if (real_bytes >= SMALL_BYTES)
         sizeError = Math.max(sizeError, Math.abs(offPct(predicted_bytes, real_bytes)));

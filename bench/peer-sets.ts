@@ -112,13 +112,10 @@ export function onlyWith<T>(
   );
 }
 
-/** How much more than the budget a peer's set may take to be compared: recorded sets miss theirs by so much. */
-const ALLOWANCE = 1.06;
-
-/** The cheapest set that fits the budget, or next to. */
-export function bestPeer(judged: readonly JudgedPeer[], budget: number): JudgedPeer | undefined {
+/** The cheapest set that takes no more bytes than so many. */
+export function bestPeer(judged: readonly JudgedPeer[], most: number): JudgedPeer | undefined {
   return judged
-    .filter(({ bytes }) => bytes <= ALLOWANCE * budget)
+    .filter(({ bytes }) => bytes <= most)
     .reduce<JudgedPeer | undefined>(
       (best, peer) => (best === undefined || peer.cost < best.cost ? peer : best),
       undefined,
