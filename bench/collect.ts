@@ -3,7 +3,6 @@
  * store. Server time is the CPU time of the backend that serves the collector (/proc/<pid>/schedstat).
  */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { collectFastSnapshot, collectSnapshot } from '../src/collect/index.ts';
 import { statementKey } from '../src/domain/index.ts';
@@ -14,16 +13,11 @@ import { openTarget, type TargetSession } from '../src/target/index.ts';
 import type { BenchmarkOptions, BenchmarkResult } from './benchmark.ts';
 import { startLoad } from './collect-load.ts';
 import { type BenchTarget, CALLS_PER_MINUTE, startBenchTarget } from './collect-target.ts';
+import { cpuOf } from './cpu-time.ts';
 
 const MINUTES_A_MONTH = 30 * 24 * 60;
 /** The service's default. */
 const FULL_EVERY_MINUTES = 30;
-
-/** CPU milliseconds that a process has used. */
-async function cpuOf(pid: number): Promise<number> {
-  const [nanoseconds] = (await readFile(`/proc/${pid}/schedstat`, 'utf8')).split(' ');
-  return Number(nanoseconds) / 1e6;
-}
 
 interface Cost {
   server_ms: number;

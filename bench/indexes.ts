@@ -2,18 +2,15 @@
  * Index selection on TPC-H SF1 through the twin, at budgets of bytes by our size model, against what other advisors'
  * sets cost when they were really built (peers.json). Costs here are the twin's, which agree with the real server's.
  */
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { rule } from '../src/advise/rules/index/missing.ts';
 import type { PlannableStatement } from '../src/domain/index.ts';
 import { openTwin } from '../src/whatif/index.ts';
 import { workloadFromFiles } from '../src/workload/index.ts';
 import type { BenchmarkOptions, BenchmarkResult, Figure } from './benchmark.ts';
 import { tpchSnapshot } from './tpch.ts';
+import { judgedQueries } from './tpch-queries.ts';
 
 const MB = 1024 * 1024;
-/** Not judged: see the README beside the data. */
-const LEFT_OUT = new Set(['02.sql', '15.sql', '17.sql', '20.sql']);
 /** Best peer at about this real size, total cost of the 18 statements. */
 const PEERS: [megabytes: number, cost: number][] = [
   [60, 3_408_825],
@@ -27,13 +24,7 @@ const PEERS: [megabytes: number, cost: number][] = [
 export async function indexesBenchmark(options: BenchmarkOptions): Promise<BenchmarkResult> {
   if (options.data === null) throw new Error('give --data <folder with catalog.json and queries/>');
   const snapshot = await tpchSnapshot(options.data);
-  const names = (await readdir(join(options.data, 'queries'))).filter((name) => !LEFT_OUT.has(name)).sort();
-  const files = await Promise.all(
-    names.map(async (name) => ({
-      name,
-      text: await readFile(join(options.data ?? '', 'queries', name), 'utf8'),
-    })),
-  );
+  const files = await judgedQueries(options.data);
   const workload = await workloadFromFiles(files);
   const statements: PlannableStatement[] = workload.queries.map((query) => ({
     id: query.query_id,

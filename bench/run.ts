@@ -14,6 +14,8 @@ import { collectScaleBenchmark } from './collect-scale.ts';
 import { indexReferencesBenchmark } from './index-references.ts';
 import { indexScaleBenchmark } from './index-scale.ts';
 import { indexesBenchmark } from './indexes.ts';
+import { indexesBuiltBenchmark } from './indexes-built.ts';
+import { indexesOltpBenchmark } from './indexes-oltp.ts';
 import { parametersBenchmark } from './parameters.ts';
 import { twinBenchmark } from './twin.ts';
 import { whatIfBenchmark } from './what-if.ts';
@@ -25,6 +27,8 @@ const benchmarks: Record<string, Benchmark> = {
   'collect-scale': collectScaleBenchmark,
   indexes: indexesBenchmark,
   'index-references': indexReferencesBenchmark,
+  'indexes-built': indexesBuiltBenchmark,
+  'indexes-oltp': indexesOltpBenchmark,
   'index-scale': indexScaleBenchmark,
   twin: twinBenchmark,
   'what-if': whatIfBenchmark,
