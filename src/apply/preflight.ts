@@ -7,7 +7,7 @@ import type { Checked, Drift } from './drift.ts';
 import { planHash } from './plan.ts';
 import { checkIndexCreate, checkIndexDrop } from './preflight-index.ts';
 import { checkSetting } from './preflight-setting.ts';
-import { checkAnalyze, checkReloptions } from './preflight-table.ts';
+import { checkAnalyze, checkReloptions, checkVacuum } from './preflight-table.ts';
 
 /** Versions whose CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY could corrupt an index (fixed in 14.4). */
 const CORRUPTING = { from: 140000, to: 140003 };
@@ -78,6 +78,8 @@ function checkKind(session: TargetSession, { change }: ApplyPlan): Promise<Check
       return checkSetting(session, change);
     case 'table.reloptions':
       return checkReloptions(session, change);
+    case 'vacuum':
+      return checkVacuum(session, change);
     case 'analyze':
       return checkAnalyze(session, change);
     case 'finding':
@@ -92,6 +94,7 @@ function blockersOf(session: TargetSession, { change }: ApplyPlan, tableOid: num
     case 'index.drop':
       return findBlockers(session, tableOid, 'users');
     case 'table.reloptions':
+    case 'vacuum':
     case 'analyze':
       return findBlockers(session, tableOid, 'maintenance');
     default:
