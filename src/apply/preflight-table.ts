@@ -51,7 +51,10 @@ async function checkOne(session: TargetSession, change: ReloptionsOfTable): Prom
     if (!isAllowedReloption(name)) {
       drift.push({ code: 'reloption_not_allowed', message: `PgLuthier does not change ${name}.` });
     } else if (now === value) {
-      drift.push({ code: 'already_applied', message: `${name} of ${table} is ${value ?? 'not set'} already.` });
+      drift.push({
+        code: 'already_applied',
+        message: `${name} of ${table} is ${value ?? 'not set'} already.`,
+      });
     } else if (now !== then) {
       drift.push({
         code: 'reloptions_changed',

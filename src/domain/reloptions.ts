@@ -12,7 +12,9 @@ export interface ReloptionsOfTable {
 }
 
 /** The tables that the change names, its first one first. */
-export function reloptionsByTable(change: Extract<Change, { kind: 'table.reloptions' }>): ReloptionsOfTable[] {
+export function reloptionsByTable(
+  change: Extract<Change, { kind: 'table.reloptions' }>,
+): ReloptionsOfTable[] {
   const wanted: Record<string, string | null> = {
     ...change.set,
     ...Object.fromEntries((change.reset ?? []).map((name) => [name, null])),
