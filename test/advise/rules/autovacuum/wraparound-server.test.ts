@@ -21,11 +21,9 @@ import { type SampleDatabase, sampleDatabase } from '../index/context.ts';
 const between = (before: Snapshot, after: Snapshot): RuleContext =>
   contextOf(after, { window: { ...diffSnapshots(before, after), seconds: 3600 } });
 
-/** A transaction each: a subtransaction that writes takes an identifier of its own. */
+/** So many transactions that take an identifier each. */
 const consume = (count: number) => `DO $$ BEGIN
-  FOR i IN 1..${count} LOOP
-    BEGIN PERFORM pg_current_xact_id(); EXCEPTION WHEN division_by_zero THEN NULL; END;
-  END LOOP;
+  FOR i IN 1..${count} LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP;
 END $$`;
 
 describe.each(testMajors)('PostgreSQL %i', (major) => {
@@ -44,15 +42,14 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
 
   test('the database is an emergency, its tables are to be frozen, and then are young', async () => {
     const before = await database.snapshot();
-    await database.query(consume(100_000));
-    await database.query(consume(100_000));
+    await database.query(consume(200_000));
     const after = await database.snapshot();
     const { recommendations } = await rule.evaluate(between(before, after));
     const name = new URL(database.dsn).pathname.slice(1);
     const finding = recommendations.find(({ key }) => key === `finding wraparound xid ${name}`);
     expect(finding?.severity).toMatch(/critical|high|medium/);
     const evidence = Object.fromEntries(finding?.evidence.map((row) => [row.name, row.value]) ?? []);
-    expect(evidence['transactions a day']).toBeGreaterThan(200_000 * 24);
+    expect(evidence['transactions a day']).toBeGreaterThanOrEqual(200_000 * 24);
     // 2³¹ − 3 million at 4.8 million a day and more.
     expect(evidence['days until then']).toBeLessThan(450);
 
@@ -152,8 +149,9 @@ it.skipIf(!existsSync(RESETWAL) || !testMajors.includes(15))(
             .padStart(4, '0'),
         );
         writeFileSync(segment, Buffer.alloc(256 * 1024));
-        const account = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
-        if ('uid' in account) chownSync(segment, account.uid, account.gid);
+        // As root servers run as nobody: what belongs to one belongs to it.
+        const account = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : null;
+        if (account) chownSync(segment, account.uid, account.gid);
         const moved = spawnSync(RESETWAL, ['-x', String(next), '-D', server.dataDirectory], {
           ...account,
           cwd: '/',
