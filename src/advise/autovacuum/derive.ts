@@ -52,8 +52,8 @@ export interface WantedTrigger {
 
 /**
  * The trigger and its split. Three things ask for a later one than 1 % of the rows: a round of autovacuum (naptime),
- * a vacuum's own length at the cost limit (ten times over), and its reading: it should read no more pages than it
- * removes rows, so that vacuum costs no more than the writes that made it necessary.
+ * a vacuum's own length at the cost limit (ten times over), and its reading: it should read no more pages than the
+ * writes touched that made the rows dead, so that vacuum never does more than the writes themselves.
  */
 export function wantedTrigger(
   table: TableRow,
@@ -64,7 +64,9 @@ export function wantedTrigger(
   const perSecond = simulated.rates.dead;
   const live = Math.max(1, table.n_live_tup);
   const [least, most] = [LEAST_SHARE * live, MOST_SHARE * live];
-  const worth = worthIts(least, most, (dead) => pagesRead(workAt(dead, simulated, server)));
+  // Where pruning removes most of what dies, many writes stand behind each row that is left.
+  const perDead = perSecond > 0 ? (simulated.pages_a_change * simulated.rates.changed) / perSecond : 1;
+  const worth = worthIts(least, most, (dead) => pagesRead(workAt(dead, simulated, server)) / perDead);
   const { own_cost_limit, own_cost_delay_ms } = simulated.parameters;
   const speed = unitsPerSecond({
     limit: own_cost_limit ?? server.cost.limit,
@@ -83,13 +85,13 @@ export function wantedTrigger(
     max_threshold: capped ? Math.round(target) : null,
     interval_seconds: perSecond > 0 ? target / perSecond : interval,
     formula:
-      `clamp(max(${Math.round(worth)} rows from which a vacuum reads no more pages than it removes rows, ` +
+      `clamp(max(${Math.round(worth)} rows from which a vacuum reads no more than the ${Number(perDead.toPrecision(2))} pages that the writes touched for each, ` +
       `${Math.round(perSecond * 3600)} rows an hour × max(naptime ${server.naptime_seconds} s, ${Number(run.toPrecision(2))} s of vacuum / ${BUSY_SHARE})), ` +
       `1 %, 20 % of ${table.n_live_tup} live rows) = ${threshold} + ${scale_factor} × ${Math.round(rows)} rows`,
   };
 }
 
-/** The fewest dead rows within the bounds from which a vacuum reads no more pages than rows; by bisection. */
+/** The fewest dead rows within the bounds from which `read` of them is no more than they are; by bisection. */
 function worthIts(least: number, most: number, read: (dead: number) => number): number {
   if (read(least) <= least) return least;
   if (read(most) > most) return most;

@@ -23,15 +23,17 @@ export function simulatedTable(
   const share = (pages: number | null) =>
     table.relpages > 0 && pages !== null ? Math.min(1, pages / table.relpages) : 0;
   const perSecond = (perHour: number) => perHour / 3600;
+  const indexes = Math.max(
+    snapshot.indexes.filter((index) => index.table_oid === table.oid).length,
+    table.indexes_bytes > 0 ? 1 : 0,
+  );
   return {
     name: `${table.schema}.${table.name}`,
     rows: rowsOf(table),
     pages: table.main_pages,
     index_pages: table.indexes_bytes / snapshot.server.block_size,
-    indexes: Math.max(
-      snapshot.indexes.filter((index) => index.table_oid === table.oid).length,
-      table.indexes_bytes > 0 ? 1 : 0,
-    ),
+    indexes,
+    pages_a_change: pagesAChange(churn, indexes),
     rates: {
       changed: perSecond(churn.changed_per_hour),
       dead: perSecond(churn.dead_per_hour),
@@ -46,6 +48,16 @@ export function simulatedTable(
     frozen_share: share(table.relallfrozen),
     xid_age: table.xid_age ?? 0,
   };
+}
+
+/**
+ * A HOT update and a delete touch the row's page; any other update also the page of the new version and a page of each
+ * index. 1 where nothing was changed.
+ */
+function pagesAChange({ updated, hot, deleted }: Churn, indexes: number): number {
+  const changes = updated + deleted;
+  const cold = Math.max(0, updated - hot);
+  return changes > 0 ? (changes + cold * (1 + indexes)) / changes : 1;
 }
 
 /** Transactions that took an identifier, a second; null: not seen in a window. */

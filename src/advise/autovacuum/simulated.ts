@@ -17,6 +17,8 @@ export interface SimulatedTable {
     inserted: number;
     deleted: number;
   };
+  /** Pages that a change touches when it is made: what vacuum's reading is held against. */
+  pages_a_change: number;
   parameters: TableParameters;
   /** How it stands at the beginning. */
   dead: number;

@@ -39,6 +39,7 @@ function table(
     pages: 20_000,
     index_pages: 3000,
     indexes: 1,
+    pages_a_change: 3,
     rates: { changed: 0, dead: 0, inserted: 0, deleted: 0, ...rates },
     parameters: { ...STOCK, ...parameters },
     dead: 0,

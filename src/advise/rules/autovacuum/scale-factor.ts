@@ -22,8 +22,8 @@ export const rule: Rule = {
   title: 'Autovacuum comes too late for a churned table',
   description:
     'The trigger is autovacuum_vacuum_threshold + autovacuum_vacuum_scale_factor × rows (from 18 on at most max_threshold). ' +
-    'The wanted one is the number of dead rows from which a vacuum reads no more pages of the table and its indexes than it ' +
-    'removes rows, or the churn within one round of autovacuum or within ten times what a vacuum of the table takes, where ' +
+    'The wanted one is the number of dead rows from which a vacuum reads no more pages of the table and its indexes than ' +
+    'the writes touched that made them dead (one for a HOT update or a delete, two and one an index for any other update), or the churn within one round of autovacuum or within ten times what a vacuum of the table takes, where ' +
     'that is more; at least 1 % and at most 20 % of the live rows; a tenth of it as threshold, the rest as scale factor. ' +
     'Fires for tables of 50,000 rows and more with 500 changes and more whose present trigger is at least twice as late; ' +
     'partitions that want alike are one advice. Quiet where pruning leaves nothing to vacuum, and while a transaction, a ' +

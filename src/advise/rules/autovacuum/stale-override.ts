@@ -35,8 +35,8 @@ export const rule: Rule = {
   description:
     "Fires where a table's storage parameter says what the server's setting says anyway; where its dead-row trigger is at " +
     "least twice as late as wanted and the server's settings would do; and where it comes four times earlier than a " +
-    'vacuum is worth its reading (autovacuum/scale-factor has the formula), reading more than 1 GB a day for it, while ' +
-    "the server's settings would do. The replay of the observed churn is shown for both. Quiet for parameters that do " +
+    'vacuum is worth its reading (autovacuum/scale-factor has the formula), reading more than 1 GB a day for it: then it is taken off ' +
+    "where the server's settings would do, and put right otherwise. The replay of the observed churn is shown for both. Quiet for parameters that do " +
     'their work, and where the churn is not known.',
   evaluate: (context) => {
     const rejections: Rejection[] = [];
@@ -67,22 +67,32 @@ function judge(
       }
       const late = judged.present.rows >= MINIMUM_FACTOR * judged.wanted.rows;
       const early = judged.present.rows * TOO_EARLY <= judged.wanted.rows;
-      const replayed = replay(table, churn, optionsAfter(table, {}, owned), context);
-      if (replayed && serverServes(judged)) {
-        if (late || (early && replayed.before.pages_read_a_day >= HEAVY_PAGES)) {
-          return outOfPlace(table, owned, judged, replayed, [...churnEvidence(churn, table)]);
-        }
-      } else if (late) {
-        return null;
+      // Where the server's settings are too late as well, an early one is put right; a late one is another rule's.
+      const serves = serverServes(judged);
+      const set = serves ? {} : wantedOptions(judged);
+      const replayed = replay(table, churn, optionsAfter(table, set, serves ? owned : []), context);
+      const heavy = replayed !== null && replayed.before.pages_read_a_day >= HEAVY_PAGES;
+      if (replayed && ((late && serves) || (early && heavy))) {
+        return outOfPlace(table, owned, set, judged, replayed, churnEvidence(churn, table));
       }
+      if (late) return null;
     }
   }
   return redundant(table, context);
 }
 
+function wantedOptions({ wanted }: DeadTrigger): Record<string, string> {
+  return {
+    autovacuum_vacuum_scale_factor: String(wanted.scale_factor),
+    autovacuum_vacuum_threshold: String(wanted.threshold),
+  };
+}
+
+/** @param set what is set instead; nothing: the parameters are taken off. */
 function outOfPlace(
   table: TableRow,
   owned: readonly string[],
+  set: Record<string, string>,
   judged: DeadTrigger,
   replayed: Replay,
   evidence: RecommendationDraft['evidence'],
@@ -90,12 +100,16 @@ function outOfPlace(
   const { present, wanted, of_server } = judged;
   const { before, after } = replayed;
   const late = present.rows > wanted.rows;
+  const off = Object.keys(set).length === 0;
+  const after_rows = off ? of_server : wanted.rows;
   return optionsDraft(table, {
     rule: ID,
     topic: 'autovacuum_override',
-    set: {},
-    reset: [...owned],
-    title: `Take ${owned.join(', ')} off ${table.schema}.${table.name}: it vacuums ${late ? 'too late' : 'for next to nothing'}`,
+    set,
+    reset: owned.filter((name) => off || !(name in set)),
+    title: off
+      ? `Take ${owned.join(', ')} off ${table.schema}.${table.name}: it vacuums ${late ? 'too late' : 'for next to nothing'}`
+      : `Vacuum ${table.schema}.${table.name} after ${count(wanted.rows)} dead rows, not ${count(present.rows)}: it vacuums for next to nothing`,
     rationale:
       `Its own parameters bring autovacuum after ${count(present.rows)} dead rows; as it changes today ${count(wanted.rows)} are wanted, and the server's settings give ${count(of_server)}. ` +
       `Replayed at this rate it would come about ${runs(after.vacuums_a_day)} times a day instead of ${runs(before.vacuums_a_day)}, with at most ${count(after.dead_peak)} dead rows instead of ${count(before.dead_peak)}, and read ${count(after.pages_read_a_day)} pages a day instead of ${count(before.pages_read_a_day)}.`,
@@ -105,7 +119,7 @@ function outOfPlace(
       ...evidence,
       { ...computed('trigger now', present.rows, 'rows', present.formula), source: present.source },
       computed('trigger wanted', wanted.rows, 'rows', wanted.formula),
-      computed('trigger after', of_server, 'rows', "the server's settings"),
+      computed('trigger after', after_rows, 'rows', off ? "the server's settings" : wanted.formula),
       ...replayEvidence(replayed),
     ],
     notes: [
