@@ -71,7 +71,10 @@ function judge(
       const serves = serverServes(judged);
       const set = serves ? {} : wantedOptions(judged);
       const replayed = replay(table, churn, optionsAfter(table, set, serves ? owned : []), context);
-      const heavy = replayed !== null && replayed.before.pages_read_a_day >= HEAVY_PAGES;
+      const heavy =
+        replayed !== null &&
+        replayed.before.pages_read_a_day >= HEAVY_PAGES &&
+        replayed.after.pages_read_a_day * MINIMUM_FACTOR <= replayed.before.pages_read_a_day;
       if (replayed && ((late && serves) || (early && heavy))) {
         return outOfPlace(table, owned, set, judged, replayed, churnEvidence(churn, table));
       }
