@@ -20,6 +20,12 @@ const MINIMUM_CHANGES = 500;
 const TOO_EARLY = 4;
 /** Pages a day below which nobody minds: 1 GB. */
 const HEAVY_PAGES = 131_072;
+/** A limit or delay of its own, whatever its value, takes a table out of the sharing among workers. */
+const SAYS_MORE: ReadonlySet<string> = new Set([
+  'autovacuum_enabled',
+  'autovacuum_vacuum_cost_limit',
+  'autovacuum_vacuum_cost_delay',
+]);
 /** Settings under other names than the storage parameter that overrides them. */
 const SETTING_OF: Record<string, string> = {
   autovacuum_freeze_min_age: 'vacuum_freeze_min_age',
@@ -133,7 +139,7 @@ function outOfPlace(
 
 function redundant(table: TableRow, { snapshot }: RuleContext): RecommendationDraft | null {
   const same = Object.entries(table.reloptions).flatMap(([name, value]) => {
-    if (!/^autovacuum_/.test(name) || name === 'autovacuum_enabled') return [];
+    if (!/^autovacuum_/.test(name) || SAYS_MORE.has(name)) return [];
     const setting = serverParameter(snapshot, SETTING_OF[name] ?? name);
     return setting !== null && setting.value === Number(value) ? [{ name, value }] : [];
   });

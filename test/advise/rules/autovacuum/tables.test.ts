@@ -140,6 +140,7 @@ describe('autovacuum/stale-override', () => {
       { autovacuum_vacuum_scale_factor: '0.5' },
       { n_tup_upd: 20_000 },
     ],
+    ['a cost delay of its own, which keeps it from sharing', { autovacuum_vacuum_cost_delay: '2' }, {}],
     ['autovacuum_enabled, which is another matter', { autovacuum_enabled: 'on' }, {}],
   ])('quiet for %s', async (_, reloptions, delta) => {
     expect((await evaluate(overrideRule, seen({ reloptions }, delta))).recommendations).toEqual([]);
