@@ -3,16 +3,13 @@ import type { RecommendationDraft, Rule, RuleContext, TableRow } from '../../../
 import type { Churn } from '../../autovacuum/churn.ts';
 import { judgeDeadTrigger, MINIMUM_FACTOR, serverServes } from '../../autovacuum/dead-trigger.ts';
 import { judgeTables, sureness } from '../../autovacuum/judged-tables.ts';
+import { MINIMUM_CHANGES, MINIMUM_ROWS, manyBehind } from '../../autovacuum/many-behind.ts';
 import { rowsOf } from '../../autovacuum/options.ts';
 import { churnEvidence, replay, replayEvidence } from '../../autovacuum/replay.ts';
 import { count, optionsAfter, optionsDraft, runs } from '../../autovacuum/table-draft.ts';
 import { computed, measured } from '../../settings/facts.ts';
 
 const ID = 'autovacuum/scale-factor';
-/** Smaller tables are vacuumed in a moment, whenever that is. */
-const MINIMUM_ROWS = 50_000;
-/** Fewer changes in what was watched are no rate. */
-const MINIMUM_CHANGES = 500;
 /** With fewer vacuums a day than this after the change, nothing is gained by it. */
 const MINIMUM_RUNS_A_DAY = 0.5;
 
@@ -63,6 +60,15 @@ function judge(
     return {
       code: 'override_to_remove',
       reason: `without its own parameters the server's settings give ${count(judged.of_server)}, near the ${count(wanted.rows)} that are wanted: the table's own are to go`,
+    };
+  }
+  const many = manyBehind(context);
+  const own = present.source.startsWith('the table');
+  const by = many === null ? 0 : many.scale_factor * rowsOf(table);
+  if (many && !own && by < MINIMUM_FACTOR * wanted.rows && wanted.rows < MINIMUM_FACTOR * by) {
+    return {
+      code: 'global_first',
+      reason: `it is one of ${many.behind} tables that are late by the server's setting: a scale factor of ${many.scale_factor} there serves it, too`,
     };
   }
   const set = {

@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { rule as costLimitRule } from '../../../../src/advise/rules/autovacuum/cost-limit.ts';
 import { rule as forcedRule } from '../../../../src/advise/rules/autovacuum/forced-vacuum.ts';
 import { rule as freezeMaxAgeRule } from '../../../../src/advise/rules/autovacuum/freeze-max-age.ts';
+import { rule as globalRule } from '../../../../src/advise/rules/autovacuum/global-scale-factor.ts';
 import { rule as workersRule } from '../../../../src/advise/rules/autovacuum/max-workers.ts';
 import { rule as naptimeRule } from '../../../../src/advise/rules/autovacuum/naptime.ts';
+import { rule as scaleFactorRule } from '../../../../src/advise/rules/autovacuum/scale-factor.ts';
 import { rule as workMemRule } from '../../../../src/advise/rules/autovacuum/work-mem.ts';
 import { rule as wraparoundRule } from '../../../../src/advise/rules/autovacuum/wraparound.ts';
 import {
@@ -112,6 +114,24 @@ describe('autovacuum/cost-limit', () => {
     const settings = { autovacuum_vacuum_cost_delay: '0' };
     expect(await codes(costLimitRule, busy(40, 4_000_000, { settings }))).toEqual(['not_throttled']);
     expect(await evaluate(costLimitRule, busy(3, 0))).toMatchObject({ recommendations: [], rejections: [] });
+  });
+});
+
+describe('autovacuum/global-scale-factor', () => {
+  test('where many tables are late the setting is, and they have no advice of their own', async () => {
+    const context = busy(12, 100_000);
+    expect(await changes(globalRule, context)).toMatchObject([
+      { name: 'autovacuum_vacuum_scale_factor', value: expect.stringMatching(/^0\.0\d$/) as string },
+    ]);
+    expect(await changes(scaleFactorRule, context)).toEqual([]);
+    expect(await codes(scaleFactorRule, context)).toEqual(Array.from({ length: 12 }, () => 'global_first'));
+  });
+
+  test('a few are looked at one by one; tables with triggers of their own do not count', async () => {
+    expect(await changes(globalRule, busy(5, 100_000))).toEqual([]);
+    expect(await changes(scaleFactorRule, busy(5, 100_000))).toHaveLength(5);
+    const own = { reloptions: { autovacuum_vacuum_scale_factor: '0.19' } };
+    expect(await changes(globalRule, busy(12, 100_000, {}, own))).toEqual([]);
   });
 });
 
