@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../src/package-root.ts';
+import { autovacuumBenchmark } from './autovacuum.ts';
 import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
 import { bloatBenchmark } from './bloat.ts';
 import { collectBenchmark } from './collect.ts';
@@ -22,6 +23,7 @@ import { whatIfBenchmark } from './what-if.ts';
 import { writeCostBenchmark } from './write-cost.ts';
 
 const benchmarks: Record<string, Benchmark> = {
+  autovacuum: autovacuumBenchmark,
   bloat: bloatBenchmark,
   collect: collectBenchmark,
   'collect-scale': collectScaleBenchmark,

@@ -18,6 +18,7 @@ import { reindexIndex } from './reindex-index.ts';
 import { setReloptions } from './reloptions.ts';
 import { type ApplyRun, applicationName, failed, needsAttention } from './run.ts';
 import { applySetting } from './setting.ts';
+import { vacuumTable } from './vacuum.ts';
 
 /** Concurrent index DDL blocks nobody while it waits: ten minutes, as GitLab's and Polar's migrations allow at most. */
 const DEFAULT_LOCK_BUDGET_MS = 10 * 60_000;
@@ -103,6 +104,8 @@ function runKind(run: ApplyRun, plan: ApplyPlan): Promise<ApplyOutcome> {
       return applySetting(run, change, statements);
     case 'table.reloptions':
       return setReloptions(run, change, statements);
+    case 'vacuum':
+      return vacuumTable(run, change, statement);
     case 'analyze':
       return analyzeTable(run, change, statement);
     case 'finding':

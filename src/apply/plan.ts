@@ -9,6 +9,7 @@ import {
   quoteIdentifier,
   quoteLiteral,
   quoteQualified,
+  reloptionsByTable,
   renderIndexDefinition,
   statisticsKinds,
 } from '../domain/index.ts';
@@ -17,7 +18,8 @@ import { canonicalJson } from './canonical-json.ts';
 const RELOAD = 'SELECT pg_reload_conf()';
 
 /**
- * The statements of a change, one an entry, and those that undo it. Nothing for a finding, no rollback for ANALYZE and REINDEX.
+ * The statements of a change, one an entry, and those that undo it. Nothing for a finding, no rollback for VACUUM,
+ * ANALYZE and REINDEX.
  * A setting's rollback writes the value that was in force; the exact earlier state of postgresql.auto.conf (an entry
  * or none) is only known when the change runs, and is then in the outcome's facts.
  * @throws PgLuthierError `index_definition_unreadable` when a drop's definition has not the form of pg_get_indexdef.
@@ -46,11 +48,11 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
     }
     case 'table.reloptions':
       return {
-        statements: reloptionStatements(change.schema, change.table, change.set),
-        rollback: reloptionStatements(
-          change.schema,
-          change.table,
-          Object.fromEntries(Object.keys(change.set).map((name) => [name, change.previous[name] ?? null])),
+        statements: reloptionsByTable(change).flatMap(({ schema, table, wanted }) =>
+          reloptionStatements(schema, table, wanted),
+        ),
+        rollback: reloptionsByTable(change).flatMap(({ schema, table, previous }) =>
+          reloptionStatements(schema, table, previous),
         ),
       };
     case 'statistics.create':
@@ -58,6 +60,11 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
         statements: [createStatisticsStatement(change), analyzeStatement(change.schema, change.table)],
         rollback: [`DROP STATISTICS ${quoteQualified(change.schema, change.name)}`],
       };
+    case 'vacuum': {
+      const options = [change.freeze ? 'FREEZE' : null, change.analyze ? 'ANALYZE' : null].filter(Boolean);
+      const list = options.length > 0 ? ` (${options.join(', ')})` : '';
+      return { statements: [`VACUUM${list} ${quoteQualified(change.schema, change.table)}`], rollback: [] };
+    }
     case 'analyze':
       return { statements: [analyzeStatement(change.schema, change.table)], rollback: [] };
     case 'finding':

@@ -1,5 +1,5 @@
-/** Storage parameters and ANALYZE against the catalog as it is now. */
-import { type Change, quoteQualified } from '../domain/index.ts';
+/** Storage parameters, VACUUM and ANALYZE against the catalog as it is now. */
+import { type Change, quoteQualified, type ReloptionsOfTable, reloptionsByTable } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import { isAllowedReloption } from './allowed.ts';
 import type { Checked, Drift } from './drift.ts';
@@ -18,10 +18,20 @@ export function reloptionOf(
     : (relation.reloptions[name] ?? null);
 }
 
+/** All tables of the change; `table_oid` is the first one's. */
 export async function checkReloptions(
   session: TargetSession,
   change: Extract<Change, { kind: 'table.reloptions' }>,
 ): Promise<Checked> {
+  const checked: Checked[] = [];
+  for (const one of reloptionsByTable(change)) checked.push(await checkOne(session, one));
+  return {
+    drift: checked.flatMap(({ drift }) => drift),
+    table_oid: checked[0]?.table_oid ?? null,
+  };
+}
+
+async function checkOne(session: TargetSession, change: ReloptionsOfTable): Promise<Checked> {
   const table = quoteQualified(change.schema, change.table);
   const relation = await findRelation(session, change.schema, change.table);
   if (!relation) return gone(table);
@@ -35,13 +45,16 @@ export async function checkReloptions(
     drift.push({ code: 'relation_changed', message: `${table} is no table any more.` });
   }
   if (!relation.owned) drift.push(notOwned(table, relation));
-  for (const [name, value] of Object.entries(change.set)) {
+  for (const [name, value] of Object.entries(change.wanted)) {
     const now = reloptionOf(relation, name);
     const then = change.previous[name] ?? null;
     if (!isAllowedReloption(name)) {
       drift.push({ code: 'reloption_not_allowed', message: `PgLuthier does not change ${name}.` });
     } else if (now === value) {
-      drift.push({ code: 'already_applied', message: `${name} of ${table} is ${value} already.` });
+      drift.push({
+        code: 'already_applied',
+        message: `${name} of ${table} is ${value ?? 'not set'} already.`,
+      });
     } else if (now !== then) {
       drift.push({
         code: 'reloptions_changed',
@@ -52,22 +65,38 @@ export async function checkReloptions(
   return { drift, table_oid: relation.oid };
 }
 
+export async function checkVacuum(
+  session: TargetSession,
+  change: Extract<Change, { kind: 'vacuum' }>,
+): Promise<Checked> {
+  return checkMaintenance(session, change, 'VACUUM', ['r', 'm', 'p']);
+}
+
 export async function checkAnalyze(
   session: TargetSession,
   change: Extract<Change, { kind: 'analyze' }>,
+): Promise<Checked> {
+  return checkMaintenance(session, change, 'ANALYZE', ['r', 'm', 'p', 'f']);
+}
+
+async function checkMaintenance(
+  session: TargetSession,
+  change: Extract<Change, { kind: 'analyze' | 'vacuum' }>,
+  command: string,
+  relkinds: readonly string[],
 ): Promise<Checked> {
   const table = quoteQualified(change.schema, change.table);
   const relation = await findRelation(session, change.schema, change.table);
   if (!relation) return gone(table);
   const drift: Drift[] = [];
-  if (!['r', 'm', 'p', 'f'].includes(relation.relkind)) {
+  if (!relkinds.includes(relation.relkind)) {
     drift.push({ code: 'relation_changed', message: `${table} is no table any more.` });
   }
-  // Without the right ANALYZE only warns and does nothing.
+  // Without the right both only warn and do nothing.
   if (!relation.may_maintain) {
     drift.push({
       code: 'missing_privilege',
-      message: `This role may not ANALYZE ${table}; grant it ${relation.owner} or, from 17 on, MAINTAIN on the table.`,
+      message: `This role may not ${command} ${table}; grant it ${relation.owner} or, from 17 on, MAINTAIN on the table.`,
     });
   }
   return { drift, table_oid: relation.oid };

@@ -8,7 +8,7 @@ import { planHash } from './plan.ts';
 import { checkIndexCreate, checkIndexDrop, checkReindex } from './preflight-index.ts';
 import { checkSetting } from './preflight-setting.ts';
 import { checkStatistics } from './preflight-statistics.ts';
-import { checkAnalyze, checkReloptions } from './preflight-table.ts';
+import { checkAnalyze, checkReloptions, checkVacuum } from './preflight-table.ts';
 
 /** Versions whose CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY could corrupt an index (fixed in 14.4). */
 const CORRUPTING = { from: 140000, to: 140003 };
@@ -83,6 +83,8 @@ function checkKind(session: TargetSession, { change }: ApplyPlan): Promise<Check
       return checkSetting(session, change);
     case 'table.reloptions':
       return checkReloptions(session, change);
+    case 'vacuum':
+      return checkVacuum(session, change);
     case 'analyze':
       return checkAnalyze(session, change);
     case 'finding':
@@ -100,6 +102,7 @@ function blockersOf(session: TargetSession, { change }: ApplyPlan, tableOid: num
       return findBlockers(session, tableOid, 'users_and_snapshots');
     case 'table.reloptions':
     case 'statistics.create':
+    case 'vacuum':
     case 'analyze':
       return findBlockers(session, tableOid, 'maintenance');
     default:

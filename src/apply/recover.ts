@@ -14,6 +14,7 @@ import { type ApplyRun, applicationName, applied, failed, needsAttention, record
 import { earlierEntryStatement, judgeSetting, settingFacts } from './setting.ts';
 import { autoConfEntry, readFileEntries, readSetting } from './setting-state.ts';
 import { sameSettingValue } from './setting-value.ts';
+import { lastVacuum } from './vacuum.ts';
 
 const LOCK_PATIENCE_MS = 2_000;
 const LOCK_BUDGET_MS = 60_000;
@@ -112,6 +113,8 @@ function recoverKind(
       return recoverSetting(run, change, plan.statements, sent);
     case 'table.reloptions':
       return recoverReloptions(run.session, change);
+    case 'vacuum':
+      return recoverVacuum(run.session, change, sent);
     case 'analyze':
       return recoverAnalyze(run.session, change, sent);
     case 'finding':
@@ -179,8 +182,29 @@ async function recoverReloptions(
   session: TargetSession,
   change: Extract<Change, { kind: 'table.reloptions' }>,
 ): Promise<ApplyOutcome> {
-  return (await reloptionsInForce(session, change))
-    ? applied({ recovered: true, previous: change.previous })
+  switch (await reloptionsInForce(session, change)) {
+    case 'all':
+      return applied({ recovered: true, previous: change.previous });
+    case 'some':
+      return needsAttention(
+        'partly_applied',
+        'The apply was interrupted after some of its statements; the journal names those that were done.',
+      );
+    case 'none':
+      return failed(INTERRUPTED.code, INTERRUPTED.message);
+  }
+}
+
+async function recoverVacuum(
+  session: TargetSession,
+  change: Extract<Change, { kind: 'vacuum' }>,
+  sent: readonly JournalEntry[],
+): Promise<ApplyOutcome> {
+  const last = await lastVacuum(session, change);
+  const begun = sent[0]?.started_at;
+  // As with ANALYZE: of two clocks, and a repetition does no harm.
+  return last !== null && begun !== undefined && Date.parse(last) >= Date.parse(begun)
+    ? applied({ recovered: true, last_vacuum: last })
     : failed(INTERRUPTED.code, INTERRUPTED.message);
 }
 

@@ -1,6 +1,6 @@
 /** ALTER TABLE SET (…): a short wait for its lock, tried again with growing pauses, so that nobody queues behind it for long. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApplyOutcome, Change } from '../domain/index.ts';
+import { type ApplyOutcome, type Change, reloptionsByTable } from '../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
 import { reloptionOf } from './preflight-table.ts';
 import { findRelation } from './relation.ts';
@@ -28,16 +28,21 @@ export async function setReloptions(
   change: Reloptions,
   statements: readonly string[],
 ): Promise<ApplyOutcome> {
-  for (const statement of statements) {
+  for (const [done, statement] of statements.entries()) {
     const refused = await withShortLock(run, 'statement', statement);
     if (refused) {
       const [code, message] = reasonOf(run, refused);
-      return failed(code, message);
+      return done === 0
+        ? failed(code, message)
+        : needsAttention(
+            'partly_applied',
+            `${message} ${done} of ${statements.length} statements had been done by then; the journal names them.`,
+          );
     }
   }
-  return (await reloptionsInForce(run.session, change))
+  return (await reloptionsInForce(run.session, change)) === 'all'
     ? applied({ previous: change.previous })
-    : needsAttention('reloptions_not_in_force', 'The statement ran, but the table has other values now.');
+    : needsAttention('reloptions_not_in_force', 'The statements ran, but a table has other values now.');
 }
 
 /**
@@ -69,11 +74,21 @@ export async function withShortLock(
   }
 }
 
-/** Does the table have all values of the change? */
-export async function reloptionsInForce(session: TargetSession, change: Reloptions): Promise<boolean> {
-  const relation = await findRelation(session, change.schema, change.table);
-  return (
-    relation !== null &&
-    Object.entries(change.set).every(([name, value]) => reloptionOf(relation, name) === value)
-  );
+/** How many of the change's tables have all of its values: a table that has only some counts as `some`. */
+export async function reloptionsInForce(
+  session: TargetSession,
+  change: Reloptions,
+): Promise<'all' | 'some' | 'none'> {
+  let [in_force, all] = [0, 0];
+  for (const { schema, table, wanted, previous } of reloptionsByTable(change)) {
+    const relation = await findRelation(session, schema, table);
+    for (const [name, value] of Object.entries(wanted)) {
+      all += 1;
+      const now = relation && reloptionOf(relation, name);
+      // What was so before the change says nothing of whether it ran.
+      if (relation && now === value && value !== (previous[name] ?? null)) in_force += 1;
+      else if (relation && now === value) all -= 1;
+    }
+  }
+  return in_force === all ? 'all' : in_force > 0 ? 'some' : 'none';
 }

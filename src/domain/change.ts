@@ -102,8 +102,30 @@ export const changeSchema = z.discriminatedUnion('kind', [
     table: z.string(),
     /** Options to set, e.g. `{ autovacuum_vacuum_scale_factor: '0.02' }`. */
     set: z.record(z.string(), z.string()),
+    /** Options to take off the table, so that the server's settings hold again. Absent: none. */
+    reset: z.array(z.string()).min(1).optional(),
     /** What each of those options was before; null where it was not set on the table. */
     previous: z.record(z.string(), z.string().nullable()),
+    /** Further partitions of the same family that get the same options. Absent: this table alone. */
+    others: z
+      .array(
+        z.object({
+          schema: z.string(),
+          table: z.string(),
+          previous: z.record(z.string(), z.string().nullable()),
+        }),
+      )
+      .min(1)
+      .optional(),
+  }),
+  z.object({
+    kind: z.literal('vacuum'),
+    schema: z.string(),
+    table: z.string(),
+    /** FREEZE: every row version is frozen that may be, whatever its age. */
+    freeze: z.boolean(),
+    /** ANALYZE with it. */
+    analyze: z.boolean(),
   }),
   z.object({
     kind: z.literal('statistics.create'),
@@ -131,5 +153,6 @@ export const APPLICABLE_KINDS: ReadonlySet<ChangeKind> = new Set([
   'setting',
   'table.reloptions',
   'statistics.create',
+  'vacuum',
   'analyze',
 ]);

@@ -79,6 +79,19 @@ function diffIo(from: readonly IoRow[], to: readonly IoRow[]): NonNullable<Count
   });
 }
 
+/**
+ * No view tells the next multixact. While a database's oldest one stays, its age grows by what was used: the most that
+ * any database's grew. Null: all of them moved on, or none was seen.
+ */
+function usedMultixacts(from: Counters, to: Counters): number | null {
+  const before = new Map(from.databases.map((row) => [row.oid, row.datminmxid_age]));
+  const grown = to.databases.flatMap((row) => {
+    const age = before.get(row.oid);
+    return age === undefined || row.datminmxid_age < age ? [] : [row.datminmxid_age - age];
+  });
+  return grown.length > 0 ? Math.max(...grown) : null;
+}
+
 /** What was counted between two snapshots of one server. */
 export function diffCounters(from: Counters, to: Counters): CountersDelta {
   const between = <T extends object, K extends string>(a: T | null, b: T | null, keys: readonly K[]) =>
@@ -102,6 +115,7 @@ export function diffCounters(from: Counters, to: Counters): CountersDelta {
     },
     archiver: between(from.archiver, to.archiver, ARCHIVER),
     xids: xids !== null && xids >= 0 ? xids : null,
+    mxids: usedMultixacts(from, to),
     io: from.io && to.io ? diffIo(from.io, to.io) : null,
   };
 }

@@ -16,6 +16,7 @@ export * from './lifecycle.ts';
 export * from './plan-node-name.ts';
 export * from './plan-tree.ts';
 export * from './recommendation.ts';
+export * from './reloptions.ts';
 export * from './replication.ts';
 export * from './report.ts';
 export * from './rule.ts';

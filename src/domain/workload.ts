@@ -16,6 +16,12 @@ export interface TableDelta {
   n_tup_hot_upd: number;
   autovacuum_count: number;
   autoanalyze_count: number;
+  /** Absent: not worked out (an older window). Before 16 nothing is counted. */
+  n_tup_newpage_upd?: number;
+  /** Manual ones. Absent: not worked out. */
+  vacuum_count?: number;
+  /** Change of n_dead_tup, where no vacuum came in between: what pruning left of the dead rows. Absent: not known. */
+  dead_tup_change?: number;
 }
 export interface IndexDelta {
   oid: number;
@@ -42,6 +48,8 @@ export interface CountersDelta {
   archiver: Pick<NonNullable<Counters['archiver']>, 'archived_count' | 'failed_count'> | null;
   /** Transaction identifiers used; null also where the server went back (a restore). */
   xids: number | null;
+  /** Multixact identifiers used, by the age of the databases' oldest; a lower bound. Absent: not worked out. */
+  mxids?: number | null;
   /** pg_stat_io, one row a (backend_type, object, context) that did something. */
   io: Omit<IoRow, 'stats_reset'>[] | null;
 }

@@ -64,6 +64,7 @@ function addCounters(parts: readonly CountersDelta[]): CountersDelta {
     bgwriter: sum(parts.map((part) => part.bgwriter)),
     archiver: sum(parts.map((part) => part.archiver)),
     xids: parts.reduce<number | null>((all, { xids }) => (xids === null ? all : (all ?? 0) + xids), null),
+    mxids: parts.reduce<number | null>((all, { mxids }) => (mxids == null ? all : (all ?? 0) + mxids), null),
     io: parts.some((part) => part.io)
       ? joined(
           parts.map((part) => part.io ?? []),

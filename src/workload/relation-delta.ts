@@ -12,6 +12,8 @@ const TABLE_COUNTERS = [
   'n_tup_hot_upd',
   'autovacuum_count',
   'autoanalyze_count',
+  'n_tup_newpage_upd',
+  'vacuum_count',
 ] as const satisfies readonly (keyof TableRow & keyof TableDelta)[];
 
 const INDEX_COUNTERS = [
@@ -88,7 +90,14 @@ export function diffTables(
   to: readonly TableRow[],
   everything: boolean,
 ): TableDelta[] {
-  return diffByOid(from, to, TABLE_COUNTERS, everything);
+  const before = new Map(from.map((row) => [row.oid, row]));
+  const after = new Map(to.map((row) => [row.oid, row]));
+  return diffByOid(from, to, TABLE_COUNTERS, everything).map((delta) => {
+    const [earlier, later] = [before.get(delta.oid), after.get(delta.oid)];
+    const vacuumed = delta.autovacuum_count > 0 || delta.vacuum_count > 0;
+    if (!earlier || !later || vacuumed || everything) return delta;
+    return { ...delta, dead_tup_change: later.n_dead_tup - earlier.n_dead_tup };
+  });
 }
 
 /** Indexes with activity in the window, likewise. */

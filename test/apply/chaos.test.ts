@@ -97,6 +97,22 @@ const subjects: Subject[] = [
     },
   },
   {
+    name: 'vacuum',
+    entries: 1,
+    prepare: async () => {
+      await rows(dsn, 'DROP TABLE IF EXISTS dusty');
+      await rows(dsn, 'CREATE TABLE dusty AS SELECT 1 AS a');
+      return { kind: 'vacuum', schema: 'public', table: 'dusty', freeze: true, analyze: false };
+    },
+    effect: async () => {
+      const [row] = await rows<{ vacuumed: boolean }>(
+        dsn,
+        `SELECT pg_stat_get_last_vacuum_time(oid) IS NOT NULL AS vacuumed FROM pg_class WHERE relname = 'dusty'`,
+      );
+      return row?.vacuumed ?? null;
+    },
+  },
+  {
     name: 'analyze',
     entries: 1,
     prepare: async () => {

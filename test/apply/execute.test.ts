@@ -137,6 +137,53 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     expect(entries.every((entry) => entry.state === 'failed' && entry.sqlstate === '55P03')).toBe(true);
   });
 
+  it('takes storage parameters off, of two tables in one change, and says when only a part was done', async () => {
+    await rows(dsn, 'CREATE TABLE IF NOT EXISTS leaf_a (a int); CREATE TABLE IF NOT EXISTS leaf_b (a int)');
+    await rows(dsn, 'ALTER TABLE leaf_a SET (autovacuum_vacuum_threshold = 7)');
+    await rows(dsn, 'ALTER TABLE leaf_b SET (autovacuum_vacuum_threshold = 8)');
+    const options = async () =>
+      (
+        await rows<{ options: string[] | null }>(
+          dsn,
+          `SELECT reloptions AS options FROM pg_class WHERE relname LIKE 'leaf\\__' ORDER BY relname`,
+        )
+      ).map((row) => row.options);
+    const change: Change = {
+      kind: 'table.reloptions',
+      schema: 'public',
+      table: 'leaf_a',
+      set: {},
+      reset: ['autovacuum_vacuum_threshold'],
+      previous: { autovacuum_vacuum_threshold: '7' },
+      others: [{ schema: 'public', table: 'leaf_b', previous: { autovacuum_vacuum_threshold: '8' } }],
+    };
+    const { outcome, plan } = await apply(dsn, change);
+    expect(outcome).toMatchObject({ outcome: 'applied' });
+    expect(await options()).toEqual([null, null]);
+    await runAll(dsn, plan.rollback);
+    expect(await options()).toEqual([['autovacuum_vacuum_threshold=7'], ['autovacuum_vacuum_threshold=8']]);
+
+    const holder = await client(dsn);
+    await holder.query('BEGIN; LOCK TABLE leaf_b IN SHARE UPDATE EXCLUSIVE MODE');
+    const partly = await apply(dsn, change, { lockBudgetMs: 1_500 });
+    await holder.end();
+    expect(partly.outcome).toMatchObject({ outcome: 'needs_attention', code: 'partly_applied' });
+    expect(await options()).toEqual([null, ['autovacuum_vacuum_threshold=8']]);
+    // What is left of it is another change than the one that was approved.
+    const again = await apply(dsn, change);
+    expect(again.outcome).toMatchObject({ outcome: 'failed', code: 'already_applied' });
+  });
+
+  it('vacuums a table', async () => {
+    const { outcome } = await apply(dsn, { kind: 'vacuum', ...TABLE, freeze: true, analyze: false });
+    expect(outcome).toMatchObject({ outcome: 'applied', facts: { last_vacuum: expect.any(String) } });
+    const [row] = await rows<{ young: boolean }>(
+      dsn,
+      `SELECT age(relfrozenxid) < 1000 AS young FROM pg_class WHERE relname = 'Order Items'`,
+    );
+    expect(row?.young).toBe(true);
+  });
+
   it('analyzes a table', async () => {
     const { outcome } = await apply(dsn, { kind: 'analyze', ...TABLE });
     expect(outcome).toMatchObject({ outcome: 'applied', facts: { last_analyze: expect.any(String) } });

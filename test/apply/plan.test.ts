@@ -74,6 +74,43 @@ it('storage parameters go back to what they were, or to none', () => {
   });
 });
 
+it('storage parameters are taken off, of several partitions in one plan, each with its own way back', () => {
+  expect(
+    renderChange({
+      kind: 'table.reloptions',
+      schema: 's',
+      table: 'a',
+      set: { fillfactor: '80' },
+      reset: ['autovacuum_vacuum_threshold'],
+      previous: { fillfactor: null, autovacuum_vacuum_threshold: '7' },
+      others: [
+        { schema: 's', table: 'B', previous: { fillfactor: '90', autovacuum_vacuum_threshold: null } },
+      ],
+    }),
+  ).toEqual({
+    statements: [
+      'ALTER TABLE s.a SET (fillfactor = 80)',
+      'ALTER TABLE s.a RESET (autovacuum_vacuum_threshold)',
+      'ALTER TABLE s."B" SET (fillfactor = 80)',
+      'ALTER TABLE s."B" RESET (autovacuum_vacuum_threshold)',
+    ],
+    rollback: [
+      'ALTER TABLE s.a SET (autovacuum_vacuum_threshold = 7)',
+      'ALTER TABLE s.a RESET (fillfactor)',
+      'ALTER TABLE s."B" SET (fillfactor = 90)',
+      'ALTER TABLE s."B" RESET (autovacuum_vacuum_threshold)',
+    ],
+  });
+});
+
+it('VACUUM has no way back, and needs none', () => {
+  const vacuum = { kind: 'vacuum', schema: 's', table: 'T', freeze: false, analyze: false } as const;
+  expect(renderChange(vacuum)).toEqual({ statements: ['VACUUM s."T"'], rollback: [] });
+  expect(renderChange({ ...vacuum, freeze: true, analyze: true }).statements).toEqual([
+    'VACUUM (FREEZE, ANALYZE) s."T"',
+  ]);
+});
+
 describe('the hash of a plan', () => {
   it('does not depend on the order of keys', () => {
     const index = createIndexChange();

@@ -27,13 +27,18 @@ const STOCK: StockSetting[] = [
   ['autovacuum', 'on', null, 'sighup', 'bool', null, null],
   ['autovacuum_analyze_scale_factor', '0.1', null, 'sighup', 'real', '0', '100'],
   ['autovacuum_analyze_threshold', '50', null, 'sighup', 'integer', '0', '2147483647'],
+  ['autovacuum_freeze_max_age', '200000000', null, 'postmaster', 'integer', '100000', '2000000000'],
   ['autovacuum_max_workers', '3', null, 'sighup', 'integer', '1', '262143'],
+  ['autovacuum_multixact_freeze_max_age', '400000000', null, 'postmaster', 'integer', '10000', '2000000000'],
   ['autovacuum_naptime', '60', 's', 'sighup', 'integer', '1', '2147483'],
+  ['autovacuum_vacuum_cost_delay', '2', 'ms', 'sighup', 'real', '-1', '100'],
+  ['autovacuum_vacuum_cost_limit', '-1', null, 'sighup', 'integer', '-1', '10000'],
   ['autovacuum_vacuum_insert_scale_factor', '0.2', null, 'sighup', 'real', '0', '100'],
   ['autovacuum_vacuum_insert_threshold', '1000', null, 'sighup', 'integer', '-1', '2147483647'],
   ['autovacuum_vacuum_max_threshold', '100000000', null, 'sighup', 'integer', '-1', '2147483647'],
   ['autovacuum_vacuum_scale_factor', '0.2', null, 'sighup', 'real', '0', '100'],
   ['autovacuum_vacuum_threshold', '50', null, 'sighup', 'integer', '0', '2147483647'],
+  ['autovacuum_worker_slots', '16', null, 'postmaster', 'integer', '1', '262143'],
   ['autovacuum_work_mem', '-1', 'kB', 'sighup', 'integer', '-1', '2147483647'],
   ['block_size', '8192', null, 'internal', 'integer', '8192', '8192'],
   ['checkpoint_completion_target', '0.9', null, 'sighup', 'real', '0', '1'],
@@ -53,6 +58,15 @@ const STOCK: StockSetting[] = [
   ['seq_page_cost', '1', null, 'user', 'real', '0', '1.79769e+308'],
   ['shared_buffers', '16384', '8kB', 'postmaster', 'integer', '16', '1073741823'],
   ['track_counts', 'on', null, 'superuser', 'bool', null, null],
+  ['vacuum_cost_delay', '0', 'ms', 'user', 'real', '0', '100'],
+  ['vacuum_cost_limit', '200', null, 'user', 'integer', '1', '10000'],
+  ['vacuum_cost_page_dirty', '20', null, 'user', 'integer', '0', '10000'],
+  ['vacuum_cost_page_hit', '1', null, 'user', 'integer', '0', '10000'],
+  ['vacuum_cost_page_miss', '2', null, 'user', 'integer', '0', '10000'],
+  ['vacuum_failsafe_age', '1600000000', null, 'user', 'integer', '0', '2100000000'],
+  ['vacuum_freeze_min_age', '50000000', null, 'user', 'integer', '0', '1000000000'],
+  ['vacuum_freeze_table_age', '150000000', null, 'user', 'integer', '0', '2000000000'],
+  ['vacuum_multixact_failsafe_age', '1600000000', null, 'user', 'integer', '0', '2100000000'],
   ['wal_buffers', '512', '8kB', 'postmaster', 'integer', '-1', '262143', '-1'],
   ['wal_segment_size', '16777216', 'B', 'internal', 'integer', '1048576', '1073741824'],
   ['work_mem', '4096', 'kB', 'user', 'integer', '64', '2147483647'],
@@ -66,6 +80,7 @@ function stockOf(major: number): StockSetting[] {
   return STOCK.filter(
     ([name]) =>
       !(name === 'autovacuum_vacuum_max_threshold' && major < 18) &&
+      !(name === 'autovacuum_worker_slots' && major < 18) &&
       !(name === 'allow_alter_system' && major < 17),
   ).map((row): StockSetting => {
     if (name(row) === 'effective_io_concurrency' && major < 18) return changed(row, { setting: '1' });

@@ -1,9 +1,11 @@
 -- Whatever keeps vacuum from removing dead rows, oldest first.
 SELECT kind, name, database, xmin_age, catalog_xmin_age, since FROM (
-    SELECT 'session' AS kind, a.pid::text AS name, a.datname::text AS database, age(a.backend_xmin)::int8 AS xmin_age,
+    SELECT 'session' AS kind, a.pid::text AS name, a.datname::text AS database,
+        greatest(age(a.backend_xmin), age(a.backend_xid))::int8 AS xmin_age,
         NULL::int8 AS catalog_xmin_age, a.xact_start AS since
     FROM pg_stat_activity AS a
-    WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid() AND a.backend_type <> 'walsender'
+    -- A transaction that wrote holds the horizon with its own id, also between statements, when it has no xmin.
+    WHERE coalesce(a.backend_xmin, a.backend_xid) IS NOT NULL AND a.pid <> pg_backend_pid() AND a.backend_type <> 'walsender'
     UNION ALL
     SELECT 'replication_slot', s.slot_name::text, s.database::text, age(s.xmin)::int8, age(s.catalog_xmin)::int8, s.inactive_since
     FROM pg_replication_slots AS s WHERE s.xmin IS NOT NULL OR s.catalog_xmin IS NOT NULL

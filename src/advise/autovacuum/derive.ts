@@ -1,9 +1,12 @@
 /**
- * The trigger that a table should have, from its size and its churn: what changes within the wanted interval, but at
- * least 1 % and at most 20 % of the rows; split into a threshold and a scale factor.
+ * The trigger that a table should have, from its size and its churn: as early as its vacuums stay worth their reading,
+ * not within one round of autovacuum or the table's own vacuum, at least 1 % and at most 20 % of the rows.
  */
-import type { Snapshot, TableRow } from '../../domain/index.ts';
-import { parameter, rowsOf, serverParameter } from './options.ts';
+import type { TableRow } from '../../domain/index.ts';
+import { rowsOf } from './options.ts';
+import type { ServerParameters } from './parameters.ts';
+import type { SimulatedTable } from './simulated.ts';
+import { pagesTouched, unitsPerSecond, vacuumWork, type Work } from './work.ts';
 
 /** The share of the time that vacuums of this one table may take. */
 const BUSY_SHARE = 0.1;
@@ -14,43 +17,26 @@ const LEAST_THRESHOLD = 50;
 const LEAST_FACTOR = 0.0001;
 const MOST_FACTOR = 0.2;
 
-export interface WantedInterval {
-  seconds: number;
-  formula: string;
+/** What a vacuum does that comes with `dead` rows. */
+export function workAt(dead: number, table: SimulatedTable, server: ServerParameters): Work {
+  const { rates } = table;
+  // Updates that pruning cleaned up touched pages, too.
+  const changed = rates.dead > 0 ? (dead * rates.changed) / rates.dead : dead;
+  return vacuumWork(
+    {
+      pages: table.pages,
+      index_pages: table.index_pages,
+      indexes: table.indexes,
+      dead,
+      touched_pages: pagesTouched(changed, table.pages),
+      frozen_pages: 0,
+      aggressive: false,
+    },
+    server,
+  );
 }
 
-/** How often autovacuum looks at a database, seconds. */
-function naptimeOf(snapshot: Snapshot): number {
-  return serverParameter(snapshot, 'autovacuum_naptime')?.value ?? 60;
-}
-
-/**
- * How long a table may take to fill its trigger: one round of autovacuum, which finds it full at its first or second
- * look, or as long as a vacuum of the whole table and its indexes takes at autovacuum's cost limit, ten times over,
- * whichever is more. A run counts a read miss for each page, which is the worst of reading; the limit is shared among
- * workers, so that a busy server is slower still.
- */
-export function wantedInterval(table: TableRow, snapshot: Snapshot): WantedInterval {
-  const value = (name: string, otherwise: number) => parameter(table, snapshot, name)?.value ?? otherwise;
-  const naptime = naptimeOf(snapshot);
-  const own = value('autovacuum_vacuum_cost_limit', -1);
-  const limit = own > 0 ? own : value('vacuum_cost_limit', 200);
-  const ownDelay = value('autovacuum_vacuum_cost_delay', 2);
-  const delay = ownDelay >= 0 ? ownDelay : value('vacuum_cost_delay', 0);
-  const miss = value('vacuum_cost_page_miss', 2);
-  const pages = table.main_pages + table.indexes_bytes / snapshot.server.block_size;
-  const pagesPerSecond = delay > 0 && miss > 0 ? (limit / miss / delay) * 1000 : Number.POSITIVE_INFINITY;
-  const run = pages / pagesPerSecond;
-  return {
-    seconds: Math.max(naptime, run / BUSY_SHARE),
-    formula: `max(naptime ${naptime} s, ${Math.round(pages)} pages of table and indexes at ${Number.isFinite(pagesPerSecond) ? Math.round(pagesPerSecond) : 'unlimited'} a second / ${BUSY_SHARE})`,
-  };
-}
-
-/** Runs a day that a trigger gives at a rate of dead (or inserted) rows: never more than autovacuum has rounds. */
-export function runsADay(rowsPerHour: number, trigger: number, snapshot: Snapshot): number {
-  return Math.min((rowsPerHour * 24) / trigger, 86_400 / naptimeOf(snapshot));
-}
+const pagesRead = (work: Work) => work.heap_pages_read + work.index_pages_read;
 
 export interface WantedTrigger {
   /** Dead rows at which autovacuum should come: threshold + scale factor × rows. */
@@ -59,28 +45,63 @@ export interface WantedTrigger {
   scale_factor: number;
   /** From 18 on, where churn and not size decides: the trigger does not grow with the table. Null: leave it. */
   max_threshold: number | null;
+  /** Seconds in which it fills. */
+  interval_seconds: number;
   formula: string;
 }
 
-/** The trigger and its split. */
+/**
+ * The trigger and its split. Three things ask for a later one than 1 % of the rows: a round of autovacuum (naptime),
+ * a vacuum's own length at the cost limit (ten times over), and its reading: it should read no more pages than the
+ * writes touched that made the rows dead, so that vacuum never does more than the writes themselves.
+ */
 export function wantedTrigger(
-  deadPerHour: number,
   table: TableRow,
-  snapshot: Snapshot,
-  interval: WantedInterval,
+  simulated: SimulatedTable,
+  server: ServerParameters,
 ): WantedTrigger {
   const rows = rowsOf(table);
-  const byChurn = (deadPerHour * interval.seconds) / 3600;
-  const target = Math.min(Math.max(byChurn, LEAST_SHARE * table.n_live_tup), MOST_SHARE * table.n_live_tup);
+  const perSecond = simulated.rates.dead;
+  const live = Math.max(1, table.n_live_tup);
+  const [least, most] = [LEAST_SHARE * live, MOST_SHARE * live];
+  // Where pruning removes most of what dies, many writes stand behind each row that is left.
+  const perDead = perSecond > 0 ? (simulated.pages_a_change * simulated.rates.changed) / perSecond : 1;
+  const worth = worthIts(least, most, (dead) => pagesRead(workAt(dead, simulated, server)) / perDead);
+  const { own_cost_limit, own_cost_delay_ms } = simulated.parameters;
+  const speed = unitsPerSecond({
+    limit: own_cost_limit ?? server.cost.limit,
+    delay_ms: own_cost_delay_ms ?? server.cost.delay_ms,
+  });
+  const run = workAt(worth, simulated, server).units / speed;
+  const interval = Math.max(server.naptime_seconds, run / BUSY_SHARE);
+  const byInterval = perSecond * interval;
+  const target = Math.min(Math.max(byInterval, worth, least), most);
   const { threshold, scale_factor } = split(target, rows);
-  const capped = snapshot.server.server_version_num >= 180000 && byChurn > LEAST_SHARE * table.n_live_tup;
+  const capped = server.version >= 180000 && byInterval >= worth && byInterval > least;
   return {
     rows: threshold + scale_factor * rows,
     threshold,
     scale_factor,
     max_threshold: capped ? Math.round(target) : null,
-    formula: `clamp(${Math.round(deadPerHour)} rows an hour × ${Math.round(interval.seconds)} s, 1 %, 20 % of ${table.n_live_tup} live rows) = ${threshold} + ${scale_factor} × ${Math.round(rows)} rows`,
+    interval_seconds: perSecond > 0 ? target / perSecond : interval,
+    formula:
+      `clamp(max(${Math.round(worth)} rows from which a vacuum reads no more than the ${Number(perDead.toPrecision(2))} pages that the writes touched for each, ` +
+      `${Math.round(perSecond * 3600)} rows an hour × max(naptime ${server.naptime_seconds} s, ${Number(run.toPrecision(2))} s of vacuum / ${BUSY_SHARE})), ` +
+      `1 %, 20 % of ${table.n_live_tup} live rows) = ${threshold} + ${scale_factor} × ${Math.round(rows)} rows`,
   };
+}
+
+/** The fewest dead rows within the bounds from which `read` of them is no more than they are; by bisection. */
+function worthIts(least: number, most: number, read: (dead: number) => number): number {
+  if (read(least) <= least) return least;
+  if (read(most) > most) return most;
+  let [low, high] = [least, most];
+  for (let step = 0; step < 40; step += 1) {
+    const middle = (low + high) / 2;
+    if (read(middle) <= middle) high = middle;
+    else low = middle;
+  }
+  return high;
 }
 
 /** A tenth of the target as threshold, so that a table which shrinks is not vacuumed for nothing; the rest by size. */

@@ -1,22 +1,50 @@
-/** What a recommendation about a table's autovacuum parameters looks like. */
+/** What a recommendation about a table's storage parameters looks like. */
 import type { Evidence, RecommendationDraft, Severity, TableRow } from '../../domain/index.ts';
 
 export interface OptionsReason {
   rule: string;
-  /** Which of the table's triggers it is about: part of the recommendation's identity. */
-  topic: 'autovacuum_vacuum' | 'autovacuum_vacuum_insert';
+  /** Which of the table's parameters it is about: part of the recommendation's identity. */
+  topic: string;
+  /** Parameters to set; those that the table has already with this value are left out. */
   set: Record<string, string>;
+  /** Parameters to take off the table; those that it has not are left out. */
+  reset?: string[];
   title: string;
   rationale: string;
   severity: Severity;
   confidence: number;
+  /** Default `measured`: what is wrong now was seen. */
+  evidence_level?: 'measured' | 'estimated';
   evidence: Evidence[];
   notes: string[];
 }
 
+/** What the table, or with the prefix its TOAST table, has for a parameter; null: not set. */
+function optionOf(table: TableRow, name: string): string | null {
+  const value = name.startsWith('toast.')
+    ? table.toast_reloptions[name.slice('toast.'.length)]
+    : table.reloptions[name];
+  return value ?? null;
+}
+
+/** The table's storage parameters once this is set and that is taken off. */
+export function optionsAfter(
+  table: TableRow,
+  set: Record<string, string>,
+  reset: readonly string[] = [],
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries({ ...table.reloptions, ...set }).filter(([name]) => !reset.includes(name)),
+  );
+}
+
 /** The draft, with what each parameter was before. */
 export function optionsDraft(table: TableRow, reason: OptionsReason): RecommendationDraft {
-  const { rule, topic, set, title, rationale, severity, confidence, evidence, notes } = reason;
+  const { rule, topic, title, rationale, severity, confidence, evidence, notes } = reason;
+  const set = Object.fromEntries(
+    Object.entries(reason.set).filter(([name, value]) => optionOf(table, name) !== value),
+  );
+  const reset = (reason.reset ?? []).filter((name) => optionOf(table, name) !== null && !(name in set));
   return {
     rule,
     change: {
@@ -24,13 +52,14 @@ export function optionsDraft(table: TableRow, reason: OptionsReason): Recommenda
       schema: table.schema,
       table: table.name,
       set,
-      previous: Object.fromEntries(Object.keys(set).map((name) => [name, table.reloptions[name] ?? null])),
+      ...(reset.length > 0 ? { reset } : {}),
+      previous: previousOf(table, [...Object.keys(set), ...reset]),
     },
     key: `table.reloptions ${table.schema}.${table.name} ${topic}`,
     title,
     rationale,
     severity,
-    evidence_level: 'measured',
+    evidence_level: reason.evidence_level ?? 'measured',
     confidence,
     estimate: { cost_before: null, cost_after: null, size_bytes: null, write_overhead: null },
     affects: [],
@@ -43,6 +72,10 @@ export function optionsDraft(table: TableRow, reason: OptionsReason): Recommenda
       notes,
     },
   };
+}
+
+export function previousOf(table: TableRow, names: readonly string[]): Record<string, string | null> {
+  return Object.fromEntries(names.map((name) => [name, optionOf(table, name)]));
 }
 
 /** Numbers for people. */

@@ -32,19 +32,22 @@ export function deadRowTrigger(table: TableRow, snapshot: Snapshot): Trigger | n
 }
 
 /**
- * Inserted rows: insert threshold + insert scale factor × reltuples. 18 counts only the share of the table that is not
- * frozen yet, which is not known here: there this is an upper bound. Null: switched off (threshold −1) or not visible.
+ * Inserted rows: insert threshold + insert scale factor × reltuples, from 18 on × the share of pages that are not
+ * frozen. Null: switched off (threshold −1) or not visible.
  */
 export function insertTrigger(table: TableRow, snapshot: Snapshot): Trigger | null {
   const threshold = parameter(table, snapshot, 'autovacuum_vacuum_insert_threshold');
   const factor = parameter(table, snapshot, 'autovacuum_vacuum_insert_scale_factor');
   if (threshold === null || factor === null || threshold.value < 0) return null;
   const rows = rowsOf(table);
-  const bound =
-    snapshot.server.server_version_num >= 180000 ? ' (18 counts unfrozen pages only: at most)' : '';
+  const frozen =
+    snapshot.server.server_version_num >= 180000 && table.relpages > 0
+      ? Math.min(1, (table.relallfrozen ?? 0) / table.relpages)
+      : 0;
+  const part = frozen > 0 ? ` × ${Number((1 - frozen).toFixed(3))} of the pages not frozen` : '';
   return {
-    rows: threshold.value + factor.value * rows,
-    formula: `${threshold.value} + ${factor.value} × ${Math.round(rows)} rows${bound}`,
+    rows: threshold.value + factor.value * rows * (1 - frozen),
+    formula: `${threshold.value} + ${factor.value} × ${Math.round(rows)} rows${part}`,
     source: sourceOf([threshold, factor]),
   };
 }

@@ -1,5 +1,5 @@
 /** Settings, storage parameters and statistics: they succeed when they are in force. */
-import { type Change, quoteQualified } from '../../domain/index.ts';
+import { type Change, quoteQualified, reloptionsByTable } from '../../domain/index.ts';
 import { reloptionOf } from '../preflight-table.ts';
 import { sameSettingValue } from '../setting-value.ts';
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
@@ -69,16 +69,61 @@ export function verifyReloptions(
       unit: 'share',
     },
   ];
-  if (!row) return judgement('inconclusive', `${table} is not there any more.`, false, { measures });
-  const different = Object.entries(change.set).filter(([name, value]) => reloptionOf(row, name) !== value);
-  return different.length === 0
-    ? judgement('succeeded', `The storage parameters of ${table} are in force.`, false, { measures })
-    : judgement(
-        'inconclusive',
-        `${different.map(([name]) => name).join(', ')} of ${table} has been changed again.`,
-        false,
-        { measures },
-      );
+  const tables = reloptionsByTable(change).map((one) => ({ ...one, row: tableRow(after, one) }));
+  const gone = tables.filter(({ row: found }) => !found);
+  // Partitions come and go; of a single table nothing is left to judge.
+  if (!row || gone.length === tables.length) {
+    return judgement('inconclusive', `${table} is not there any more.`, false, { measures });
+  }
+  const different = tables.flatMap(({ schema, table: name, wanted, row: found }) =>
+    Object.entries(wanted)
+      .filter(([option, value]) => found && reloptionOf(found, option) !== value)
+      .map(([option]) => `${option} of ${quoteQualified(schema, name)}`),
+  );
+  if (different.length > 0) {
+    return judgement('inconclusive', `${different.join(', ')} has been changed again.`, false, { measures });
+  }
+  const which = tables.length > 1 ? `${table} and ${tables.length - 1} more of its family` : table;
+  return judgement('succeeded', `The storage parameters of ${which} are in force.`, false, { measures });
+}
+
+export function verifyVacuum(
+  { before, after }: VerifyInput,
+  change: Extract<Change, { kind: 'vacuum' }>,
+): Judgement {
+  const table = quoteQualified(change.schema, change.table);
+  const [earlier, later] = [tableRow(before, change), tableRow(after, change)];
+  if (!later) return judgement('inconclusive', `${table} is not there any more.`, false);
+  const newest = (row: typeof later | undefined) =>
+    Math.max(...[row?.last_vacuum, row?.last_autovacuum].map((at) => (at ? Date.parse(at) : 0)));
+  const measures = [
+    {
+      name: 'share of dead rows',
+      before: deadRatio(before, change),
+      after: deadRatio(after, change),
+      unit: 'share',
+    },
+    {
+      name: 'age of its oldest transaction',
+      before: earlier?.xid_age ?? null,
+      after: later.xid_age,
+      unit: 'transactions',
+    },
+  ];
+  // Of a partitioned table the leaves are vacuumed: its own row never says so.
+  if (later.relkind !== 'p' && newest(later) <= newest(earlier)) {
+    return judgement('inconclusive', `${table} shows no newer vacuum.`, true, { measures });
+  }
+  const [ageBefore, ageAfter] = [earlier?.xid_age ?? null, later.xid_age];
+  if (change.freeze && ageBefore !== null && ageAfter !== null && ageAfter >= ageBefore) {
+    return judgement(
+      'inconclusive',
+      `${table} was vacuumed, but its oldest transaction did not move: something holds it.`,
+      true,
+      { measures },
+    );
+  }
+  return judgement('succeeded', `${table} has been vacuumed.`, false, { measures });
 }
 
 export function verifyAnalyze(

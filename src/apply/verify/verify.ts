@@ -2,7 +2,7 @@
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { verifyIndexCreate } from './verify-create.ts';
 import { verifyIndexDrop } from './verify-drop.ts';
-import { verifyAnalyze, verifyReloptions, verifySetting } from './verify-in-force.ts';
+import { verifyAnalyze, verifyReloptions, verifySetting, verifyVacuum } from './verify-in-force.ts';
 import { verifyReindex, verifyStatistics } from './verify-repair.ts';
 
 /**
@@ -26,6 +26,8 @@ export function verifyApply(input: VerifyInput): Judgement {
       return verifySetting(input, change);
     case 'table.reloptions':
       return verifyReloptions(input, change);
+    case 'vacuum':
+      return verifyVacuum(input, change);
     case 'analyze':
       return verifyAnalyze(input, change);
     case 'finding':

@@ -1,9 +1,11 @@
 /** Insert-only tables: vacuumed early enough for index-only scans and freezing. */
-import type { RecommendationDraft, Rejection, Rule, RuleContext, TableRow } from '../../../domain/index.ts';
-import { type Churn, churnOf } from '../../autovacuum/churn.ts';
-import { runsADay, wantedInsertTrigger } from '../../autovacuum/derive.ts';
+import type { RecommendationDraft, Rule, RuleContext, TableRow } from '../../../domain/index.ts';
+import type { Churn } from '../../autovacuum/churn.ts';
+import { wantedInsertTrigger } from '../../autovacuum/derive.ts';
+import { judgeTables, sureness } from '../../autovacuum/judged-tables.ts';
 import { autovacuumEnabled, rowsOf } from '../../autovacuum/options.ts';
-import { count, optionsDraft, runs } from '../../autovacuum/table-draft.ts';
+import { replay, replayEvidence } from '../../autovacuum/replay.ts';
+import { count, optionsAfter, optionsDraft, runs } from '../../autovacuum/table-draft.ts';
 import { insertTrigger } from '../../autovacuum/trigger.ts';
 import { computed, measured } from '../../settings/facts.ts';
 
@@ -16,7 +18,6 @@ const INSERT_ONLY_SHARE = 0.01;
 const MINIMUM_FACTOR = 2;
 /** Rarer vacuums than one in this many days after the change: it grows too slowly to matter. */
 const RAREST_DAYS = 30;
-const SHORT_WINDOW_SECONDS = 3600;
 
 export const rule: Rule = {
   id: ID,
@@ -25,21 +26,16 @@ export const rule: Rule = {
   description:
     'Fires for tables of a million rows and more, with inserts and hardly any updates or deletes (below 1 % of the ' +
     'inserts, in the window and since counting began), whose insert trigger (autovacuum_vacuum_insert_threshold + ' +
-    'insert_scale_factor × rows) is at least twice as late as 10,000 + 5 % (2 % from ten million rows on), with ' +
-    'autovacuum_freeze_min_age 0: rows that never change are frozen the first time they are seen.',
-  evaluate: (context) => {
-    const recommendations: RecommendationDraft[] = [];
-    const rejections: Rejection[] = [];
-    for (const table of context.snapshot.tables) {
-      if (table.relkind !== 'r' || rowsOf(table) < MINIMUM_ROWS) continue;
-      const churn = churnOf(table, context);
-      if (churn === null || !isInsertOnly(table, churn)) continue;
-      const judged = judge(table, churn, context);
-      if ('change' in judged) recommendations.push(judged);
-      else rejections.push(judged);
-    }
-    return { recommendations, rejections, limits: [] };
-  },
+    'insert_scale_factor × rows, from 18 on of the share of pages that are not frozen) is at least twice as late as ' +
+    '10,000 + 5 % (2 % from ten million rows on), with autovacuum_freeze_min_age 0: rows that never change are frozen ' +
+    'the first time they are seen. Partitions that want alike are one advice.',
+  evaluate: (context) =>
+    judgeTables(context, {
+      rule: ID,
+      concerns: (table) => table.relkind === 'r' && rowsOf(table) >= MINIMUM_ROWS,
+      judge: (table, churn) => (isInsertOnly(table, churn) ? judge(table, churn, context) : null),
+      by_horizon: false,
+    }),
 };
 
 function isInsertOnly(table: TableRow, churn: Churn): boolean {
@@ -51,54 +47,56 @@ function isInsertOnly(table: TableRow, churn: Churn): boolean {
   );
 }
 
-function judge(table: TableRow, churn: Churn, { snapshot }: RuleContext): RecommendationDraft | Rejection {
-  const reject = (code: string, reason: string): Rejection => ({
-    rule: ID,
-    candidate: `${table.schema}.${table.name}`,
-    code,
-    reason,
-  });
-  if (!autovacuumEnabled(table, snapshot)) {
-    return reject(
-      'autovacuum_off',
-      'autovacuum is switched off for it: no trigger is of use before that ends',
-    );
+function judge(
+  table: TableRow,
+  churn: Churn,
+  context: RuleContext,
+): RecommendationDraft | { code: string; reason: string } {
+  if (!autovacuumEnabled(table, context.snapshot)) {
+    return {
+      code: 'autovacuum_off',
+      reason: 'autovacuum is switched off for it: no trigger is of use before that ends',
+    };
   }
-  const present = insertTrigger(table, snapshot);
+  const present = insertTrigger(table, context.snapshot);
   if (present === null) {
-    return reject(
-      'insert_trigger_off',
-      'its insert trigger is switched off or not visible: nobody but a person should change that',
-    );
+    return {
+      code: 'insert_trigger_off',
+      reason: 'its insert trigger is switched off or not visible: nobody but a person should change that',
+    };
   }
   const wanted = wantedInsertTrigger(table);
-  const runsNow = runsADay(churn.inserted_per_hour, present.rows, snapshot);
-  const runsAfter = runsADay(churn.inserted_per_hour, wanted.rows, snapshot);
   if (present.rows < MINIMUM_FACTOR * wanted.rows) {
-    return reject(
-      'close_enough',
-      `autovacuum comes after ${count(present.rows)} inserted rows; ${count(wanted.rows)} would be proposed`,
-    );
+    return {
+      code: 'close_enough',
+      reason: `autovacuum comes after ${count(present.rows)} inserted rows; ${count(wanted.rows)} would be proposed`,
+    };
   }
-  if (runsAfter * RAREST_DAYS < 1) {
-    return reject(
-      'too_few_inserts',
-      `${count(churn.inserted_per_hour)} rows an hour fill ${count(wanted.rows)} too slowly`,
-    );
+  const set = {
+    autovacuum_vacuum_insert_scale_factor: String(wanted.scale_factor),
+    autovacuum_vacuum_insert_threshold: String(wanted.threshold),
+    autovacuum_freeze_min_age: '0',
+  };
+  const replayed = replay(table, churn, optionsAfter(table, set), context);
+  if (replayed === null) {
+    return { code: 'settings_not_visible', reason: "autovacuum's settings are not visible" };
   }
-  const sure = churn.from === 'window' && churn.seconds >= SHORT_WINDOW_SECONDS;
+  const { before, after } = replayed;
+  if (after.vacuums_a_day * RAREST_DAYS < 1) {
+    return {
+      code: 'too_few_inserts',
+      reason: `${count(churn.inserted_per_hour)} rows an hour fill ${count(wanted.rows)} too slowly`,
+    };
+  }
+  const { sure, caveat } = sureness(churn);
   return optionsDraft(table, {
     rule: ID,
     topic: 'autovacuum_vacuum_insert',
-    set: {
-      autovacuum_vacuum_insert_scale_factor: String(wanted.scale_factor),
-      autovacuum_vacuum_insert_threshold: String(wanted.threshold),
-      autovacuum_freeze_min_age: '0',
-    },
+    set,
     title: `Vacuum the insert-only ${table.schema}.${table.name} after ${count(wanted.rows)} new rows, not ${count(present.rows)}`,
     rationale:
       `${count(churn.inserted_per_hour)} rows an hour are inserted and hardly any change. Until a vacuum marks their pages all-visible, index-only scans visit the table for each row; and the longer it waits, the more a vacuum against wraparound has to freeze at once. ` +
-      `It would come about ${runs(runsAfter)} times a day instead of ${runs(runsNow)}.${sure ? '' : ` The rate comes from ${churn.source}: a longer window makes it surer.`}`,
+      `Replayed at this rate it would come about ${runs(after.vacuums_a_day)} times a day instead of ${runs(before.vacuums_a_day)}.${caveat}`,
     severity: 'low',
     confidence: sure ? 0.7 : 0.5,
     evidence: [
@@ -122,18 +120,7 @@ function judge(table: TableRow, churn: Churn, { snapshot }: RuleContext): Recomm
       ),
       { ...computed('trigger now', present.rows, 'rows', present.formula), source: present.source },
       computed('trigger after', wanted.rows, 'rows', wanted.formula),
-      computed(
-        'vacuums a day now',
-        runsNow,
-        'runs',
-        `${count(churn.inserted_per_hour)} × 24 / ${count(present.rows)}, at most one a round`,
-      ),
-      computed(
-        'vacuums a day after',
-        runsAfter,
-        'runs',
-        `${count(churn.inserted_per_hour)} × 24 / ${count(wanted.rows)}, at most one a round`,
-      ),
+      ...replayEvidence(replayed),
     ],
     notes: [
       'Freezing writes each page once more, and its WAL, soon after it was filled.',

@@ -1,32 +1,17 @@
-/** Per-table triggers of autovacuum from size and churn. */
-import type {
-  Limit,
-  RecommendationDraft,
-  Rejection,
-  Rule,
-  RuleContext,
-  Snapshot,
-  TableRow,
-} from '../../../domain/index.ts';
-import { type Churn, churnOf } from '../../autovacuum/churn.ts';
-import { runsADay, wantedInterval, wantedTrigger } from '../../autovacuum/derive.ts';
-import { autovacuumEnabled, rowsOf } from '../../autovacuum/options.ts';
-import { count, optionsDraft, runs } from '../../autovacuum/table-draft.ts';
-import { deadRowTrigger } from '../../autovacuum/trigger.ts';
+/** Per-table triggers of autovacuum from size, churn and what a vacuum of the table reads. */
+import type { RecommendationDraft, Rule, RuleContext, TableRow } from '../../../domain/index.ts';
+import type { Churn } from '../../autovacuum/churn.ts';
+import { judgeDeadTrigger, MINIMUM_FACTOR, serverServes } from '../../autovacuum/dead-trigger.ts';
+import { judgeTables, sureness } from '../../autovacuum/judged-tables.ts';
+import { MINIMUM_CHANGES, MINIMUM_ROWS, manyBehind } from '../../autovacuum/many-behind.ts';
+import { rowsOf } from '../../autovacuum/options.ts';
+import { churnEvidence, replay, replayEvidence } from '../../autovacuum/replay.ts';
+import { count, optionsAfter, optionsDraft, runs } from '../../autovacuum/table-draft.ts';
 import { computed, measured } from '../../settings/facts.ts';
 
 const ID = 'autovacuum/scale-factor';
-/** Smaller tables are vacuumed in a moment, whenever that is. */
-const MINIMUM_ROWS = 50_000;
-/** Fewer changes in what was watched are no rate. */
-const MINIMUM_CHANGES = 500;
-/** The proposed trigger must come at least so many times earlier. */
-const MINIMUM_FACTOR = 2;
 /** With fewer vacuums a day than this after the change, nothing is gained by it. */
 const MINIMUM_RUNS_A_DAY = 0.5;
-const SHORT_WINDOW_SECONDS = 3600;
-/** Dead rows that a vacuum within the window left, against those that came since, beyond which something held them. */
-const LEFT_FACTOR = 3;
 
 export const rule: Rule = {
   id: ID,
@@ -34,162 +19,93 @@ export const rule: Rule = {
   title: 'Autovacuum comes too late for a churned table',
   description:
     'The trigger is autovacuum_vacuum_threshold + autovacuum_vacuum_scale_factor × rows (from 18 on at most max_threshold). ' +
-    'The wanted one is the churn within one round of autovacuum, or within ten times what a vacuum of the table takes ' +
-    'where that is more; at least 1 % and at most 20 % of the live rows; a tenth of it as threshold, the rest as scale ' +
-    'factor. Fires for tables of 50,000 rows and more with 500 changes and more whose present trigger is at least twice ' +
-    'as late. Quiet for a table whose dead rows a vacuum just left behind: something holds them, and vacuums alone do not help.',
-  evaluate: (context) => {
-    const recommendations: RecommendationDraft[] = [];
-    const rejections: Rejection[] = [];
-    let unknownRate = false;
-    for (const table of context.snapshot.tables) {
-      if (!['r', 'm'].includes(table.relkind) || rowsOf(table) < MINIMUM_ROWS) continue;
-      const churn = churnOf(table, context);
-      if (churn === null) {
-        unknownRate = true;
-        continue;
-      }
-      const judged = judge(table, churn, context);
-      if (judged === null) continue;
-      if ('change' in judged) recommendations.push(judged);
-      else rejections.push(judged);
-    }
-    return {
-      recommendations,
-      rejections,
-      limits: [
-        ...(unknownRate ? [UNKNOWN_RATE] : []),
-        ...(recommendations.length > 0 ? horizonLimits(context.snapshot) : []),
-      ],
-    };
-  },
+    'The wanted one is the number of dead rows from which a vacuum reads no more pages of the table and its indexes than ' +
+    'the writes touched that made them dead (one for a HOT update or a delete, two and one an index for any other update), or the churn within one round of autovacuum or within ten times what a vacuum of the table takes, where ' +
+    'that is more; at least 1 % and at most 20 % of the live rows; a tenth of it as threshold, the rest as scale factor. ' +
+    'Fires for tables of 50,000 rows and more with 500 changes and more whose present trigger is at least twice as late; ' +
+    'partitions that want alike are one advice. Quiet where pruning leaves nothing to vacuum, and while a transaction, a ' +
+    'slot, a standby or a prepared transaction holds the dead rows: vacuums alone do not help then.',
+  evaluate: (context) =>
+    judgeTables(context, {
+      rule: ID,
+      concerns: (table) => ['r', 'm'].includes(table.relkind) && rowsOf(table) >= MINIMUM_ROWS,
+      judge: (table, churn) => judge(table, churn, context),
+      by_horizon: true,
+    }),
 };
 
-const UNKNOWN_RATE = {
-  scope: ID,
-  code: 'rate_unknown',
-  message: 'How long tables have been counting is not known, so neither is how fast they change.',
-  remedy: 'Take a second snapshot: the window between two gives the rate.',
-};
-
-/** A transaction, slot or standby that holds dead rows for longer explains them, whatever the trigger is. */
-const HOLDS_MS = 15 * 60_000;
-const HOLDS_TRANSACTIONS = 1_000_000;
-
-/** Old snapshots, slots and prepared transactions keep dead rows: what was seen of them, or that it was not seen. */
-function horizonLimits({ activity, limits, taken_at }: Snapshot): Limit[] {
-  if (limits.some(({ scope }) => scope === 'xmin-holders')) {
-    return [
-      {
-        scope: ID,
-        code: 'horizon_not_seen',
-        message:
-          'What holds back vacuum (long transactions, replication slots, prepared transactions, standby feedback) could not be seen; only a vacuum that left its dead rows behind was looked for.',
-        remedy:
-          'Look at backend_xmin in pg_stat_activity, xmin in pg_replication_slots and at pg_prepared_xacts.',
-      },
-    ];
-  }
-  const holders = activity.xmin_holders.filter(
-    ({ since, xmin_age }) =>
-      (since !== null && Date.parse(taken_at) - Date.parse(since) > HOLDS_MS) ||
-      (xmin_age ?? 0) > HOLDS_TRANSACTIONS,
-  );
-  if (holders.length === 0) return [];
-  const named = holders
-    .slice(0, 5)
-    .map(
-      ({ kind, name, xmin_age }) => `${kind.replaceAll('_', ' ')} ${name} (${xmin_age ?? '?'} transactions)`,
-    );
-  return [
-    {
-      scope: ID,
-      code: 'horizon_held',
-      message: `Dead rows cannot be removed while these hold them, however early autovacuum comes: ${named.join(', ')}.`,
-      remedy: 'End or shorten these first; then look at the tables again.',
-    },
-  ];
-}
-
-function judge(table: TableRow, churn: Churn, context: RuleContext): RecommendationDraft | Rejection | null {
+function judge(
+  table: TableRow,
+  churn: Churn,
+  context: RuleContext,
+): RecommendationDraft | { code: string; reason: string } | null {
   if (churn.dead < MINIMUM_CHANGES) return null;
-  const { snapshot } = context;
-  const reject = (code: string, reason: string): Rejection => ({
-    rule: ID,
-    candidate: `${table.schema}.${table.name}`,
-    code,
-    reason,
-  });
-  if (!autovacuumEnabled(table, snapshot)) {
-    return reject(
-      'autovacuum_off',
-      'autovacuum is switched off for it: no trigger is of use before that ends',
-    );
+  const judged = judgeDeadTrigger(table, churn, context);
+  if ('code' in judged) return judged;
+  const { present, wanted, explained } = judged;
+  if (explained) return { code: explained.code, reason: explained.reason };
+  if (churn.left < MINIMUM_CHANGES) {
+    return {
+      code: 'pruning_suffices',
+      reason: `of ${count(churn.dead)} rows updated or deleted pruning left ${count(churn.left)} dead: there is little for vacuum to remove`,
+    };
   }
-  const present = deadRowTrigger(table, snapshot);
-  if (present === null) return reject('settings_not_visible', "autovacuum's settings are not visible");
-  const left = leftBehind(table, churn, snapshot.taken_at, present.rows);
-  if (left !== null) return reject('vacuum_leaves_dead_rows', left);
-  const interval = wantedInterval(table, snapshot);
-  const wanted = wantedTrigger(churn.dead_per_hour, table, snapshot, interval);
-  const runsNow = runsADay(churn.dead_per_hour, present.rows, snapshot);
-  const runsAfter = runsADay(churn.dead_per_hour, wanted.rows, snapshot);
   if (present.rows < MINIMUM_FACTOR * wanted.rows) {
-    return reject(
-      'close_enough',
-      `autovacuum comes after ${count(present.rows)} dead rows; ${count(wanted.rows)} would be proposed`,
-    );
+    return {
+      code: 'close_enough',
+      reason: `autovacuum comes after ${count(present.rows)} dead rows; ${count(wanted.rows)} would be proposed`,
+    };
   }
-  if (runsAfter < MINIMUM_RUNS_A_DAY) {
-    return reject(
-      'too_little_churn',
-      `${count(churn.dead_per_hour)} dead rows an hour do not ask for an earlier vacuum`,
-    );
+  if (present.source.startsWith('the table') && serverServes(judged)) {
+    return {
+      code: 'override_to_remove',
+      reason: `without its own parameters the server's settings give ${count(judged.of_server)}, near the ${count(wanted.rows)} that are wanted: the table's own are to go`,
+    };
   }
-  const short = churn.from === 'window' && churn.seconds < SHORT_WINDOW_SECONDS;
-  const caveat = short
-    ? ` The rate was seen for ${Math.round(churn.seconds)} s only: a longer window makes it surer.`
-    : churn.from === 'cumulative'
-      ? ' The rate is a mean over all the time that was counted: a window between two snapshots says more.'
-      : '';
+  const many = manyBehind(context);
+  const own = present.source.startsWith('the table');
+  const by = many === null ? 0 : many.scale_factor * rowsOf(table);
+  if (many && !own && by < MINIMUM_FACTOR * wanted.rows && wanted.rows < MINIMUM_FACTOR * by) {
+    return {
+      code: 'global_first',
+      reason: `it is one of ${many.behind} tables that are late by the server's setting: a scale factor of ${many.scale_factor} there serves it, too`,
+    };
+  }
+  const set = {
+    autovacuum_vacuum_scale_factor: String(wanted.scale_factor),
+    autovacuum_vacuum_threshold: String(wanted.threshold),
+    ...(wanted.max_threshold === null
+      ? {}
+      : { autovacuum_vacuum_max_threshold: String(wanted.max_threshold) }),
+  };
+  const replayed = replay(table, churn, optionsAfter(table, set), context);
+  if (replayed === null) {
+    return { code: 'settings_not_visible', reason: "autovacuum's settings are not visible" };
+  }
+  const { before, after } = replayed;
+  if (after.vacuums_a_day < MINIMUM_RUNS_A_DAY) {
+    return {
+      code: 'too_little_churn',
+      reason: `${count(churn.dead_per_hour)} dead rows an hour do not ask for an earlier vacuum`,
+    };
+  }
+  const { sure, caveat } = sureness(churn);
+  const unlike = table.toast !== null && Object.keys(table.toast_reloptions).length === 0;
   return optionsDraft(table, {
     rule: ID,
     topic: 'autovacuum_vacuum',
-    set: {
-      autovacuum_vacuum_scale_factor: String(wanted.scale_factor),
-      autovacuum_vacuum_threshold: String(wanted.threshold),
-      ...(wanted.max_threshold === null
-        ? {}
-        : { autovacuum_vacuum_max_threshold: String(wanted.max_threshold) }),
-    },
+    set,
     title: `Vacuum ${table.schema}.${table.name} after ${count(wanted.rows)} dead rows, not ${count(present.rows)}`,
     rationale:
-      `${count(churn.dead_per_hour)} rows an hour are updated or deleted in ${count(table.n_live_tup)}, but autovacuum waits for ${count(present.rows)} dead ones: scans read them all until then, and the table grows to hold them. ` +
-      `At this rate it would come about ${runs(runsAfter)} times a day instead of ${runs(runsNow)}.${caveat}`,
+      `${count(churn.dead_per_hour)} rows an hour are left dead beside ${count(table.n_live_tup)} live ones, but autovacuum waits for ${count(present.rows)} of them: scans read them all until then, and the table grows to hold them. ` +
+      `Replayed at this rate it would come about ${runs(after.vacuums_a_day)} times a day instead of ${runs(before.vacuums_a_day)}, with at most ${count(after.dead_peak)} dead rows instead of ${count(before.dead_peak)}, and read ${count(after.pages_read_a_day)} pages a day instead of ${count(before.pages_read_a_day)}.${caveat}`,
     severity: table.n_dead_tup > 0.1 * table.n_live_tup ? 'medium' : 'low',
-    confidence: short || churn.from === 'cumulative' ? 0.55 : 0.8,
+    confidence: sure ? 0.8 : 0.55,
     evidence: [
-      {
-        ...measured('rows updated or deleted an hour', churn.dead_per_hour, 'rows', churn.source),
-        formula: `(n_tup_upd + n_tup_del) ${churn.dead} × 3600 / ${Math.round(churn.seconds)} s`,
-      },
-      measured('live rows', table.n_live_tup, 'rows', 'pg_stat_user_tables.n_live_tup'),
-      measured('dead rows now', table.n_dead_tup, 'rows', 'pg_stat_user_tables.n_dead_tup'),
+      ...churnEvidence(churn, table),
       { ...computed('trigger now', present.rows, 'rows', present.formula), source: present.source },
       computed('trigger after', wanted.rows, 'rows', wanted.formula),
-      computed('wanted interval', interval.seconds, 's', interval.formula),
-      computed(
-        'vacuums a day now',
-        runsNow,
-        'runs',
-        `${count(churn.dead_per_hour)} × 24 / ${count(present.rows)}, at most one a round`,
-      ),
-      computed(
-        'vacuums a day after',
-        runsAfter,
-        'runs',
-        `${count(churn.dead_per_hour)} × 24 / ${count(wanted.rows)}, at most one a round`,
-      ),
+      ...replayEvidence(replayed),
       measured('autovacuums counted', churn.autovacuums, 'runs', churn.source),
       measured(
         'last autovacuum',
@@ -199,21 +115,16 @@ function judge(table: TableRow, churn: Churn, context: RuleContext): Recommendat
       ),
     ],
     notes: [
-      'Each vacuum reads the pages that changed and all indexes of the table; autovacuum_vacuum_cost_limit bounds how fast.',
-      'HOT updates are pruned without vacuum: if most updates are HOT, less is gained.',
-      'A transaction that stays open for long keeps dead rows, whatever the trigger: look for one first.',
+      'Each vacuum reads the pages that changed and, unless dead rows are on less than 2 % of the pages, all indexes of the table; autovacuum_vacuum_cost_limit bounds how fast.',
+      churn.pruning_seen
+        ? 'What pruning removed without vacuum is left out of the rate.'
+        : 'HOT updates are pruned without vacuum: if most updates are HOT, less is gained.',
+      'The replay takes the rate as even and changed rows as lying anywhere: bursts bring more dead rows at a time, rows that lie together less reading.',
+      ...(unlike
+        ? [
+            'Its TOAST table has no parameters of its own and takes these over: they are rows of its own there.',
+          ]
+        : []),
     ],
   });
-}
-
-/**
- * A vacuum within the window, and yet far more dead rows than can have come since it ended: it could not remove them.
- * Then an old snapshot, a slot or a prepared transaction is the reason, not the trigger.
- */
-function leftBehind(table: TableRow, churn: Churn, takenAt: string, trigger: number): string | null {
-  if (churn.from !== 'window' || churn.autovacuums === 0 || table.last_autovacuum === null) return null;
-  const since = Math.max(0, (Date.parse(takenAt) - Date.parse(table.last_autovacuum)) / 1000);
-  const come = (churn.dead_per_hour * since) / 3600;
-  if (table.n_dead_tup <= trigger || table.n_dead_tup <= LEFT_FACTOR * come) return null;
-  return `autovacuum ended ${Math.round(since)} s before the snapshot and left ${count(table.n_dead_tup)} dead rows, of which only about ${count(come)} can have come since: a long transaction, a replication slot or a prepared transaction holds them; end that first`;
 }
