@@ -13,10 +13,12 @@ export const rule = healthRule(
   'autovacuum-behind',
   'Autovacuum does not get to a table',
   'Dead rows at least twice the trigger of autovacuum.c (threshold + scale factor × rows, from 18 on capped) and 10,000: ' +
-    'low, medium from six times. Quiet while a vacuum of it runs, where autovacuum is off for it (health/autovacuum-off), and ' +
+    'low, medium from six times. Quiet while a vacuum of it runs, where autovacuum is off (health/autovacuum-off), and ' +
     'on a standby, which counts no dead rows. Whether another trigger were better is for the area autovacuum.',
   ({ snapshot }) => {
     if (snapshot.server.in_recovery) return {};
+    // Nobody is behind where nobody runs: health/autovacuum-off tells of that.
+    if (snapshot.settings.some(({ name, setting }) => name === 'autovacuum' && setting === 'off')) return {};
     const running = new Set(snapshot.activity.vacuums.map(({ table_oid }) => table_oid));
     const holder = snapshot.activity.xmin_holders.find(({ xmin_age }) => (xmin_age ?? 0) >= 1_000_000);
     return {

@@ -12,7 +12,7 @@ export const rule = healthRule(
     'Quiet for unlogged, foreign and temporary tables.',
   (context) => {
     const { snapshot } = context;
-    if (!wasRead(context, 'constraints', 'relations')) return unseen('All constraints');
+    if (!wasRead(context, 'constraints')) return unseen('All constraints');
     const keyed = new Set(
       snapshot.schema.constraints.filter(({ type }) => type === 'p').map(({ table_oid }) => table_oid),
     );
