@@ -3,8 +3,8 @@ import type { Evidence, RuleContext, Severity, Snapshot } from '../../domain/ind
 import { measured } from '../settings/facts.ts';
 import type { Found, Seen } from './check.ts';
 
-/** A window that is shorter says less than the sum since the reset. */
-const MINIMUM_WINDOW_SECONDS = 3600;
+/** A shorter window is no day: what happened in it, made out as a rate, says less than the sum since the reset. */
+const MINIMUM_WINDOW_SECONDS = 86_400;
 /** Below this nothing at all is concluded. */
 const MINIMUM_DAYS = 1 / 24;
 
