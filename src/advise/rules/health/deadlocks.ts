@@ -7,7 +7,7 @@ export const rule = healthRule(
   'deadlocks',
   'Transactions end in deadlocks',
   'pg_stat_database.deadlocks of this database, a day: low from one, medium from 24 (one an hour). Over the window where ' +
-    'it has an hour, otherwise since the reset; below a day of statistics it says that they are too young.',
+    'it has a day, otherwise since the reset; below a day of statistics it says that they are too young.',
   (context) => {
     const { database } = context.snapshot.counters;
     if (database === null) return unseen('pg_stat_database');
