@@ -89,6 +89,8 @@ const definerSchema: Row<'definer_functions'> = z.object({
   owner_is_superuser: flag,
   sets_search_path: flag,
   public_may_execute: flag,
+  identity_arguments: text,
+  is_parsed_early: flag,
 });
 const rightsSchema = z.object({ file_settings: flag });
 const fileSettingSchema: Row<'file_settings'> = z.object({

@@ -100,6 +100,10 @@ export interface DefinerFunction {
   owner_is_superuser: boolean;
   sets_search_path: boolean;
   public_may_execute: boolean;
+  /** pg_get_function_identity_arguments. Absent: not read. */
+  identity_arguments?: string;
+  /** Its body is parsed when it is made (BEGIN ATOMIC, RETURN): names in it are bound for good. Absent: not read. */
+  is_parsed_early?: boolean;
 }
 
 /** pg_file_settings without values. */

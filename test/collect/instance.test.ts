@@ -104,7 +104,13 @@ describe.each([14, 18])('PostgreSQL %i', (major) => {
     ]);
     expect(instance?.extensions.map(({ name }) => name)).toContain('pg_trgm');
     expect(instance?.definer_functions).toMatchObject([
-      { name: 'f', sets_search_path: false, owner_is_superuser: true, public_may_execute: true },
+      {
+        name: 'f',
+        sets_search_path: false,
+        owner_is_superuser: true,
+        public_may_execute: true,
+        is_parsed_early: false,
+      },
       { name: 'g', sets_search_path: true },
     ]);
     expect(instance?.file_settings?.length).toBeGreaterThan(0);

@@ -11,6 +11,12 @@ export interface Finding {
   severity: Severity;
   evidence: Evidence[];
   restart: boolean;
+  /** Whether what is to be done wants a reload; absent: it does, unless it wants a restart. */
+  reload?: boolean;
+  /** measured unless given. */
+  level?: Evidence['level'];
+  /** 0..1; 1 unless given: what was seen is so. */
+  confidence?: number;
   /** What to do about it, and what to mind. */
   notes: string[];
 }
@@ -24,12 +30,12 @@ export function findingDraft(finding: Finding): RecommendationDraft {
     title,
     rationale,
     severity,
-    evidence_level: 'measured',
-    confidence: 1,
+    evidence_level: finding.level ?? 'measured',
+    confidence: finding.confidence ?? 1,
     estimate: { cost_before: null, cost_after: null, size_bytes: null, write_overhead: null },
     affects: [],
     evidence,
-    risk: { locks: 'none', restart, reload: !restart, notes },
+    risk: { locks: 'none', restart, reload: finding.reload ?? !restart, notes },
   };
 }
 
