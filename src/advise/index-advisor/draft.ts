@@ -172,6 +172,12 @@ export async function draftIndex(
               'The service does not apply it: run the statements one by one; the index of the whole is valid with the last one.',
             ]
           : []),
+        ...contender.candidate.conditions
+          .filter((condition) => !condition.is_lasting)
+          .map(
+            ({ sql }) =>
+              `Its condition ${sql} is a constant of the given text: if that is a parameter in the application, the index serves only the calls with this value.`,
+          ),
         ...hurt.map((item) => `A statement gets a costlier plan: ${item.query.slice(0, 80)}`),
       ],
     },

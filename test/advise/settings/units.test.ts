@@ -42,7 +42,8 @@ describe.each([...new Set(majors)])('against PostgreSQL %i', (major) => {
     ['work_mem', ['kB', 'MB', 'GB', 'B', '']],
     ['temp_buffers', ['kB', 'MB', 'GB', '']],
     ['effective_cache_size', ['kB', 'MB', 'GB', 'TB', '']],
-    ['statement_timeout', ['ms', 's', 'min', 'h', 'd', 'us', '']],
+    // One that does no harm when it is a millisecond.
+    ['lock_timeout', ['ms', 's', 'min', 'h', 'd', 'us', '']],
     ['vacuum_cost_delay', ['ms', 'us', '']],
     ['effective_io_concurrency', ['', 'MB']],
     ['random_page_cost', ['', 'ms']],
