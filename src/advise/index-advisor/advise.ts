@@ -94,14 +94,15 @@ export async function adviseIndexes(
   for (const { contender, code, reason } of selection.left) {
     rejections.push({ rule, candidate: contender.candidate.key, code, reason });
   }
-  const all = new Set([...book.present, ...run.all()]);
-  // Those that were made on the way were not there when all were asked about together.
-  const unbounded = statements.filter((statement) => book.lower(statement, all) === 0);
-  if (Date.now() < context.deadline) await book.ask(unbounded, all);
-  const floor = statements.reduce(
-    (sum, statement) => sum + book.lower(statement, all) * statement.query.calls,
-    0,
-  );
+  const all = new Set([...book.present, ...run.asked()]);
+  const floor = statements.reduce((sum, statement) => {
+    // What was made out of others on the way was not there when all were asked about together.
+    const least = Math.min(
+      book.lower(statement, all),
+      costs.get(statement.query.query_id)?.after ?? Number.POSITIVE_INFINITY,
+    );
+    return sum + least * statement.query.calls;
+  }, 0);
   return { statements, not_analysed: notAnalysed, selection, costs, book, floor, base, rejections, limits };
 }
 

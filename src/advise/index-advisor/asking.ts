@@ -2,6 +2,7 @@
  * Which sets the planner is asked about around the search: those on the way to a greedy set, the neighbours of the best
  * one so far, and the target without the existing indexes that may leave.
  */
+import type { Operand } from '../../domain/index.ts';
 import { supersedes } from './covered.ts';
 import type { Leaving } from './leaving.ts';
 import type { Weighed } from './search/set-model.ts';
@@ -107,7 +108,8 @@ export async function askNeighbours(
     const now = book.known(statement, set);
     if (!now) continue;
     for (const handle of book.relevant(statement)) {
-      if (set.has(handle) || !byHandle.has(handle)) continue;
+      if (set.has(handle) || !byHandle.has(handle) || book.isPassedOver(statement, handle)) continue;
+      if (!leads(contenders[byHandle.get(handle) ?? -1], statement)) continue;
       beside.add(handle);
       const hope = book.known(statement, beside)
         ? 0
@@ -129,6 +131,23 @@ export async function askNeighbours(
     await book.ask(by, [...set, handle]);
   }
   return promising.length;
+}
+
+/** Whether the statement looks for, joins, sorts or groups by what leads the index: else only its size could serve it. */
+function leads(contender: Contender | undefined, { usages }: AdvisorStatement): boolean {
+  const first = contender?.candidate.definition.keys[0];
+  if (!first) return false;
+  const isFirst = (operand: Operand) =>
+    first.column === null
+      ? operand.expression === first.expression ||
+        operand.columns.some((name) => first.expression?.includes(name))
+      : operand.columns.includes(first.column);
+  return usages.some(
+    ({ predicates, orders, groups }) =>
+      predicates.some(isFirst) ||
+      orders.flat().some(isFirst) ||
+      groups.some(({ operands }) => operands.some(isFirst)),
+  );
 }
 
 /**

@@ -23,8 +23,8 @@ export interface IndexesOfRun extends Pick<SelectionInput, 'widen'> {
   contenders: Contender[];
   leaving: Leaving[];
   indexesOn: SelectionInput['indexes_on'];
-  /** Handles of all candidates that were made. */
-  all(): string[];
+  /** Handles of the candidates that statements asked for: all that were asked about together. */
+  asked(): string[];
 }
 
 /** Makes and weighs the candidates. */
@@ -58,14 +58,13 @@ export async function openRun(
     contenders,
     leaving: letLeave(contenders),
     indexesOn: (oid) => maker.catalog.tables.get(oid)?.indexes.length ?? 0,
-    all: () => handles,
+    asked: () => handles,
     widen: async (chosen) => {
       const wanted = derivedFrom(chosen, contenders, maker);
       const derived = await maker.more(wanted);
       const parents = new Map(wanted.toReversed().map((one) => [one.candidate.key, one.merged_of]));
       for (const { contender } of derived) contender.merged_of = parents.get(contender.candidate.key) ?? [];
       registerCandidates(derived, { maker, book });
-      for (const { contender } of derived) handles.push(contender.handle);
       const more = derived.map(({ contender }) => contender);
       return { contenders: more, leaving: letLeave(more) };
     },

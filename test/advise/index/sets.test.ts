@@ -92,9 +92,12 @@ describe('existing indexes', () => {
 test('two statements share an index that neither asked for', async () => {
   const sql = `-- calls: 500\nSELECT pad FROM wide WHERE customer = 77;
     -- calls: 100\nSELECT kind, count(*) FROM wide GROUP BY kind;`;
-  const { recommendations } = await advise(sql);
-  // The second statement reads it instead of the table.
-  expect(created(recommendations)).toEqual(['public.wide USING btree (customer, kind)']);
+  // Where the table may have one only, the second statement reads the first one's instead of the table.
+  const { recommendations } = await advise(sql, { max_indexes_per_table: 1 });
+  // From 18 on an index that leads with the few kinds serves the customers, too (skip scan).
+  expect(created(recommendations)).toEqual([
+    expect.stringMatching(/^public\.wide USING btree \((customer, kind|kind, customer)\)$/),
+  ]);
   expect(recommendations[0]?.affects).toHaveLength(2);
 });
 

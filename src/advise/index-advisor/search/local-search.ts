@@ -180,7 +180,7 @@ function makeRoom(
   state: SetState,
   staying: readonly number[],
   before: number,
-  { budget_bytes }: SearchLimits,
+  { budget_bytes, thorough }: SearchLimits,
 ): boolean {
   while (state.bytes > budget_bytes) {
     if (state.value >= before) return false;
@@ -192,7 +192,7 @@ function makeRoom(
       const rank = state.lossOf(member) / Math.max(8192, Math.min(bytes, over));
       if (least === null || rank < least.rank) least = { member, instead: null, rank };
       // A wide index's loss is mostly what its narrow cousin would do as well.
-      if (rank <= 0) continue;
+      if (rank <= 0 || !thorough) continue;
       const cousin = state.cousinOf(member, over);
       if (cousin && cousin.rank < least.rank) least = { member, ...cousin };
     }

@@ -56,6 +56,9 @@ interface Entry {
   error: string | null;
 }
 
+/** Candidates of a statement among which one that is not used tells something. */
+const OFFERED_AMONG = 12;
+
 export const NOTHING: ReadonlySet<string> = new Set();
 
 /** What is in both: one of the two is often much smaller. */
@@ -197,6 +200,24 @@ export class PlanBook {
       sum += sample.weight * bound;
     }
     return weight === 0 ? 0 : sum / weight;
+  }
+
+  /**
+   * Whether the planner has had the candidate before it for this statement, among few others, and never used it: alone
+   * it is of no use, and with what was best neither.
+   */
+  isPassedOver(statement: AdvisorStatement, handle: string): boolean {
+    const entry = this.#entries.get(statement);
+    if (!entry) return false;
+    let offered = 0;
+    for (const { plans } of entry.samples) {
+      for (const { on, needs } of plans) {
+        if (needs.includes(handle)) return false;
+        // Among all candidates a better one hides it.
+        if (on.has(handle) && on.size <= OFFERED_AMONG + this.#leaving.size) offered += 1;
+      }
+    }
+    return offered >= entry.samples.length;
   }
 
   /** All plans of a statement, for a model of what sets would cost. */

@@ -10,6 +10,9 @@ export class SetState {
   value: number;
   readonly #cost: Float64Array;
   readonly #members: Set<number>;
+  /** Marks samples that were looked at, without a set for each look. */
+  readonly #stamped: Int32Array;
+  #stamp = 0;
   /** Counts changes; of each candidate, when it joined or left last; of each bundle, when an exchange was tried last. */
   #now: number;
   readonly #changedAt: Int32Array;
@@ -26,6 +29,7 @@ export class SetState {
     this.#cost = of
       ? of.#cost.slice()
       : Float64Array.from(model.samples, ({ plans }) => plans.at(-1)?.cost ?? 0);
+    this.#stamped = new Int32Array(model.samples.length);
     this.#now = of ? of.#now : 1;
     this.#changedAt = of ? of.#changedAt.slice() : new Int32Array(model.candidates.length);
     this.#triedAt = of ? of.#triedAt.slice() : new Int32Array(model.bundles.length);
@@ -119,8 +123,14 @@ export class SetState {
     this.has[leaving] = 0;
     this.has[joining] = 1;
     let loss = 0;
-    for (const sample of this.#touched([leaving, joining])) {
+    const first = this.model.samplesOf[leaving] ?? [];
+    this.#stamp += 1;
+    for (const sample of first) {
+      this.#stamped[sample] = this.#stamp;
       loss += this.#costOf(sample) - (this.#cost[sample] ?? 0);
+    }
+    for (const sample of this.model.samplesOf[joining] ?? []) {
+      if (this.#stamped[sample] !== this.#stamp) loss += this.#costOf(sample) - (this.#cost[sample] ?? 0);
     }
     this.has[leaving] = 1;
     this.has[joining] = 0;
