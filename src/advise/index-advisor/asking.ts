@@ -5,6 +5,7 @@
 import type { Operand } from '../../domain/index.ts';
 import { supersedes } from './covered.ts';
 import type { Leaving } from './leaving.ts';
+import type { PlanBook } from './search/plan-book.ts';
 import type { Weighed } from './search/set-model.ts';
 import type { Contender, SelectionInput } from './selection.ts';
 import { BLOCK_BYTES } from './size-model.ts';
@@ -156,30 +157,26 @@ function leads(contender: Contender | undefined, { usages }: AdvisorStatement): 
  */
 export async function askExchanges(input: SelectionInput, set: ReadonlySet<string>): Promise<number> {
   const { book, statements, contenders } = input;
-  const members = new Map<number, Contender[]>();
-  for (const one of contenders) {
-    if (set.has(one.handle)) members.set(one.table_oid, [...(members.get(one.table_oid) ?? []), one]);
-  }
-  const users = new Map<string, AdvisorStatement[]>();
-  for (const statement of statements) {
-    for (const name of book.known(statement, set)?.indexes ?? []) {
-      users.set(name, [...(users.get(name) ?? []), statement]);
-    }
-  }
+  const members = byTable(contenders.filter(({ handle }) => set.has(handle)));
+  const users = usersOf(statements, book, set);
   const worth = ({ alone, size_bytes }: Contender) => alone / Math.sqrt(Math.max(BLOCK_BYTES, size_bytes));
   const others = contenders
     .filter((one) => !set.has(one.handle) && members.has(one.table_oid))
     .sort((a, b) => Number(b.merged_of.length > 0) - Number(a.merged_of.length > 0) || worth(b) - worth(a));
   let exchanges = 0;
+  // One set for all of them: a copy for each would take longer than all else on thousands of indexes.
+  const swapped = new Set(set);
   for (const other of others) {
     for (const member of members.get(other.table_oid) ?? []) {
       if (exchanges >= EXCHANGES || Date.now() > input.deadline) return exchanges;
       if (!mayStandFor(other, member)) continue;
-      const swapped = new Set(set);
+      const using = (users.get(member.handle) ?? []).filter((one) => book.relevant(one).has(other.handle));
+      if (using.length === 0) continue;
       swapped.delete(member.handle);
       swapped.add(other.handle);
-      const using = (users.get(member.handle) ?? []).filter((one) => book.relevant(one).has(other.handle));
       if ((await askAbout(input, swapped, using)) > 0) exchanges += 1;
+      swapped.delete(other.handle);
+      swapped.add(member.handle);
     }
   }
   return exchanges;
@@ -200,17 +197,18 @@ function mayStandFor(one: Contender, member: Contender): boolean {
  */
 export async function askAboutLeaving(input: SelectionInput, leaving: readonly Leaving[]): Promise<void> {
   const { book, statements, contenders } = input;
+  if (leaving.length === 0) return;
+  const users = usersOf(statements, book, book.present);
+  const onTable = byTable(contenders);
   for (const { handle, table_oid, index } of leaving) {
     if (Date.now() > input.deadline) return;
+    const needing = users.get(handle) ?? [];
+    if (needing.length === 0) continue;
     const without = new Set(book.present);
     without.delete(handle);
-    const needing = statements.filter(
-      (one) => one.tables.has(table_oid) && book.known(one, book.present)?.indexes.has(handle),
-    );
-    if (needing.length === 0) continue;
     await askAbout(input, without, needing);
-    const best = contenders
-      .filter((one) => one.table_oid === table_oid && supersedes(one.candidate.definition, index))
+    const best = (onTable.get(table_oid) ?? [])
+      .filter((one) => supersedes(one.candidate.definition, index))
       .sort((a, b) => b.alone - b.write.cost - (a.alone - a.write.cost))
       .slice(0, BEST_SUCCESSORS);
     for (const one of best) await askAbout(input, new Set([...without, one.handle]), needing);
@@ -220,18 +218,53 @@ export async function askAboutLeaving(input: SelectionInput, leaving: readonly L
 /** The set without each existing index that it still has beside one that supersedes it. */
 export async function askWithout(input: SelectionInput, set: ReadonlySet<string>): Promise<number> {
   const { statements, contenders, leaving } = input;
-  const chosen = contenders.filter(({ handle }) => set.has(handle));
+  const chosen = byTable(contenders.filter(({ handle }) => set.has(handle)));
+  const touching = new Map<number, AdvisorStatement[]>();
+  for (const statement of statements) {
+    for (const oid of statement.tables) {
+      const list = touching.get(oid);
+      if (list) list.push(statement);
+      else touching.set(oid, [statement]);
+    }
+  }
   let asked = 0;
+  const without = new Set(set);
   for (const { handle, table_oid, index } of leaving) {
     if (!set.has(handle) || Date.now() > input.deadline) continue;
-    const isReplaced = chosen.some(
-      (one) => one.table_oid === table_oid && supersedes(one.candidate.definition, index),
+    const isReplaced = (chosen.get(table_oid) ?? []).some((one) =>
+      supersedes(one.candidate.definition, index),
     );
     if (!isReplaced) continue;
-    const without = new Set(set);
     without.delete(handle);
-    const touched = statements.filter((statement) => statement.tables.has(table_oid));
-    asked += await askAbout(input, without, touched);
+    asked += await askAbout(input, without, touching.get(table_oid) ?? []);
+    without.add(handle);
   }
   return asked;
+}
+
+/** Statements by the indexes that their plans use under a set, as far as they are known. */
+function usersOf(
+  statements: readonly AdvisorStatement[],
+  book: PlanBook,
+  set: ReadonlySet<string>,
+): Map<string, AdvisorStatement[]> {
+  const users = new Map<string, AdvisorStatement[]>();
+  for (const statement of statements) {
+    for (const name of book.known(statement, set)?.indexes ?? []) {
+      const list = users.get(name);
+      if (list) list.push(statement);
+      else users.set(name, [statement]);
+    }
+  }
+  return users;
+}
+
+function byTable(contenders: readonly Contender[]): Map<number, Contender[]> {
+  const tables = new Map<number, Contender[]>();
+  for (const one of contenders) {
+    const list = tables.get(one.table_oid);
+    if (list) list.push(one);
+    else tables.set(one.table_oid, [one]);
+  }
+  return tables;
 }
