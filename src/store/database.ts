@@ -52,7 +52,7 @@ export function createPool(dsn: string, size: number): pg.Pool {
     // Not connection options: poolers refuse those, and a DSN's own would replace them.
     onConnect: async (client) => {
       await client.query(
-        "SET application_name = 'pgluthier:store'; SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'",
+        "SET application_name = 'pgluthier:store'; SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET jit = off",
       );
     },
     types: {

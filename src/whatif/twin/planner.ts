@@ -223,7 +223,7 @@ export class Twin implements WhatIf {
 
   async #costsOf(planner: pg.Client, statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
     const [first] = statements;
-    if (first && statements.length > 1) {
+    if (first && statements.every(({ sql }) => this.#single.has(sql))) {
       try {
         await this.#alive(() => this.#roles.apply(planner, first.role, this.#settings.inForce));
         const plans = await this.#alive(() =>

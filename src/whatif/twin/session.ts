@@ -10,7 +10,11 @@ export const PLANNER_ROLE = 'pgluthier_planner';
 /** Who a planner is where a statement's role is not known and the target has row-level security: policies pass it by. */
 export const READER_ROLE = 'pgluthier_reader';
 
-/** Opens a session; `role` null: the superuser. A lost connection shows at the next query, not as an uncaught event. */
+/**
+ * Opens a session; `role` null: the superuser. A lost connection shows at the next query, not as an uncaught event.
+ * Without JIT: EXPLAIN starts the executor, which builds the code that would be compiled and throws it away (as long as
+ * the planning itself on TPC-H). No cost depends on it: standard_planner() looks at it when the plan is made.
+ */
 export async function connectTwin(
   server: EmbeddedServer,
   role: string | null,
@@ -22,6 +26,7 @@ export async function connectTwin(
   });
   client.on('error', () => {});
   await client.connect();
+  await client.query('SET jit = off');
   return client;
 }
 

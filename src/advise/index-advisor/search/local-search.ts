@@ -154,7 +154,7 @@ function exchange(state: SetState, bundle: readonly number[], limits: SearchLimi
   const before = state.value;
   state.begin();
   state.remove(
-    joining.flatMap((one) => [...(state.model.rivals[one] ?? [])].filter((rival) => state.has[rival])),
+    joining.flatMap((one) => (state.model.rivals[one] ?? []).filter((rival) => state.has[rival])),
   );
   if (!state.clashes(joining)) {
     state.add(joining);

@@ -40,7 +40,16 @@ interface ModelSample {
   plans: readonly Choice[];
 }
 
-const NOBODY: ReadonlySet<number> = new Set();
+/** All plans of all samples one after the other: what the search reads millions of times. */
+interface FlatPlans {
+  /** Of each sample, its first plan; one more entry for the end. */
+  plans: Int32Array;
+  costs: Float64Array;
+  /** Of each plan, its first need; one more entry for the end. */
+  needs: Int32Array;
+  needed: Int32Array;
+}
+
 const byNumber = (a: number, b: number) => a - b;
 
 export class SetModel {
@@ -53,12 +62,13 @@ export class SetModel {
   /** Samples with a plan that needs the candidate. */
   readonly samplesOf: readonly (readonly number[])[];
   /** Candidates that must not be together with this one. */
-  readonly rivals: readonly ReadonlySet<number>[];
+  readonly rivals: readonly (readonly number[])[];
   /** Existing indexes: where every search begins. */
   readonly present: readonly number[];
   /** Candidates that each one's table may get in all; absent: any number. */
   readonly #room: ReadonlyMap<number, number>;
   readonly #neighbours = new Map<number, readonly number[]>();
+  readonly #flat: FlatPlans;
 
   constructor(
     statements: readonly AdvisorStatement[],
@@ -111,13 +121,28 @@ export class SetModel {
       samples.push({ plans: [...free, { cost: never, needs: [] }] });
     }
     this.samples = samples;
+    this.#flat = flatten(samples);
     this.bundles = [...bundles.values()].sort((a, b) => a.length - b.length);
     const samplesOf = candidates.map(() => new Set<number>());
     samples.forEach((sample, position) => {
       for (const { needs } of sample.plans) for (const one of needs) samplesOf[one]?.add(position);
     });
     this.samplesOf = samplesOf.map((set) => [...set]);
-    this.rivals = candidates.map((_, position) => rivals.get(position) ?? NOBODY);
+    this.rivals = candidates.map((_, position) => [...(rivals.get(position) ?? [])]);
+  }
+
+  /** What a sample costs where these are there: its cheapest plan that has all it needs. */
+  costOf(sample: number, has: Uint8Array): number {
+    this.answered += 1;
+    const { plans, costs, needs, needed } = this.#flat;
+    const end = plans[sample + 1] ?? 0;
+    for (let plan = plans[sample] ?? 0; plan < end; plan += 1) {
+      const last = needs[plan + 1] ?? 0;
+      let need = needs[plan] ?? 0;
+      while (need < last && has[needed[need] ?? 0] === 1) need += 1;
+      if (need === last) return costs[plan] ?? 0;
+    }
+    return 0;
   }
 
   /** Whether one of their tables has more indexes than it may. */
@@ -147,4 +172,22 @@ export class SetModel {
     }
     return known;
   }
+}
+
+function flatten(samples: readonly ModelSample[]): FlatPlans {
+  const all = samples.flatMap((sample) => sample.plans);
+  const needed = all.flatMap((plan) => plan.needs);
+  return {
+    plans: ends(samples.map((sample) => sample.plans.length)),
+    costs: Float64Array.from(all, (plan) => plan.cost),
+    needs: ends(all.map((plan) => plan.needs.length)),
+    needed: Int32Array.from(needed),
+  };
+}
+
+/** Where each begins, and where the last ends. */
+function ends(lengths: readonly number[]): Int32Array {
+  const starts = new Int32Array(lengths.length + 1);
+  for (const [position, length] of lengths.entries()) starts[position + 1] = (starts[position] ?? 0) + length;
+  return starts;
 }

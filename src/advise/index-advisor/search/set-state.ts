@@ -55,12 +55,12 @@ export class SetState {
 
   /** Whether one of these is a rival of a member or of another of them. */
   clashes(bundle: readonly number[]): boolean {
-    return bundle.some((one) => {
+    for (const one of bundle) {
       for (const rival of this.model.rivals[one] ?? []) {
         if (this.has[rival] || bundle.includes(rival)) return true;
       }
-      return false;
-    });
+    }
+    return false;
   }
 
   /** Whether with these a table would have more than it may. */
@@ -110,7 +110,7 @@ export class SetState {
       if (!joining || this.has[one] || joining.table_oid !== leaving.table_oid) continue;
       const freed = leaving.size_bytes - joining.size_bytes;
       if (joining.size_bytes === 0 || freed < leaving.size_bytes / 8) continue;
-      if ([...(this.model.rivals[one] ?? [])].some((rival) => rival !== member && this.has[rival])) continue;
+      if (this.model.rivals[one]?.some((rival) => rival !== member && this.has[rival])) continue;
       const loss = this.#lossOfExchange(member, one) + joining.charge - leaving.charge;
       const rank = loss / Math.max(8192, Math.min(freed, over));
       if (best === null || rank < best.rank) best = { instead: one, rank };
@@ -216,10 +216,6 @@ export class SetState {
   }
 
   #costOf(sample: number): number {
-    this.model.answered += 1;
-    for (const plan of this.model.samples[sample]?.plans ?? []) {
-      if (plan.needs.every((one) => this.has[one] === 1)) return plan.cost;
-    }
-    return 0;
+    return this.model.costOf(sample, this.has);
   }
 }
