@@ -153,9 +153,7 @@ function exchange(state: SetState, bundle: readonly number[], limits: SearchLimi
   if (gain + charge <= 0) return false;
   const before = state.value;
   state.begin();
-  state.remove(
-    joining.flatMap((one) => (state.model.rivals[one] ?? []).filter((rival) => state.has[rival])),
-  );
+  state.remove(joining.flatMap((one) => (state.model.rivals[one] ?? []).filter((rival) => state.has[rival])));
   if (!state.clashes(joining)) {
     state.add(joining);
     prune(state, [...new Set(joining.flatMap((one) => state.model.neighbours(one)))]);

@@ -67,6 +67,20 @@ function both(a: ReadonlySet<string>, b: ReadonlySet<string>): string[] {
   return [...small].filter((one) => large.has(one));
 }
 
+/**
+ * The plan that is the answer for a set, of those known.
+ * @param there the set's candidates that can matter to the statement.
+ */
+function answers<T extends KnownPlan>(
+  plans: readonly T[],
+  set: ReadonlySet<string>,
+  there: readonly string[],
+): T | undefined {
+  return plans.find(
+    ({ on, needs }) => needs.every((handle) => set.has(handle)) && there.every((handle) => on.has(handle)),
+  );
+}
+
 export class PlanBook {
   /** Answers that needed no question. */
   concluded = 0;
@@ -120,7 +134,8 @@ export class PlanBook {
   }
 
   /**
-   * Asks the planner about each of the statements under these candidates, several at a time.
+   * Asks the planner about each of the statements under these candidates, several at a time; of their samples, those
+   * whose plan is not known yet.
    * @param handles may be of any tables; what does not matter to a statement is not written down for it.
    */
   async ask(statements: readonly AdvisorStatement[], handles: Iterable<string>): Promise<void> {
@@ -130,15 +145,19 @@ export class PlanBook {
     const questions = statements.flatMap((statement) => {
       const entry = this.#entry(statement);
       if (entry.error !== null) return [];
-      return statement.samples.map((sample, position) => ({ entry, sample, position }));
+      const there = both(set, entry.relevant);
+      return statement.samples.flatMap((sample, position) => {
+        const plans = entry.samples[position]?.plans ?? [];
+        return answers(plans, set, there) ? [] : [{ entry, sample, position }];
+      });
     });
     if (questions.length === 0) return;
-    const answers = await this.#whatIf.costs(
+    const costs = await this.#whatIf.costs(
       { created, hidden },
       questions.map(({ sample }) => sample),
     );
     questions.forEach(({ entry, position }, place) => {
-      const answer = answers[place];
+      const answer = costs[place];
       if (answer) this.#write(entry, position, set, answer);
     });
     for (const { entry } of questions) {
@@ -156,10 +175,7 @@ export class PlanBook {
     let sum = 0;
     const indexes = new Set<string>();
     for (const sample of this.#planned(entry)) {
-      const plan = sample.plans.find(
-        ({ on, needs }) =>
-          needs.every((handle) => set.has(handle)) && there.every((handle) => on.has(handle)),
-      );
+      const plan = answers(sample.plans, set, there);
       if (!plan) return null;
       weight += sample.weight;
       sum += sample.weight * plan.cost;
