@@ -83,6 +83,8 @@ export function btreePages({ index, table, columns, schema, rows }: BtreeInput):
       columns: new Map(columns.map((column) => [column.name, column])),
       indexes: [],
       names: { taken: new Set(), columns: new Map() },
+      referred: new Map(),
+      sampled_rows: 0,
     },
     selectivity: share,
     expressions,

@@ -1,6 +1,7 @@
 /** The snapshot as the index advisor looks things up in it. */
 import type { ColumnRow, IndexRow, Snapshot, TableRow } from '../../domain/index.ts';
 import { type SchemaNames, schemaNames } from './naming.ts';
+import { SAMPLED_ROWS_PER_TARGET } from './referred-rows.ts';
 
 export interface AdvisorTable {
   /** A partitioned table's has its leaf partitions' pages, rows and counters together. */
@@ -9,6 +10,10 @@ export interface AdvisorTable {
   indexes: IndexRow[];
   /** Of its schema. */
   names: SchemaNames;
+  /** Rows of the tables that its foreign keys of one column refer to, by the column. */
+  referred: Map<string, number>;
+  /** Rows that ANALYZE looks at, of a column that has no target of its own. */
+  sampled_rows: number;
   /** OIDs of a partitioned table's leaf partitions; absent: it holds its rows itself. */
   leaves?: readonly number[];
 }
@@ -27,14 +32,25 @@ export interface AdvisorCatalog {
   recurring: ReadonlySet<string> | null;
 }
 
+/** PostgreSQL's own default_statistics_target. */
+const DEFAULT_STATISTICS_TARGET = 100;
+
 /** A condition of a table as the statements write it. */
 export const constantKey = (tableOid: number, literal: string) => `${tableOid} ${literal}`;
 
 export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
+  const target = snapshot.settings.find(({ name }) => name === 'default_statistics_target')?.setting;
   const tables = new Map<number, AdvisorTable>(
     snapshot.tables.map((row) => [
       row.oid,
-      { row, columns: new Map(), indexes: [], names: schemaNames(snapshot, row.schema) },
+      {
+        row,
+        columns: new Map(),
+        indexes: [],
+        names: schemaNames(snapshot, row.schema),
+        referred: new Map(),
+        sampled_rows: SAMPLED_ROWS_PER_TARGET * Number(target ?? DEFAULT_STATISTICS_TARGET),
+      },
     ]),
   );
   for (const column of snapshot.columns) tables.get(column.table_oid)?.columns.set(column.name, column);
@@ -42,6 +58,12 @@ export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
   const children = childrenOf(tables);
   for (const table of tables.values()) {
     if (table.row.relkind === 'p') sumUp(table, leavesOf(table, children));
+  }
+  for (const { table_oid, type, columns, referenced_oid, valid } of snapshot.schema.constraints) {
+    const [column, ...more] = columns;
+    const referred = tables.get(referenced_oid ?? 0);
+    if (type !== 'f' || !valid || column === undefined || more.length > 0 || !referred) continue;
+    tables.get(table_oid)?.referred.set(column, rowCount(referred));
   }
   const { lc_collate, locale_provider } = snapshot.server;
   return {

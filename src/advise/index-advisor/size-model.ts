@@ -11,6 +11,7 @@ import { type AdvisorTable, rowCount } from './catalog.ts';
 import { sampledEntries } from './gin-entries.ts';
 import { ginSize } from './gin-size.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
+import { distinctReferences } from './referred-rows.ts';
 
 export const BLOCK_BYTES = 8192;
 const USABLE = BLOCK_BYTES - 24;
@@ -103,13 +104,37 @@ function singleSize(input: SizeInput): IndexSize {
 function keyFacts(key: IndexDefinition['keys'][number], { table, expressions }: SizeInput): KeyFacts {
   const rows = rowCount(table);
   const column = columnOf(key, { table, expressions });
-  if (column !== undefined) return columnFacts(column, rows);
+  if (column !== undefined) return withReferences(columnFacts(column, rows), column, table);
   const expression = key.expression ?? '';
   const words = new Set(expression.match(/"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []);
   const columns = [...table.columns.values()].filter(
     ({ name }) => words.has(name) || words.has(`"${name.replaceAll('"', '""')}"`),
   );
   return expressionFacts(expression, columns, rows);
+}
+
+const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['smallint', 'integer', 'bigint']);
+
+/** A foreign key's column has about as many values as what it refers to shows. */
+function withReferences(facts: KeyFacts, { name, type, stats }: ColumnRow, table: AdvisorTable): KeyFacts {
+  const referred = table.referred.get(name);
+  if (referred === undefined) return facts;
+  const distinct = distinctReferences({
+    estimate: facts.distinct,
+    rows: rowCount(table) * (1 - facts.null_frac),
+    referred,
+    correlation: facts.correlation,
+    sampled: table.sampled_rows,
+    bounds: WHOLE_NUMBERS.has(type)
+      ? (stats?.histogram_bounds ?? '').slice(1, -1).split(',').map(Number)
+      : [],
+    common: {
+      values: facts.most_common_freqs.length,
+      share:
+        facts.most_common_freqs.reduce((sum, share) => sum + share, 0) / Math.max(1e-9, 1 - facts.null_frac),
+    },
+  });
+  return { ...facts, distinct };
 }
 
 function columnOf(

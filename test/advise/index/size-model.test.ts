@@ -77,6 +77,7 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
   let client: pg.Client;
   let drop: () => Promise<void>;
   let table: Parameters<typeof indexSize>[0]['table'];
+  let child: typeof table;
 
   beforeAll(async () => {
     const server = await testServer(major === undefined ? {} : { major });
@@ -98,13 +99,24 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
         (random() * 30)::int::int2 small,
         ARRAY[(random() * 50)::int, (random() * 500)::int, (random() * 5000)::int] tags
         FROM generate_series(1, 100000) g;
-      ANALYZE t;`);
+      CREATE TABLE parent (id int PRIMARY KEY);
+      INSERT INTO parent SELECT generate_series(1, 150000);
+      CREATE TABLE child AS SELECT 1 + floor(random() * 150000)::int anywhere, 1 + g / 3 together,
+        1 + floor(random() ^ 3 * 150000)::int skewed, g % 3 nowhere FROM generate_series(0, 399999) g;
+      ALTER TABLE child ADD FOREIGN KEY (anywhere) REFERENCES parent, ADD FOREIGN KEY (together) REFERENCES parent,
+        ADD FOREIGN KEY (skewed) REFERENCES parent;
+      ANALYZE t, parent, child;`);
     const session = await openTarget(database.dsn, { applicationName: 'pgluthier-test', readOnly: true });
     const snapshot = await collectSnapshot(session);
     await session.close();
-    const found = [...advisorCatalog(snapshot).tables.values()].find((each) => each.row.name === 't');
-    if (found === undefined) throw new Error('the table was not collected');
-    table = found;
+    const tables = [...advisorCatalog(snapshot).tables.values()];
+    const named = (name: string) => {
+      const found = tables.find((each) => each.row.name === name);
+      if (found === undefined) throw new Error(`${name} was not collected`);
+      return found;
+    };
+    table = named('t');
+    child = named('child');
   });
 
   afterAll(async () => {
@@ -147,6 +159,23 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
     expect(off(0.2)).toEqual([]);
     expect(off(0.1).length).toBeLessThanOrEqual(btrees.length / 10);
     expect(ratios.filter(({ height }) => !height).length).toBeLessThanOrEqual(1);
+  });
+
+  test('a foreign key has as many values as what it refers to shows, where ANALYZE saw too few', async () => {
+    const off: Record<string, { with: number; without: number }> = {};
+    for (const name of ['anywhere', 'together', 'skewed']) {
+      const definition = on([name], { table: 'child' });
+      const { pages } = await build(definition);
+      const by = (of: typeof table) => indexSize({ definition, table: of, selectivity: 1 }).pages / pages - 1;
+      off[name] = { with: by(child), without: by({ ...child, referred: new Map() }) };
+    }
+    for (const [name, { with: known, without }] of Object.entries(off)) {
+      expect(Math.abs(known), `${name} ${JSON.stringify(off)}`).toBeLessThan(
+        name === 'anywhere' ? 0.04 : 0.12,
+      );
+      expect(Math.abs(known), name).toBeLessThanOrEqual(Math.abs(without) + 0.01);
+    }
+    expect(Math.abs(off.anywhere?.without ?? 0)).toBeGreaterThan(0.05);
   });
 
   test('hash, BRIN, and GIN of arrays and trigrams', async () => {
