@@ -4,7 +4,10 @@ import type { searchSets } from './search/local-search.ts';
 
 import type { Contender, Selection, SelectionInput } from './selection.ts';
 
-/** A block-range index and a plain B-tree that lead with the same column do the same work in two ways. */
+/**
+ * A block-range index and a plain B-tree that lead with the same column do the same work in two ways; and of two
+ * B-trees one of which begins as the other, the shorter would be redundant from its first day.
+ */
 export function alternatives(contenders: readonly Contender[]): Map<number, Set<number>> {
   const leading = new Map<string, { brin: number[]; btree: number[] }>();
   for (const [position, { candidate, table_oid }] of contenders.entries()) {
@@ -21,7 +24,35 @@ export function alternatives(contenders: readonly Contender[]): Map<number, Set<
     for (const one of brin) rivals.set(one, new Set(btree));
     for (const one of btree) if (brin.length > 0) rivals.set(one, new Set(brin));
   }
+  const alike = new Map<string, number[]>();
+  for (const [position, { candidate, table_oid }] of contenders.entries()) {
+    const { method, keys, where } = candidate.definition;
+    if (method !== 'btree') continue;
+    const key = JSON.stringify([table_oid, where, keys[0]?.column, keys[0]?.expression]);
+    alike.set(key, [...(alike.get(key) ?? []), position]);
+  }
+  for (const group of alike.values()) {
+    for (const one of group) {
+      for (const other of group) {
+        if (one === other || !beginsAs(contenders[other], contenders[one])) continue;
+        rivals.set(one, (rivals.get(one) ?? new Set()).add(other));
+        rivals.set(other, (rivals.get(other) ?? new Set()).add(one));
+      }
+    }
+  }
   return rivals;
+}
+
+/** Whether the longer one's keys begin with all of the shorter one's, and it holds what that includes. */
+function beginsAs(longer: Contender | undefined, shorter: Contender | undefined): boolean {
+  if (!longer || !shorter) return false;
+  const [long, short] = [longer.candidate.definition, shorter.candidate.definition];
+  if (short.keys.length > long.keys.length) return false;
+  if (!short.keys.every((key, position) => JSON.stringify(key) === JSON.stringify(long.keys[position]))) {
+    return false;
+  }
+  const held = new Set([...long.keys.map(({ column }) => column), ...long.include]);
+  return short.include.every((name) => held.has(name));
 }
 
 /** Why each contender that is not in the set is not. */
@@ -38,7 +69,12 @@ export function reasons(
     const rival = [...(final.model.rivals[position] ?? [])].find((other) => final.has[other]);
     if (rival !== undefined) {
       const other = input.contenders[rival]?.candidate.key;
-      const reason = `${other} serves the same ranges; a B-tree and a block-range index on one column are alternatives`;
+      const isBegun = [contender.candidate, input.contenders[rival]?.candidate].every(
+        (one) => one?.definition.method === 'btree',
+      );
+      const reason = isBegun
+        ? `${other} begins with the same keys: one of the two would be redundant`
+        : `${other} serves the same ranges; a B-tree and a block-range index on one column are alternatives`;
       return [{ contender, code: 'dominated_by_chosen', reason }];
     }
     if (saved > charge && contender.size_bytes > room) {
