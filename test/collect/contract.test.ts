@@ -18,7 +18,11 @@ import { EVERY_NOUN_SETTINGS, everyNoun } from './every-noun.ts';
 const majors = availableMajors().includes(14) && !testMajors.includes(14) ? [14, ...testMajors] : testMajors;
 
 /** What each statement's rows are checked by; readNoun and readNounOfTables stay as they are. */
-const { schemas } = vi.hoisted(() => ({ schemas: new Map<string, unknown>() }));
+const { schemas } = vi.hoisted(() => {
+  // The collector may have been imported by a test file before this one, without the mock.
+  vi.resetModules();
+  return { schemas: new Map<string, unknown>() };
+});
 vi.mock('../../src/collect/reader.ts', async (original) => {
   const real = await original<typeof import('../../src/collect/reader.ts')>();
   const readNoun: typeof real.readNoun = (reader, noun, sql, schema, parameters) => {

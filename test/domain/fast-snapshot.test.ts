@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { composeSnapshot, fastPart, type Limit, type Snapshot } from '../../src/domain/index.ts';
-import { snapshotOf, tableRow } from '../support/snapshot-builder.ts';
+import { tableRow } from '../support/rows.ts';
+import { snapshotOf } from '../support/snapshot-builder.ts';
 
 const limit = (scope: string, code = 'timed_out'): Limit => ({ scope, code, message: scope, remedy: null });
 const codes = (snapshot: Snapshot) => snapshot.limits.map(({ scope, code }) => `${scope} ${code}`);

@@ -110,7 +110,7 @@ describe('doctor', () => {
 async function serve(
   environment: Record<string, string>,
 ): Promise<{ child: ChildProcess; url: string; printed: string }> {
-  const child = start(['serve'], { PGLUTHIER_PORT: '0', PGLUTHIER_LOG_LEVEL: 'warn', ...environment });
+  const child = await start(['serve'], { PGLUTHIER_PORT: '0', PGLUTHIER_LOG_LEVEL: 'warn', ...environment });
   let printed = '';
   const url = await new Promise<string>((resolve, reject) => {
     child.stderr?.on('data', (chunk) => {

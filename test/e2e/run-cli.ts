@@ -1,7 +1,9 @@
 /** The command line as a user runs it, in a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { inject } from 'vitest';
 import { packageRoot } from '../../src/package-root.ts';
+import type { PoolAnswer } from '../support/pool.ts';
 
 export interface CliResult {
   code: number | null;
@@ -9,13 +11,20 @@ export interface CliResult {
   err: string;
 }
 
+async function compiledProgram(): Promise<string> {
+  const response = await fetch(new URL('program', inject('serverPool')));
+  const answer = (await response.json()) as PoolAnswer;
+  if (!('folder' in answer)) throw new Error(`The program was not compiled: ${JSON.stringify(answer)}`);
+  return join(answer.folder, 'src', 'main.js');
+}
+
 /** @param home of the process, which finds nobody else's settings there. */
-export function startCli(
+export async function startCli(
   home: string,
   args: string[],
   environment: Record<string, string> = {},
-): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', join(packageRoot, 'src', 'main.ts'), ...args], {
+): Promise<ChildProcess> {
+  return spawn(process.execPath, [await compiledProgram(), ...args], {
     cwd: packageRoot,
     env: { PATH: process.env.PATH, HOME: home, PGLUTHIER_DATA_DIR: join(home, 'data'), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -27,7 +36,7 @@ export async function runCli(
   args: string[],
   environment: Record<string, string> = {},
 ): Promise<CliResult> {
-  const child = startCli(home, args, environment);
+  const child = await startCli(home, args, environment);
   let out = '';
   let err = '';
   child.stdout?.on('data', (chunk) => {

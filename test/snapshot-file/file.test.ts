@@ -13,7 +13,8 @@ import {
   stripLiterals,
   writeSnapshotFile,
 } from '../../src/snapshot-file/index.ts';
-import { snapshotOf, tableRow } from '../support/snapshot-builder.ts';
+import { tableRow } from '../support/rows.ts';
+import { snapshotOf } from '../support/snapshot-builder.ts';
 
 let directory: string;
 beforeAll(async () => {

@@ -1,42 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import type { ColumnRow, ColumnStats } from '../../src/domain/index.ts';
+import type { ColumnRow } from '../../src/domain/index.ts';
 import { stripLiterals } from '../../src/snapshot-file/index.ts';
 import { parseArrayText, stripConstants } from '../../src/workload/index.ts';
+import { columnRow, columnStats } from '../support/rows.ts';
 import { snapshotOf } from '../support/snapshot-builder.ts';
 
 function column(name: string, type: string, mcv: string | null, histogram: string | null): ColumnRow {
-  const stats: ColumnStats = {
-    inherited: false,
-    null_frac: 0,
-    avg_width: 8,
-    n_distinct: -1,
-    most_common_vals: mcv,
-    most_common_freqs: mcv === null ? null : [0.2, 0.1],
-    histogram_bounds: histogram,
-    correlation: 1,
-    most_common_elems: null,
-    most_common_elem_freqs: null,
-    elem_count_histogram: null,
-  };
-  return {
+  return columnRow({
     table_oid: 1,
-    schema: 'public',
-    table: 't',
     name,
-    attnum: 1,
     type,
     typlen: -1,
     typalign: 'i',
-    typtype: 'b',
     typcategory: 'S',
     not_null: false,
-    collation: null,
-    generated: '',
-    identity: '',
-    default_expression: null,
-    stattarget: null,
-    stats,
-  };
+    stats: columnStats({
+      most_common_vals: mcv,
+      most_common_freqs: mcv === null ? null : [0.2, 0.1],
+      histogram_bounds: histogram,
+      correlation: 1,
+    }),
+  });
 }
 
 describe('stripLiterals', () => {

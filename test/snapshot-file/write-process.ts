@@ -1,7 +1,8 @@
 /** Writes a large snapshot file again and again, until it is killed. */
 import { fastPart } from '../../src/domain/index.ts';
 import { writeSnapshotFile } from '../../src/snapshot-file/index.ts';
-import { snapshotOf, tableRow } from '../support/snapshot-builder.ts';
+import { tableRow } from '../support/rows.ts';
+import { snapshotOf } from '../support/snapshot-builder.ts';
 
 const [path = ''] = process.argv.slice(2);
 const snapshot = snapshotOf({

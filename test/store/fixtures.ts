@@ -9,6 +9,7 @@ import {
   type Snapshot,
 } from '../../src/domain/index.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
+import { statementRow } from '../support/rows.ts';
 import { testMajors, testServer } from '../support/servers.ts';
 
 /** The oldest and the newest major that the store is tested on. */
@@ -56,11 +57,9 @@ export async function addTarget(store: Store, name = 'one'): Promise<string> {
 
 /** A snapshot with content that storage could spoil. */
 export function hostileSnapshot(takenAt: string, calls: number): Snapshot {
-  const statement = {
-    userid: 10,
+  const statement = statementRow({
     dbid: 5,
     queryid: '-9223372036854775808',
-    toplevel: true,
     user: 'o\'brien \\ "x"',
     query: "SELECT '{\"a\": \"\\\\u0001\"}', 'é漢字 🐘', E'\\n\\t' -- comment",
     calls,
@@ -69,20 +68,9 @@ export function hostileSnapshot(takenAt: string, calls: number): Snapshot {
     stddev_exec_time_ms: 0.25,
     min_exec_time_ms: 1,
     max_exec_time_ms: 2,
-    plans: 0,
-    total_plan_time_ms: 0,
     rows: calls,
     shared_blks_hit: 9_007_199_254_740_991,
-    shared_blks_read: 0,
-    shared_blks_dirtied: 0,
-    shared_blks_written: 0,
-    temp_blks_read: 0,
-    temp_blks_written: 0,
-    wal_records: 0,
-    wal_bytes: 0,
-    jit_time_ms: null,
-    stats_since: null,
-  };
+  });
   return {
     format_version: 1,
     taken_at: takenAt,

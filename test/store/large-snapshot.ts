@@ -1,5 +1,6 @@
 /** Snapshots of one imaginary busy database, one after the other, as a collector would take them. */
 import type { ColumnRow, IndexRow, Snapshot, StatementRow, TableRow } from '../../src/domain/index.ts';
+import * as rows from '../support/rows.ts';
 import { hostileSnapshot } from './fixtures.ts';
 
 /** Mulberry32: the same numbers in every run. */
@@ -191,125 +192,64 @@ export class ImaginaryDatabase {
 }
 
 function tableRow(oid: number, name: string): TableRow {
-  return {
+  return rows.tableRow({
     oid,
-    schema: 'public',
     name,
-    relkind: 'r',
-    relpersistence: 'p',
-    owner: 'app',
     relpages: 100,
-    reltuples: 1e6,
     relallvisible: 90,
     main_pages: 100,
     total_bytes: 819_200,
-    toast_bytes: 0,
     indexes_bytes: 8192,
     reloptions: oid % 2 ? { fillfactor: '90' } : {},
-    toast_reloptions: {},
-    parent_oid: null,
-    is_partition: false,
     seq_scan: 1,
     seq_tup_read: 1,
     idx_scan: oid % 5 ? 0 : null,
-    idx_tup_fetch: 0,
     n_tup_ins: 0,
-    n_tup_upd: 0,
-    n_tup_del: 0,
-    n_tup_hot_upd: 0,
     n_tup_newpage_upd: null,
     n_live_tup: 1,
-    n_dead_tup: 0,
-    n_mod_since_analyze: 0,
-    n_ins_since_vacuum: 0,
-    last_vacuum: null,
     last_autovacuum: '2026-11-20T10:00:00.123456Z',
-    last_analyze: null,
     last_autoanalyze: null,
-    vacuum_count: 0,
     autovacuum_count: 0,
-    analyze_count: 0,
     autoanalyze_count: 0,
     xid_age: 1_000_000,
-    mxid_age: null,
-    relallfrozen: null,
-    last_seq_scan: null,
-    last_idx_scan: null,
-    access_method: 'heap',
-    row_security: false,
-    toast: null,
-  };
+  });
 }
 
 function indexRow(table: TableRow, number: number): IndexRow {
   const name = `${table.name} idx${number}`;
-  return {
+  return rows.indexRow({
     oid: table.oid * 10 + number,
     table_oid: table.oid,
-    schema: 'public',
     table: table.name,
     name,
-    method: 'btree',
     definition: `CREATE INDEX "${name}" ON public."${table.name}" USING btree (a${number})`,
     keys: [`a${number}`],
-    include: [],
     key_attnums: [number + 1],
     opclasses: ['pg_catalog.int8_ops'],
-    collations: [0],
-    options: [0],
-    predicate: null,
-    is_unique: false,
-    is_primary: false,
-    is_exclusion: false,
-    is_valid: true,
-    is_ready: true,
-    is_replica_identity: false,
-    is_clustered: false,
-    constraint_name: null,
-    is_partition: false,
-    relkind: 'i',
     relpages: 10,
-    reltuples: 1e6,
     main_pages: 10,
     size_bytes: 81_920,
-    reloptions: {},
-    idx_scan: 0,
-    idx_tup_read: 0,
-    idx_tup_fetch: 0,
-    last_idx_scan: null,
-  };
+  });
 }
 
 function columnRow(table: TableRow, attnum: number, word: string, random: () => number): ColumnRow {
-  return {
+  return rows.columnRow({
     table_oid: table.oid,
-    schema: 'public',
     table: table.name,
     name: `${word} ${attnum}`,
     attnum,
     type: 'text',
     typlen: -1,
     typalign: 'i',
-    typtype: 'b',
     typcategory: 'S',
     not_null: false,
-    collation: null,
-    generated: '',
-    identity: '',
-    default_expression: null,
-    stattarget: null,
-    stats: {
-      inherited: false,
-      null_frac: 0,
+    stats: rows.columnStats({
       avg_width: 12,
       n_distinct: -random(),
       most_common_vals: `{${word},"a \\"b\\" ${random()}"}`,
       most_common_freqs: [random(), random()],
       histogram_bounds: `{${Array.from({ length: 20 }, () => Math.floor(random() * 1e6)).join(',')}}`,
       correlation: random(),
-      most_common_elems: null,
-      most_common_elem_freqs: null,
-      elem_count_histogram: null,
-    },
-  };
+    }),
+  });
 }

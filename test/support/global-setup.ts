@@ -1,21 +1,24 @@
-/** Serves test servers to all test files of a run, each started once and stopped at the end. */
+/** Serves test servers and the compiled program to all test files of a run, each made once and gone at the end. */
 import { createServer, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { TestProject } from 'vitest/node';
 import { type PoolAnswer, ServerPool } from './pool.ts';
+import { CompiledProgram } from './program.ts';
 import type { ServerRequest } from './provider.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where the run's server pool answers. */
+    /** Where the run's server pool answers; beside it, at `program`, the compiled program. */
     serverPool: string;
   }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const pool = new ServerPool();
+  const program = new CompiledProgram();
   const answer = async (request: IncomingMessage): Promise<PoolAnswer> => {
     try {
+      if (request.url === '/program') return { folder: await program.folder() };
       const wanted: ServerRequest = JSON.parse(await text(request));
       return { server: await pool.server(wanted) };
     } catch (error) {
@@ -37,6 +40,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     http.closeAllConnections();
     http.close();
-    await pool.stop();
+    await Promise.all([pool.stop(), program.remove()]);
   };
 }

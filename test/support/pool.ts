@@ -8,7 +8,7 @@ export interface PooledServer {
 }
 
 /** What the run's own process answers its workers over HTTP. */
-export type PoolAnswer = { server: PooledServer } | { error: string };
+export type PoolAnswer = { server: PooledServer } | { folder: string } | { error: string };
 
 export class ServerPool {
   private readonly servers = new Map<string, Promise<ProvidedServer>>();

@@ -53,7 +53,9 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     body: JSON.stringify({ major, settings }),
   });
   const answer = (await response.json()) as PoolAnswer;
-  if ('error' in answer) throw new Error(`No test server of PostgreSQL ${major}: ${answer.error}`);
+  if (!('server' in answer)) {
+    throw new Error(`No test server of PostgreSQL ${major}: ${JSON.stringify(answer)}`);
+  }
   const dsn = (database = 'postgres'): string => {
     const url = new URL(answer.server.dsn);
     url.pathname = `/${encodeURIComponent(database)}`;

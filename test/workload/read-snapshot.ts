@@ -8,7 +8,8 @@ import type {
   StatementRow,
   TableRow,
 } from '../../src/domain/index.ts';
-import { columnRow, columnStats, indexRow, snapshot, statementRow, tableRow } from './snapshots.ts';
+import { columnStats } from '../support/rows.ts';
+import { columnRow, indexRow, snapshot, statementRow, tableRow } from './snapshots.ts';
 
 async function rows<T>(client: pg.Client, sql: string): Promise<T[]> {
   // PostgreSQL 18 forgets comments before a statement: this one is within.

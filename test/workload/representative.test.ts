@@ -3,7 +3,8 @@ import type { ExtendedStatistics, Snapshot, WorkloadQuery } from '../../src/doma
 import { formatArrayText } from '../../src/workload/array-text.ts';
 import { sampleStatements, usageCatalog, workloadFromFiles } from '../../src/workload/index.ts';
 import { parseTime, quantile } from '../../src/workload/quantiles.ts';
-import { columnRow, columnStats, snapshot, tableRow } from './snapshots.ts';
+import { columnStats } from '../support/rows.ts';
+import { columnRow, snapshot, tableRow } from './snapshots.ts';
 
 const ROWS = 1_000_000;
 const list = (values: readonly (string | number)[]) => formatArrayText(values.map(String));

@@ -9,7 +9,8 @@ import {
   usageCatalog,
   workloadFromFiles,
 } from '../../src/workload/index.ts';
-import { columnRow, columnStats, indexRow, snapshot, tableRow } from './snapshots.ts';
+import { columnStats } from '../support/rows.ts';
+import { columnRow, indexRow, snapshot, tableRow } from './snapshots.ts';
 
 const TYPES: Record<string, string> = {
   id: 'bigint',

@@ -6,8 +6,9 @@ import { estimateBloat, loadRules } from '../../../src/advise/index.ts';
 import { collectSnapshot } from '../../../src/collect/index.ts';
 import { draftSchema, type Snapshot } from '../../../src/domain/index.ts';
 import { openTarget } from '../../../src/target/index.ts';
+import { columnRow, tableRow } from '../../support/rows.ts';
 import { testMajors, testServer } from '../../support/servers.ts';
-import { contextOf, MB, snapshotOf, tableRow } from '../../support/snapshot-builder.ts';
+import { contextOf, MB, snapshotOf } from '../../support/snapshot-builder.ts';
 
 const majors = [...new Set([14, testMajors.at(-1) ?? 18])];
 
@@ -68,20 +69,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
   });
 });
 
-const column = {
-  ...({} as Snapshot['columns'][number]),
-  table_oid: 16_384,
-  name: 'id',
-  attnum: 1,
-  type: 'bigint',
-  typlen: 8,
-  typalign: 'd',
-  typtype: 'b',
-  typcategory: 'N',
-  not_null: true,
-  generated: '',
-  stats: null,
-};
+const column = columnRow();
 
 test('nothing from statistics that are missing or old, and a limit names the table', () => {
   const of = (table: Parameters<typeof tableRow>[0], columns = [column]) =>

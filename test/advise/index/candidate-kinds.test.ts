@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
-import type { RuleResult, Snapshot, StatementRow, WhatIf } from '../../../src/domain/index.ts';
+import type { RuleResult, Snapshot, WhatIf } from '../../../src/domain/index.ts';
 import { workloadFromSnapshot } from '../../../src/workload/index.ts';
+import { statementRow } from '../../support/rows.ts';
 import { contextOf, created, type SampleDatabase, sampleDatabase, twinOf } from '../rules/index/context.ts';
 
 let database: SampleDatabase;
@@ -56,33 +57,16 @@ afterAll(async () => {
   await database?.close();
 });
 
-const ROW: StatementRow = {
-  userid: 10,
+const ROW = statementRow({
   dbid: 1,
-  queryid: '0',
-  toplevel: true,
-  user: 'app',
-  query: null,
   calls: 100,
   total_exec_time_ms: 1000,
   mean_exec_time_ms: 10,
   stddev_exec_time_ms: 1,
   min_exec_time_ms: 1,
   max_exec_time_ms: 20,
-  plans: 0,
-  total_plan_time_ms: 0,
   rows: 1000,
-  shared_blks_hit: 0,
-  shared_blks_read: 0,
-  shared_blks_dirtied: 0,
-  shared_blks_written: 0,
-  temp_blks_read: 0,
-  temp_blks_written: 0,
-  wal_records: 0,
-  wal_bytes: 0,
-  jit_time_ms: null,
-  stats_since: null,
-};
+});
 
 const advise = async (sql: string): Promise<RuleResult> =>
   rule.evaluate(await contextOf(snapshot, { what_if: whatIf, sql }));

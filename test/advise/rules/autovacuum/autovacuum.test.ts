@@ -9,14 +9,8 @@ import {
   type Snapshot,
   type TableRow,
 } from '../../../../src/domain/index.ts';
-import {
-  contextOf,
-  snapshotOf,
-  TAKEN_AT,
-  tableDelta,
-  tableRow,
-  windowOf,
-} from '../../../support/snapshot-builder.ts';
+import { tableRow } from '../../../support/rows.ts';
+import { contextOf, snapshotOf, TAKEN_AT, tableDelta, windowOf } from '../../../support/snapshot-builder.ts';
 
 /** 300,000 rows of which `updates` changed in a window, of a minute unless told. */
 function churned(

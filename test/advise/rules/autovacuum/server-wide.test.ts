@@ -19,13 +19,13 @@ import {
   type VacuumProgress,
   type Window,
 } from '../../../../src/domain/index.ts';
+import { tableRow } from '../../../support/rows.ts';
 import {
   contextOf,
   GB,
   snapshotOf,
   TAKEN_AT,
   tableDelta,
-  tableRow,
   windowOf,
 } from '../../../support/snapshot-builder.ts';
 

@@ -18,13 +18,13 @@ import {
   type ToastFacts,
   type XminHolder,
 } from '../../../../src/domain/index.ts';
+import { tableRow } from '../../../support/rows.ts';
 import {
   contextOf,
   MB,
   snapshotOf,
   TAKEN_AT,
   tableDelta,
-  tableRow,
   windowOf,
 } from '../../../support/snapshot-builder.ts';
 

@@ -14,7 +14,8 @@ import { rule as passes } from '../../../../src/advise/rules/health/vacuum-index
 import { rule as xid } from '../../../../src/advise/rules/health/xid-wraparound.ts';
 import { rule as horizon } from '../../../../src/advise/rules/health/xmin-horizon.ts';
 import { noActivity, noReplication, type Snapshot, type XminHolder } from '../../../../src/domain/index.ts';
-import { GB, MB, tableRow, windowOf } from '../../../support/snapshot-builder.ts';
+import { tableRow } from '../../../support/rows.ts';
+import { GB, MB, windowOf } from '../../../support/snapshot-builder.ts';
 import { ago, evaluated, session, settingRow, slot, snapshotOf, told, withSettings } from './cases.ts';
 
 const database = (age: number, mxid_age = 1) => ({

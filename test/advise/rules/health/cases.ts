@@ -1,7 +1,5 @@
 /** What health rules are asked in tests: rows of a sound server, but for what a case states. */
 import type {
-  ColumnRow,
-  IndexRow,
   InstanceFacts,
   ReplicationSlot,
   Rule,
@@ -96,85 +94,6 @@ export function slot(row: Partial<ReplicationSlot> = {}): ReplicationSlot {
     catalog_xmin_age: null,
     inactive_since: null,
     invalidation_reason: null,
-    ...row,
-  };
-}
-
-export function column(row: Partial<ColumnRow> = {}): ColumnRow {
-  return {
-    table_oid: 16_384,
-    schema: 'public',
-    table: 't',
-    name: 'id',
-    attnum: 1,
-    type: 'bigint',
-    typlen: 8,
-    typalign: 'd',
-    typtype: 'b',
-    typcategory: 'N',
-    not_null: true,
-    collation: null,
-    generated: '',
-    identity: '',
-    default_expression: null,
-    stattarget: null,
-    stats: null,
-    ...row,
-  };
-}
-
-export function stats(row: Partial<NonNullable<ColumnRow['stats']>> = {}): NonNullable<ColumnRow['stats']> {
-  return {
-    inherited: false,
-    null_frac: 0,
-    avg_width: 8,
-    n_distinct: -1,
-    most_common_vals: null,
-    most_common_freqs: null,
-    histogram_bounds: null,
-    correlation: 1,
-    most_common_elems: null,
-    most_common_elem_freqs: null,
-    elem_count_histogram: null,
-    ...row,
-  };
-}
-
-export function index(row: Partial<IndexRow> = {}): IndexRow {
-  return {
-    oid: 20_000,
-    table_oid: 16_384,
-    schema: 'public',
-    table: 't',
-    name: 't_a',
-    method: 'btree',
-    definition: 'CREATE INDEX t_a ON public.t USING btree (a)',
-    keys: ['a'],
-    include: [],
-    key_attnums: [2],
-    opclasses: ['pg_catalog.int4_ops'],
-    collations: [0],
-    options: [0],
-    predicate: null,
-    is_unique: false,
-    is_primary: false,
-    is_exclusion: false,
-    is_valid: true,
-    is_ready: true,
-    is_replica_identity: false,
-    is_clustered: false,
-    constraint_name: null,
-    is_partition: false,
-    relkind: 'i',
-    relpages: 5000,
-    reltuples: 1_000_000,
-    main_pages: 5000,
-    size_bytes: 40 * 1024 ** 2,
-    reloptions: {},
-    idx_scan: 0,
-    idx_tup_read: 0,
-    idx_tup_fetch: 0,
-    last_idx_scan: null,
     ...row,
   };
 }

@@ -11,16 +11,16 @@ import { rule as scans } from '../../../../src/advise/rules/health/sequential-sc
 import { rule as evicted } from '../../../../src/advise/rules/health/statements-evicted.ts';
 import { rule as tempFiles } from '../../../../src/advise/rules/health/temp-files.ts';
 import { noActivity, type RuleContext } from '../../../../src/domain/index.ts';
+import { columnRow, columnStats, indexRow, tableRow } from '../../../support/rows.ts';
 import {
   databaseCounters,
   GB,
   tableDelta,
-  tableRow,
   windowOf,
   workloadOf,
   workloadQuery,
 } from '../../../support/snapshot-builder.ts';
-import { ago, column, constraint, evaluated, index, schemaWith, snapshotOf, stats, told } from './cases.ts';
+import { ago, constraint, evaluated, schemaWith, snapshotOf, told } from './cases.ts';
 
 const DAY = 86_400;
 const database = (counters: Parameters<typeof databaseCounters>[0]) =>
@@ -135,7 +135,7 @@ describe('tables', () => {
   });
   test('HOT: the reason by n_tup_newpage_upd, or both before 16', async () => {
     const updates = { n_tup_upd: 1_000_000, n_tup_hot_upd: 100_000 };
-    const indexes = [index()];
+    const indexes = [indexRow()];
     const remedies = async (n_tup_newpage_upd: number | null) =>
       (await evaluated(hot, one({ ...updates, n_tup_newpage_upd }, { indexes }))).recommendations[0]?.risk
         .notes ?? [];
@@ -156,8 +156,8 @@ describe('tables', () => {
 });
 
 describe('indexes', () => {
-  const of = (row: Parameters<typeof index>[0], parts: Parameters<typeof snapshotOf>[0] = {}) =>
-    snapshotOf({ tables: [tableRow()], indexes: [index(row)], ...parts });
+  const of = (row: Parameters<typeof indexRow>[0], parts: Parameters<typeof snapshotOf>[0] = {}) =>
+    snapshotOf({ tables: [tableRow()], indexes: [indexRow(row)], ...parts });
   test('hardly used: never what holds a rule, and not by young statistics', async () => {
     const old = { server: { stats_reset: ago(30 * DAY) } };
     expect(await told(rarely, of({ idx_scan: 5 }, old))).toEqual(['info index-rarely-used public.t_a']);
@@ -183,19 +183,22 @@ describe('indexes', () => {
     expect([recommendations, rejections[0]?.code]).toEqual([[], 'statistics_too_young']);
   });
   test('mostly NULL, or boolean', async () => {
-    const a = (row: Parameters<typeof column>[0]) => ({
-      columns: [column({ name: 'a', attnum: 2, ...row })],
+    const a = (row: Parameters<typeof columnRow>[0]) => ({
+      columns: [columnRow({ name: 'a', attnum: 2, ...row })],
     });
-    expect(await told(fewValues, of({}, a({ stats: stats({ null_frac: 0.95 }) })))).toEqual([
+    expect(await told(fewValues, of({}, a({ stats: columnStats({ null_frac: 0.95 }) })))).toEqual([
       'info index-few-values public.t_a',
     ]);
-    expect(await told(fewValues, of({}, a({ type: 'boolean', stats: stats() })))).toEqual([
+    expect(await told(fewValues, of({}, a({ type: 'boolean', stats: columnStats() })))).toEqual([
       'info index-few-values public.t_a',
     ]);
-    expect(await told(fewValues, of({}, a({ stats: stats({ null_frac: 0.5 }) })))).toEqual([]);
+    expect(await told(fewValues, of({}, a({ stats: columnStats({ null_frac: 0.5 }) })))).toEqual([]);
     expect(await told(fewValues, of({}, a({ stats: null })))).toEqual([]);
     expect(
-      await told(fewValues, of({ predicate: 'a IS NOT NULL' }, a({ stats: stats({ null_frac: 0.95 }) }))),
+      await told(
+        fewValues,
+        of({ predicate: 'a IS NOT NULL' }, a({ stats: columnStats({ null_frac: 0.95 }) })),
+      ),
     ).toEqual([]);
   });
 });

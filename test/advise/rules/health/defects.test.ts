@@ -6,20 +6,21 @@ import { rule as slots } from '../../../../src/advise/rules/health/replication-s
 import { rule as duplicate } from '../../../../src/advise/rules/index/duplicate.ts';
 import { rule as unused } from '../../../../src/advise/rules/index/unused.ts';
 import { noReplication } from '../../../../src/domain/index.ts';
-import { GB, tableRow } from '../../../support/snapshot-builder.ts';
-import { ago, evaluated, index, slot, snapshotOf } from './cases.ts';
+import { indexRow, tableRow } from '../../../support/rows.ts';
+import { GB } from '../../../support/snapshot-builder.ts';
+import { ago, evaluated, slot, snapshotOf } from './cases.ts';
 
 const DAY = 86_400;
 const old = { stats_reset: ago(60 * DAY) };
-const withIndexes = (...indexes: ReturnType<typeof index>[]) =>
+const withIndexes = (...indexes: ReturnType<typeof indexRow>[]) =>
   snapshotOf({ server: old, tables: [tableRow()], indexes });
 
 test('duplicates: a predicate or an expression makes another index', async () => {
-  const plain = index({ oid: 1, name: 'one' });
-  const twin = index({ oid: 2, name: 'two' });
-  const partial = index({ oid: 2, name: 'two', predicate: '(a > 5)' });
-  const expression = index({ oid: 2, name: 'two', keys: ['lower(a)'], key_attnums: [0] });
-  const dropped = async (other: ReturnType<typeof index>) =>
+  const plain = indexRow({ oid: 1, name: 'one' });
+  const twin = indexRow({ oid: 2, name: 'two' });
+  const partial = indexRow({ oid: 2, name: 'two', predicate: '(a > 5)' });
+  const expression = indexRow({ oid: 2, name: 'two', keys: ['lower(a)'], key_attnums: [0] });
+  const dropped = async (other: ReturnType<typeof indexRow>) =>
     (await evaluated(duplicate, withIndexes(plain, other))).recommendations.length;
   expect([await dropped(twin), await dropped(partial), await dropped(expression)]).toEqual([1, 0, 0]);
 });
@@ -30,15 +31,21 @@ test('unused and hardly used: never a primary key, a unique index, or what a con
       [unused, 0],
       [rarely, 3],
     ] as const) {
-      expect((await evaluated(rule, withIndexes(index({ ...row, idx_scan })))).recommendations).toEqual([]);
+      expect((await evaluated(rule, withIndexes(indexRow({ ...row, idx_scan })))).recommendations).toEqual(
+        [],
+      );
     }
   }
 });
 
 test('unused: by statistics of a week, on the server that counts, and replicas are named as unseen', async () => {
-  const seen = await evaluated(unused, withIndexes(index()));
+  const seen = await evaluated(unused, withIndexes(indexRow()));
   expect([seen.recommendations.length, seen.limits[0]?.code]).toEqual([1, 'replicas_not_seen']);
-  const young = snapshotOf({ server: { stats_reset: ago(DAY) }, tables: [tableRow()], indexes: [index()] });
+  const young = snapshotOf({
+    server: { stats_reset: ago(DAY) },
+    tables: [tableRow()],
+    indexes: [indexRow()],
+  });
   expect((await evaluated(unused, young)).rejections[0]?.code).toBe('statistics_too_young');
 });
 

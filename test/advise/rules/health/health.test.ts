@@ -4,7 +4,8 @@ import { rule as fsyncOff } from '../../../../src/advise/rules/health/fsync-off.
 import { rule as pendingRestart } from '../../../../src/advise/rules/health/pending-restart.ts';
 import { rule as statisticsMissing } from '../../../../src/advise/rules/health/statistics-missing.ts';
 import { type ColumnRow, draftSchema, type Rule, type Snapshot } from '../../../../src/domain/index.ts';
-import { contextOf, snapshotOf, tableRow } from '../../../support/snapshot-builder.ts';
+import { tableRow } from '../../../support/rows.ts';
+import { contextOf, snapshotOf } from '../../../support/snapshot-builder.ts';
 
 async function drafts(rule: Rule, snapshot: Snapshot) {
   const { recommendations } = await rule.evaluate(contextOf(snapshot));

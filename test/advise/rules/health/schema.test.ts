@@ -20,20 +20,17 @@ import { rule as oversize } from '../../../../src/advise/rules/health/table-over
 import { rule as triggers } from '../../../../src/advise/rules/health/trigger-disabled.ts';
 import { rule as unlogged } from '../../../../src/advise/rules/health/unlogged-table.ts';
 import { type InstanceFacts, noActivity, type SchemaFacts } from '../../../../src/domain/index.ts';
-import { tableRow } from '../../../support/snapshot-builder.ts';
+import { columnRow, columnStats, indexRow, tableRow } from '../../../support/rows.ts';
 import {
   ago,
-  column,
   constraint,
   evaluated,
-  index,
   noInstance,
   schemaWith,
   sequence,
   session,
   settingRow,
   snapshotOf,
-  stats,
   told,
   withSettings,
 } from './cases.ts';
@@ -100,8 +97,8 @@ describe('keys', () => {
       withSchema(
         { sequences: [sequence({ ...owned, ...row })] },
         {
-          columns: [column({ type: 'integer' })],
-          indexes: [index({ is_unique: true, keys: ['id'], key_attnums: [1] })],
+          columns: [columnRow({ type: 'integer' })],
+          indexes: [indexRow({ is_unique: true, keys: ['id'], key_attnums: [1] })],
         },
       );
     const large = { data_type: 'bigint', max_value: '9223372036854775807' };
@@ -114,8 +111,8 @@ describe('keys', () => {
     const of = (type: string, last: string) =>
       snapshotOf({
         tables: [tableRow()],
-        columns: [column({ type, stats: stats({ histogram_bounds: `{1,500,${last}}` }) })],
-        indexes: [index({ is_unique: true, keys: ['id'], key_attnums: [1] })],
+        columns: [columnRow({ type, stats: columnStats({ histogram_bounds: `{1,500,${last}}` }) })],
+        indexes: [indexRow({ is_unique: true, keys: ['id'], key_attnums: [1] })],
       });
     expect(await told(keys, of('integer', '2130000000'))).toEqual(['critical key-exhaustion public.t.id']);
     expect(await told(keys, of('smallint', '30000'))).toEqual(['high key-exhaustion public.t.id']);
@@ -155,7 +152,10 @@ describe('constraints', () => {
     ['bigint', 'bigint', []],
     ['character varying(10)', 'text', []],
   ])('%s refers to %s', async (mine, theirs, expected) => {
-    const columns = [column({ name: 'a', type: mine }), column({ table_oid: 2, name: 'id', type: theirs })];
+    const columns = [
+      columnRow({ name: 'a', type: mine }),
+      columnRow({ table_oid: 2, name: 'id', type: theirs }),
+    ];
     expect(await told(fkTypes, withSchema({ constraints: [constraint(key)] }, { columns }))).toEqual(
       expected,
     );
@@ -176,12 +176,12 @@ describe('constraints', () => {
 describe('tables', () => {
   test('types, one finding each, of tables and not of their partitions', async () => {
     const columns = [
-      column({ name: 'm', type: 'money' }),
-      column({ name: 'c', type: 'character(10)' }),
-      column({ name: 'j', type: 'json' }),
-      column({ name: 't', type: 'timestamp(3) without time zone' }),
-      column({ name: 'ok', type: 'timestamp with time zone' }),
-      column({ name: 'v', type: 'character varying(10)' }),
+      columnRow({ name: 'm', type: 'money' }),
+      columnRow({ name: 'c', type: 'character(10)' }),
+      columnRow({ name: 'j', type: 'json' }),
+      columnRow({ name: 't', type: 'timestamp(3) without time zone' }),
+      columnRow({ name: 'ok', type: 'timestamp with time zone' }),
+      columnRow({ name: 'v', type: 'character varying(10)' }),
     ];
     const owned = sequence({ owner_table_oid: 16_384, owner_column: 'ok' });
     expect(await told(types, withSchema({ sequences: [owned] }, { columns }))).toEqual(
@@ -227,8 +227,15 @@ describe('tables', () => {
   test('padding: computed as rows are formed', async () => {
     const rows = { reltuples: 1e9, main_pages: 8_000_000 };
     const flag = (name: string, attnum: number) =>
-      column({ name, attnum, type: 'boolean', typlen: 1, typalign: 'c', stats: stats({ avg_width: 1 }) });
-    const long = (name: string, attnum: number) => column({ name, attnum, stats: stats() });
+      columnRow({
+        name,
+        attnum,
+        type: 'boolean',
+        typlen: 1,
+        typalign: 'c',
+        stats: columnStats({ avg_width: 1 }),
+      });
+    const long = (name: string, attnum: number) => columnRow({ name, attnum, stats: columnStats() });
     // 1+7 8 1+7 8 = 32 bytes; 8 8 1 1+6 = 24.
     const columns = [flag('a', 1), long('b', 2), flag('c', 3), long('d', 4)];
     const { recommendations } = await evaluated(padding, snapshotOf({ tables: [tableRow(rows)], columns }));
@@ -252,7 +259,7 @@ describe('tables', () => {
       await told(oversize, snapshotOf({ tables: [tableRow({ main_pages: 7e7, is_partition: true })] })),
     ).toEqual([]);
     expect(
-      await told(oversize, snapshotOf({ tables: [tableRow()], columns: [column({ attnum: 1300 })] })),
+      await told(oversize, snapshotOf({ tables: [tableRow()], columns: [columnRow({ attnum: 1300 })] })),
     ).toEqual(['medium table-oversize public.t columns']);
   });
 });

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { rule } from '../../../../src/advise/rules/health/statistics-stale.ts';
 import { draftSchema, type RuleContext, type Snapshot, type TableRow } from '../../../../src/domain/index.ts';
+import { tableRow } from '../../../support/rows.ts';
 import { testServer } from '../../../support/servers.ts';
-import { contextOf, snapshotOf, tableDelta, tableRow, windowOf } from '../../../support/snapshot-builder.ts';
+import { contextOf, snapshotOf, tableDelta, windowOf } from '../../../support/snapshot-builder.ts';
 import { sampleDatabase } from '../index/context.ts';
 
 async function drafts(snapshot: Snapshot, parts: Partial<RuleContext> = {}) {

@@ -16,74 +16,29 @@ import {
 } from '../../../../src/domain/index.ts';
 import { measureBloat } from '../../../../src/pipeline/measure-bloat.ts';
 import { openTarget } from '../../../../src/target/index.ts';
+import { indexRow as anyIndex, columnRow, columnStats, tableRow } from '../../../support/rows.ts';
 import { testServer } from '../../../support/servers.ts';
-import { contextOf, MB, snapshotOf, tableRow } from '../../../support/snapshot-builder.ts';
+import { contextOf, MB, snapshotOf } from '../../../support/snapshot-builder.ts';
 import { type SampleDatabase, sampleDatabase } from './context.ts';
 
-const column = {
-  ...({} as Snapshot['columns'][number]),
-  table_oid: 16_384,
-  name: 'id',
-  attnum: 1,
-  type: 'bigint',
-  typlen: 8,
-  typalign: 'd',
-  typtype: 'b',
-  typcategory: 'N',
-  not_null: true,
-  generated: '',
-  stats: {
-    inherited: false,
-    null_frac: 0,
-    avg_width: 8,
-    n_distinct: -1,
-    most_common_vals: null,
-    most_common_freqs: null,
-    histogram_bounds: null,
-    correlation: 1,
-    most_common_elems: null,
-    most_common_elem_freqs: null,
-    elem_count_histogram: null,
-  },
-};
+const column = columnRow({ stats: columnStats({ correlation: 1 }) });
 
 const PAGES = 30_000;
-const indexRow = (index: Partial<IndexRow> = {}): IndexRow => ({
-  oid: 20_000,
-  table_oid: 16_384,
-  schema: 'public',
-  table: 't',
-  name: 'by_id',
-  method: 'btree',
-  definition: 'CREATE INDEX by_id ON public.t USING btree (id)',
-  keys: ['id'],
-  include: [],
-  key_attnums: [1],
-  opclasses: ['pg_catalog.int8_ops'],
-  collations: [0],
-  options: [0],
-  predicate: null,
-  is_unique: false,
-  is_primary: false,
-  is_exclusion: false,
-  is_valid: true,
-  is_ready: true,
-  is_replica_identity: false,
-  is_clustered: false,
-  constraint_name: null,
-  is_partition: false,
-  relkind: 'i',
-  relpages: PAGES,
-  reltuples: 1_000_000,
-  main_pages: PAGES,
-  size_bytes: PAGES * 8192,
-  reloptions: {},
-  idx_scan: 5,
-  idx_tup_read: 5,
-  idx_tup_fetch: 5,
-  last_idx_scan: null,
-  ...index,
-});
+const indexRow = (index: Partial<IndexRow> = {}): IndexRow =>
+  anyIndex({
+    name: 'by_id',
+    definition: 'CREATE INDEX by_id ON public.t USING btree (id)',
+    keys: ['id'],
+    key_attnums: [1],
+    opclasses: ['pg_catalog.int8_ops'],
+    relpages: PAGES,
+    main_pages: PAGES,
+    size_bytes: PAGES * 8192,
+    idx_scan: 5,
+    idx_tup_read: 5,
+    idx_tup_fetch: 5,
+    ...index,
+  });
 const built = (index: Partial<IndexRow> = {}, parts: Parameters<typeof snapshotOf>[0] = {}) =>
   snapshotOf({ tables: [tableRow()], columns: [column], indexes: [indexRow(index)], ...parts });
 const density = (parts: Partial<BtreeDensity> = {}): BtreeDensity => ({
