@@ -43,6 +43,7 @@ function entryClasses(key: KeyFacts, opclass: string | null, isText: boolean, ro
     const keys = Math.max(1, rest / Math.max(1, smallest / 2));
     return [...known, { keys, rows: rest / keys, bytes: 12 }];
   }
+  if (key.element_freqs.length > 0) return lexemeClasses(key, rows);
   if (isText) {
     const words = Math.max(1, bytes / 7);
     // Heaps' law: a text of n words uses about 20 n^0.5 different ones.
@@ -51,6 +52,22 @@ function entryClasses(key: KeyFacts, opclass: string | null, isText: boolean, ro
   const members = Math.max(1, bytes / 16);
   const perMember = opclass === 'jsonb_path_ops' ? 1 : 2;
   return [{ keys: Math.max(1, (rows * members) / 20), rows: 20 * perMember, bytes: 8 }];
+}
+
+/** Lexemes that ANALYZE keeps of a tsvector at most, at its usual target (ts_typanalyze.c: ten for each unit of it). */
+const MOST_LEXEMES = 1000;
+/** Of a lexeme in a tsvector: WordEntry, a word of six letters, its count and one position. */
+const LEXEME_BYTES = 14;
+
+/** The lexemes that statistics show; where their list is full, the others are rarer than all of them. */
+function lexemeClasses({ element_freqs, width }: KeyFacts, rows: number): EntryClass[] {
+  const known = element_freqs.map((share) => ({ keys: 1, rows: Math.max(1, share * rows), bytes: 8 }));
+  if (element_freqs.length < MOST_LEXEMES) return known;
+  const knownPerRow = element_freqs.reduce((sum, share) => sum + share, 0);
+  const rest = Math.max(0, width / LEXEME_BYTES - knownPerRow) * rows;
+  const smallest = Math.max(1, Math.min(...element_freqs) * rows);
+  const keys = Math.max(1, rest / Math.max(1, smallest / 2));
+  return rest < 1 ? known : [...known, { keys, rows: rest / keys, bytes: 8 }];
 }
 
 /**

@@ -21,6 +21,7 @@ export interface KeyFacts {
   correlation: number | null;
   /** Average number of elements of an array; null: no array or unknown. */
   elements: number | null;
+  /** Shares of the rows that have each of the most common elements, or lexemes of a tsvector. */
   element_freqs: readonly number[];
 }
 
@@ -61,7 +62,8 @@ export function columnFacts(column: ColumnRow, rows: number): KeyFacts {
     equalimage: !NOT_EQUALIMAGE.test(column.type) && !['r', 'm', 'c'].includes(column.typtype),
     correlation: stats?.correlation ?? null,
     elements: stats?.elem_count_histogram?.at(-1) ?? null,
-    element_freqs: stats?.most_common_elem_freqs?.slice(0, -3) ?? [],
+    // The frequencies are followed by the least and the greatest, and of arrays by that of null elements.
+    element_freqs: stats?.most_common_elem_freqs?.slice(0, column.type === 'tsvector' ? -2 : -3) ?? [],
   };
 }
 
