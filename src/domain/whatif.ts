@@ -83,6 +83,11 @@ export interface PlanCost {
   rows: number | null;
   /** Indexes in the plan: handles for created ones, `schema.name` for existing ones. */
   indexes: string[];
+  /**
+   * Planner cost units that the plan would cost more where a LIMIT does not end it early: it reads rows in order and
+   * filters them, and the planner takes for granted that those that pass lie evenly among the others. 0: no such plan.
+   */
+  early_end_risk: number;
   error: string | null;
 }
 

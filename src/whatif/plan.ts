@@ -2,6 +2,8 @@
 import type { PlanCost, PlannableStatement } from '../domain/index.ts';
 
 export interface PlanNode {
+  'Node Type'?: string;
+  Filter?: string;
   'Total Cost'?: number;
   'Plan Rows'?: number;
   'Index Name'?: string;
@@ -27,6 +29,34 @@ export function withIndexNames(plans: readonly Plan[], rename: (name: string) =>
   return plans.map((plan) => (plan.Plan === undefined ? plan : { ...plan, Plan: walk(plan.Plan) }));
 }
 
+/** Nodes that hand on rows as they come, of their first input. */
+const STREAMING: ReadonlySet<string> = new Set([
+  'Limit',
+  'LockRows',
+  'Nested Loop',
+  'Result',
+  'Subquery Scan',
+  'Unique',
+]);
+const ORDERED_SCANS: ReadonlySet<string> = new Set(['Index Scan', 'Index Only Scan']);
+
+/** Whether rows are read in an index's order and filtered, without anything in between that takes them all. */
+function filtersInOrder(node: PlanNode | undefined): boolean {
+  const type = node?.['Node Type'] ?? '';
+  if (ORDERED_SCANS.has(type)) return node?.Filter !== undefined;
+  return STREAMING.has(type) && filtersInOrder(node?.Plans?.[0]);
+}
+
+/** What the limited scans would cost more if they were read to their end. */
+function earlyEndRisk(node: PlanNode): number {
+  const inputs = node.Plans ?? [];
+  const [limited] = inputs;
+  if (node['Node Type'] === 'Limit' && filtersInOrder(limited)) {
+    return Math.max(0, (limited?.['Total Cost'] ?? 0) - (node['Total Cost'] ?? 0));
+  }
+  return inputs.reduce((sum, input) => sum + earlyEndRisk(input), 0);
+}
+
 /**
  * The answer out of a plan.
  * @param nameOf what the plan calls an index, to its handle or `schema.name`.
@@ -43,6 +73,7 @@ export function costOf(
     cost: root['Total Cost'],
     rows: root['Plan Rows'] ?? null,
     indexes: [...new Set(indexNames(root).map(nameOf))],
+    early_end_risk: earlyEndRisk(root),
     error: null,
   };
 }
@@ -53,5 +84,6 @@ export const noCost = (statement: PlannableStatement, error: string): PlanCost =
   cost: null,
   rows: null,
   indexes: [],
+  early_end_risk: 0,
   error,
 });

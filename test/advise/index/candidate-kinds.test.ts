@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
-import type { RuleResult, Snapshot, WhatIf } from '../../../src/domain/index.ts';
+import type { IndexDefinition, RuleResult, Snapshot, WhatIf } from '../../../src/domain/index.ts';
 import { workloadFromSnapshot } from '../../../src/workload/index.ts';
 import { statementRow } from '../../support/rows.ts';
 import { contextOf, created, type SampleDatabase, sampleDatabase, twinOf } from '../rules/index/context.ts';
@@ -29,6 +29,9 @@ beforeAll(async () => {
     CREATE TABLE stock (id int, item int, weight int, day date, note text, pad text);
     INSERT INTO stock SELECT g, g * 7919 % 6000, g * 20011 % 50021, date '2024-01-01' + g % 300, md5(g::text), repeat('s', 60)
       FROM generate_series(1, 60000) g;
+    CREATE TABLE payments (id int, state text, at timestamptz, pad text);
+    INSERT INTO payments SELECT g, CASE WHEN g > 59700 THEN 'open' ELSE 'settled' END,
+      timestamptz '2024-01-01' + (g * 7919 % 60000) * interval '1 minute', repeat('p', 60) FROM generate_series(1, 60000) g;
     CREATE TABLE names (id int, plain text, bytes text COLLATE "C", natural_ text COLLATE "en-x-icu", pad text);
     INSERT INTO names SELECT g, md5(g::text), md5(g::text), md5(g::text), repeat('n', 60) FROM generate_series(1, 60000) g;
     CREATE INDEX names_plain ON names (plain);
@@ -143,6 +146,44 @@ describe('orders', () => {
   });
   test('not where all rows are read anyway', async () => {
     expect(await chosen('SELECT max(weight), count(DISTINCT note) FROM stock;')).toEqual([]);
+  });
+  test('what a LIMIT hopes for is told by the plan: it filters rows in order', async () => {
+    const definition = (columns: string[]): IndexDefinition => ({
+      schema: 'public',
+      table: 'payments',
+      name: 'x',
+      method: 'btree',
+      unique: false,
+      keys: columns.map((column) => ({
+        column,
+        expression: null,
+        opclass: null,
+        collation: null,
+        direction: 'asc',
+        nulls: null,
+      })),
+      include: [],
+      where: null,
+      options: {},
+    });
+    const size = { pages: 200, tuples: 60_000, tree_height: 1 };
+    const at = await whatIf.addIndex(definition(['at']), size);
+    const both = await whatIf.addIndex(definition(['state', 'at']), size);
+    const sql = "SELECT id FROM payments WHERE state = 'settled' ORDER BY at LIMIT 5";
+    const risk = async (created: string[], text: string) =>
+      (await whatIf.costs({ created, hidden: [] }, [{ id: 's', query_id: 's', sql: text, weight: 1 }]))[0]
+        ?.early_end_risk;
+    expect(await risk([at], sql)).toBeGreaterThan(1000);
+    expect(await risk([both], sql)).toBe(0);
+    expect(await risk([], sql)).toBe(0);
+    expect(await risk([at], 'SELECT id FROM payments ORDER BY at LIMIT 5')).toBe(0);
+  });
+  test('a LIMIT after a filter: the filter’s column first, lest its rows are the last in order', async () => {
+    const sql = 'SELECT id FROM payments WHERE state = $1 AND at < $2 ORDER BY at LIMIT $3;';
+    expect(await chosen(sql)).toEqual([expect.stringMatching(/^public\.payments USING btree \(state, at\)/)]);
+    expect(await chosen('SELECT id, state FROM payments ORDER BY at LIMIT $1;')).toEqual([
+      expect.stringMatching(/^public\.payments USING btree \(at\)/),
+    ]);
   });
   test('a window’s partition and order, out of an index alone', async () => {
     const sql = 'SELECT item, weight, rank() OVER (PARTITION BY item ORDER BY weight DESC) FROM stock;';

@@ -10,6 +10,7 @@ import type { WhatIf } from '../../../src/domain/index.ts';
 interface Way {
   needs: string[];
   cost: number;
+  early_end_risk?: number;
 }
 
 /** A planner that always finds the cheapest way: what the book takes for granted. */
@@ -33,7 +34,14 @@ function planner(ways: Map<string, Way[]>): WhatIf & { asked: number } {
             way.needs.every((handle) => on.has(handle)),
           );
           const best = possible.reduce((a, b) => (b.cost < a.cost ? b : a));
-          return { statement_id: statement.id, cost: best.cost, rows: 1, indexes: best.needs, error: null };
+          return {
+            statement_id: statement.id,
+            cost: best.cost,
+            rows: 1,
+            indexes: best.needs,
+            early_end_risk: best.early_end_risk ?? 0,
+            error: null,
+          };
         }),
       );
     },
@@ -74,7 +82,7 @@ const workload = fc.array(
 );
 
 function build(statements: { calls: number; ways: { needs: string[]; saves: number }[] }[]) {
-  const ways = new Map(
+  const ways = new Map<string, Way[]>(
     statements.map(({ ways: some }, position) => [
       `s${position}`,
       [...some.map(({ needs, saves }) => ({ needs, cost: 1000 - saves })), { needs: [], cost: 1000 }],
@@ -141,6 +149,7 @@ describe('the book of plans', () => {
           cost: null,
           rows: null,
           indexes: [],
+          early_end_risk: 0,
           error: 'no such table',
         })),
       );
@@ -219,6 +228,27 @@ describe('the search among sets', () => {
     );
     expect(solved / problems).toBeGreaterThan(0.97);
     expect(worst).toBeGreaterThan(0.9);
+  });
+
+  it('prefers a plan that need not hope for rows early, where it costs little more', async () => {
+    const chosen = async (risk: number) => {
+      const { book, all, ways } = build([{ calls: 1, ways: [] }]);
+      ways.set('s0', [
+        { needs: ['a'], cost: 10, early_end_risk: risk },
+        { needs: ['b'], cost: 12 },
+        { needs: [], cost: 1000 },
+      ]);
+      for (const set of [[], ['a'], ['b'], ['a', 'b']]) await book.cost(all[0] as AdvisorStatement, set);
+      const candidates = HANDLES.map((handle) => ({ handle, table_oid: 1, size_bytes: 1, charge: 5 }));
+      const model = new SetModel(all, candidates, new Map(), book, RULES);
+      const limits = { budget_bytes: 90, deadline: Number.POSITIVE_INFINITY, shakes: 20, thorough: true };
+      return searchSets(model, limits, [])
+        .members()
+        .map((position) => HANDLES[position]);
+    };
+    expect(await chosen(0)).toEqual(['a']);
+    expect(await chosen(20)).toEqual(['a']);
+    expect(await chosen(5000)).toEqual(['b']);
   });
 
   it('gives the same set for the same problem', async () => {

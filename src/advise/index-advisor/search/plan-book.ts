@@ -30,6 +30,8 @@ export interface KnownPlan {
   /** Those without which the plan would not have been. */
   needs: readonly string[];
   cost: number;
+  /** PlanCost.early_end_risk. */
+  early_end_risk: number;
   indexes: readonly string[];
 }
 
@@ -277,6 +279,7 @@ export class PlanBook {
     for (const handle of used) if (this.#candidates.has(handle)) entry.relevant.add(handle);
     const on = both(set, entry.relevant);
     const needs = on.filter((handle) => used.has(handle) || entry.informing.has(handle));
-    sample.plans.push({ on: new Set(on), needs, cost: answer.cost, indexes: answer.indexes });
+    const { cost, early_end_risk, indexes } = answer;
+    sample.plans.push({ on: new Set(on), needs, cost, early_end_risk, indexes });
   }
 }
