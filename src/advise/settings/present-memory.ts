@@ -65,6 +65,7 @@ function presentMemory(context: RuleContext): MemoryUse | Limit {
     max_connections: count('max_connections'),
     parallel_workers: Math.min(count('max_parallel_workers'), count('max_worker_processes')),
     autovacuum_max_workers: count('autovacuum_max_workers'),
+    hash_mem_multiplier: Number(setting(context, 'hash_mem_multiplier')?.setting ?? 1),
   };
   return missing[0] === undefined ? use : settingNotVisible(missing.join(', '));
 }
@@ -108,7 +109,11 @@ export function worstCaseEvidence(
   name: MemoryParameter,
   bytes: number,
 ): Evidence[] {
-  const after = changed(context, plan, name, bytes);
+  return worstCaseOf(plan, changed(context, plan, name, bytes));
+}
+
+/** The same for a set that differs otherwise: fewer connections, more workers. */
+export function worstCaseOf(plan: MemoryPlan, after: MemoryUse): Evidence[] {
   return [
     computed('worst-case memory now', worstCaseBytes(plan.present), 'bytes', worstCaseInputs(plan.present)),
     computed('worst-case memory after', worstCaseBytes(after), 'bytes', worstCaseInputs(after)),
