@@ -67,8 +67,7 @@ async function threshold(
   if (lost.length < losing.length || won.length === 0) return null;
   const [most, least] = [Math.max(...lost), Math.min(...won)];
   if (most * 1.5 >= least) return null;
-  const value = 10 ** Math.round(Math.log10(Math.sqrt(most * least)) * 10) / 10;
-  const limit = Number(value.toPrecision(2));
+  const limit = Number(Math.sqrt(most * least).toPrecision(2));
   if (limit <= most || limit >= least) return null;
   return propose(context, {
     rule: ID,

@@ -100,8 +100,8 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
         await query(`ALTER SYSTEM SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`);
       }
       await server.restart();
-      for (const { name, value, restart } of settings) {
-        const [after] = await query<{ value: string; pending: boolean; context: string }>(
+      for (const { name, value, bare_value, restart } of settings) {
+        const [after] = await query<{ value: string; setting: string; pending: boolean; context: string }>(
           'SELECT current_setting($1) AS value, setting, pending_restart AS pending, context FROM pg_settings WHERE name = $1',
           [name],
         );
