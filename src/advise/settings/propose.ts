@@ -31,6 +31,8 @@ export interface Proposal {
   direction: 'raise' | 'lower' | 'either';
   /** Seen on this target that the present value is wrong: then a value that somebody chose is questioned too. */
   observed: boolean;
+  /** Absent: measured where observed, simulated where plans change, else estimated. */
+  level?: Evidence['level'];
   /** For a person, beside what holds for any setting. */
   notes?: string[];
   /** Why PgLuthier leaves it to a person, as a sentence; absent: it can be applied. */

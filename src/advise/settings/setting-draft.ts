@@ -82,7 +82,8 @@ export function settingDraft(
       .filter((sentence) => sentence !== null && sentence !== '')
       .join(' '),
     severity: proposal.severity,
-    evidence_level: proposal.observed ? 'measured' : 'estimated',
+    evidence_level:
+      proposal.level ?? (proposal.observed ? 'measured' : affects.length > 0 ? 'simulated' : 'estimated'),
     confidence: proposal.confidence,
     estimate: { ...sumOf(affects), size_bytes: null, write_overhead: null },
     affects,

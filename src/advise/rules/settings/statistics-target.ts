@@ -188,6 +188,7 @@ async function lowerServer(context: RuleContext, present: number): Promise<RuleR
     confidence: 0.5,
     direction: 'lower',
     observed: true,
+    level: 'simulated',
     evidence: answerEvidence(
       context,
       answer,

@@ -225,6 +225,7 @@ describe.each([15, 18])('PostgreSQL %i', (major) => {
       contextOf(finer, { workload: await workloadOf(BY_KEY), what_if: whatIf }),
     );
     expect(lowered.recommendations[0]?.setting).toMatchObject({ value: '100' });
+    expect(lowered.recommendations[0]?.evidence_level).toBe('simulated');
   });
 
   test('jit: a limit between the plans that lose and those that win', async () => {
