@@ -19,6 +19,8 @@ export interface MemoryUse {
   autovacuum_max_workers: number;
   /** A hash may take so many times work_mem; absent: 2, the default since 15. */
   hash_mem_multiplier?: number;
+  /** What roles with more work_mem than the server take beyond it, bytes; absent: nothing. */
+  role_work_mem?: number;
 }
 
 /** Portions of work_mem that one process may use at the same time: three sorts, or a sort and a hash of two. */
@@ -36,7 +38,7 @@ const LEAST_WORK_MEM = 64 * KB;
 const MOST_WORK_MEM = 1 * GB;
 
 export const WORST_CASE_FORMULA =
-  'shared_buffers + wal_buffers + (max_connections + parallel workers) × (3 × work_mem, or 1 + hash_mem_multiplier of it, + 2MB) + autovacuum workers × autovacuum_work_mem + maintenance_work_mem';
+  'shared_buffers + wal_buffers + (max_connections + parallel workers) × (3 × work_mem, or 1 + hash_mem_multiplier of it, + 2MB) + autovacuum workers × autovacuum_work_mem + maintenance_work_mem + what roles with more work_mem take beyond that';
 
 /** Portions of work_mem in one process: a sort and a hash of hash_mem_multiplier portions, three at least. */
 export function workMemUses({ hash_mem_multiplier = DEFAULT_HASH_MULTIPLIER }: MemoryUse): number {
@@ -51,7 +53,8 @@ export function worstCaseBytes(use: MemoryUse): number {
     use.wal_buffers +
     processes * (workMemUses(use) * use.work_mem + BACKEND_BYTES) +
     use.autovacuum_max_workers * use.autovacuum_work_mem +
-    use.maintenance_work_mem
+    use.maintenance_work_mem +
+    (use.role_work_mem ?? 0)
   );
 }
 
@@ -61,7 +64,8 @@ export function worstCaseInputs(use: MemoryUse): string {
   return (
     `${mb(use.shared_buffers)} shared_buffers + ${mb(use.wal_buffers)} wal_buffers + ` +
     `(${use.max_connections} connections + ${use.parallel_workers} parallel workers) × (${workMemUses(use)} × ${mb(use.work_mem)} work_mem + 2MB) + ` +
-    `${use.autovacuum_max_workers} autovacuum workers × ${mb(use.autovacuum_work_mem)} + ${mb(use.maintenance_work_mem)} maintenance_work_mem`
+    `${use.autovacuum_max_workers} autovacuum workers × ${mb(use.autovacuum_work_mem)} + ${mb(use.maintenance_work_mem)} maintenance_work_mem` +
+    (use.role_work_mem ? ` + ${mb(use.role_work_mem)} of roles with more work_mem` : '')
   );
 }
 

@@ -2,13 +2,15 @@
 import type { Evidence, Rule, RuleContext, RuleResult } from '../../../domain/index.ts';
 import { parallelBaseline } from '../../settings/baseline-parallel.ts';
 import { isLimit, measured, rejected } from '../../settings/facts.ts';
-import { budgetBytes, worstCaseBytes } from '../../settings/memory-budget.ts';
+import { worstCaseBytes } from '../../settings/memory-budget.ts';
 import { type MemoryPlan, memoryPlan, worstCaseOf } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
 import { formatMemory } from '../../settings/units.ts';
 import { workloadType } from '../../settings/workload-type.ts';
 
 const ID = 'settings/parallel-workers';
+/** Of max_worker_processes, of which those for parallel queries are a part. */
+const DEFAULT_WORKERS = 8;
 const POOLS = ['max_worker_processes', 'max_parallel_workers', 'max_parallel_maintenance_workers'] as const;
 
 export const rule: Rule = {
@@ -52,23 +54,14 @@ function one(
   const wanted = parallelBaseline(cpus, workloadType(context).type)[name];
   if (!wanted) throw new Error(`no ${name}`);
   const counts = name !== 'max_parallel_maintenance_workers';
-  const after =
-    memory && counts
-      ? {
-          ...memory.present,
-          parallel_workers: Math.max(memory.present.parallel_workers, wanted.value),
-        }
-      : null;
-  if (memory && after && after.parallel_workers > memory.present.parallel_workers) {
-    const worst = worstCaseBytes(after);
-    if (worst > budgetBytes(memory.ram_bytes)) {
-      return rejected({
-        rule: ID,
-        candidate: name,
-        code: 'memory_budget',
-        reason: `with ${wanted.text} workers the worst case (${formatMemory(worst)}) does not fit into ${formatMemory(memory.ram_bytes)}`,
-      });
-    }
+  const after = memory && counts ? { ...memory.present, parallel_workers: wanted.value } : null;
+  if (memory && after && wanted.value > Math.max(memory.parallel_workers, DEFAULT_WORKERS)) {
+    return rejected({
+      rule: ID,
+      candidate: name,
+      code: 'memory_budget',
+      reason: `with ${wanted.text} workers the worst case (${formatMemory(worstCaseBytes(after))}), and whatever else is proposed, does not fit into ${formatMemory(memory.ram_bytes)}`,
+    });
   }
   return propose(context, {
     rule: ID,

@@ -3,9 +3,8 @@ import type { Evidence, RecommendationDraft, Rule, RuleContext } from '../../../
 import { computed, isLimit, limited, measured, setting } from '../../settings/facts.ts';
 import { budgetBytes } from '../../settings/memory-budget.ts';
 import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
-import { type RoleWorkMem, roleWorkMem } from '../../settings/role-work-mem.ts';
+import { type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
 import { sumOf } from '../../settings/setting-draft.ts';
-import { spillsByRole } from '../../settings/spills.ts';
 import { bareValue, formatMemory } from '../../settings/units.ts';
 import { askSettings } from '../../settings/what-if.ts';
 import { affectedBy, answerEvidence } from '../../settings/what-if-evidence.ts';
@@ -26,11 +25,11 @@ export const rule: Rule = {
   evaluate: async (context) => {
     const plan = memoryPlan(context);
     if (isLimit(plan)) return limited(plan);
-    const { others } = spillsByRole(context);
     const recommendations: RecommendationDraft[] = [];
     const rejections = [];
-    for (const one of roleWorkMem(context, plan)) {
-      const refusal = refusalOf(one, others, plan);
+    const { roles, given } = workMemByRole(context, plan);
+    for (const one of roles) {
+      const refusal = given.includes(one) ? null : refusalOf(one);
       if (refusal === null) recommendations.push(await draftOf(context, plan, one));
       else {
         const key = `setting ${NAME} of role ${one.role}`;
@@ -41,7 +40,7 @@ export const rule: Rule = {
   },
 };
 
-function refusalOf(one: RoleWorkMem, others: readonly string[], { values }: MemoryPlan) {
+function refusalOf(one: RoleWorkMem): { code: string; reason: string } {
   if (one.needed <= one.present) {
     return {
       code: 'large_enough',
@@ -54,13 +53,10 @@ function refusalOf(one: RoleWorkMem, others: readonly string[], { values }: Memo
       reason: `about ${formatMemory(one.needed)} would do, but with ${one.sessions} sessions (${one.sessions_source}) the budget leaves nothing; a CONNECTION LIMIT for the role would make room`,
     };
   }
-  if (others.length === 0 && values.work_mem.value >= one.value) {
-    return {
-      code: 'no_other_roles',
-      reason: 'no other role sends statements: the server’s own value is the place (settings/work-mem)',
-    };
-  }
-  return null;
+  return {
+    code: 'no_other_roles',
+    reason: 'every role spills: the server’s own value is the place (settings/work-mem)',
+  };
 }
 
 async function draftOf(

@@ -1,11 +1,12 @@
 /** work_mem from what really spilled, within what the memory allows. */
 import type { Evidence, Rule, RuleContext } from '../../../domain/index.ts';
 import { computed, isLimit, limited, measured, rejected } from '../../settings/facts.ts';
+import { hashMemory } from '../../settings/hash-memory.ts';
 import { observed } from '../../settings/observed.ts';
 import { memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/present-memory.ts';
 import type { Proposal } from '../../settings/propose.ts';
 import { proposePlanned } from '../../settings/propose-planned.ts';
-import { rolesThatSuffice } from '../../settings/role-work-mem.ts';
+import { workMemByRole } from '../../settings/role-work-mem.ts';
 import { MEMORY_PER_SPILLED_BYTE, type Spill, spillsOf } from '../../settings/spills.ts';
 import { formatMemory, MB, roundMemory } from '../../settings/units.ts';
 
@@ -24,7 +25,7 @@ export const rule: Rule = {
     'Proposes twice the largest spill of a call, at most what the budget of the whole set leaves for ' +
     '3 × (max_connections + parallel workers) of it, and 1 GB. Quiet where all of it comes from some of the roles only: ' +
     'settings/work-mem-role gives it to those. Quiet without spills: memory alone is no reason.',
-  evaluate: (context) => {
+  evaluate: async (context) => {
     const plan = memoryPlan(context);
     if (isLimit(plan)) return limited(plan);
     const reject = (code: string, reason: string) => rejected({ rule: ID, candidate: NAME, code, reason });
@@ -37,11 +38,17 @@ export const rule: Rule = {
         `${spills.length} statement(s) wrote temporary files, but they take ${(100 * share).toFixed(2)} % of the time: SET LOCAL work_mem in those suits better`,
       );
     }
-    const byRole = rolesThatSuffice(context, plan);
+    const byRole = workMemByRole(context, plan).given;
     if (byRole.length > 0) {
       return reject(
         'roles_suffice',
-        `all that spills is sent by ${byRole.map(({ role }) => role).join(', ')}: more for those alone (settings/work-mem-role) leaves everybody else as they are`,
+        `${byRole.map(({ role }) => role).join(', ')} can be given more alone (settings/work-mem-role), which leaves everybody else as they are`,
+      );
+    }
+    if ('value' in (await hashMemory(context, plan))) {
+      return reject(
+        'hashes_suffice',
+        'all that spills hashes and never sorts: settings/hash-mem-multiplier gives hashes alone what they need',
       );
     }
     const largest = Math.max(...spills.map((spill) => spill.bytes_per_call));
