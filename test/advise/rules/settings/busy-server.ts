@@ -1,6 +1,7 @@
 /** A real snapshot made to look like a large and busy server's, so that every settings rule has its evidence. */
 import type { Concurrency, Snapshot, StatementRow } from '../../../../src/domain/index.ts';
-import { checkpointCounters, GB, tableRow, walCounters } from '../../../support/snapshot-builder.ts';
+import { statementRow as plainRow, tableRow } from '../../../support/rows.ts';
+import { checkpointCounters, GB, walCounters } from '../../../support/snapshot-builder.ts';
 
 export const concurrency: Concurrency = {
   samples: 600,
@@ -14,36 +15,9 @@ export const concurrency: Concurrency = {
   oldest_xmin_age_max: null,
 };
 
-/** A row of pg_stat_statements of role app, called once, but for what is given. */
+/** A row of pg_stat_statements of role app, called once for a second, but for what is given. */
 export function statementRow(row: Partial<StatementRow> = {}): StatementRow {
-  return {
-    userid: 10,
-    dbid: 5,
-    queryid: '1',
-    toplevel: true,
-    user: 'app',
-    query: 'SELECT 1',
-    calls: 1,
-    total_exec_time_ms: 1000,
-    mean_exec_time_ms: 1000,
-    stddev_exec_time_ms: 0,
-    min_exec_time_ms: 1000,
-    max_exec_time_ms: 1000,
-    plans: 0,
-    total_plan_time_ms: 0,
-    rows: 1,
-    shared_blks_hit: 0,
-    shared_blks_read: 0,
-    shared_blks_dirtied: 0,
-    shared_blks_written: 0,
-    temp_blks_read: 0,
-    temp_blks_written: 0,
-    wal_records: 0,
-    wal_bytes: 0,
-    jit_time_ms: null,
-    stats_since: null,
-    ...row,
-  };
+  return plainRow({ calls: 1, total_exec_time_ms: 1000, mean_exec_time_ms: 1000, ...row });
 }
 
 export function busy(snapshot: Snapshot, checkpoints: 'requested' | 'timed'): Snapshot {

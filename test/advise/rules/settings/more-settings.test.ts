@@ -25,13 +25,13 @@ import {
   type SettingRow,
   type Snapshot,
 } from '../../../../src/domain/index.ts';
+import { tableRow } from '../../../support/rows.ts';
 import {
   checkpointCounters,
   contextOf,
   databaseCounters,
   GB,
   snapshotOf,
-  tableRow,
   walCounters,
   workloadOf,
   workloadQuery,

@@ -100,7 +100,7 @@ describe('work_mem by role', () => {
     };
     const instance = { roles: [role] } as unknown as NonNullable<Snapshot['instance']>;
     const limited = await value(spilling(2000, { ...snapshotOf(), instance }));
-    expect(limited).toEqual({ text: '416MB', sessions: 4 });
+    expect(limited).toEqual({ text: '128MB', sessions: 4 });
   });
 
   test('what the role has already counts, and is the way back', async () => {
