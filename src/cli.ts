@@ -4,7 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { type AnalyzeOptions, analyzeOnce } from './commands/analyze.ts';
+import { type AnalyzeOptions, analyzeOnce, reportFormats } from './commands/analyze.ts';
 import { verifyAudit } from './commands/audit.ts';
 import { type ExportOptions, exportSnapshot } from './commands/export.ts';
 import { type TuneOptions, tune, tuneFormats, tuneWorkloads } from './commands/tune.ts';
@@ -13,7 +13,13 @@ import { runDemo } from './demo/index.ts';
 import { isUsable, PgLuthierError, type Report, ruleAreas } from './domain/index.ts';
 import { resolveDsn, whatIfEngines } from './pipeline/index.ts';
 import { createProgress } from './progress.ts';
-import { renderDiagnosis, renderReport, renderReportMarkdown, renderReportSql } from './report/index.ts';
+import {
+  renderDiagnosis,
+  renderReport,
+  renderReportMarkdown,
+  renderReportSettings,
+  renderReportSql,
+} from './report/index.ts';
 import { createLogger, openConfiguredStore, startService } from './service.ts';
 import { stripModes } from './snapshot-file/index.ts';
 import { diagnoseTarget } from './target/index.ts';
@@ -108,7 +114,12 @@ export async function runCli(argv: string[]): Promise<number> {
     .addOption(new Option('--disk <type>', "the host's disks").choices(['hdd', 'ssd', 'nvme', 'san']))
     .option('--json', 'print the report as JSON')
     .addOption(
-      new Option('--format <format>', 'how to print it').choices(['text', 'markdown', 'sql']).default('text'),
+      new Option(
+        '--format <format>',
+        'how to print it; sql is all of it as a script, conf, rds and so on are its settings alone',
+      )
+        .choices([...reportFormats])
+        .default('text'),
     )
     .option('-o, --output <file>', 'write to a file')
     .action(async (dsn: string | undefined, options: AnalyzeOptions) => {
@@ -225,6 +236,7 @@ function formatReport(report: Report, options: AnalyzeOptions): string {
   if (options.json) return `${JSON.stringify(report, null, 2)}\n`;
   if (options.format === 'markdown') return renderReportMarkdown(report);
   if (options.format === 'sql') return renderReportSql(report);
+  if (options.format !== 'text') return renderReportSettings(report, options.format);
   return renderReport(report, options.output ? { color: false, width: 110 } : terminal());
 }
 

@@ -33,6 +33,7 @@ const SETTINGS: ReadonlySet<string> = new Set(
     // What the server tells.
     'track_io_timing track_wal_io_timing track_activity_query_size track_functions track_counts',
     'log_checkpoints log_lock_waits log_temp_files log_autovacuum_min_duration log_min_duration_statement',
+    'log_line_prefix default_toast_compression',
     'pg_stat_statements.max pg_stat_statements.track pg_stat_statements.track_planning',
     'pg_stat_statements.track_utility pg_stat_statements.save compute_query_id',
     // Sessions that hold others up.

@@ -16,6 +16,7 @@ import { findDrift } from './preflight.ts';
 import { recoverApply } from './recover.ts';
 import { reindexIndex } from './reindex-index.ts';
 import { setReloptions } from './reloptions.ts';
+import { applyRoleSetting } from './role-setting.ts';
 import { type ApplyRun, applicationName, failed, needsAttention } from './run.ts';
 import { applySetting } from './setting.ts';
 import { vacuumTable } from './vacuum.ts';
@@ -102,6 +103,8 @@ function runKind(run: ApplyRun, plan: ApplyPlan): Promise<ApplyOutcome> {
       return createStatistics(run, change, statements);
     case 'setting':
       return applySetting(run, change, statements);
+    case 'role.setting':
+      return applyRoleSetting(run, change, statement);
     case 'table.reloptions':
       return setReloptions(run, change, statements);
     case 'vacuum':

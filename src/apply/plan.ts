@@ -14,6 +14,7 @@ import {
   statisticsKinds,
 } from '../domain/index.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { alterRoleStatement } from './role-setting.ts';
 
 const RELOAD = 'SELECT pg_reload_conf()';
 
@@ -46,6 +47,11 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
         rollback: [`ALTER SYSTEM SET ${name} = ${quoteLiteral(change.current_value)}`, RELOAD],
       };
     }
+    case 'role.setting':
+      return {
+        statements: [alterRoleStatement(change, change.value)],
+        rollback: [alterRoleStatement(change, change.previous)],
+      };
     case 'table.reloptions':
       return {
         statements: reloptionsByTable(change).flatMap(({ schema, table, wanted }) =>

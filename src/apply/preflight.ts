@@ -9,6 +9,7 @@ import { checkIndexCreate, checkIndexDrop, checkReindex } from './preflight-inde
 import { checkSetting } from './preflight-setting.ts';
 import { checkStatistics } from './preflight-statistics.ts';
 import { checkAnalyze, checkReloptions, checkVacuum } from './preflight-table.ts';
+import { checkRoleSetting } from './role-setting.ts';
 
 /** Versions whose CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY could corrupt an index (fixed in 14.4). */
 const CORRUPTING = { from: 140000, to: 140003 };
@@ -81,6 +82,8 @@ function checkKind(session: TargetSession, { change }: ApplyPlan): Promise<Check
       return checkStatistics(session, change);
     case 'setting':
       return checkSetting(session, change);
+    case 'role.setting':
+      return checkRoleSetting(session, change);
     case 'table.reloptions':
       return checkReloptions(session, change);
     case 'vacuum':

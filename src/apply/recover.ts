@@ -10,6 +10,7 @@ import { judgeDrop } from './drop-index.ts';
 import { canonicalForm, findIndex } from './index-facts.ts';
 import { recoverReindex } from './reindex-index.ts';
 import { reloptionsInForce } from './reloptions.ts';
+import { judgeRoleSetting } from './role-setting.ts';
 import { type ApplyRun, applicationName, applied, failed, needsAttention, recordedState } from './run.ts';
 import { earlierEntryStatement, judgeSetting, settingFacts } from './setting.ts';
 import { autoConfEntry, readFileEntries, readSetting } from './setting-state.ts';
@@ -111,6 +112,8 @@ function recoverKind(
       });
     case 'setting':
       return recoverSetting(run, change, plan.statements, sent);
+    case 'role.setting':
+      return judgeRoleSetting(run.session, change, INTERRUPTED);
     case 'table.reloptions':
       return recoverReloptions(run.session, change);
     case 'vacuum':

@@ -14,6 +14,7 @@ import {
 } from '../domain/index.ts';
 import { analyse, openForPlans, resolveDsn, type WhatIfEngine } from '../pipeline/index.ts';
 import { createProgress } from '../progress.ts';
+import { settingDialects } from '../report/index.ts';
 import { readSnapshotFile, type SnapshotFile } from '../snapshot-file/index.ts';
 import { targetAddress } from '../target/index.ts';
 import {
@@ -23,6 +24,10 @@ import {
   workloadFromWindow,
 } from '../workload/index.ts';
 import { collectOnce, type HostOptions, hostOverrides } from './collect.ts';
+
+/** `sql` is the whole report as SQL; the other dialects of settings are its settings alone. */
+export const reportFormats = ['text', 'markdown', ...settingDialects] as const;
+type ReportFormat = (typeof reportFormats)[number];
 
 export interface AnalyzeOptions extends HostOptions {
   snapshot?: string;
@@ -41,7 +46,7 @@ export interface AnalyzeOptions extends HostOptions {
   whatIf: WhatIfEngine;
   only?: RuleArea[];
   json?: boolean;
-  format: 'text' | 'markdown' | 'sql';
+  format: ReportFormat;
   output?: string;
 }
 

@@ -97,6 +97,17 @@ export const changeSchema = z.discriminatedUnion('kind', [
     context: z.string(),
   }),
   z.object({
+    kind: z.literal('role.setting'),
+    role: z.string(),
+    name: z.string(),
+    /** As ALTER ROLE … SET takes it, with its unit. */
+    value: z.string(),
+    /** What new sessions of the role had when advised, as SHOW prints it. */
+    current_value: z.string(),
+    /** What the role itself had, in all databases; null: nothing, the server's value held. */
+    previous: z.string().nullable(),
+  }),
+  z.object({
     kind: z.literal('table.reloptions'),
     schema: z.string(),
     table: z.string(),
@@ -151,6 +162,7 @@ export const APPLICABLE_KINDS: ReadonlySet<ChangeKind> = new Set([
   'index.drop',
   'index.reindex',
   'setting',
+  'role.setting',
   'table.reloptions',
   'statistics.create',
   'vacuum',

@@ -87,6 +87,21 @@ export const riskSchema = z.object({
   notes: z.array(z.string()).default([]),
 });
 
+/**
+ * The setting that a recommendation proposes, also where a person must set it: the owner's dialect is rendered from it.
+ */
+export const proposedSettingSchema = z.object({
+  name: z.string(),
+  /** As ALTER SYSTEM takes it: `64MB`. */
+  value: z.string(),
+  /** The same as a bare number in pg_settings' own unit, as clouds' parameters take it; words stay. */
+  bare_value: z.string(),
+  restart: z.boolean(),
+  /** Whose sessions it is for; null: the server's. */
+  role: z.string().nullable(),
+});
+export type ProposedSetting = z.infer<typeof proposedSettingSchema>;
+
 /** What a rule hands over: no id, no state, no SQL yet. */
 export const draftSchema = z.object({
   /** Rule id, e.g. `index/missing`. */
@@ -108,6 +123,8 @@ export const draftSchema = z.object({
   /** Absent: its rule tells no such thing. */
   gain: gainSchema.optional(),
   affects: z.array(affectedStatementSchema),
+  /** Absent: it proposes no setting. */
+  setting: proposedSettingSchema.optional(),
   evidence: z.array(evidenceSchema).min(1),
   risk: riskSchema,
 });
@@ -128,6 +145,8 @@ export const recommendationSchema = draftSchema.extend({
   /** SHA-256 of change, statements and rollback: what an approval is bound to. */
   plan_hash: z.string(),
   state: recommendationStateSchema,
+  /** The same in the dialect of who runs the server: a parameter group, a manifest, a file. Absent: there is none. */
+  by_hand: z.array(z.object({ dialect: z.string(), text: z.string() })).optional(),
 });
 export type Recommendation = z.infer<typeof recommendationSchema>;
 

@@ -12,6 +12,7 @@ import type {
   Window,
   Workload,
 } from '../domain/index.ts';
+import { dialectsOf } from './by-hand.ts';
 import { finaliseDrafts } from './finalise.ts';
 import { type MeasureBloatOptions, measureBloat } from './measure-bloat.ts';
 import { summarise } from './summary.ts';
@@ -46,6 +47,9 @@ export interface AnalysisInput {
   progress: (message: string) => void;
 }
 
+/** Areas whose rules ask a planner. */
+const PLANNED_AREAS: ReadonlySet<RuleArea> = new Set(['index', 'statistics', 'settings']);
+
 /** Runs the rules over the workload, with a twin of the target's planner, and puts the report together. */
 export async function analyse(input: AnalysisInput): Promise<Report> {
   const rules = input.areas ? input.rules.filter((rule) => input.areas?.includes(rule.area)) : input.rules;
@@ -57,7 +61,7 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
 
   const { queries } = input.workload;
   const planners: Planners =
-    rules.some(({ area }) => area === 'index' || area === 'statistics') && queries.length > 0
+    rules.some(({ area }) => PLANNED_AREAS.has(area)) && queries.length > 0
       ? await openPlanners(
           input.snapshot,
           queries.map(({ query }) => query),
@@ -94,7 +98,12 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
     });
     limits.push(...(whatIf?.limits ?? []), ...result.limits);
     const targetKey = input.target.id ?? `${input.target.name}/${input.snapshot.server.database}`;
-    const recommendations = finaliseDrafts(targetKey, result.recommendations, input.standing);
+    const recommendations = finaliseDrafts(
+      targetKey,
+      result.recommendations,
+      input.standing,
+      dialectsOf(input.snapshot),
+    );
     return {
       target: {
         id: input.target.id,

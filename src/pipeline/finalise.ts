@@ -8,6 +8,8 @@ import {
   type Severity,
   type StandingAdvice,
 } from '../domain/index.ts';
+import type { SettingDialect } from '../report/index.ts';
+import { byHand } from './by-hand.ts';
 
 const severityRank: Record<Severity, number> = { critical: 0, high: 1, medium: 2, low: 3, info: 4 };
 
@@ -21,12 +23,14 @@ function fingerprintOf(targetKey: string, draft: RecommendationDraft): string {
 /**
  * Completes drafts and ranks them: by severity, then by what they save.
  * @param targetKey the target's id, or its address where there is no store.
+ * @param dialects how settings are changed there.
  * @param standing advice of earlier analyses: what is decided on shows its state.
  */
 export function finaliseDrafts(
   targetKey: string,
   drafts: RecommendationDraft[],
   standing: readonly StandingAdvice[] = [],
+  dialects: readonly SettingDialect[] = [],
 ): Recommendation[] {
   const seen = new Set<string>();
   const decided = new Map(standing.filter(isCommitted).map(({ id, state }) => [id, state]));
@@ -34,6 +38,7 @@ export function finaliseDrafts(
     .map((draft): Recommendation => {
       const fingerprint = fingerprintOf(targetKey, draft);
       const plan = buildPlan(draft.change);
+      const hand = draft.setting ? byHand(draft.setting, dialects) : [];
       const id = `rec_${fingerprint.slice(0, 20)}`;
       return {
         ...draft,
@@ -44,6 +49,7 @@ export function finaliseDrafts(
         rollback: plan.rollback,
         plan_hash: plan.plan_hash,
         state: decided.get(id) ?? 'open',
+        ...(hand.length > 0 ? { by_hand: hand } : {}),
       };
     })
     .filter((recommendation) => {

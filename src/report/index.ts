@@ -7,6 +7,7 @@ export { renderReportMarkdown } from './markdown.ts';
 export { renderPlan } from './plan-text.ts';
 export {
   type DialectSetting,
+  renderReportSettings,
   renderSettings,
   type SettingDialect,
   settingDialects,

@@ -76,6 +76,11 @@ function recommendation(item: Recommendation, number: number): string[] {
   ];
   if (item.statements.length > 0) lines.push(...sqlBlock(item.statements));
   if (item.rollback.length > 0) lines.push('Way back:', '', ...sqlBlock(item.rollback));
+  if (item.statements.length === 0) {
+    for (const { dialect, text } of item.by_hand ?? []) {
+      lines.push(`By hand (${plain(dialect)}):`, '', ...block('', visible(text.trimEnd())));
+    }
+  }
   const { size_bytes, build_seconds } = item.estimate;
   if (size_bytes !== null) lines.push(`Disk: ${bytes(size_bytes)}`, '');
   if (build_seconds != null) lines.push(`Time to build it: about ${milliseconds(1000 * build_seconds)}`, '');

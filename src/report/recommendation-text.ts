@@ -45,6 +45,7 @@ export function recommendationLines(
   if (item.statements.length > 0) lines.push('', ...item.statements.flatMap(sqlLines), '');
   if (item.rollback.length > 0)
     lines.push(dim('   way back'), ...item.rollback.flatMap(sqlLines).map(dim), '');
+  lines.push(...byHandLines(item));
   lines.push(...affectedLines(item.affects, width), ...planLines(item.affects, width));
   lines.push(dim('   evidence'));
   for (const evidence of item.evidence) {
@@ -55,6 +56,21 @@ export function recommendationLines(
   lines.push(dim('   risk'), ...wrapItem(`locks: ${item.risk.locks}`, width, '   ', '- ').map(dim));
   for (const note of item.risk.notes) lines.push(...wrapItem(note, width, '   ', '- ').map(dim));
   return lines;
+}
+
+/** Only where the service cannot do it itself: else the statements say it. */
+function byHandLines({ statements, by_hand = [] }: Recommendation): string[] {
+  if (statements.length > 0 || by_hand.length === 0) return [];
+  return [
+    '',
+    ...by_hand.flatMap(({ dialect, text }) => [
+      `   by hand (${dialect})`,
+      ...visible(text.trimEnd())
+        .split('\n')
+        .map((line) => `     ${line}`),
+    ]),
+    '',
+  ];
 }
 
 function estimateLine({ estimate }: Recommendation): string {

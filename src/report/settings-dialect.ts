@@ -1,7 +1,19 @@
 /** Settings in the words of whoever owns the server: a file, SQL, a cloud's parameters, an operator's manifest. */
-import { quoteIdentifier, quoteLiteral } from '../domain/index.ts';
+import { quoteIdentifier, quoteLiteral, type Report } from '../domain/index.ts';
 
-export const settingDialects = ['conf', 'sql', 'rds', 'cloudsql', 'azure', 'patroni', 'cnpg'] as const;
+export const settingDialects = [
+  'conf',
+  'sql',
+  'rds',
+  'aurora',
+  'cloudsql',
+  'alloydb',
+  'azure',
+  'supabase',
+  'neon',
+  'patroni',
+  'cnpg',
+] as const;
 export type SettingDialect = (typeof settingDialects)[number];
 
 /** One setting as it is proposed. */
@@ -12,12 +24,48 @@ export interface DialectSetting {
   /** The same as a bare number in pg_settings' own unit, as clouds take it; words stay. */
   bare: string;
   restart: boolean;
+  /** Whose sessions it is for; absent or null: the server's. A role's is SQL in every dialect. */
+  role?: string | null;
+}
+
+/** All settings that a report proposes, as one file, script or manifest fragment. */
+export function renderReportSettings(report: Report, dialect: SettingDialect): string {
+  const settings = report.recommendations.flatMap(({ setting }) =>
+    setting
+      ? [
+          {
+            name: setting.name,
+            text: setting.value,
+            bare: setting.bare_value,
+            restart: setting.restart,
+            role: setting.role,
+          },
+        ]
+      : [],
+  );
+  const mark = dialect === 'sql' || dialect === 'neon' ? '--' : '#';
+  return settings.length > 0 ? renderSettings(settings, dialect) : `${mark} no setting is proposed\n`;
 }
 
 /** A file, script or manifest fragment; ends with a line break. */
 export function renderSettings(settings: readonly DialectSetting[], dialect: SettingDialect): string {
-  return `${DIALECTS[dialect](settings).join('\n')}\n`;
+  const server = settings.filter(({ role }) => role == null);
+  const roles = settings.flatMap(({ name, text, role }) =>
+    role == null
+      ? []
+      : [`ALTER ROLE ${quoteIdentifier(role)} SET ${quotedName(name)} = ${quoteLiteral(text)};`],
+  );
+  // In a file, a manifest or a script, what is SQL can only be said.
+  const said = dialect === 'sql' ? roles : roles.map((line) => `# with psql: ${line}`);
+  return `${[...(server.length > 0 ? DIALECTS[dialect](server) : []), ...said].join('\n')}\n`;
 }
+
+/** An extension's setting has a prefix, and each part is a name. */
+const quotedName = (name: string) => name.split('.').map(quoteIdentifier).join('.');
+
+/** A word for the shell: values such as log_line_prefix hold spaces and per cents. */
+const shellWord = (text: string) =>
+  /^[\w.:=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 /** A number or a plain word needs no quotes in postgresql.conf. */
 const confValue = (text: string) => (/^[\w.]+$/.test(text) ? text : quoteLiteral(text));
@@ -28,31 +76,49 @@ const DIALECTS: Record<SettingDialect, (settings: readonly DialectSetting[]) => 
       ({ name, text, restart }) => `${name} = ${confValue(text)}${restart ? '  # wants a restart' : ''}`,
     ),
   sql: (settings) => [
-    ...settings.map(({ name, text }) => `ALTER SYSTEM SET ${quoteIdentifier(name)} = ${quoteLiteral(text)};`),
+    ...settings.map(({ name, text }) => `ALTER SYSTEM SET ${quotedName(name)} = ${quoteLiteral(text)};`),
     'SELECT pg_reload_conf();',
     ...(settings.some(({ restart }) => restart)
       ? [`-- after a restart: ${settings.flatMap(({ name, restart }) => (restart ? [name] : [])).join(', ')}`]
       : []),
   ],
-  // ApplyMethod of a static parameter must be pending-reboot, of a dynamic one it may be immediate; at most 20 a call.
   rds: (settings) =>
-    chunks(settings, 20).flatMap((part) => [
-      'aws rds modify-db-parameter-group --db-parameter-group-name "$PARAMETER_GROUP" --parameters \\',
-      ...part.map(
-        ({ name, bare, restart }, index) =>
-          `  "ParameterName=${name},ParameterValue=${bare},ApplyMethod=${restart ? 'pending-reboot' : 'immediate'}"${index < part.length - 1 ? ' \\' : ''}`,
-      ),
-    ]),
-  cloudsql: (settings) => [
-    '# patch replaces the whole list of flags: add those that are set today',
-    '# (gcloud sql instances describe "$INSTANCE" --format="value(settings.databaseFlags)").',
-    `gcloud sql instances patch "$INSTANCE" --database-flags=${settings.map(({ name, bare }) => `${name}=${bare}`).join(',')}`,
-  ],
+    parameterGroup(settings, 'modify-db-parameter-group --db-parameter-group-name "$PARAMETER_GROUP"'),
+  aurora: (settings) =>
+    parameterGroup(
+      settings,
+      'modify-db-cluster-parameter-group --db-cluster-parameter-group-name "$PARAMETER_GROUP"',
+    ),
+  cloudsql: (settings) =>
+    wholeListOfFlags(settings, {
+      read: 'gcloud sql instances describe "$INSTANCE" --format=json',
+      // A list of {name, value}.
+      flags: '(.settings.databaseFlags // [])[] | {key: .name, value: .value}',
+      write: 'gcloud sql instances patch "$INSTANCE"',
+    }),
+  alloydb: (settings) =>
+    wholeListOfFlags(settings, {
+      read: 'gcloud alloydb instances describe "$INSTANCE" --cluster="$CLUSTER" --region="$REGION" --format=json',
+      // A map from name to value.
+      flags: '(.databaseFlags // {}) | to_entries[]',
+      write: 'gcloud alloydb instances update "$INSTANCE" --cluster="$CLUSTER" --region="$REGION"',
+    }),
   azure: (settings) =>
     settings.map(
       ({ name, bare }) =>
-        `az postgres flexible-server parameter set --resource-group "$GROUP" --server-name "$SERVER" --name ${name} --value ${bare}`,
+        `az postgres flexible-server parameter set --resource-group "$GROUP" --server-name "$SERVER" --name ${name} --value ${shellWord(bare)}`,
     ),
+  supabase: (settings) => [
+    '# A parameter that needs a restart restarts the database, unless --no-restart is given.',
+    `supabase --experimental postgres-config update --project-ref "$PROJECT" ${settings.map(({ name, text }) => `--config ${shellWord(`${name}=${text}`)}`).join(' ')}`,
+  ],
+  // No superuser, no files: what a session may set is set for the database, nothing else can be.
+  neon: (settings) => [
+    '-- in place of "your_database" its name; refused for what a session may not set',
+    ...settings.map(
+      ({ name, text }) => `ALTER DATABASE "your_database" SET ${quotedName(name)} = ${quoteLiteral(text)};`,
+    ),
+  ],
   patroni: (settings) => [
     '# patronictl edit-config; then patronictl restart for those that want one',
     'postgresql:',
@@ -69,6 +135,35 @@ const DIALECTS: Record<SettingDialect, (settings: readonly DialectSetting[]) => 
 
 /** Always in quotes: `on` and `off` would be booleans, 1.1 a number, and both manifests want text. */
 const yamlText = (text: string) => JSON.stringify(text);
+
+/** ApplyMethod of a static parameter must be pending-reboot, of a dynamic one it may be immediate; at most 20 a call. */
+function parameterGroup(settings: readonly DialectSetting[], command: string): string[] {
+  return chunks(settings, 20).flatMap((part) => [
+    `aws rds ${command} --parameters \\`,
+    ...part.map(({ name, bare, restart }, index) => {
+      const given = `ParameterName=${name},ParameterValue=${bare},ApplyMethod=${restart ? 'pending-reboot' : 'immediate'}`;
+      const quoted = /^[\w.=,-]+$/.test(given) ? `"${given}"` : shellWord(given);
+      return `  ${quoted}${index < part.length - 1 ? ' \\' : ''}`;
+    }),
+  ]);
+}
+
+/**
+ * gcloud replaces the whole list of flags, and what is not named is reset: the list of today is read and merged.
+ * `^~^` is gcloud's way to separate by another sign than a comma, which values may hold.
+ */
+function wholeListOfFlags(
+  settings: readonly DialectSetting[],
+  { read, flags, write }: { read: string; flags: string; write: string },
+): string[] {
+  const wanted = JSON.stringify(Object.fromEntries(settings.map(({ name, bare }) => [name, bare])));
+  return [
+    '# The list is replaced as a whole: flags of today are read and kept. Look at "$FLAGS" before you send it.',
+    `FLAGS=$(${read} | jq -r --argjson wanted ${shellWord(wanted)} \\`,
+    `  '([${flags}] | from_entries) + $wanted | to_entries | map("\\(.key)=\\(.value)") | join("~")')`,
+    `${write} --database-flags="^~^$FLAGS"`,
+  ];
+}
 
 function chunks<T>(items: readonly T[], size: number): T[][] {
   const parts: T[][] = [];

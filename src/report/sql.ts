@@ -21,7 +21,11 @@ export function renderReportSql(report: Report): string {
     const notes = [`locks: ${item.risk.locks}`, ...item.risk.notes].join('\n');
     parts.push(
       item.statements.length === 0
-        ? comment(`By hand: ${reason}\n${notes}`)
+        ? comment(
+            [`By hand: ${reason}`, notes, ...(item.by_hand ?? []).map(({ text }) => text.trimEnd())].join(
+              '\n',
+            ),
+          )
         : [
             comment(`${reason}\n${notes}`),
             ...item.statements.map((statement) => `${statement};`),

@@ -77,6 +77,30 @@ const subjects: Subject[] = [
     },
   },
   {
+    name: 'role.setting',
+    entries: 1,
+    prepare: async () => {
+      const [known] = await rows(dsn, "SELECT 1 FROM pg_roles WHERE rolname = 'Chaos Réports'");
+      if (!known) await rows(dsn, 'CREATE ROLE "Chaos Réports"');
+      await rows(dsn, 'ALTER ROLE "Chaos Réports" SET work_mem = \'5MB\'');
+      return {
+        kind: 'role.setting',
+        role: 'Chaos Réports',
+        name: 'work_mem',
+        value: '64MB',
+        current_value: '5MB',
+        previous: '5MB',
+      };
+    },
+    effect: async () => {
+      const [row] = await rows<{ setconfig: string[] }>(
+        dsn,
+        `SELECT setconfig FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole WHERE rolname = 'Chaos Réports'`,
+      );
+      return { 'work_mem=64MB': true, 'work_mem=5MB': false }[row?.setconfig[0] ?? ''] ?? null;
+    },
+  },
+  {
     name: 'table.reloptions',
     entries: 1,
     prepare: async () => {

@@ -98,7 +98,14 @@ describe('tune', () => {
       '"ParameterName=shared_buffers,ParameterValue=524288,ApplyMethod=pending-reboot"',
     );
     expect(as('rds').match(/modify-db-parameter-group/g)?.length).toBe(2);
-    expect(as('cloudsql')).toMatch(/--database-flags=.*log_temp_files=10240,/);
+    // The list of flags is replaced as a whole: what is set today must be in it.
+    expect(as('cloudsql')).toContain('gcloud sql instances describe "$INSTANCE" --format=json');
+    expect(as('cloudsql')).toContain('"log_temp_files":"10240"');
+    expect(as('cloudsql')).toContain('--database-flags="^~^$FLAGS"');
+    expect(as('alloydb')).toContain('gcloud alloydb instances update');
+    expect(as('aurora')).toContain('modify-db-cluster-parameter-group');
+    expect(as('supabase')).toContain('--config work_mem=24MB');
+    expect(as('neon')).toContain(`ALTER DATABASE "your_database" SET work_mem = '24MB';`);
     expect(as('azure')).toContain('--name log_autovacuum_min_duration --value 10000\n');
     expect(as('patroni')).toContain('    jit: "off"\n');
     expect(as('cnpg')).toContain('      shared_buffers: "4GB"\n');

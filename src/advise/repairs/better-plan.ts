@@ -1,6 +1,6 @@
 /**
- * Whether knowing the rows changes a plan for the better: the plan of now is asked for again with the right rows, by
- * forbidding what only the new plan does, so that both costs are reckoned with the same rows.
+ * Whether knowing the rows, or other settings, change a plan for the better: the plan of now is asked for again with
+ * those, by forbidding what only the new plan does, so that both costs are reckoned alike.
  */
 import type { Configuration, IndexRow, PlannableStatement, WhatIf } from '../../domain/index.ts';
 
@@ -38,7 +38,7 @@ const DISABLE_COST = 1e10;
 const MOST_STEPS = 5;
 
 export interface BetterPlan {
-  /** What the plan of now costs with the right rows, and the one that is chosen then. */
+  /** What the plan of now costs under the new configuration, and the one that is chosen then. */
   cost_before: number;
   cost_after: number;
   /** In words. */
@@ -46,14 +46,16 @@ export interface BetterPlan {
   after: string;
 }
 
-/** Null: the plan stays the same. `unknown`: it changes, but what the plan of now would cost could not be had. */
+/**
+ * @param with_ what is different.
+ * @returns null: the plan stays the same. `unknown`: it changes, but what the plan of now would cost could not be had.
+ */
 export async function betterPlan(
   whatIf: WhatIf,
-  statistics: string,
+  with_: Configuration,
   statement: PlannableStatement,
   indexes: readonly IndexRow[],
 ): Promise<BetterPlan | 'unknown' | null> {
-  const with_: Configuration = { created: [], hidden: [], statistics: [statistics] };
   const now = rootOf(await whatIf.explain({ created: [], hidden: [] }, statement));
   const then = rootOf(await whatIf.explain(with_, statement));
   if (!now || !then || shapeOf(now) === shapeOf(then)) return null;
@@ -68,7 +70,7 @@ export async function betterPlan(
 }
 
 /**
- * The plan of now with the right rows: what the planner prefers to it is forbidden, step by step.
+ * The plan of now under the new configuration: what the planner prefers to it is forbidden, step by step.
  * @returns null where it does not come back.
  */
 async function planAgain(
@@ -92,7 +94,10 @@ async function planAgain(
     }
     if (Object.keys(settings).length + hidden.size === forbidden) return null;
     const next = rootOf(
-      await whatIf.explain({ ...configuration, hidden: [...hidden], settings: { ...settings } }, statement),
+      await whatIf.explain(
+        { ...configuration, hidden: [...hidden], settings: { ...configuration.settings, ...settings } },
+        statement,
+      ),
     );
     if (!next) return null;
     if (shapeOf(next) === shapeOf(now)) return next['Total Cost'] < DISABLE_COST ? next : null;

@@ -17,10 +17,15 @@ export interface MemoryUse {
   /** Parallel workers that may run at the same time: min(max_parallel_workers, max_worker_processes). */
   parallel_workers: number;
   autovacuum_max_workers: number;
+  /** A hash may take so many times work_mem; absent: 2, the default since 15. */
+  hash_mem_multiplier?: number;
+  /** What roles with more work_mem than the server take beyond it, bytes; absent: nothing. */
+  role_work_mem?: number;
 }
 
-/** Sorts and hashes that one process may run at the same time, each with its own work_mem. */
-export const WORK_MEM_USES = 3;
+/** Portions of work_mem that one process may use at the same time: three sorts, or a sort and a hash of two. */
+const LEAST_WORK_MEM_USES = 3;
+const DEFAULT_HASH_MULTIPLIER = 2;
 /** A backend's own memory: catalog caches, plans, the process itself. */
 export const BACKEND_BYTES = 2 * MB;
 /** What the set may take of the host's memory: the rest is the operating system's. */
@@ -33,7 +38,12 @@ const LEAST_WORK_MEM = 64 * KB;
 const MOST_WORK_MEM = 1 * GB;
 
 export const WORST_CASE_FORMULA =
-  'shared_buffers + wal_buffers + (max_connections + parallel workers) × (3 × work_mem + 2MB) + autovacuum workers × autovacuum_work_mem + maintenance_work_mem';
+  'shared_buffers + wal_buffers + (max_connections + parallel workers) × (3 × work_mem, or 1 + hash_mem_multiplier of it, + 2MB) + autovacuum workers × autovacuum_work_mem + maintenance_work_mem + what roles with more work_mem take beyond that';
+
+/** Portions of work_mem in one process: a sort and a hash of hash_mem_multiplier portions, three at least. */
+export function workMemUses({ hash_mem_multiplier = DEFAULT_HASH_MULTIPLIER }: MemoryUse): number {
+  return Math.max(LEAST_WORK_MEM_USES, 1 + hash_mem_multiplier);
+}
 
 /** Bytes in the worst case: every connection and parallel worker with three sorts, every autovacuum worker busy, one CREATE INDEX. */
 export function worstCaseBytes(use: MemoryUse): number {
@@ -41,9 +51,10 @@ export function worstCaseBytes(use: MemoryUse): number {
   return (
     use.shared_buffers +
     use.wal_buffers +
-    processes * (WORK_MEM_USES * use.work_mem + BACKEND_BYTES) +
+    processes * (workMemUses(use) * use.work_mem + BACKEND_BYTES) +
     use.autovacuum_max_workers * use.autovacuum_work_mem +
-    use.maintenance_work_mem
+    use.maintenance_work_mem +
+    (use.role_work_mem ?? 0)
   );
 }
 
@@ -52,8 +63,9 @@ export function worstCaseInputs(use: MemoryUse): string {
   const mb = (bytes: number) => `${Number((bytes / MB).toFixed(1))}MB`;
   return (
     `${mb(use.shared_buffers)} shared_buffers + ${mb(use.wal_buffers)} wal_buffers + ` +
-    `(${use.max_connections} connections + ${use.parallel_workers} parallel workers) × (3 × ${mb(use.work_mem)} work_mem + 2MB) + ` +
-    `${use.autovacuum_max_workers} autovacuum workers × ${mb(use.autovacuum_work_mem)} + ${mb(use.maintenance_work_mem)} maintenance_work_mem`
+    `(${use.max_connections} connections + ${use.parallel_workers} parallel workers) × (${workMemUses(use)} × ${mb(use.work_mem)} work_mem + 2MB) + ` +
+    `${use.autovacuum_max_workers} autovacuum workers × ${mb(use.autovacuum_work_mem)} + ${mb(use.maintenance_work_mem)} maintenance_work_mem` +
+    (use.role_work_mem ? ` + ${mb(use.role_work_mem)} of roles with more work_mem` : '')
   );
 }
 
@@ -66,7 +78,7 @@ export function budgetBytes(ram: number): number {
 function multiplicity(use: MemoryUse, name: MemoryParameter): number {
   switch (name) {
     case 'work_mem':
-      return WORK_MEM_USES * (use.max_connections + use.parallel_workers);
+      return workMemUses(use) * (use.max_connections + use.parallel_workers);
     case 'autovacuum_work_mem':
       return use.autovacuum_max_workers;
     default:

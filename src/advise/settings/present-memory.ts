@@ -1,6 +1,7 @@
 /** The memory settings as they are, the set that would be proposed, and what is left for each beside the others. */
 import type { Evidence, Limit, RuleContext } from '../../domain/index.ts';
 import { memoryBaseline } from './baseline.ts';
+import { parallelBaseline } from './baseline-parallel.ts';
 import { computed, isLimit, ramInput, setting, settingNotVisible } from './facts.ts';
 import {
   budgetBytes,
@@ -10,6 +11,7 @@ import {
   worstCaseBytes,
   worstCaseInputs,
 } from './memory-budget.ts';
+import { roleWorkMemBytes } from './role-sessions.ts';
 import { formatMemory, settingBytes } from './units.ts';
 import { workloadType } from './workload-type.ts';
 
@@ -18,6 +20,8 @@ export interface MemoryPlan {
   present: MemoryUse;
   /** What would be proposed for a server like this, as a set that fits. */
   values: ReturnType<typeof memoryBaseline>['values'];
+  /** Parallel workers that there are, or that would be proposed for the CPUs where those fit. */
+  parallel_workers: number;
   /** What went into it, with the sources. */
   inputs: Evidence[];
 }
@@ -29,17 +33,29 @@ export function memoryPlan(context: RuleContext): MemoryPlan | Limit {
   const present = presentMemory(context);
   if (isLimit(present)) return present;
   const type = workloadType(context);
-  const { values } = memoryBaseline({
+  const planFor = (parallel_workers: number): MemoryPlan => ({
     ram_bytes: ram.bytes,
-    cpu_count: null,
-    disk_type: null,
-    major: Math.floor(context.snapshot.server.server_version_num / 10_000),
-    workload_type: type.type,
-    connections: present.max_connections,
-    autovacuum_workers: present.autovacuum_max_workers,
-    parallel_workers: present.parallel_workers,
+    present,
+    values: memoryBaseline({
+      ram_bytes: ram.bytes,
+      cpu_count: null,
+      disk_type: null,
+      major: Math.floor(context.snapshot.server.server_version_num / 10_000),
+      workload_type: type.type,
+      connections: present.max_connections,
+      autovacuum_workers: present.autovacuum_max_workers,
+      parallel_workers,
+    }).values,
+    parallel_workers,
+    inputs: [ram.evidence, type.evidence],
   });
-  return { ram_bytes: ram.bytes, present, values, inputs: [ram.evidence, type.evidence] };
+  const cpus = context.snapshot.host.cpu_count.value;
+  const wanted = cpus === null ? 0 : (parallelBaseline(cpus, type.type).max_parallel_workers?.value ?? 0);
+  if (wanted <= present.parallel_workers) return planFor(present.parallel_workers);
+  const more = planFor(wanted);
+  return worstCaseBytes(together(context, more)) <= budgetBytes(ram.bytes)
+    ? more
+    : planFor(present.parallel_workers);
 }
 
 function presentMemory(context: RuleContext): MemoryUse | Limit {
@@ -65,7 +81,9 @@ function presentMemory(context: RuleContext): MemoryUse | Limit {
     max_connections: count('max_connections'),
     parallel_workers: Math.min(count('max_parallel_workers'), count('max_worker_processes')),
     autovacuum_max_workers: count('autovacuum_max_workers'),
+    hash_mem_multiplier: Number(setting(context, 'hash_mem_multiplier')?.setting ?? 1),
   };
+  use.role_work_mem = roleWorkMemBytes(context, use);
   return missing[0] === undefined ? use : settingNotVisible(missing.join(', '));
 }
 
@@ -81,24 +99,32 @@ function changed(context: RuleContext, plan: MemoryPlan, name: MemoryParameter, 
 }
 
 /**
- * The most that one setting may be, bytes, when every other is at what it is or at what would be proposed, whichever
- * is more: whatever of the proposals is applied, and in whatever order, the whole fits.
+ * Every setting at what it is or at what would be proposed, whichever is more; but work_mem and hash_mem_multiplier,
+ * which get what that leaves.
  */
-export function roomBeside(context: RuleContext, plan: MemoryPlan, name: MemoryParameter): number {
-  const { present, values, ram_bytes } = plan;
-  const follows = autovacuumFollows(context);
+export function together(context: RuleContext, plan: MemoryPlan): MemoryUse {
+  const { present, values, parallel_workers } = plan;
   const maintenance = Math.max(present.maintenance_work_mem, values.maintenance_work_mem.value);
-  const all: MemoryUse = {
+  return {
     ...present,
     shared_buffers: Math.max(present.shared_buffers, values.shared_buffers.value),
     maintenance_work_mem: maintenance,
-    autovacuum_work_mem: follows ? maintenance : present.autovacuum_work_mem,
+    autovacuum_work_mem: autovacuumFollows(context) ? maintenance : present.autovacuum_work_mem,
+    parallel_workers,
   };
-  if (name === 'maintenance_work_mem' && follows) {
+}
+
+/**
+ * The most that one setting may be, bytes, beside all others as `together` has them: whatever of the proposals is
+ * applied, and in whatever order, the whole fits.
+ */
+export function roomBeside(context: RuleContext, plan: MemoryPlan, name: MemoryParameter): number {
+  const all = together(context, plan);
+  if (name === 'maintenance_work_mem' && autovacuumFollows(context)) {
     const rest = worstCaseBytes({ ...all, maintenance_work_mem: 0, autovacuum_work_mem: 0 });
-    return (budgetBytes(ram_bytes) - rest) / (1 + all.autovacuum_max_workers);
+    return (budgetBytes(plan.ram_bytes) - rest) / (1 + all.autovacuum_max_workers);
   }
-  return roomFor(name, all, ram_bytes);
+  return roomFor(name, all, plan.ram_bytes);
 }
 
 /** Worst case before and after one change, and what it has to fit into: evidence of every memory setting. */
@@ -108,7 +134,11 @@ export function worstCaseEvidence(
   name: MemoryParameter,
   bytes: number,
 ): Evidence[] {
-  const after = changed(context, plan, name, bytes);
+  return worstCaseOf(plan, changed(context, plan, name, bytes));
+}
+
+/** The same for a set that differs otherwise: fewer connections, more workers. */
+export function worstCaseOf(plan: MemoryPlan, after: MemoryUse): Evidence[] {
   return [
     computed('worst-case memory now', worstCaseBytes(plan.present), 'bytes', worstCaseInputs(plan.present)),
     computed('worst-case memory after', worstCaseBytes(after), 'bytes', worstCaseInputs(after)),

@@ -1,5 +1,6 @@
 /** What a recommendation of a setting says, whichever rule makes it, in the dialect of who runs the server. */
 import type {
+  AffectedStatement,
   Change,
   RecommendationDraft,
   RuleContext,
@@ -8,6 +9,7 @@ import type {
 } from '../../domain/index.ts';
 import { setting } from './facts.ts';
 import type { Proposal } from './propose.ts';
+import { bareValue } from './units.ts';
 
 /** How settings change where nobody may ALTER SYSTEM. */
 const SERVICE_DIALECT: Record<string, string> = {
@@ -48,6 +50,13 @@ function maskNote(mask: SettingOverride): string {
   return `${mask.name} is ${mask.value} for ${whom.join(' in ') || 'all roles'} and stays so: ALTER ROLE or ALTER DATABASE … RESET ends that.`;
 }
 
+/** Σ calls × cost of statements, planner cost units; null where no planner was asked. */
+export function sumOf(affects: readonly AffectedStatement[]) {
+  const sum = (read: (item: AffectedStatement) => number) =>
+    affects.length === 0 ? null : affects.reduce((total, item) => total + item.calls * read(item), 0);
+  return { cost_before: sum((item) => item.cost_before), cost_after: sum((item) => item.cost_after) };
+}
+
 /** The draft; kind finding where only a person can change it. */
 export function settingDraft(
   context: RuleContext,
@@ -56,12 +65,13 @@ export function settingDraft(
   { text, shown }: { text: string; shown: string },
 ): RecommendationDraft {
   const restart = row.context === 'postmaster';
-  const instead = byHand(context, row);
+  const instead = byHand(context, row) ?? proposal.byHand ?? null;
   const change: Change =
     instead === null
       ? { kind: 'setting', name: row.name, value: text, current_value: shown, context: row.context }
       : { kind: 'finding' };
   const from = row.source === 'default' ? 'the built-in default' : row.source;
+  const { affects = [] } = proposal;
   const masks = context.snapshot.setting_overrides.filter((override) => override.name === row.name);
   return {
     rule: proposal.rule,
@@ -72,10 +82,18 @@ export function settingDraft(
       .filter((sentence) => sentence !== null && sentence !== '')
       .join(' '),
     severity: proposal.severity,
-    evidence_level: proposal.observed ? 'measured' : 'estimated',
+    evidence_level:
+      proposal.level ?? (proposal.observed ? 'measured' : affects.length > 0 ? 'simulated' : 'estimated'),
     confidence: proposal.confidence,
-    estimate: { cost_before: null, cost_after: null, size_bytes: null, write_overhead: null },
-    affects: [],
+    estimate: { ...sumOf(affects), size_bytes: null, write_overhead: null },
+    affects,
+    setting: {
+      name: row.name,
+      value: text,
+      bare_value: bareValue(text, row.unit),
+      restart,
+      role: null,
+    },
     evidence: [
       {
         name: 'proposed value',

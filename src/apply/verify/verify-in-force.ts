@@ -43,6 +43,35 @@ export function verifySetting(
   );
 }
 
+/** In force for the role; what its statements spill is measured by itself. */
+export function verifyRoleSetting(
+  { before, after }: VerifyInput,
+  change: Extract<Change, { kind: 'role.setting' }>,
+): Judgement {
+  const { role, name } = change;
+  const row = after.snapshot.settings.find((item) => item.name === name);
+  const own = after.snapshot.setting_overrides.find(
+    (item) => item.role === role && item.database === null && item.name.toLowerCase() === name.toLowerCase(),
+  );
+  const measures = [
+    {
+      name: `temporary files of ${role}'s statements, per hour`,
+      before: tempBytesPerHour(before, role),
+      after: tempBytesPerHour(after, role),
+      unit: 'bytes',
+    },
+  ];
+  if (!row || !own || !sameSettingValue(own.value, change.value, row)) {
+    return judgement(
+      'inconclusive',
+      `${name} of ${role} is ${own?.value ?? 'not set'}, not ${change.value}: it was changed again.`,
+      false,
+      { measures },
+    );
+  }
+  return judgement('succeeded', `${name} = ${change.value} is in force for ${role}.`, false, { measures });
+}
+
 export function verifyReloptions(
   { before, after }: VerifyInput,
   change: Extract<Change, { kind: 'table.reloptions' }>,

@@ -2,7 +2,13 @@
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { verifyIndexCreate } from './verify-create.ts';
 import { verifyIndexDrop } from './verify-drop.ts';
-import { verifyAnalyze, verifyReloptions, verifySetting, verifyVacuum } from './verify-in-force.ts';
+import {
+  verifyAnalyze,
+  verifyReloptions,
+  verifyRoleSetting,
+  verifySetting,
+  verifyVacuum,
+} from './verify-in-force.ts';
 import { verifyReindex, verifyStatistics } from './verify-repair.ts';
 
 /**
@@ -24,6 +30,8 @@ export function verifyApply(input: VerifyInput): Judgement {
       return verifyStatistics(input, change);
     case 'setting':
       return verifySetting(input, change);
+    case 'role.setting':
+      return verifyRoleSetting(input, change);
     case 'table.reloptions':
       return verifyReloptions(input, change);
     case 'vacuum':

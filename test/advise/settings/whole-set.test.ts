@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { runRules } from '../../../src/advise/engine.ts';
 import { loadRules } from '../../../src/advise/registry.ts';
 import { parseSetting, settingBytes } from '../../../src/advise/settings/units.ts';
-import type { RuleResult, SettingRow, Snapshot } from '../../../src/domain/index.ts';
+import type { RuleResult, Snapshot } from '../../../src/domain/index.ts';
 import {
   contextOf,
   databaseCounters,
@@ -13,12 +13,17 @@ import {
   workloadOf,
   workloadQuery,
 } from '../../support/snapshot-builder.ts';
+import { statementRow } from '../rules/settings/busy-server.ts';
 import { matrix } from './matrix.ts';
 
-const PARALLEL_WORKERS = 8;
-
-/** A count of its own, by the names of pg_settings: three sorts a process, every autovacuum worker, one index build. */
-function bytesAtWorst(settings: SettingRow[]): number {
+/**
+ * A count of its own, by the names of pg_settings: three sorts a process, or a sort and a hash, every autovacuum worker,
+ * one index build, and what roles have beyond the others.
+ */
+function bytesAtWorst({
+  settings,
+  setting_overrides,
+}: Pick<Snapshot, 'settings' | 'setting_overrides'>): number {
   const row = (name: string) => {
     const found = settings.find((item) => item.name === name);
     if (!found) throw new Error(`no ${name}`);
@@ -26,10 +31,16 @@ function bytesAtWorst(settings: SettingRow[]): number {
   };
   const bytes = (name: string) => settingBytes(row(name)) ?? 0;
   const maintenance = bytes('maintenance_work_mem');
-  const processes = Number(row('max_connections').setting) + PARALLEL_WORKERS;
+  const number = (name: string) => Number(row(name).setting);
+  const workers = Math.min(number('max_parallel_workers'), number('max_worker_processes'));
+  const processes = number('max_connections') + workers;
+  const portions = Math.max(3, 1 + number('hash_mem_multiplier'));
+  const roles = setting_overrides
+    .filter(({ name }) => name === 'work_mem')
+    .map(({ value }) => (parseSetting(value, row('work_mem')) ?? 0) * 1024 - bytes('work_mem'));
   return (
     bytes('shared_buffers') +
-    3 * bytes('work_mem') * processes +
+    portions * processes * (bytes('work_mem') + roles.reduce((sum, more) => sum + Math.max(0, more), 0)) +
     Number(row('autovacuum_max_workers').setting) * maintenance +
     maintenance
   );
@@ -45,26 +56,50 @@ function applied(snapshot: Snapshot, result: RuleResult): Snapshot {
     if (value === null) throw new Error(`${row.name} = ${draft.change.value}`);
     return { ...row, setting: String(value) };
   });
-  return { ...snapshot, settings };
+  const roles = result.recommendations.flatMap(({ change }) =>
+    change.kind === 'role.setting'
+      ? [{ role: change.role, database: null, name: change.name, value: change.value }]
+      : [],
+  );
+  const kept = snapshot.setting_overrides.filter(({ role }) => !roles.some((item) => item.role === role));
+  return { ...snapshot, settings, setting_overrides: [...kept, ...roles] };
 }
 
 /** A busy, badly served database that is larger than the host, with statements that spill `gigabytes` a call. */
-function analyse(snapshot: Snapshot, gigabytes: number): Promise<RuleResult> {
+function analyse(snapshot: Snapshot, gigabytes: number, by: 'all' | 'roles' = 'all'): Promise<RuleResult> {
   const spilling = workloadQuery({
     calls: 10,
     temp_blks_written: (10 * gigabytes * GB) / 8192,
     total_exec_time_ms: 1000,
   });
+  const rows = ['reports', 'etl', 'app'].map((user, n) =>
+    statementRow({
+      user,
+      calls: 10,
+      queryid: user === 'app' ? '2' : '1',
+      temp_blks_written: user === 'app' ? 0 : spilling.temp_blks_written / (n + 1),
+    }),
+  );
+  const statements = by === 'roles' ? rows : [];
   return loadRules().then((rules) =>
     runRules(
       rules.filter((rule) => rule.area === 'settings'),
-      contextOf(snapshot, { workload: workloadOf([spilling]) }),
+      contextOf(
+        { ...snapshot, statements },
+        { workload: workloadOf([spilling, workloadQuery({ query_id: 'q2', queryids: ['2'] })]) },
+      ),
     ),
   );
 }
 
 describe.each(matrix)('$name', ({ input }) => {
-  test.each([0.01, 0.5, 40])('everything proposed fits together, with spills of %d GB', async (gigabytes) => {
+  test.each([
+    [0.01, 'all'],
+    [0.5, 'all'],
+    [40, 'all'],
+    [0.01, 'roles'],
+    [40, 'roles'],
+  ] as const)('everything proposed fits together, with spills of %d GB of %s', async (gigabytes, by) => {
     const before = snapshotOf({
       major: input.major,
       ram_bytes: input.ram_bytes,
@@ -74,14 +109,14 @@ describe.each(matrix)('$name', ({ input }) => {
       server: { database_size_bytes: 5000 * GB },
       counters: { database: databaseCounters({ blks_hit: 500_000, blks_read: 500_000 }) },
     });
-    const worst = bytesAtWorst(before.settings);
-    const result = await analyse(before, gigabytes);
+    const worst = bytesAtWorst(before);
+    const result = await analyse(before, gigabytes, by);
     const memory = result.recommendations.filter(
       ({ change }) =>
-        change.kind === 'setting' &&
+        (change.kind === 'setting' || change.kind === 'role.setting') &&
         ['shared_buffers', 'work_mem', 'maintenance_work_mem'].includes(change.name),
     );
-    const after = bytesAtWorst(applied(before, result).settings);
+    const after = bytesAtWorst(applied(before, result));
     // A stock server may be too much for its host already: then nothing makes it worse, and it is said.
     expect(after).toBeLessThanOrEqual(Math.max(worst, 0.9 * input.ram_bytes));
     if (worst > input.ram_bytes) {
@@ -91,8 +126,8 @@ describe.each(matrix)('$name', ({ input }) => {
       expect(memory.length).toBeGreaterThan(0);
       expect(after).toBeGreaterThan(worst);
     }
-    const again = await analyse(applied(before, result), gigabytes);
-    const twice = bytesAtWorst(applied(applied(before, result), again).settings);
+    const again = await analyse(applied(before, result), gigabytes, by);
+    const twice = bytesAtWorst(applied(applied(before, result), again));
     expect(twice).toBeLessThanOrEqual(Math.max(worst, 0.9 * input.ram_bytes));
   });
 });
@@ -111,8 +146,8 @@ test('any host: what is proposed fits together, or makes nothing worse', async (
           server: { database_size_bytes: 5000 * GB },
           counters: { database: databaseCounters({ blks_hit: 500_000, blks_read: 500_000 }) },
         });
-        const after = bytesAtWorst(applied(before, await analyse(before, gigabytes)).settings);
-        const most = Math.max(bytesAtWorst(before.settings), 0.9 * megabytes * 1024 ** 2);
+        const after = bytesAtWorst(applied(before, await analyse(before, gigabytes)));
+        const most = Math.max(bytesAtWorst(before), 0.9 * megabytes * 1024 ** 2);
         expect(after).toBeLessThanOrEqual(most);
       },
     ),

@@ -2,7 +2,7 @@
 import type { Rule } from '../../../domain/index.ts';
 import { isLimit, limited } from '../../settings/facts.ts';
 import { memoryPlan } from '../../settings/present-memory.ts';
-import { propose } from '../../settings/propose.ts';
+import { proposePlanned } from '../../settings/propose-planned.ts';
 import { formatMemory, settingBytes } from '../../settings/units.ts';
 
 const ID = 'settings/effective-cache-size';
@@ -14,14 +14,15 @@ export const rule: Rule = {
   title: 'effective_cache_size does not tell the planner what is cached',
   description:
     'Three quarters of RAM (pgtune). It reserves nothing: the planner only takes repeated index reads for cheaper or ' +
-    'dearer. A value that somebody chose is questioned only where it is below shared_buffers, which contradicts itself.',
+    'dearer. A value that somebody chose is questioned only where it is below shared_buffers, which contradicts itself. Quiet ' +
+    'where the planner, asked for the top statements with both values, changes no plan.',
   evaluate: (context) => {
     const plan = memoryPlan(context);
     if (isLimit(plan)) return limited(plan);
     const row = context.snapshot.settings.find((item) => item.name === NAME);
     const present = row ? settingBytes(row) : null;
     const contradiction = present !== null && present < plan.present.shared_buffers;
-    return propose(context, {
+    const proposal = {
       rule: ID,
       name: NAME,
       ...plan.values.effective_cache_size,
@@ -29,12 +30,13 @@ export const rule: Rule = {
         ? `The planner is told that less is cached than shared_buffers (${formatMemory(plan.present.shared_buffers)}) alone hold.`
         : 'The planner takes it for what buffers and the page cache hold together: too little makes index scans look dear, too much makes them look cheap.',
       unless: 'Other programs that fill this memory would speak for less.',
-      severity: contradiction ? 'medium' : 'low',
+      severity: contradiction ? ('medium' as const) : ('low' as const),
       confidence: contradiction ? 0.8 : 0.6,
-      direction: 'either',
+      direction: 'either' as const,
       observed: contradiction,
       evidence: plan.inputs,
       notes: ['It takes no memory. Plans may change: from sequential scans to index scans where it grows.'],
-    });
+    };
+    return proposePlanned(context, proposal, { reprices: true, needs_flips: !contradiction });
   },
 };

@@ -1,5 +1,5 @@
 /** shared_buffers from the host's memory, the size of the database and what buffers really serve. */
-import type { Rule, RuleContext, RuleResult } from '../../../domain/index.ts';
+import type { Evidence, Rule, RuleContext, RuleResult } from '../../../domain/index.ts';
 import { isLimit, limited, measured, rejected } from '../../settings/facts.ts';
 import { worstCaseBytes } from '../../settings/memory-budget.ts';
 import { hitRatio } from '../../settings/observed.ts';
@@ -102,10 +102,24 @@ function proposalOf(context: RuleContext, plan: MemoryPlan, value: number): Prop
               `pg_stat_database, ${hits.blocks} blocks ${hits.period}`,
             ),
           ]),
+      ...evictions(context),
       ...worstCaseEvidence(context, plan, NAME, value),
     ],
     notes: ['Other databases of this server share these buffers; their sizes are not seen from here.'],
   };
+}
+
+/** Buffers that sessions had to empty before they could read (pg_stat_io, 16 and newer). */
+function evictions({ window, snapshot }: RuleContext): Evidence[] {
+  const rows = window?.counters?.io ?? snapshot.counters.io;
+  if (!rows) return [];
+  const evicted = rows
+    .filter((row) => row.backend_type === 'client backend' && row.context === 'normal')
+    .reduce((sum, row) => sum + (row.evictions ?? 0), 0);
+  const period = window?.counters?.io
+    ? `over a window of ${Math.round(window.seconds)} s`
+    : 'since the reset';
+  return [measured('buffers that sessions evicted', evicted, 'blocks', `pg_stat_io.evictions, ${period}`)];
 }
 
 function tooLarge(plan: MemoryPlan): Partial<Proposal> {

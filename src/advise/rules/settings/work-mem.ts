@@ -1,18 +1,17 @@
 /** work_mem from what really spilled, within what the memory allows. */
-import type { Evidence, Rule, RuleContext, WorkloadQuery } from '../../../domain/index.ts';
+import type { Evidence, Rule, RuleContext } from '../../../domain/index.ts';
 import { computed, isLimit, limited, measured, rejected } from '../../settings/facts.ts';
+import { hashMemory } from '../../settings/hash-memory.ts';
 import { observed } from '../../settings/observed.ts';
 import { memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/present-memory.ts';
-import { propose } from '../../settings/propose.ts';
+import type { Proposal } from '../../settings/propose.ts';
+import { proposePlanned } from '../../settings/propose-planned.ts';
+import { workMemByRole } from '../../settings/role-work-mem.ts';
+import { MEMORY_PER_SPILLED_BYTE, type Spill, spillsOf } from '../../settings/spills.ts';
 import { formatMemory, MB, roundMemory } from '../../settings/units.ts';
 
 const ID = 'settings/work-mem';
 const NAME = 'work_mem';
-/**
- * Memory for what was written to temporary files. Tried on 15 and 18: sorts of narrow rows take 3 to 4 times their
- * file, sorts of wide rows in several passes 0.6 times, hash joins 0.7, hash aggregates 0.9 to 2.
- */
-const MEMORY_PER_SPILLED_BYTE = 2;
 /** Statements that spill but take less of the time than this, all together, are no reason for every session's limit. */
 const LEAST_SHARE_OF_TIME = 0.005;
 const SPILLS_LISTED = 3;
@@ -24,8 +23,9 @@ export const rule: Rule = {
   description:
     'Fires only on spills: statements that wrote temporary blocks and take at least 0.5 % of the time together. ' +
     'Proposes twice the largest spill of a call, at most what the budget of the whole set leaves for ' +
-    '3 × (max_connections + parallel workers) of it, and 1 GB. Quiet without spills: memory alone is no reason.',
-  evaluate: (context) => {
+    '3 × (max_connections + parallel workers) of it, and 1 GB. Quiet where all of it comes from some of the roles only: ' +
+    'settings/work-mem-role gives it to those. Quiet without spills: memory alone is no reason.',
+  evaluate: async (context) => {
     const plan = memoryPlan(context);
     if (isLimit(plan)) return limited(plan);
     const reject = (code: string, reason: string) => rejected({ rule: ID, candidate: NAME, code, reason });
@@ -36,6 +36,19 @@ export const rule: Rule = {
       return reject(
         'spills_rarely',
         `${spills.length} statement(s) wrote temporary files, but they take ${(100 * share).toFixed(2)} % of the time: SET LOCAL work_mem in those suits better`,
+      );
+    }
+    const byRole = workMemByRole(context, plan).given;
+    if (byRole.length > 0) {
+      return reject(
+        'roles_suffice',
+        `${byRole.map(({ role }) => role).join(', ')} can be given more alone (settings/work-mem-role), which leaves everybody else as they are`,
+      );
+    }
+    if ('value' in (await hashMemory(context, plan))) {
+      return reject(
+        'hashes_suffice',
+        'all that spills hashes and never sorts: settings/hash-mem-multiplier gives hashes alone what they need',
       );
     }
     const largest = Math.max(...spills.map((spill) => spill.bytes_per_call));
@@ -50,7 +63,7 @@ export const rule: Rule = {
       return reject('memory_budget', why);
     }
     const roles = rolesOf(spills);
-    return propose(context, {
+    const proposal: Proposal = {
       rule: ID,
       name: NAME,
       value,
@@ -70,25 +83,23 @@ export const rule: Rule = {
         computed('work_mem that the largest spill needs', needed, 'bytes', '2 × bytes spilled in a call'),
         ...worstCaseEvidence(context, plan, NAME, value),
       ],
-      notes: ['Each sort and each hash of each session may take this much.'],
-    });
+      notes: [
+        'Each sort of each session may take this much, and each hash so much × hash_mem_multiplier.',
+        ...activeNote(context),
+      ],
+    };
+    return proposePlanned(context, proposal, { reprices: false, needs_flips: false });
   },
 };
 
-interface Spill {
-  query: WorkloadQuery;
-  bytes_per_call: number;
-}
-
-/** Statements that wrote temporary blocks, the largest per call first. */
-function spillsOf({ workload, snapshot }: RuleContext): Spill[] {
-  return workload.queries
-    .filter((query) => query.temp_blks_written > 0 && query.calls > 0)
-    .map((query) => ({
-      query,
-      bytes_per_call: (query.temp_blks_written * snapshot.server.block_size) / query.calls,
-    }))
-    .sort((a, b) => b.bytes_per_call - a.bytes_per_call);
+/** How much of the worst case was near: that all connections sort at once is the bound, not the habit. */
+function activeNote({ window, snapshot }: RuleContext): string[] {
+  const seen = window?.concurrency;
+  if (!seen) return [];
+  const most = snapshot.settings.find(({ name }) => name === 'max_connections')?.setting;
+  return [
+    `The worst case takes all ${most} connections at work; at most times no more than ${seen.active_p95} were (95th percentile of ${seen.samples} samples).`,
+  ];
 }
 
 function noSpillReason(context: RuleContext, present: number): string {

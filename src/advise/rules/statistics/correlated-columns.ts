@@ -117,7 +117,8 @@ async function judge(
     let changed = false;
     for (const statement of statements.filter((each) => concerns(each, group))) {
       const sample = statement.samples.toSorted((a, b) => b.weight - a.weight)[0];
-      const plan = sample ? await betterPlan(whatIf, fitted.handle, sample, context.snapshot.indexes) : null;
+      const known = { created: [], hidden: [], statistics: [fitted.handle] };
+      const plan = sample ? await betterPlan(whatIf, known, sample, context.snapshot.indexes) : null;
       changed ||= plan !== null;
       if (plan === null || plan === 'unknown') continue;
       if (plan.cost_before - plan.cost_after >= MINIMUM_GAIN * plan.cost_before) {

@@ -3,22 +3,17 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runRules } from '../../../../src/advise/engine.ts';
 import { loadRules } from '../../../../src/advise/registry.ts';
-import { staticBaseline } from '../../../../src/advise/settings/baseline.ts';
+import { hostSettings, NATURES } from '../../../../src/advise/settings/host-set.ts';
 import { collectSnapshot } from '../../../../src/collect/index.ts';
-import { quoteIdentifier, quoteLiteral, type RecommendationDraft } from '../../../../src/domain/index.ts';
+import { quoteIdentifier, quoteLiteral, type Snapshot } from '../../../../src/domain/index.ts';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../../../src/embedded/index.ts';
 import { openTarget } from '../../../../src/target/index.ts';
-import {
-  checkpointCounters,
-  contextOf,
-  GB,
-  walCounters,
-  workloadOf,
-  workloadQuery,
-} from '../../../support/snapshot-builder.ts';
+import { contextOf, GB, windowOf, workloadOf, workloadQuery } from '../../../support/snapshot-builder.ts';
+import { matrix } from '../../settings/matrix.ts';
+import { busy, concurrency } from './busy-server.ts';
 
 // A server of its own each: ALTER SYSTEM and restarts are nothing for a shared one.
-describe.each(availableMajors().filter((major) => major >= 15))('PostgreSQL %i', (major) => {
+describe.each(availableMajors())('PostgreSQL %i', (major) => {
   let server: EmbeddedServer;
   beforeAll(async () => {
     server = await startEmbedded({ major, name: `advise${major}` });
@@ -35,85 +30,124 @@ describe.each(availableMajors().filter((major) => major >= 15))('PostgreSQL %i',
     }
   }
 
-  async function proposed(ram_bytes: number): Promise<RecommendationDraft[]> {
+  async function snapshotOf(ram_bytes: number): Promise<Snapshot> {
     const session = await openTarget(server.dsn('postgres'), {
       applicationName: 'pgluthier-test',
       readOnly: true,
     });
     try {
-      const snapshot = await collectSnapshot(session, {
-        host_overrides: { ram_bytes, cpu_count: 2, disk_type: 'ssd' },
+      return await collectSnapshot(session, {
+        host_overrides: { ram_bytes, cpu_count: 32, disk_type: 'ssd' },
       });
-      const counters = snapshot.counters;
-      // As if it were large and had been busy: every rule has its evidence.
-      snapshot.server.database_size_bytes = 500 * GB;
-      counters.checkpoints = checkpointCounters({ timed: 1, requested: 99 });
-      const began = new Date(Date.parse(snapshot.taken_at) - 3_600_000).toISOString();
-      counters.wal = walCounters({ wal_bytes: 36 * GB, wal_buffers_full: 10_000, stats_reset: began });
-      if (counters.database) Object.assign(counters.database, { blks_hit: 500_000, blks_read: 500_000 });
-      const rules = (await loadRules()).filter((rule) => rule.area === 'settings');
-      const spilling = workloadQuery({ calls: 1, temp_blks_written: 20_000, total_exec_time_ms: 1000 });
-      const result = await runRules(rules, contextOf(snapshot, { workload: workloadOf([spilling]) }));
-      expect(result.limits).toEqual([]);
-      return result.recommendations;
     } finally {
       await session.close();
     }
   }
 
-  test('every proposed value is taken by ALTER SYSTEM, the server starts with it, and then nothing is left to say', async () => {
-    const drafts = await proposed(8 * GB);
-    const settings = drafts.flatMap(({ change }) => (change.kind === 'setting' ? [change] : []));
-    expect(settings.map((change) => change.name).sort()).toEqual(
-      [
-        'effective_cache_size',
-        ...(major < 18 ? ['effective_io_concurrency'] : []),
-        'max_wal_size',
-        'random_page_cost',
-        'shared_buffers',
-        'wal_buffers',
-        ...['maintenance_work_mem', 'work_mem'].filter((name) =>
-          settings.some((change) => change.name === name),
-        ),
-      ].sort(),
+  /** Everything that is proposed, also what a person must set. */
+  async function proposed(ram_bytes: number, checkpoints: 'requested' | 'timed') {
+    const snapshot = busy(await snapshotOf(ram_bytes), checkpoints);
+    const rules = (await loadRules()).filter((rule) => rule.area === 'settings');
+    const spilling = workloadQuery({ calls: 1, temp_blks_written: 20_000, total_exec_time_ms: 1000 });
+    const result = await runRules(
+      rules,
+      contextOf(snapshot, {
+        workload: workloadOf([spilling]),
+        window: windowOf(86_400, { concurrency, statements: snapshot.statements }),
+      }),
     );
-    for (const change of settings) {
-      const [before] = await query<{ value: string }>('SELECT current_setting($1) AS value', [change.name]);
-      expect(change.current_value, change.name).toBe(before?.value);
-      await query(`ALTER SYSTEM SET ${quoteIdentifier(change.name)} = ${quoteLiteral(change.value)}`);
-    }
-    await query('SELECT pg_reload_conf()');
-    await server.restart();
-    for (const change of settings) {
-      const [after] = await query<{ value: string; pending: boolean }>(
-        'SELECT current_setting($1) AS value, pending_restart AS pending FROM pg_settings WHERE name = $1',
-        [change.name],
-      );
-      expect(after, change.name).toEqual({ value: change.value, pending: false });
-    }
-    const again = (await proposed(8 * GB)).flatMap(({ change }) =>
-      change.kind === 'setting' ? [change.name] : [],
+    expect(result.limits).toEqual([]);
+    return result.recommendations.flatMap(({ setting, change, evidence }) =>
+      setting && setting.role === null ? [{ ...setting, change, evidence }] : [],
     );
-    // What its counters say is not undone by a setting; the values that hardware gives are.
-    expect(again.filter((name) => !['max_wal_size', 'wal_buffers', 'work_mem'].includes(name))).toEqual([]);
+  }
+
+  const versioned: [name: string, from: number, to: number][] = [
+    ['effective_io_concurrency', 14, 17],
+    ['maintenance_io_concurrency', 14, 17],
+    ['io_workers', 18, 18],
+    ['jit', 15, 18],
+  ];
+  const since = (names: string[]) =>
+    names.filter((name) => {
+      const only = versioned.find(([each]) => each === name);
+      return !only || (major >= only[1] && major <= only[2]);
+    });
+
+  test.each([
+    [
+      'plenty of memory, checkpoints that WAL asks for',
+      8 * GB,
+      'requested' as const,
+      'shared_buffers effective_cache_size max_wal_size random_page_cost wal_buffers wal_compression max_slot_wal_keep_size max_locks_per_transaction max_worker_processes max_parallel_workers idle_in_transaction_session_timeout log_min_duration_statement effective_io_concurrency maintenance_io_concurrency io_workers jit',
+    ],
+    [
+      'little memory, checkpoints in time',
+      1 * GB,
+      'timed' as const,
+      'max_connections checkpoint_timeout wal_compression random_page_cost log_temp_files log_line_prefix track_io_timing jit',
+    ],
+  ])(
+    '%s: all of it is taken, the server starts with it, nothing is left to say',
+    async (_, ram, kind, names) => {
+      await query('ALTER SYSTEM RESET ALL');
+      await server.restart();
+      const settings = await proposed(ram, kind);
+      expect(settings.map(({ name }) => name)).toEqual(expect.arrayContaining(since(names.split(' '))));
+      for (const { name, value, change } of settings) {
+        const [before] = await query<{ value: string }>('SELECT current_setting($1) AS value', [name]);
+        if (change.kind === 'setting') expect(change.current_value, name).toBe(before?.value);
+        await query(`ALTER SYSTEM SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`);
+      }
+      await server.restart();
+      for (const { name, value, bare_value, restart } of settings) {
+        const [after] = await query<{ value: string; setting: string; pending: boolean; context: string }>(
+          'SELECT current_setting($1) AS value, setting, pending_restart AS pending, context FROM pg_settings WHERE name = $1',
+          [name],
+        );
+        expect(after, name).toMatchObject({ value, setting: bare_value, pending: false });
+        expect(after?.context === 'postmaster', `${name} wants a restart`).toBe(restart);
+      }
+      const again = await proposed(ram, kind);
+      // What its counters say is not undone by a setting; the values that hardware gives are.
+      const counted = ['max_wal_size', 'wal_buffers', 'work_mem', 'max_connections', 'min_wal_size'];
+      expect(again.map(({ name }) => name).filter((name) => !counted.includes(name))).toEqual([]);
+    },
+  );
+
+  test('the baseline of any host is legal here', async () => {
+    await query('ALTER SYSTEM RESET ALL');
+    for (const { name: host, input } of matrix) {
+      const { values } = hostSettings({ ...input, major });
+      for (const [name, { text }] of Object.entries(values)) {
+        // ALTER SYSTEM checks unit, range and words as the start does.
+        await query(`ALTER SYSTEM SET ${quoteIdentifier(name)} = ${quoteLiteral(text)}`).catch((error) => {
+          throw new Error(`${host}: ${name} = ${text}: ${error.message}`);
+        });
+      }
+    }
   });
 
-  test('the whole static baseline is legal here, and the server starts with it', async () => {
+  test('with the whole baseline of a small host the server starts', async () => {
     await query('ALTER SYSTEM RESET ALL');
-    const baseline = staticBaseline({
+    const { values } = hostSettings({
       ram_bytes: GB,
       cpu_count: 2,
       disk_type: 'nvme',
       major,
       workload_type: 'oltp',
     });
-    for (const [name, { text }] of Object.entries(baseline.values)) {
+    for (const [name, { text }] of Object.entries(values)) {
       await query(`ALTER SYSTEM SET ${quoteIdentifier(name)} = ${quoteLiteral(text)}`);
     }
     await server.restart();
-    for (const [name, { text }] of Object.entries(baseline.values)) {
-      const [row] = await query<{ value: string }>('SELECT current_setting($1) AS value', [name]);
+    for (const [name, { text }] of Object.entries(values)) {
+      const [row] = await query<{ value: string; unit: string | null; context: string }>(
+        'SELECT current_setting($1) AS value, unit, context FROM pg_settings WHERE name = $1',
+        [name],
+      );
       expect(row?.value, name).toBe(text);
+      expect({ unit: row?.unit, restart: row?.context === 'postmaster' }, name).toEqual(NATURES[name]);
     }
   });
 });

@@ -165,7 +165,9 @@ describe('work_mem', () => {
     ]);
   });
   test('names the roles and databases that keep their own', async () => {
+    // What reports may take with its gigabyte counts in the worst case.
     const snapshot = snapshotOf({
+      ram_bytes: 1024 * GB,
       setting_overrides: [
         { role: 'reports', database: null, name: 'work_mem', value: '1GB' },
         { role: null, database: 'app', name: 'work_mem', value: '8MB' },

@@ -1,0 +1,82 @@
+/** max_connections from the sessions that were really there. */
+import type { Rule } from '../../../domain/index.ts';
+import { mostConnections, reservedConnections } from '../../settings/bootable.ts';
+import { computed, isLimit, limited, measured, rejected } from '../../settings/facts.ts';
+import { worstCaseBytes } from '../../settings/memory-budget.ts';
+import { memoryPlan, worstCaseOf } from '../../settings/present-memory.ts';
+import { propose } from '../../settings/propose.ts';
+
+const ID = 'settings/max-connections';
+const NAME = 'max_connections';
+/** Samples a minute apart over a day; fewer miss the busy hour. */
+const ENOUGH_SAMPLES = 500;
+/** Room above the most that was seen. */
+const MARGIN = 1.5;
+/** Fewer than PostgreSQL's default are never proposed below it without need. */
+const LEAST = 20;
+/** Only where at least so many times what is needed is allowed. */
+const FAR_TOO_MANY = 2;
+
+export const rule: Rule = {
+  id: ID,
+  area: 'settings',
+  title: 'Far more connections are allowed than were ever used',
+  description:
+    'Fires where the worst case of the memory settings exceeds RAM, and max_connections is more than twice 1.5 × the most sessions ' +
+    'at once in at least 500 samples (a day at one a minute), plus those reserved: then that, in tens. Never below what is in use, ' +
+    'never on a standby (it must have its primary’s at least), and never raised: what comes near the limit wants a pooler ' +
+    '(settings/pooling, health/connections-near-limit). Left to a person: it wants a restart, and a burst that nobody sampled is refused.',
+  evaluate: (context) => {
+    const plan = memoryPlan(context);
+    if (isLimit(plan)) return limited(plan);
+    const reject = (code: string, reason: string) => rejected({ rule: ID, candidate: NAME, code, reason });
+    const seen = context.window?.concurrency;
+    const most = mostConnections(context);
+    if (!seen || seen.samples < ENOUGH_SAMPLES || most === null) {
+      return reject(
+        'no_evidence',
+        `${seen?.samples ?? 0} samples of sessions: at least ${ENOUGH_SAMPLES} are wanted to know the busy hour`,
+      );
+    }
+    const present = plan.present.max_connections;
+    const worst = worstCaseBytes(plan.present);
+    if (worst <= plan.ram_bytes) {
+      return reject('fits', `the worst case fits into the memory with ${present}: fewer would gain nothing`);
+    }
+    const reserved = reservedConnections(context);
+    const needed = Math.max(LEAST, Math.ceil((most * MARGIN + reserved) / 10) * 10);
+    if (present < FAR_TOO_MANY * needed) {
+      return reject(
+        'used',
+        `${most} sessions at once were seen; ${needed} with a margin are near the ${present}`,
+      );
+    }
+    return propose(context, {
+      rule: ID,
+      name: NAME,
+      value: needed,
+      formula: `${most} sessions × ${MARGIN} + ${reserved} reserved, in tens, at least ${LEAST}`,
+      why: `No more than ${most} sessions were seen at once, while the memory settings allow more than the host has because ${present} are allowed.`,
+      unless:
+        'A burst, a second application or a deployment that doubles the pools for a while needs more: a pooler in front makes them wait in place of failing.',
+      severity: 'medium',
+      confidence: 0.55,
+      direction: 'lower',
+      observed: true,
+      evidence: [
+        ...plan.inputs,
+        measured('most sessions at once', most, 'sessions', `pg_stat_activity, ${seen.samples} samples`),
+        measured('sessions at once, 95th percentile', seen.total_p95, 'sessions', `${seen.samples} samples`),
+        measured('sessions at work, 95th percentile', seen.active_p95, 'sessions', `${seen.samples} samples`),
+        computed(
+          'reserved connections',
+          reserved,
+          'sessions',
+          'superuser_reserved_connections + reserved_connections',
+        ),
+        ...worstCaseOf(plan, { ...plan.present, max_connections: needed }),
+      ],
+      byHand: 'PgLuthier does not write it: whoever comes beyond it is refused.',
+    });
+  },
+};

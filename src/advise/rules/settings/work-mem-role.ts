@@ -1,0 +1,168 @@
+/** work_mem for single roles, from what their statements spilled. */
+import type { Evidence, RecommendationDraft, Rule, RuleContext } from '../../../domain/index.ts';
+import { computed, isLimit, limited, measured, setting } from '../../settings/facts.ts';
+import { budgetBytes } from '../../settings/memory-budget.ts';
+import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
+import { type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
+import { sumOf } from '../../settings/setting-draft.ts';
+import { bareValue, formatMemory } from '../../settings/units.ts';
+import { askSettings } from '../../settings/what-if.ts';
+import { affectedBy, answerEvidence } from '../../settings/what-if-evidence.ts';
+
+const ID = 'settings/work-mem-role';
+const NAME = 'work_mem';
+const LISTED = 3;
+
+export const rule: Rule = {
+  id: ID,
+  area: 'settings',
+  title: 'Statements of a role sort and hash more than work_mem holds',
+  description:
+    'ALTER ROLE … SET work_mem for a role whose statements wrote temporary blocks (pg_stat_statements counts by role) and take ' +
+    'at least 0.5 % of the time, where other roles spill nothing, or where the server as a whole cannot be given as much. Twice the ' +
+    "largest spill of a call, at most 1 GB and what the budget of the whole set leaves for the role's sessions: its CONNECTION LIMIT, " +
+    'else twice the most sessions at work in ten samples and more, else max_connections. Parallel workers count with it.',
+  evaluate: async (context) => {
+    const plan = memoryPlan(context);
+    if (isLimit(plan)) return limited(plan);
+    const recommendations: RecommendationDraft[] = [];
+    const rejections = [];
+    const { roles, given } = workMemByRole(context, plan);
+    for (const one of roles) {
+      const refusal = given.includes(one) ? null : refusalOf(one);
+      if (refusal === null) recommendations.push(await draftOf(context, plan, one));
+      else {
+        const key = `setting ${NAME} of role ${one.role}`;
+        rejections.push({ rule: ID, candidate: `${NAME} of role ${one.role}`, key, ...refusal });
+      }
+    }
+    return { recommendations, rejections, limits: [] };
+  },
+};
+
+function refusalOf(one: RoleWorkMem): { code: string; reason: string } {
+  if (one.needed <= one.present) {
+    return {
+      code: 'large_enough',
+      reason: `twice its largest spill, ${formatMemory(one.needed)}, is within the ${formatMemory(one.present)} that it has: several sorts in one statement, or spills of before`,
+    };
+  }
+  if (one.value <= one.present) {
+    return {
+      code: 'memory_budget',
+      reason: `about ${formatMemory(one.needed)} would do, but with ${one.sessions} sessions (${one.sessions_source}) the budget leaves nothing; a CONNECTION LIMIT for the role would make room`,
+    };
+  }
+  return {
+    code: 'no_other_roles',
+    reason: 'every role spills: the server’s own value is the place (settings/work-mem)',
+  };
+}
+
+async function draftOf(
+  context: RuleContext,
+  plan: MemoryPlan,
+  one: RoleWorkMem,
+): Promise<RecommendationDraft> {
+  const { role, spill, needed } = one;
+  const value = formatMemory(one.value);
+  const shown = formatMemory(one.present);
+  const answer = await askSettings(context, { settings: { [NAME]: value } }, { reprices: false });
+  const own =
+    'reason' in answer
+      ? answer
+      : { ...answer, flips: answer.flips.filter(({ statement }) => statement.query.users.includes(role)) };
+  const affects = 'reason' in own ? [] : affectedBy(own);
+  const largest = spill.statements[0]?.bytes_per_call ?? 0;
+  return {
+    rule: ID,
+    change: {
+      kind: 'role.setting',
+      role,
+      name: NAME,
+      value,
+      current_value: shown,
+      previous: one.previous,
+    },
+    key: `setting ${NAME} of role ${role}`,
+    title: `${NAME} of role ${role}: ${shown} → ${value}`,
+    rationale:
+      `${spill.statements.length} statement(s) of ${role}, ${(100 * spill.share_of_time).toFixed(1)} % of the time, wrote up to ${formatMemory(largest)} a call into temporary files. ` +
+      `More work_mem for this role alone leaves the others as they are.${one.value < needed ? ` About ${formatMemory(needed)} would be enough; the budget allows no more for ${one.sessions} sessions.` : ''} ` +
+      `Its sessions have ${shown} now (${one.previous === null ? "the server's or the database's value" : 'ALTER ROLE'}). More sessions of the role than reckoned with, or an index that delivers the order, would change this advice.`,
+    severity: spill.share_of_time >= 0.1 ? 'medium' : 'low',
+    evidence_level: 'measured',
+    confidence: one.value < needed ? 0.55 : 0.75,
+    estimate: { ...sumOf(affects), size_bytes: null, write_overhead: null },
+    affects,
+    setting: {
+      name: NAME,
+      value,
+      bare_value: bareValue(value, 'kB'),
+      restart: false,
+      role,
+    },
+    evidence: [
+      computed(
+        'proposed value',
+        value,
+        null,
+        `min(2 × the largest spill of a call, ${formatMemory(largest)}; what the budget leaves ${one.sessions} sessions and the parallel workers; 1GB)`,
+      ),
+      presentValue(context, one, shown),
+      ...spill.statements
+        .slice(0, LISTED)
+        .map(({ query, calls, bytes_per_call }) =>
+          measured(
+            `spilled in a call of ${query.query_id} by ${role}`,
+            bytes_per_call,
+            'bytes',
+            `pg_stat_statements.temp_blks_written over ${calls} calls`,
+          ),
+        ),
+      measured('sessions of the role reckoned with', one.sessions, 'sessions', one.sessions_source),
+      computed(
+        'worst-case memory now',
+        one.worst_before,
+        'bytes',
+        'the whole set as it is, with the role’s own value',
+      ),
+      computed(
+        'worst-case memory after',
+        one.worst_after,
+        'bytes',
+        `+ 3 × (${one.sessions} sessions + ${plan.present.parallel_workers} parallel workers) × (${value} − ${shown})`,
+      ),
+      computed(
+        'memory that the set may take',
+        budgetBytes(plan.ram_bytes),
+        'bytes',
+        `90 % of ${formatMemory(plan.ram_bytes)}`,
+      ),
+      ...answerEvidence(context, own, `with ${NAME} = ${value} and as it is`),
+    ],
+    risk: {
+      locks: 'none',
+      restart: false,
+      reload: false,
+      notes: [
+        'New sessions of the role have it; those that are there keep what they have until they connect anew, pools among them.',
+        'Members of the role do not inherit it: it counts for whom the session logged in as.',
+        ...(one.masked_by
+          ? [
+              `In the database ${one.masked_by.database} the role has ${one.masked_by.value} (ALTER ROLE … IN DATABASE), which goes before it.`,
+            ]
+          : []),
+      ],
+    },
+  };
+}
+
+function presentValue(context: RuleContext, one: RoleWorkMem, shown: string): Evidence {
+  const row = setting(context, NAME);
+  const source =
+    one.previous === null
+      ? `pg_settings: ${row?.source ?? '?'}${row?.sourcefile ? `, ${row.sourcefile}` : ''}`
+      : 'pg_db_role_setting';
+  return measured('present value', shown, null, source);
+}

@@ -1,0 +1,104 @@
+/** work_mem for the roles whose statements spill, and what that may take beside everything else. */
+import type { RuleContext, SettingOverride } from '../../domain/index.ts';
+import { budgetBytes, workMemUses, worstCaseBytes } from './memory-budget.ts';
+import { type MemoryPlan, roomBeside, together } from './present-memory.ts';
+import { sessionsOf, workMemBytes } from './role-sessions.ts';
+import { MEMORY_PER_SPILLED_BYTE, type RoleSpill, spillsByRole } from './spills.ts';
+import { GB, MB, roundMemory } from './units.ts';
+
+/** Roles whose spills take less of the time are no reason for anything. */
+const LEAST_SHARE_OF_TIME = 0.005;
+const MOST = 1 * GB;
+
+export interface RoleWorkMem {
+  role: string;
+  spill: RoleSpill;
+  /** Bytes that its sessions have now. */
+  present: number;
+  /** The role's own setting, in all databases; null: none. */
+  previous: string | null;
+  /** A value for this role in this database, which goes before what ALTER ROLE … SET says; absent: none. */
+  masked_by?: SettingOverride;
+  /** Twice the largest spill of a call, bytes. */
+  needed: number;
+  /** What is proposed: at most what the budget leaves, bytes. */
+  value: number;
+  /** Sessions of the role that are reckoned with, and why so many. */
+  sessions: number;
+  sessions_source: string;
+  /** Worst case of everything before and after, bytes. */
+  worst_before: number;
+  worst_after: number;
+  /** What it takes beside everything else that is proposed, bytes. */
+  taken: number;
+}
+
+/** One a role that spills; value ≤ present: nothing can be given. */
+function roleWorkMem(context: RuleContext, plan: MemoryPlan): RoleWorkMem[] {
+  const { spilling } = spillsByRole(context);
+  let taken = 0;
+  return spilling
+    .filter(({ share_of_time }) => share_of_time >= LEAST_SHARE_OF_TIME)
+    .map((spill) => {
+      const one = ofRole(context, plan, spill, taken);
+      // What one role is given, the next one does not have.
+      taken += one.taken;
+      return one;
+    });
+}
+
+function ofRole(context: RuleContext, plan: MemoryPlan, spill: RoleSpill, taken: number): RoleWorkMem {
+  const { role, statements } = spill;
+  const overrides = context.snapshot.setting_overrides.filter((item) => item.name === 'work_mem');
+  const own = overrides.find((item) => item.role === role && item.database === null);
+  const masked_by = overrides.find((item) => item.role === role && item.database !== null);
+  const ofDatabase = overrides.find((item) => item.role === null && item.database !== null);
+  const present = workMemBytes(context, own?.value ?? ofDatabase?.value) ?? plan.present.work_mem;
+  const largest = statements[0]?.bytes_per_call ?? 0;
+  const needed = Math.ceil((largest * MEMORY_PER_SPILLED_BYTE) / MB) * MB;
+  const { sessions, source } = sessionsOf(context, plan.present.max_connections, role);
+  // Parallel workers have the settings of who started them.
+  const portions = workMemUses(plan.present) * (sessions + plan.present.parallel_workers);
+  // What the role has beyond the server is in it.
+  const worst_before = worstCaseBytes(plan.present) + taken;
+  // Whatever else is proposed may be applied as well.
+  const beside = together(context, plan);
+  const all = workMemUses(plan.present) * (sessions + beside.parallel_workers);
+  const rest = worstCaseBytes(beside) + taken;
+  const room = present + (budgetBytes(plan.ram_bytes) - rest) / all;
+  const value = Math.min(needed, MOST, room > 0 ? roundMemory(room) : 0);
+  return {
+    role,
+    spill,
+    present,
+    previous: own?.value ?? null,
+    ...(masked_by ? { masked_by } : {}),
+    needed,
+    value,
+    sessions,
+    sessions_source: source,
+    worst_before,
+    taken: all * Math.max(0, value - present),
+    worst_after: worst_before + portions * Math.max(0, value - present),
+  };
+}
+
+export interface WorkMemByRole {
+  /** All roles that spill, each with what it may be given. */
+  roles: RoleWorkMem[];
+  /** Those that are given more; the server's own value is then left alone. Empty: it is the place, or nothing is. */
+  given: RoleWorkMem[];
+}
+
+/**
+ * Roles in place of the server: where other roles spill nothing, or where each that spills can be given more than the
+ * server as a whole.
+ */
+export function workMemByRole(context: RuleContext, plan: MemoryPlan): WorkMemByRole {
+  const { others } = spillsByRole(context);
+  const roles = roleWorkMem(context, plan);
+  const server = Math.min(plan.values.work_mem.value, Math.max(0, roomBeside(context, plan, 'work_mem')));
+  const instead =
+    others.length > 0 || roles.every(({ value, needed }) => value > Math.min(needed, roundMemory(server)));
+  return { roles, given: instead ? roles.filter(({ value, present }) => value > present) : [] };
+}

@@ -1,0 +1,191 @@
+/**
+ * Which plans of the top statements would be others under other settings or statistics, asked of the planner: evidence
+ * for settings that planning reads, and often the reason not to touch them.
+ */
+import {
+  type Configuration,
+  PgLuthierError,
+  type PlanChange,
+  type PlannableStatement,
+  type PlanTree,
+  type RuleContext,
+  type WhatIf,
+} from '../../domain/index.ts';
+import type { AdvisorStatement } from '../index-advisor/statement.ts';
+import { comparePlans } from '../plans/compare.ts';
+import { reducePlan } from '../plans/reduce.ts';
+import { betterPlan } from '../repairs/better-plan.ts';
+import { workloadStatements } from '../repairs/workload-statements.ts';
+
+/** Statements that are planned, those of most time first; each sample is two questions, 0.2 ms to 1 ms. */
+const STATEMENTS = 100;
+/** Flips whose plan of now is asked for again under the new settings: some ten questions each. */
+const RECKONED = 10;
+
+/** What is different in the question; indexes stay as they are. */
+export type SettingsQuestion = Pick<Configuration, 'settings' | 'statistics'>;
+
+export interface Flip {
+  statement: AdvisorStatement;
+  sample: PlannableStatement;
+  before: PlanTree;
+  after: PlanTree;
+  changes: PlanChange[];
+  /** Cost of the plan of now under the new settings, where costs mean something else there; null: not to be had. */
+  reckoned_before: number | null;
+}
+
+export interface SettingsAnswer {
+  /** Statements that were planned, and their share of the workload's time (of its calls where it came from files). */
+  statements: number;
+  share_of_time: number;
+  /** One a statement, of most time first. */
+  flips: Flip[];
+  /** Share of the workload's time of the statements whose plan changes. */
+  flipped_share: number;
+  /** Every planned statement's first sample, before and after, planner cost units under either's own settings. */
+  costs: { statement: AdvisorStatement; before: number; after: number }[];
+}
+
+/** Changes that are another plan, not the same one at another price. */
+const ANOTHER_PLAN: ReadonlySet<PlanChange['kind']> = new Set([
+  'access',
+  'join',
+  'sort',
+  'aggregate',
+  'parallel',
+  'node',
+]);
+
+/**
+ * Asks for the plans of the top statements twice.
+ * @param options.masked_by a setting: statements of roles that all have a value of their own for it are left out.
+ * @param options.reprices costs mean something else under the new settings: then the plan of now is reckoned anew.
+ * @returns a reason where there is nobody to ask, or nothing to ask about.
+ */
+export async function askSettings(
+  context: RuleContext,
+  question: SettingsQuestion,
+  options: { masked_by?: string; reprices: boolean },
+): Promise<SettingsAnswer | { reason: string }> {
+  const { what_if: whatIf } = context;
+  if (whatIf === null) return { reason: 'there was no planner to ask' };
+  const statements = await topStatements(context, options.masked_by);
+  if (statements.length === 0) return { reason: 'no statement of the workload could be planned' };
+  try {
+    const now = await plansOf(context, whatIf, {}, statements);
+    const then = await plansOf(context, whatIf, question, statements);
+    const answer = compareAll(statements, now, then);
+    if (answer.statements === 0) return { reason: 'no statement of the workload could be planned' };
+    if (options.reprices) await reckon(context, whatIf, question, answer.flips);
+    return answer;
+  } catch (error) {
+    if (!(error instanceof PgLuthierError)) throw error;
+    return { reason: error.message };
+  }
+}
+
+/** The present plan of each of these statements (of its first sample), by query_id; those without one are missing. */
+export async function plansOfNow(
+  context: RuleContext,
+  query_ids: ReadonlySet<string>,
+): Promise<Map<string, PlanTree> | { reason: string }> {
+  const { what_if: whatIf } = context;
+  if (whatIf === null) return { reason: 'there was no planner to ask' };
+  const wanted = (await workloadStatements(context)).filter(({ query }) => query_ids.has(query.query_id));
+  const plans = await plansOf(context, whatIf, {}, wanted);
+  return new Map(
+    wanted.flatMap(({ query, samples: [first] }) => {
+      const plan = first && plans.get(first);
+      return plan ? [[query.query_id, plan] as const] : [];
+    }),
+  );
+}
+
+async function topStatements(context: RuleContext, maskedBy?: string): Promise<AdvisorStatement[]> {
+  const masking = new Set(
+    context.snapshot.setting_overrides.filter(({ name }) => name === maskedBy).map(({ role }) => role),
+  );
+  return (await workloadStatements(context))
+    .filter(({ query }) => query.users.length === 0 || !query.users.every((user) => masking.has(user)))
+    .toSorted((a, b) => b.query.share_of_time - a.query.share_of_time)
+    .slice(0, STATEMENTS);
+}
+
+type Plans = ReadonlyMap<PlannableStatement, PlanTree>;
+
+/** Plans of now are asked for once for all rules. */
+const plansNow = new WeakMap<RuleContext, Map<PlannableStatement, PlanTree>>();
+
+async function plansOf(
+  context: RuleContext,
+  whatIf: WhatIf,
+  question: SettingsQuestion,
+  statements: readonly AdvisorStatement[],
+): Promise<Plans> {
+  const isNow = Object.keys(question).length === 0;
+  const plans = (isNow ? plansNow.get(context) : undefined) ?? new Map<PlannableStatement, PlanTree>();
+  if (isNow) plansNow.set(context, plans);
+  for (const { samples } of statements) {
+    for (const sample of samples) {
+      if (plans.has(sample) || Date.now() > context.deadline) continue;
+      try {
+        const explained = await whatIf.explain({ created: [], hidden: [], ...question }, sample);
+        plans.set(sample, reducePlan(explained));
+      } catch (error) {
+        if (!(error instanceof PgLuthierError) || SETTING_ERRORS.has(error.code)) throw error;
+        // One that cannot be planned is left out of both.
+      }
+    }
+  }
+  return plans;
+}
+
+/** The question itself is refused: no statement would have an answer. */
+const SETTING_ERRORS: ReadonlySet<string> = new Set(['setting_not_simulated', 'setting_refused']);
+
+function compareAll(statements: readonly AdvisorStatement[], now: Plans, then: Plans): SettingsAnswer {
+  const answer: SettingsAnswer = {
+    statements: 0,
+    share_of_time: 0,
+    flips: [],
+    flipped_share: 0,
+    costs: [],
+  };
+  for (const statement of statements) {
+    const planned = statement.samples.flatMap((sample) => {
+      const [before, after] = [now.get(sample), then.get(sample)];
+      return before && after ? [{ sample, before, after }] : [];
+    });
+    const [first] = planned;
+    if (!first) continue;
+    answer.statements += 1;
+    answer.share_of_time += statement.query.share_of_time;
+    answer.costs.push({ statement, before: first.before.total_cost, after: first.after.total_cost });
+    const flip = planned
+      .map((each) => ({ ...each, changes: comparePlans(each.before, each.after) }))
+      .find(({ changes }) => changes.some(({ kind }) => ANOTHER_PLAN.has(kind)));
+    if (!flip) continue;
+    answer.flips.push({ statement, ...flip, reckoned_before: null });
+    answer.flipped_share += statement.query.share_of_time;
+  }
+  return answer;
+}
+
+async function reckon(
+  context: RuleContext,
+  whatIf: WhatIf,
+  question: SettingsQuestion,
+  flips: readonly Flip[],
+): Promise<void> {
+  for (const flip of flips.slice(0, RECKONED)) {
+    if (Date.now() > context.deadline) return;
+    const plan = await betterPlan(
+      whatIf,
+      { created: [], hidden: [], ...question },
+      flip.sample,
+      context.snapshot.indexes,
+    );
+    if (plan !== null && plan !== 'unknown') flip.reckoned_before = plan.cost_before;
+  }
+}

@@ -1,0 +1,208 @@
+/** work_mem by role, connections and pools: from spills by role and sessions that were seen. */
+import { describe, expect, test } from 'vitest';
+import { rule as maxConnections } from '../../../../src/advise/rules/settings/max-connections.ts';
+import { rule as pooling } from '../../../../src/advise/rules/settings/pooling.ts';
+import { rule as workMem } from '../../../../src/advise/rules/settings/work-mem.ts';
+import { rule as workMemRole } from '../../../../src/advise/rules/settings/work-mem-role.ts';
+import { pgbouncerText, poolPlan } from '../../../../src/advise/settings/pool-size.ts';
+import { type Concurrency, draftSchema, type Snapshot } from '../../../../src/domain/index.ts';
+import {
+  contextOf,
+  GB,
+  MB,
+  snapshotOf,
+  windowOf,
+  workloadOf,
+  workloadQuery,
+} from '../../../support/snapshot-builder.ts';
+import { concurrency, statementRow } from './busy-server.ts';
+
+const group = (user: string, sessions: number) => ({
+  backend_type: 'client backend',
+  database: 'app',
+  user,
+  application_name: null,
+  state: 'idle',
+  wait_event_type: null,
+  wait_event: null,
+  query_id: null,
+  sessions,
+});
+
+/** q1 of reports spills `mb` a call, q2 of app does not. */
+function spilling(mb: number, snapshot: Snapshot, more: { seen?: Concurrency; both?: boolean } = {}) {
+  const blocks = (10 * mb * MB) / 8192;
+  const statements = [
+    statementRow({
+      queryid: '1',
+      user: 'reports',
+      calls: 10,
+      temp_blks_written: blocks,
+      total_exec_time_ms: 900,
+    }),
+    statementRow({
+      queryid: '2',
+      user: 'app',
+      calls: 1000,
+      total_exec_time_ms: 100,
+      temp_blks_written: more.both ? 100 * blocks : 0,
+    }),
+  ];
+  const query = { calls: 10, temp_blks_written: blocks, total_exec_time_ms: 900 };
+  const workload = workloadOf([
+    workloadQuery({ ...query, users: ['reports'] }),
+    workloadQuery({ query_id: 'q2', queryids: ['2'], calls: 1000, total_exec_time_ms: 100 }),
+  ]);
+  return contextOf(snapshot, {
+    workload,
+    window: windowOf(86_400, { statements, ...(more.seen ? { concurrency: more.seen } : {}) }),
+  });
+}
+
+describe('work_mem by role', () => {
+  test('the role that spills gets it, and the server keeps what it has', async () => {
+    const context = spilling(10, snapshotOf({ ram_bytes: 64 * GB }));
+    const [draft] = (await workMemRole.evaluate(context)).recommendations;
+    draftSchema.parse(draft);
+    expect(draft).toMatchObject({
+      title: 'work_mem of role reports: 4MB → 20MB',
+      change: { kind: 'role.setting', role: 'reports', value: '20MB', previous: null },
+      setting: { name: 'work_mem', bare_value: '20480', role: 'reports' },
+      risk: { restart: false, reload: false },
+    });
+    const server = await workMem.evaluate(context);
+    expect(server.rejections.map(({ code }) => code)).toEqual(['roles_suffice']);
+  });
+
+  test('its worst case fits, with the sessions that it may have', async () => {
+    const value = async (context: ReturnType<typeof spilling>) => {
+      const [draft] = (await workMemRole.evaluate(context)).recommendations;
+      const number = (name: string) => Number(draft?.evidence.find((item) => item.name === name)?.value);
+      if (draft)
+        expect(number('worst-case memory after')).toBeLessThanOrEqual(number('memory that the set may take'));
+      return { text: draft?.setting?.value, sessions: number('sessions of the role reckoned with') };
+    };
+    // 100 sessions and 8 workers, beside 4 GB of buffers and four times 1 GB of maintenance that may be applied as well.
+    const all = await value(spilling(2000, snapshotOf()));
+    expect(all).toEqual({ text: '18MB', sessions: 100 });
+    // Ten samples and more: twice the most that were at work.
+    const seen = await value(spilling(2000, snapshotOf(), { seen: concurrency }));
+    expect(seen).toEqual({ text: '96MB', sessions: 10 });
+    const role = {
+      oid: 1,
+      name: 'reports',
+      is_superuser: false,
+      can_login: true,
+      can_replicate: false,
+      bypasses_rls: false,
+      connection_limit: 4,
+      valid_until: null,
+    };
+    const instance = { roles: [role] } as unknown as NonNullable<Snapshot['instance']>;
+    const limited = await value(spilling(2000, { ...snapshotOf(), instance }));
+    expect(limited).toEqual({ text: '128MB', sessions: 4 });
+  });
+
+  test('what the role has already counts, and is the way back', async () => {
+    const own = { role: 'reports', database: null, name: 'work_mem', value: '8MB' };
+    const inDatabase = { role: 'reports', database: 'app', name: 'work_mem', value: '6MB' };
+    const snapshot = snapshotOf({ ram_bytes: 64 * GB, setting_overrides: [own, inDatabase] });
+    const [draft] = (await workMemRole.evaluate(spilling(10, snapshot))).recommendations;
+    expect(draft?.title).toBe('work_mem of role reports: 8MB → 20MB');
+    expect(draft?.change).toMatchObject({ previous: '8MB' });
+    expect(draft?.risk.notes.join()).toContain('has 6MB (ALTER ROLE … IN DATABASE)');
+    const enough = snapshotOf({ setting_overrides: [{ ...own, value: '64MB' }] });
+    expect((await workMemRole.evaluate(spilling(10, enough))).rejections.map(({ code }) => code)).toEqual([
+      'large_enough',
+    ]);
+  });
+
+  test('quiet where memory is short, and left to the server where everybody spills', async () => {
+    const short = await workMemRole.evaluate(spilling(10, snapshotOf({ ram_bytes: 1 * GB })));
+    expect(short.rejections.map(({ code }) => code)).toEqual(['memory_budget']);
+    const both = spilling(10, snapshotOf(), { both: true });
+    expect((await workMemRole.evaluate(both)).rejections.map(({ code }) => code)).toEqual([
+      'no_other_roles',
+      'no_other_roles',
+    ]);
+    expect((await workMem.evaluate(both)).recommendations).toHaveLength(1);
+  });
+});
+
+describe('max_connections', () => {
+  const context = (parts: {
+    seen?: Partial<Concurrency>;
+    ram_bytes?: number;
+    standby?: boolean;
+    now?: number;
+  }) =>
+    contextOf(
+      snapshotOf({
+        ram_bytes: parts.ram_bytes ?? 1 * GB,
+        settings: { max_connections: '400' },
+        server: { in_recovery: parts.standby ?? false },
+        activity: {
+          ...snapshotOf().activity,
+          groups: [group('app', parts.now ?? 10)],
+        },
+      }),
+      { window: windowOf(86_400, { concurrency: { ...concurrency, ...parts.seen } }) },
+    );
+  const codes = async (parts: Parameters<typeof context>[0]) =>
+    (await maxConnections.evaluate(context(parts))).rejections.map(({ code }) => code);
+
+  test('lowered to what was seen with a margin, by hand, where memory is over-committed', async () => {
+    const [draft] = (await maxConnections.evaluate(context({}))).recommendations;
+    // 24 × 1.5 in tens: 40.
+    expect(draft?.setting).toMatchObject({ name: 'max_connections', value: '40', restart: true });
+    expect(draft?.change).toEqual({ kind: 'finding' });
+    const names = draft?.evidence.map(({ name }) => name);
+    expect(names).toContain('worst-case memory now');
+    expect(names).toContain('worst-case memory after');
+  });
+  test.each([
+    ['too few samples', { seen: { samples: 499 } }, 'no_evidence'],
+    ['memory that suffices', { ram_bytes: 64 * GB }, 'fits'],
+    ['most of them used', { seen: { total_max: 150 } }, 'used'],
+    ['more in use now than were sampled', { now: 160 }, 'used'],
+    ['a standby', { standby: true }, 'standby_below_primary'],
+  ])('quiet with %s', async (_, parts, code) => {
+    expect(await codes(parts)).toEqual([code]);
+  });
+});
+
+describe('pooling', () => {
+  const context = (seen: Partial<Concurrency>) =>
+    contextOf(snapshotOf({ activity: { ...snapshotOf().activity, groups: [group('app', 90)] } }), {
+      window: windowOf(86_400, { concurrency: { ...concurrency, total_max: 90, ...seen } }),
+    });
+  test('many sessions of which few work: the settings of a pooler', async () => {
+    const [draft] = (await pooling.evaluate(context({}))).recommendations;
+    draftSchema.parse(draft);
+    expect(draft?.title).toBe('90 connections for 3 that work: a pool of 8 would do');
+    expect(draft?.risk.notes[0]).toContain('default_pool_size = 8\nreserve_pool_size = 2');
+    expect(draft?.risk.notes[0]).toContain('max_client_conn = 200');
+    expect(draft?.evidence.find(({ name }) => name === 'pool')?.formula).toContain('3 × 1.25');
+  });
+  test.each([
+    ['too few samples', { samples: 10 }, 'no_evidence'],
+    ['sessions that work', { active_p95: 40 }, 'mostly_active'],
+  ])('quiet with %s', async (_, seen, code) => {
+    expect((await pooling.evaluate(context(seen))).rejections.map((item) => item.code)).toEqual([code]);
+  });
+  test('quiet with few sessions', async () => {
+    const few = contextOf(
+      snapshotOf({ activity: { ...snapshotOf().activity, groups: [group('app', 20)] } }),
+      {
+        window: windowOf(86_400, { concurrency }),
+      },
+    );
+    expect((await pooling.evaluate(few)).rejections.map(({ code }) => code)).toEqual(['few_connections']);
+  });
+  test('a pool within 2 and 4 a CPU, by the sessions alone where CPUs are not known', () => {
+    expect(poolPlan({ ...concurrency, active_p95: 100 }, 4, 300).pool_size).toBe(16);
+    expect(poolPlan(concurrency, 4, 300)).toMatchObject({ pool_size: 8, max_clients: 600 });
+    expect(poolPlan({ ...concurrency, active_p95: 100 }, null, 300).pool_size).toBe(125);
+    expect(pgbouncerText(poolPlan(concurrency, 4, 90), 'my "db"')).toContain('"my ""db""" = host=…');
+  });
+});

@@ -1,0 +1,44 @@
+/** Requested checkpoints that become timed ones: seen, advised, applied by the product, on real servers. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { advise, find, settingsServer, sideOf, verdict } from './settings-server.ts';
+
+// Each waits for a checkpoint that comes by time, 30 s at least: the servers wait together.
+describe.concurrent.each([15, 18])('PostgreSQL %i', (major) => {
+  let server: Awaited<ReturnType<typeof settingsServer>>;
+  beforeAll(async () => {
+    server = await settingsServer(major);
+  });
+  afterAll(async () => server?.stop());
+
+  test('requested checkpoints become timed ones with max_wal_size', async () => {
+    const count = async () => {
+      const { checkpoints } = (await server.look()).counters;
+      return { timed: checkpoints?.timed ?? 0, requested: checkpoints?.requested ?? 0 };
+    };
+    const load = () =>
+      server.run(
+        "INSERT INTO big SELECT 1000000 * random() + 1000000, repeat('y', 200) FROM generate_series(1, 60000) ON CONFLICT DO NOTHING",
+      );
+    const first = await server.look();
+    const start = await count();
+    while ((await count()).requested < start.requested + 6) await load();
+    const before = await sideOf(first, await server.look());
+    const advice = find(await advise(before), 'settings/max-wal-size', 'max_wal_size');
+    expect(advice.evidence.map(({ name }) => name)).toContain('WAL in one checkpoint_timeout');
+    await server.carryOut(advice);
+    // Those that were asked for before it came into force have begun by then.
+    await server.run('CHECKPOINT');
+    const second = await server.look();
+    const quiet = await count();
+    const written = async () =>
+      Number((await server.look()).counters.wal?.wal_bytes) - Number(second.counters.wal?.wal_bytes);
+    while ((await written()) < 150 * 1024 ** 2) await load();
+    while ((await count()).timed === quiet.timed) await sleep(500);
+    const after = await sideOf(second, await server.look());
+    // The same load filled 32 MB several times; now time alone makes checkpoints.
+    expect(after.window.counters?.checkpoints).toMatchObject({ requested: 0 });
+    expect(after.window.counters?.checkpoints?.timed).toBeGreaterThan(0);
+    expect(verdict(advice, before, after).verdict).toBe('succeeded');
+  }, 120_000);
+});
