@@ -6,7 +6,7 @@ import { costFacts, notAnalysedFacts } from './summary-text.ts';
 import { visible, visibleLine } from './terminal-text.ts';
 
 /** Text of others in a line of Markdown: nothing in it is markup, and no HTML. */
-const plain = (text: string) => visibleLine(text).replace(/[\\`*_[\]<>|#~]/g, '\\$&');
+export const plain = (text: string) => visibleLine(text).replace(/[\\`*_[\]<>|#~]/g, '\\$&');
 
 /** Code within a line: fenced by more backticks than stand in it. */
 function span(content: string): string {
