@@ -11,6 +11,6 @@ export { loadRules } from './registry.ts';
 export { suspectedIndexes } from './repairs/bloated-indexes.ts';
 export { compareScorecards } from './scorecard/compare.ts';
 export type { KnownAdvice } from './scorecard/input.ts';
-export { scoreTarget } from './scorecard/score.ts';
+export { type ScoredMetrics, scoreMetrics, scoreTarget } from './scorecard/score.ts';
 export { hostSettings, NATURES as SETTING_NATURES } from './settings/host-set.ts';
 export { bareValue } from './settings/units.ts';

@@ -172,6 +172,7 @@ async function runAnalysis(
         openSession: async () => openForPlans(await targetDsn(services, targetId)),
         twin: services.twin,
       },
+      thresholds: await services.store.scorecards.thresholds(targetId),
       time_limit_ms: options.time_limit_ms ?? 10 * 60_000,
       now: services.now,
       progress: (message) => services.logger.debug({ target_id: targetId, analysis_id: analysisId }, message),

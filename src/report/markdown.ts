@@ -2,7 +2,7 @@
 import type { AffectedStatement, PlanTree, Recommendation, Report } from '../domain/index.ts';
 import { amount, bytes, evidenceValue, milliseconds, percent, shorten } from './format.ts';
 import { renderPlan } from './plan-text.ts';
-import { costFacts, notAnalysedFacts } from './summary-text.ts';
+import { costFacts, notAnalysedFacts, scorecardFacts } from './summary-text.ts';
 import { visible, visibleLine } from './terminal-text.ts';
 
 /** Text of others in a line of Markdown: nothing in it is markup, and no HTML. */
@@ -43,7 +43,7 @@ export function renderReportMarkdown(report: Report): string {
     '',
   ];
   const time = report.window.source === 'files' ? 'the workload' : 'the database time';
-  const facts = [...costFacts(summary), ...notAnalysedFacts(summary, time)];
+  const facts = [...scorecardFacts(summary), ...costFacts(summary), ...notAnalysedFacts(summary, time)];
   lines.push(...facts.map((fact) => `- ${plain(fact)}`), ...(facts.length > 0 ? [''] : []));
   if (report.recommendations.length === 0) lines.push('Nothing to recommend.', '');
   report.recommendations.forEach((item, position) => {

@@ -2,7 +2,8 @@
 import type { ChecklistItem, Scorecard, ScorecardComparison } from '../domain/index.ts';
 import { evidenceValue } from './format.ts';
 import { plain } from './markdown.ts';
-import { changeText, coverage, gradeText, metricValue, thresholdText, valueText } from './scorecard-text.ts';
+import { metricValue } from './metric-value.ts';
+import { changeText, coverage, gradeText, thresholdText, valueText } from './scorecard-text.ts';
 
 const BOXES = { yes: '[x]', no: '[ ]', unknown: '[ ] unknown:' } as const;
 

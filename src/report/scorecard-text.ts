@@ -1,21 +1,13 @@
 /** The scorecard in a terminal. */
 import Table from 'cli-table3';
 import type { Scorecard, ScorecardComparison, ScorecardMetric } from '../domain/index.ts';
-import { amount, bytes, evidenceValue, milliseconds, percent, wrap, wrapItem } from './format.ts';
+import { amount, bytes, evidenceValue, percent, wrap, wrapItem } from './format.ts';
+import { metricValue } from './metric-value.ts';
 import { BORDERLESS, styles } from './recommendation-text.ts';
 import { visibleLine } from './terminal-text.ts';
 import type { TextOptions } from './text.ts';
 
 const ANSWERS = { yes: 'yes', no: 'NO', unknown: '?' } as const;
-
-/** A value of a metric in its unit; null: `unknown`. */
-export function metricValue(value: number | null, unit: string): string {
-  if (value === null) return 'unknown';
-  if (unit === 'ms') return value < 10 ? `${value.toPrecision(2)} ms` : milliseconds(value);
-  if (unit === 'share') return percent(value);
-  const number = value >= 100 ? amount(value) : String(Number(value.toPrecision(3)));
-  return unit === '1/day' ? `${number} a day` : unit === '1/s' ? `${number} a second` : number;
-}
 
 /** `≤ 10.0 ms / 50.0 ms / 100.0 ms`. */
 export function thresholdText({ thresholds, unit, better }: ScorecardMetric): string {

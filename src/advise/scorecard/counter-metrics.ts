@@ -1,6 +1,6 @@
 /** Metrics out of the database's and the server's counters. */
 import { computed, measured } from '../settings/facts.ts';
-import { type ScorecardInput, spanOf } from './input.ts';
+import { type MetricsInput, spanOf } from './input.ts';
 import type { Observation, Unseen } from './metric.ts';
 
 const ENOUGH_BLOCKS = 1000;
@@ -30,14 +30,14 @@ const unknownSince = (): Unseen => ({
 });
 
 /** Counters of pg_stat_database with what they cover. */
-function databaseOf(input: ScorecardInput) {
+function databaseOf(input: MetricsInput) {
   const total = input.snapshot.counters.database;
   if (total === null) return null;
   const counted = input.window ? (input.window.counters?.database ?? null) : total;
   return counted && { counted, span: spanOf(input, total.stats_reset) };
 }
 
-export function cacheHits(input: ScorecardInput): Observation {
+export function cacheHits(input: MetricsInput): Observation {
   const database = databaseOf(input);
   if (database === null) return notCollected('pg_stat_database');
   const { counted, span } = database;
@@ -57,7 +57,7 @@ export function cacheHits(input: ScorecardInput): Observation {
 }
 
 /** 16+: the same of client backends of the whole server. Reads are of more than one block since 17: bytes are counted. */
-function clientReads({ snapshot, window }: ScorecardInput) {
+function clientReads({ snapshot, window }: MetricsInput) {
   const rows = window ? window.counters?.io : snapshot.counters.io;
   const clients = (rows ?? []).filter(
     ({ backend_type, object }) => backend_type === 'client backend' && object === 'relation',
@@ -75,7 +75,7 @@ function clientReads({ snapshot, window }: ScorecardInput) {
   ];
 }
 
-export function rollbacks(input: ScorecardInput): Observation {
+export function rollbacks(input: MetricsInput): Observation {
   const database = databaseOf(input);
   if (database === null) return notCollected('pg_stat_database');
   const { counted, span } = database;
@@ -108,7 +108,7 @@ export function rollbacks(input: ScorecardInput): Observation {
   };
 }
 
-export function deadlocks(input: ScorecardInput): Observation {
+export function deadlocks(input: MetricsInput): Observation {
   const database = databaseOf(input);
   if (database === null) return notCollected('pg_stat_database');
   const { counted, span } = database;
@@ -137,7 +137,7 @@ export function deadlocks(input: ScorecardInput): Observation {
   };
 }
 
-export function throughput(input: ScorecardInput): Observation {
+export function throughput(input: MetricsInput): Observation {
   const database = databaseOf(input);
   if (database === null) return notCollected('pg_stat_database');
   const { counted, span } = database;
@@ -170,7 +170,7 @@ export function throughput(input: ScorecardInput): Observation {
 }
 
 /** pg_stat_checkpointer on 17 and newer, pg_stat_bgwriter before. */
-export function requestedCheckpoints(input: ScorecardInput): Observation {
+export function requestedCheckpoints(input: MetricsInput): Observation {
   const { snapshot, window } = input;
   const total = snapshot.counters.checkpoints;
   const view = snapshot.server.server_version_num >= 170_000 ? 'pg_stat_checkpointer' : 'pg_stat_bgwriter';

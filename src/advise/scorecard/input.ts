@@ -17,8 +17,8 @@ export interface KnownAdvice {
   open: { rule: string; title: string; severity: Severity }[];
 }
 
-export interface ScorecardInput {
-  target: { id: string | null; name: string };
+/** What the values are worked out from. */
+export interface MetricsInput {
   /** The newest snapshot. */
   snapshot: Snapshot;
   /** Null: only one snapshot, so what was counted since the resets. */
@@ -27,6 +27,10 @@ export interface ScorecardInput {
   /** Host usage at the window's beginning; null: there is no window, or it was not read. */
   usage_before: HostUsage | null;
   thresholds: ScorecardThresholds;
+}
+
+export interface ScorecardInput extends MetricsInput {
+  target: { id: string | null; name: string };
   /** Those that the checklist may ask; rules that want a planner are not run. */
   rules: readonly Rule[];
   /** Null: no analysis is known. */
@@ -44,7 +48,7 @@ export interface Span {
 }
 
 /** The window, or the time since the counters' reset. */
-export function spanOf({ window, snapshot }: ScorecardInput, stats_reset: string | null): Span {
+export function spanOf({ window, snapshot }: MetricsInput, stats_reset: string | null): Span {
   if (window) return { seconds: window.seconds, words: 'over the window' };
   if (stats_reset === null) return { seconds: null, words: 'since a reset whose time is not known' };
   const seconds = Math.max(0, (Date.parse(snapshot.taken_at) - Date.parse(stats_reset)) / 1000);

@@ -25,6 +25,14 @@ const byRules =
   ({ input, context }: Asked) =>
     answerByRules(input.rules, names, context);
 
+/** The same where a yes wants counters that have counted for a while: nothing found in a minute is no habit. */
+const byRulesOverTime =
+  (...names: string[]) =>
+  async (asked: Asked): Promise<Answer> => {
+    const answer = await byRules(...names)(asked);
+    return answer.answer === 'yes' ? (see.tooYoung(asked) ?? answer) : answer;
+  };
+
 const unseen =
   (because: string, remedy: string | null = null) =>
   (): Answer => ({
@@ -68,7 +76,7 @@ export const questions: readonly Question[] = [
     section: 'database',
     from: 'guide',
     question: 'Is autovacuum configured, and does it keep up?',
-    answer: byRules('autovacuum/', 'health/autovacuum-off', 'health/autovacuum-behind'),
+    answer: byRulesOverTime('autovacuum/', 'health/autovacuum-off', 'health/autovacuum-behind'),
   },
   {
     id: 'statistics_fresh',

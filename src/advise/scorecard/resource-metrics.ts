@@ -1,12 +1,12 @@
 /** What the load takes of connections, CPU and memory. */
 import { computed, measured, setting } from '../settings/facts.ts';
-import { type ScorecardInput, spanOf } from './input.ts';
+import { type MetricsInput, spanOf } from './input.ts';
 import type { Observation, Unseen } from './metric.ts';
 
 /** Fewer samples of sessions are moments, no distribution. */
 const ENOUGH_SAMPLES = 5;
 
-const clientsOf = ({ snapshot }: ScorecardInput) =>
+const clientsOf = ({ snapshot }: MetricsInput) =>
   snapshot.activity.groups.filter(({ backend_type }) => backend_type === 'client backend');
 
 const unseenSessions: Unseen = {
@@ -16,7 +16,7 @@ const unseenSessions: Unseen = {
 };
 
 /** States of other roles' sessions are hidden from a role without pg_read_all_stats: counting them would be wrong. */
-function sessionsHidden({ snapshot }: ScorecardInput): boolean {
+function sessionsHidden({ snapshot }: MetricsInput): boolean {
   const { activity, limits } = snapshot;
   return (
     activity.groups.length === 0 ||
@@ -24,7 +24,7 @@ function sessionsHidden({ snapshot }: ScorecardInput): boolean {
   );
 }
 
-export function connections(input: ScorecardInput): Observation {
+export function connections(input: MetricsInput): Observation {
   if (sessionsHidden(input)) return unseenSessions;
   const most = setting(input, 'max_connections');
   if (most === undefined) {
@@ -62,7 +62,7 @@ export function connections(input: ScorecardInput): Observation {
   };
 }
 
-export function activePerCpu(input: ScorecardInput): Observation {
+export function activePerCpu(input: MetricsInput): Observation {
   const { value: cpus, source } = input.snapshot.host.cpu_count;
   if (cpus === null) {
     return {
@@ -108,7 +108,7 @@ export function activePerCpu(input: ScorecardInput): Observation {
 const HOST_REMEDY =
   'Let the role read host files (pg_read_server_files and EXECUTE on pg_read_file), or look at the host itself.';
 
-export function cpuUsage(input: ScorecardInput): Observation {
+export function cpuUsage(input: MetricsInput): Observation {
   const now = input.snapshot.host.usage;
   if (!now?.value) return hostUnseen(now?.source);
   const before = input.usage_before;
@@ -143,7 +143,7 @@ export function cpuUsage(input: ScorecardInput): Observation {
   };
 }
 
-export function memoryUsage(input: ScorecardInput): Observation {
+export function memoryUsage(input: MetricsInput): Observation {
   const usage = input.snapshot.host.usage;
   if (!usage?.value) return hostUnseen(usage?.source);
   const { memory_total_bytes: total, memory_available_bytes: available } = usage.value;

@@ -48,6 +48,12 @@ export async function answerByRules(
   return { ...verdictOf(result, chosen, context), evidence };
 }
 
+function ruleNames(rules: readonly Rule[]): string {
+  const names = rules.slice(0, NAMED).map(({ id }) => id);
+  const more = rules.length - names.length;
+  return `${names.join(', ')}${more > 0 ? ` and ${more} more rules` : ''}`;
+}
+
 function verdictOf(
   { recommendations, rejections, limits }: RuleResult,
   chosen: readonly Rule[],
@@ -70,7 +76,7 @@ function verdictOf(
   if (young) return { answer: 'unknown', because: `${young.candidate}: ${young.reason}.`, remedy: null };
   return {
     answer: 'yes',
-    because: `${chosen.length} rules (${chosen.map(({ id }) => id).join(', ')}) looked at the snapshot of ${snapshot.taken_at} and have nothing to say.`,
+    because: `${ruleNames(chosen)} looked at the snapshot of ${snapshot.taken_at} and found nothing.`,
     remedy: null,
   };
 }

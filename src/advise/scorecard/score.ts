@@ -9,13 +9,13 @@ import {
   scorecardMetricIds,
 } from '../../domain/index.ts';
 import * as counters from './counter-metrics.ts';
-import type { ScorecardInput } from './input.ts';
+import type { MetricsInput, ScorecardInput } from './input.ts';
 import { metricOf, type Observation, YOUNG_SECONDS } from './metric.ts';
 import { type Asked, questions } from './questions.ts';
 import * as resources from './resource-metrics.ts';
 import { meanTime, quantileTime } from './statement-metrics.ts';
 
-const observe: Record<ScorecardMetricId, (input: ScorecardInput) => Observation> = {
+const observe: Record<ScorecardMetricId, (input: MetricsInput) => Observation> = {
   statement_mean_ms: meanTime,
   statement_p95_ms: (input) => quantileTime(input, 0.95),
   statement_p99_ms: (input) => quantileTime(input, 0.99),
@@ -35,13 +35,26 @@ const WORST_FIRST: readonly ScorecardGrade[] = ['critical', 'warning', 'acceptab
 /** Rules of the checklist look at the same window; none of them may take long. */
 const RULES_MS = 30_000;
 
-export async function scoreTarget(input: ScorecardInput): Promise<Scorecard> {
-  const { snapshot, window, workload, target } = input;
+export type ScoredMetrics = Pick<Scorecard, 'overall' | 'grades' | 'metrics' | 'limits'>;
+
+/** The values with their grades, without the checklist. */
+export function scoreMetrics(input: MetricsInput): ScoredMetrics {
   const scored = scorecardMetricIds.map((id) => metricOf(id, observe[id](input), input.thresholds));
   const metrics = scored.map(({ metric }) => metric);
   const grades = Object.fromEntries(
     scorecardGrades.map((grade) => [grade, metrics.filter((metric) => metric.grade === grade).length]),
   ) as Record<ScorecardGrade, number>;
+  return {
+    overall: WORST_FIRST.find((grade) => grades[grade] > 0) ?? 'unknown',
+    grades,
+    metrics,
+    limits: [...youth(metrics), ...scored.flatMap(({ limits }) => limits)],
+  };
+}
+
+export async function scoreTarget(input: ScorecardInput): Promise<Scorecard> {
+  const { snapshot, window, workload, target } = input;
+  const { limits, ...scored } = scoreMetrics(input);
   return {
     format_version: 1,
     target: {
@@ -53,16 +66,9 @@ export async function scoreTarget(input: ScorecardInput): Promise<Scorecard> {
     },
     window: { from: workload.from, to: workload.to, seconds: workload.seconds, source: workload.source },
     generated_at: input.now.toISOString(),
-    overall: WORST_FIRST.find((grade) => grades[grade] > 0) ?? 'unknown',
-    grades,
-    metrics,
-    checklist: await checklist(input, metrics),
-    limits: [
-      ...youth(metrics),
-      ...scored.flatMap(({ limits }) => limits),
-      ...(window?.limits ?? []),
-      ...workload.limits,
-    ],
+    ...scored,
+    checklist: await checklist(input, scored.metrics),
+    limits: [...limits, ...(window?.limits ?? []), ...workload.limits],
   };
 }
 

@@ -106,6 +106,32 @@ export function connectionPool({ input }: Asked): Answer {
   };
 }
 
+/** Counters of a shorter time support no yes. */
+const ENOUGH_SECONDS = 3600;
+
+/** The answer where what was counted covers less than an hour; null: it covers more. */
+export function tooYoung({ input }: Asked): Answer | null {
+  const { snapshot, window } = input;
+  // No reset on record: they may be older than the server's start, never younger.
+  const since = snapshot.counters.database?.stats_reset ?? snapshot.server.started_at;
+  const age = (Date.parse(snapshot.taken_at) - Date.parse(since)) / 1000;
+  const seconds = Math.max(window?.seconds ?? 0, age);
+  if (seconds >= ENOUGH_SECONDS) return null;
+  return {
+    answer: 'unknown',
+    because: `Nothing was found, but statistics are too young: they cover ${Math.round(seconds)} s, an hour is wanted.`,
+    evidence: [
+      measured(
+        'age of the statistics',
+        seconds,
+        's',
+        'pg_stat_database.stats_reset, or the start of the server',
+      ),
+    ],
+    remedy: 'Ask again later.',
+  };
+}
+
 const byMetric = (
   metric: ScorecardMetric,
   answer: (value: number) => boolean,
@@ -228,6 +254,16 @@ export function noBottleneck({ input, metric }: Asked): Answer {
     ({ mean_exec_time_ms: mean, share_of_time: share }) => mean > thresholds.critical && share >= NOTICEABLE,
   );
   const source = 'pg_stat_statements, mean_exec_time';
+  const young =
+    slow.length === 0 && input.workload.seconds !== null && input.workload.seconds < ENOUGH_SECONDS;
+  if (young) {
+    return {
+      answer: 'unknown',
+      because: `None was slow in ${Math.round(input.workload.seconds ?? 0)} s: too young, an hour is wanted.`,
+      evidence: [measured('statements looked at', queries.length, 'statements', source)],
+      remedy: 'Ask again later, or take a longer window.',
+    };
+  }
   return slow.length === 0
     ? {
         answer: 'yes',

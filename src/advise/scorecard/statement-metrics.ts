@@ -1,7 +1,7 @@
 /** Times of the statements that clients sent: mean, and quantiles derived from means and deviations. */
 import type { WorkloadQuery } from '../../domain/index.ts';
 import { computed, measured } from '../settings/facts.ts';
-import { type ScorecardInput, type Span, spanOf } from './input.ts';
+import { type MetricsInput, type Span, spanOf } from './input.ts';
 import type { Observation, Unseen } from './metric.ts';
 import { meanStatementTime, statementTimeQuantile } from './statement-time.ts';
 
@@ -30,7 +30,7 @@ interface Sent {
 }
 
 /** What clients sent: statements that only ran inside of functions are within those. */
-function sentBy(input: ScorecardInput, least: number): Sent | Unseen {
+function sentBy(input: MetricsInput, least: number): Sent | Unseen {
   const { workload, snapshot } = input;
   const refused = snapshot.limits.find(({ scope }) => scope === 'statements');
   const statements = workload.queries.filter(({ nested }) => nested !== true);
@@ -77,7 +77,7 @@ function evidenceOf({ statements, calls, missing, span }: Sent) {
   ];
 }
 
-export function meanTime(input: ScorecardInput): Observation {
+export function meanTime(input: MetricsInput): Observation {
   const sent = sentBy(input, ENOUGH_CALLS.mean);
   if ('code' in sent) return sent;
   return {
@@ -92,7 +92,7 @@ export function meanTime(input: ScorecardInput): Observation {
 }
 
 /** Named after the quantile in the evidence, since no view holds it. */
-export function quantileTime(input: ScorecardInput, q: 0.95 | 0.99): Observation {
+export function quantileTime(input: MetricsInput, q: 0.95 | 0.99): Observation {
   const sent = sentBy(input, ENOUGH_CALLS[q]);
   if ('code' in sent) return sent;
   const derived = statementTimeQuantile(momentsOf(sent.statements), q);

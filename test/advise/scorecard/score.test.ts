@@ -364,6 +364,24 @@ describe('the checklist', () => {
     expect(await of({ ...advice, open })).toEqual(['no', 'yes']);
   });
 
+  test('says no yes of autovacuum and of statements when nothing was counted for long', async () => {
+    const minutes = { server: { started_at: '2026-03-01T11:50:00.000Z' } };
+    const { counters } = snapshotOf({
+      counters: { database: databaseCounters({ stats_reset: '2026-03-01T11:55:00.000Z' }) },
+    });
+    const young = await score(snapshotOf({ ...minutes, counters }), {
+      workload: workloadOf([workloadQuery()], { seconds: 300 }),
+    });
+    expect(answer(young, 'autovacuum_configured')).toMatchObject({
+      answer: 'unknown',
+      because: expect.stringContaining('300 s'),
+    });
+    expect(answer(young, 'no_bottleneck')?.answer).toBe('unknown');
+    const old = await score(seen, { workload: workloadOf([workloadQuery()], { seconds: 86_400 }) });
+    expect(answer(old, 'autovacuum_configured')?.answer).toBe('yes');
+    expect(answer(old, 'no_bottleneck')?.answer).toBe('yes');
+  });
+
   test('answers on baselines, bottlenecks and connections', async () => {
     const scorecard = await score(seen, { window: busy(), workload: statements, baselines: ['go-live'] });
     expect(answer(scorecard, 'baseline_established')).toMatchObject({
