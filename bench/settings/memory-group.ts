@@ -14,7 +14,7 @@ export interface MemoryGroup {
   remove(): Promise<void>;
 }
 
-/** Null: this machine lets us make none, and says why on the console. */
+/** Null: this machine, or this account, cannot make one. */
 export async function memoryGroup(bytes: number): Promise<MemoryGroup | null> {
   for (const { root, limit } of KINDS) {
     const folder = `${root}/pgluthier-bench-${process.pid}`;
