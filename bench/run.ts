@@ -18,6 +18,7 @@ import { indexesBenchmark } from './indexes.ts';
 import { indexesBuiltBenchmark } from './indexes-built.ts';
 import { indexesOltpBenchmark } from './indexes-oltp.ts';
 import { parametersBenchmark } from './parameters.ts';
+import { settingsBenchmark } from './settings.ts';
 import { twinBenchmark } from './twin.ts';
 import { whatIfBenchmark } from './what-if.ts';
 import { writeCostBenchmark } from './write-cost.ts';
@@ -32,6 +33,7 @@ const benchmarks: Record<string, Benchmark> = {
   'indexes-built': indexesBuiltBenchmark,
   'indexes-oltp': indexesOltpBenchmark,
   'index-scale': indexScaleBenchmark,
+  settings: settingsBenchmark,
   twin: twinBenchmark,
   'what-if': whatIfBenchmark,
   'write-cost': writeCostBenchmark,

@@ -1,12 +1,19 @@
 /**
  * The command line: parses arguments, calls use-cases, prints. Data goes to standard output, progress to standard
- * error. Exit codes: 0 clean, 1 findings (doctor), 2 usage, 3 connection, 4 everything else that failed.
+ * error. Exit codes: 0 clean, 1 findings (doctor, scorecard --fail-on), 2 usage, 3 connection, 4 everything else that failed.
  */
 import { writeFile } from 'node:fs/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type AnalyzeOptions, analyzeOnce, reportFormats } from './commands/analyze.ts';
 import { verifyAudit } from './commands/audit.ts';
 import { type ExportOptions, exportSnapshot } from './commands/export.ts';
+import {
+  failingGrades,
+  fails,
+  type ScorecardOptions,
+  type ScorecardResult,
+  scorecardOnce,
+} from './commands/scorecard.ts';
 import { type TuneOptions, tune, tuneFormats, tuneWorkloads } from './commands/tune.ts';
 import { type Config, environmentVariable, loadConfig } from './config.ts';
 import { runDemo } from './demo/index.ts';
@@ -19,6 +26,8 @@ import {
   renderReportMarkdown,
   renderReportSettings,
   renderReportSql,
+  renderScorecard,
+  renderScorecardMarkdown,
 } from './report/index.ts';
 import { createLogger, openConfiguredStore, startService } from './service.ts';
 import { stripModes } from './snapshot-file/index.ts';
@@ -39,7 +48,7 @@ const connectionCodes = new Set([
 ]);
 
 /** How codes of mistakes in what was given begin. */
-const usageCodes = ['config_invalid', 'workload_', 'usage_', 'snapshot_file_'];
+const usageCodes = ['config_invalid', 'workload_', 'usage_', 'snapshot_file_', 'scorecard_file_'];
 
 /** Runs one command line and returns its exit code; nothing is thrown. */
 export async function runCli(argv: string[]): Promise<number> {
@@ -125,6 +134,39 @@ export async function runCli(argv: string[]): Promise<number> {
     .action(async (dsn: string | undefined, options: AnalyzeOptions) => {
       const report = await analyzeOnce(dsn, options);
       await print(formatReport(report, options), options.output);
+    });
+
+  program
+    .command('scorecard')
+    .description('values, grades and the checklist of one database, now, or of a snapshot file')
+    .argument('[dsn]', 'postgresql:// URL, env:NAME or file:/path')
+    .option('--snapshot <file>', 'a file of pgluthier export, in place of a database')
+    .option(
+      '--window <seconds>',
+      'watch the database for so long, in place of its counters since their reset',
+      positiveInteger,
+    )
+    .option('--thresholds <file>', 'JSON with thresholds by metric, in place of the defaults')
+    .option('--baseline <file>', 'compare with a scorecard of --save-baseline')
+    .option('--save-baseline <file>', 'keep this one to compare later ones with')
+    .option('--force', 'replace the file of --save-baseline if it is there')
+    .addOption(
+      new Option('--fail-on <grade>', 'exit with 1 where a metric has this grade or a worse one').choices([
+        ...failingGrades,
+      ]),
+    )
+    .option('--ram <size>', "the host's memory, e.g. 16GB", byteSize)
+    .option('--cpu <count>', "the host's CPUs", positiveInteger)
+    .addOption(new Option('--disk <type>', "the host's disks").choices(['hdd', 'ssd', 'nvme', 'san']))
+    .option('--json', 'print it as JSON')
+    .addOption(
+      new Option('--format <format>', 'how to print it').choices(['text', 'markdown']).default('text'),
+    )
+    .option('-o, --output <file>', 'write to a file')
+    .action(async (dsn: string | undefined, options: ScorecardOptions) => {
+      const result = await scorecardOnce(dsn, options);
+      await print(formatScorecard(result, options), options.output);
+      if (fails(result.scorecard, options.failOn)) exitCode = EXIT.findings;
     });
 
   program
@@ -238,6 +280,12 @@ function formatReport(report: Report, options: AnalyzeOptions): string {
   if (options.format === 'sql') return renderReportSql(report);
   if (options.format !== 'text') return renderReportSettings(report, options.format);
   return renderReport(report, options.output ? { color: false, width: 110 } : terminal());
+}
+
+function formatScorecard({ scorecard, comparison }: ScorecardResult, options: ScorecardOptions): string {
+  if (options.json) return `${JSON.stringify({ scorecard, comparison }, null, 2)}\n`;
+  if (options.format === 'markdown') return renderScorecardMarkdown(scorecard, comparison);
+  return renderScorecard(scorecard, comparison, options.output ? { color: false, width: 110 } : terminal());
 }
 
 async function print(text: string, output: string | undefined): Promise<void> {

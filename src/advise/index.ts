@@ -1,6 +1,6 @@
 /**
  * Room rule. advise/ holds the advisors' knowledge: rules (one a file under rules/<area>/), and what they share:
- * index-advisor/, repairs/, bloat/, plans/, settings/, autovacuum/. It may import domain and workload. It is given everything it looks at: it
+ * index-advisor/, repairs/, bloat/, plans/, settings/, autovacuum/, scorecard/. It may import domain and workload. It is given everything it looks at: it
  * never fetches, never writes, and renders no SQL but the definitions of candidates.
  */
 
@@ -9,5 +9,8 @@ export { runRules } from './engine.ts';
 export { existingGinShapes } from './index-advisor/gin-existing.ts';
 export { loadRules } from './registry.ts';
 export { suspectedIndexes } from './repairs/bloated-indexes.ts';
+export { compareScorecards } from './scorecard/compare.ts';
+export type { KnownAdvice } from './scorecard/input.ts';
+export { type ScoredMetrics, scoreMetrics, scoreTarget } from './scorecard/score.ts';
 export { hostSettings, NATURES as SETTING_NATURES } from './settings/host-set.ts';
 export { bareValue } from './settings/units.ts';

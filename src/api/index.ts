@@ -16,6 +16,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRunRoutes } from './routes/job-runs.ts';
 import { recommendationRoutes } from './routes/recommendations.ts';
+import { scorecardRoutes } from './routes/scorecards.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { statementRoutes } from './routes/statements.ts';
 import { targetRoutes } from './routes/targets.ts';
@@ -111,6 +112,7 @@ export function createApp(options: AppOptions): Router {
     targetRoutes,
     snapshotRoutes,
     statementRoutes,
+    scorecardRoutes,
     analysisRoutes,
     recommendationRoutes,
     applyRoutes,

@@ -20,6 +20,8 @@ export * from './reloptions.ts';
 export * from './replication.ts';
 export * from './report.ts';
 export * from './rule.ts';
+export * from './scorecard.ts';
+export * from './scorecard-metrics.ts';
 export * from './server-counters.ts';
 export * from './snapshot.ts';
 export * from './standing.ts';

@@ -1,6 +1,7 @@
 /** The report: what `pgluthier analyze --json`, the API and the store hold of one analysis. Its zod schema is the OpenAPI schema. */
 import { z } from 'zod';
 import { limitSchema, recommendationSchema, rejectionSchema } from './recommendation.ts';
+import { scorecardGrades, scorecardMetricIds } from './scorecard-metrics.ts';
 
 export const windowHeaderSchema = z.object({
   /** ISO time on the target's clock; null when the workload came from files. */
@@ -65,6 +66,24 @@ export const reportSchema = z.object({
       })
       .nullable(),
     recommendations_by_kind: z.record(z.string(), z.number()),
+    /** The scorecard's grades in short (docs/scorecard.md); absent: statements of files were analysed, or an older version wrote it. */
+    scorecard: z
+      .object({
+        overall: z.enum(scorecardGrades),
+        grades: z.record(z.enum(scorecardGrades), z.number()),
+        /** Values that are a warning or critical, the worst first. */
+        wanting: z.array(
+          z.object({
+            id: z.enum(scorecardMetricIds),
+            title: z.string(),
+            value: z.number(),
+            unit: z.string(),
+            grade: z.enum(['warning', 'critical']),
+            provisional: z.boolean(),
+          }),
+        ),
+      })
+      .optional(),
   }),
   recommendations: z.array(recommendationSchema),
   rejections: z.array(rejectionSchema),

@@ -51,6 +51,20 @@ export interface HostFacts {
   data_device?: Sourced<string>;
   /** rds, aurora, cloudsql, …, with the sign that told; value null: none told. Absent: not read. */
   managed_service?: Sourced<string>;
+  /** CPU and memory in use when the host was read. Absent: not read. */
+  usage?: Sourced<HostUsage>;
+}
+
+/** One reading of the whole host, all its processes with it. Ticks are 1/100 s since boot, summed over its CPUs. */
+export interface HostUsage {
+  /** On PgLuthier's clock. */
+  read_at: string;
+  cpu_total_ticks: number;
+  /** Idle, or waiting for a disk. */
+  cpu_idle_ticks: number;
+  memory_total_bytes: number;
+  /** What new work could have without swapping (MemAvailable). */
+  memory_available_bytes: number;
 }
 
 /** One row of pg_stat_statements, of this database, summed over nothing: identity is (userid, dbid, queryid, toplevel). */

@@ -48,6 +48,8 @@ export interface TargetWindow {
   snapshot: Snapshot;
   window: Window | null;
   workload: Workload;
+  /** The window's earlier end; null: there is no window. */
+  from_snapshot_id: string | null;
 }
 
 /**
@@ -75,10 +77,12 @@ export async function loadTargetWindow(
     ? { id: options.from_snapshot_id }
     : await snapshots.oldestSince(targetId, new Date(takenAt - WINDOW_MS));
   if (!fromHeader || fromHeader.id === toHeader.id) {
-    return { snapshot, window: null, workload: await workloadFromSnapshot(snapshot) };
+    const workload = await workloadFromSnapshot(snapshot);
+    return { snapshot, window: null, workload, from_snapshot_id: null };
   }
   const window = await loadWindow(services, targetId, fromHeader.id, toHeader.id, snapshot);
-  return { snapshot, window, workload: await workloadFromWindow(window, snapshot) };
+  const workload = await workloadFromWindow(window, snapshot);
+  return { snapshot, window, workload, from_snapshot_id: fromHeader.id };
 }
 
 /**
@@ -168,6 +172,7 @@ async function runAnalysis(
         openSession: async () => openForPlans(await targetDsn(services, targetId)),
         twin: services.twin,
       },
+      thresholds: await services.store.scorecards.thresholds(targetId),
       time_limit_ms: options.time_limit_ms ?? 10 * 60_000,
       now: services.now,
       progress: (message) => services.logger.debug({ target_id: targetId, analysis_id: analysisId }, message),

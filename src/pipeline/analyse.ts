@@ -1,11 +1,12 @@
 /** One analysis, from snapshots to a report: used by the service and, without a store, by the command line. */
-import { runRules } from '../advise/index.ts';
+import { runRules, scoreMetrics } from '../advise/index.ts';
 import type {
   EarliestLook,
   Limit,
   Report,
   Rule,
   RuleArea,
+  ScorecardThresholds,
   Snapshot,
   StandingAdvice,
   WatchedReplica,
@@ -40,6 +41,8 @@ export interface AnalysisInput {
   standing?: readonly StandingAdvice[];
   /** Measure suspected indexes on the target. Absent: nobody asked for it; bloat is estimated. */
   measure_bloat?: MeasureBloatOptions;
+  /** What the summary's values are graded by; absent: the defaults. */
+  thresholds?: ScorecardThresholds;
   what_if: WhatIfOptions;
   /** Milliseconds that the rules may take in all. */
   time_limit_ms: number;
@@ -125,6 +128,7 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
         recommendations,
         what_if: whatIf,
         coverage: result.coverage,
+        scored: input.workload.source === 'files' ? null : scored(input),
       }),
       recommendations,
       rejections: result.rejections,
@@ -133,6 +137,10 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
   } finally {
     await whatIf?.close();
   }
+}
+
+function scored({ snapshot, window, workload, thresholds = {} }: AnalysisInput) {
+  return scoreMetrics({ snapshot, window, workload, usage_before: null, thresholds });
 }
 
 /** The same limit may come from collecting and from a rule: a reader needs it once. */

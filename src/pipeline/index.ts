@@ -19,6 +19,13 @@ export {
 export { collectTarget } from './collect-target.ts';
 export { loadWindow } from './load-window.ts';
 export { recoverApplies } from './recover-applies.ts';
+export {
+  comparedScorecard,
+  saveScorecardBaseline,
+  scorecardBaselines,
+  scorecardThresholds,
+  targetScorecard,
+} from './scorecard.ts';
 export { BackgroundWork, type Services } from './services.ts';
 export { syncTargetList } from './sync-target-list.ts';
 export { resolveDsn, withReadSession } from './target-session.ts';

@@ -1,4 +1,5 @@
 /** What one analysis covered, and what it did not and why. */
+import type { ScoredMetrics } from '../advise/index.ts';
 import type {
   AnalysisCoverage,
   Recommendation,
@@ -17,6 +18,8 @@ export interface SummaryInput {
   what_if: WhatIf | null;
   /** Absent: no rule that plans statements ran to its end. */
   coverage: AnalysisCoverage | undefined;
+  /** Null: statements of files are of no time. */
+  scored: ScoredMetrics | null;
 }
 
 export function summarise(input: SummaryInput): Summary {
@@ -47,7 +50,19 @@ export function summarise(input: SummaryInput): Summary {
         }
       : null,
     recommendations_by_kind: byKind,
+    ...(input.scored ? { scorecard: scorecardInShort(input.scored) } : {}),
   };
+}
+
+function scorecardInShort({ overall, grades, metrics }: ScoredMetrics): NonNullable<Summary['scorecard']> {
+  const wanting = (['critical', 'warning'] as const).flatMap((grade) =>
+    metrics.flatMap((metric) => {
+      if (metric.grade !== grade || metric.value === null) return [];
+      const { id, title, value, unit, provisional } = metric;
+      return [{ id, title, value, unit, grade, provisional }];
+    }),
+  );
+  return { overall, grades, wanting };
 }
 
 /** The floor is right to the planner's own 1 %, so that a set may come out below it. */

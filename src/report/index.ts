@@ -5,6 +5,8 @@
 export { renderDiagnosis } from './diagnosis.ts';
 export { renderReportMarkdown } from './markdown.ts';
 export { renderPlan } from './plan-text.ts';
+export { renderScorecardMarkdown } from './scorecard-markdown.ts';
+export { renderScorecard } from './scorecard-text.ts';
 export {
   type DialectSetting,
   renderReportSettings,

@@ -2,11 +2,11 @@
 import type { AffectedStatement, PlanTree, Recommendation, Report } from '../domain/index.ts';
 import { amount, bytes, evidenceValue, milliseconds, percent, shorten } from './format.ts';
 import { renderPlan } from './plan-text.ts';
-import { costFacts, notAnalysedFacts } from './summary-text.ts';
+import { costFacts, notAnalysedFacts, scorecardFacts } from './summary-text.ts';
 import { visible, visibleLine } from './terminal-text.ts';
 
 /** Text of others in a line of Markdown: nothing in it is markup, and no HTML. */
-const plain = (text: string) => visibleLine(text).replace(/[\\`*_[\]<>|#~]/g, '\\$&');
+export const plain = (text: string) => visibleLine(text).replace(/[\\`*_[\]<>|#~]/g, '\\$&');
 
 /** Code within a line: fenced by more backticks than stand in it. */
 function span(content: string): string {
@@ -43,7 +43,7 @@ export function renderReportMarkdown(report: Report): string {
     '',
   ];
   const time = report.window.source === 'files' ? 'the workload' : 'the database time';
-  const facts = [...costFacts(summary), ...notAnalysedFacts(summary, time)];
+  const facts = [...scorecardFacts(summary), ...costFacts(summary), ...notAnalysedFacts(summary, time)];
   lines.push(...facts.map((fact) => `- ${plain(fact)}`), ...(facts.length > 0 ? [''] : []));
   if (report.recommendations.length === 0) lines.push('Nothing to recommend.', '');
   report.recommendations.forEach((item, position) => {

@@ -1,6 +1,7 @@
 /** The figures of an analysis in sentences: what it costs, how far from the best, what was left out. */
 import type { Report } from '../domain/index.ts';
 import { amount, percent } from './format.ts';
+import { metricValue } from './metric-value.ts';
 
 type Summary = Report['summary'];
 
@@ -24,4 +25,15 @@ export function notAnalysedFacts({ not_analysed }: Summary, time: string): strin
     ({ reason, statements, share_of_time }) =>
       `not analysed: ${statements} statement(s) with ${percent(share_of_time)} of ${time.replace(/^.*database time$/, 'the database time')}: ${reason}`,
   );
+}
+
+/** The scorecard in short, where there is one. */
+export function scorecardFacts({ scorecard }: Summary): string[] {
+  if (!scorecard) return [];
+  const wanting = scorecard.wanting.map(
+    ({ title, value, unit, grade, provisional }) =>
+      `${title} ${metricValue(value, unit)} (${grade}${provisional ? ', provisional' : ''})`,
+  );
+  const rest = wanting.length > 0 ? `: ${wanting.join('; ')}` : '';
+  return [`scorecard: ${scorecard.overall}${rest}`];
 }

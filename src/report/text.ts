@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import type { Rejection, Report } from '../domain/index.ts';
 import { amount, milliseconds, percent, shorten, wrap, wrapItem } from './format.ts';
 import { BORDERLESS, recommendationLines, type Style, styles } from './recommendation-text.ts';
-import { costFacts, notAnalysedFacts } from './summary-text.ts';
+import { costFacts, notAnalysedFacts, scorecardFacts } from './summary-text.ts';
 import { visibleLine } from './terminal-text.ts';
 
 export interface TextOptions {
@@ -56,7 +56,7 @@ function headerLines(report: Report, width: number, bold: Style): string[] {
       `simulated by a ${engine} on PostgreSQL ${server_version}: ${amount(questions)} plans${concluded > 0 ? `, ${amount(concluded)} costs concluded from them` : ''}`,
     );
   }
-  facts.push(...costFacts(summary), ...notAnalysedFacts(summary, time));
+  facts.push(...scorecardFacts(summary), ...costFacts(summary), ...notAnalysedFacts(summary, time));
   return [
     bold(`PgLuthier report on ${visibleLine(target.name)}`),
     ...facts.flatMap((fact) => wrap(fact, width, '  ')),

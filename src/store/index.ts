@@ -1,6 +1,6 @@
 /**
- * Room rule. store/ keeps what the service knows: targets, snapshots, analyses, recommendations, applies, job runs and
- * the audit log, in PostgreSQL through Kysely; one file a noun. It may import domain only. It is the only code with
+ * Room rule. store/ keeps what the service knows: targets, snapshots, analyses, recommendations, applies, job runs,
+ * baselines of scorecards and the audit log, in PostgreSQL through Kysely; one file a noun. It may import domain only. It is the only code with
  * Kysely, decides no policy, and never talks to a target.
  */
 import type { Logger } from 'pino';
@@ -15,6 +15,7 @@ import { migrate, readMigrations } from './migrate.ts';
 import { type RecommendationStore, recommendationStore } from './recommendations.ts';
 import { type RetentionStore, retentionStore } from './retention.ts';
 import { type RollUpStore, rollUpStore } from './roll-ups.ts';
+import { type ScorecardStore, scorecardStore } from './scorecards.ts';
 import { checkKey } from './seal.ts';
 import { type SnapshotStore, snapshotStore } from './snapshots.ts';
 import { type TargetScheduleStore, targetScheduleStore } from './target-schedule.ts';
@@ -23,6 +24,7 @@ import { type TargetStore, targetStore } from './targets.ts';
 export type { AnalysisHeader } from './analyses.ts';
 export type { Apply } from './applies.ts';
 export { serverKey } from './cut-points.ts';
+export type { BaselineHeader } from './scorecards.ts';
 export type { SnapshotHeader } from './snapshots.ts';
 export type { ListedTarget, SyncResult } from './target-list.ts';
 export type { Claim } from './target-schedule.ts';
@@ -48,6 +50,7 @@ export interface Store {
   audit: AuditStore;
   retention: RetentionStore;
   rollUps: RollUpStore;
+  scorecards: ScorecardStore;
   /**
    * Brings the schema up to date; safe when several processes start at once.
    * @returns names of the files applied now.
@@ -92,6 +95,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     audit: auditStore(db),
     retention: retentionStore(db),
     rollUps: rollUpStore(db),
+    scorecards: scorecardStore(db),
     migrate: async () => {
       const client = await pool.connect().catch((error: unknown) => {
         throw storeUnreachable(error);

@@ -122,6 +122,19 @@ export interface Tables {
     sqlstate: string | null;
     message: string | null;
   };
+  'pgluthier.scorecard_baseline': {
+    target_id: string;
+    name: string;
+    saved_at: Time;
+    actor: string;
+    scorecard: Json<unknown>;
+  };
+  'pgluthier.scorecard_thresholds': {
+    target_id: string;
+    set_at: Time;
+    actor: string;
+    thresholds: Json<unknown>;
+  };
   'pgluthier.job_run': {
     job_run_id: string;
     job: string;

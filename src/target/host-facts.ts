@@ -6,6 +6,7 @@ import type { HostFacts, HostOverrides, Sourced } from '../domain/index.ts';
 import { cpuQuota, memoryLimit } from './cgroup.ts';
 import { type DiskFacts, diskOf } from './disk.ts';
 import { type HostAccess, type HostFiles, hostAccess } from './host-files.ts';
+import { hostUsage } from './host-usage.ts';
 import { findManagedService } from './managed-service.ts';
 import type { TargetSession } from './session.ts';
 
@@ -24,6 +25,7 @@ export async function detectHostFacts(session: TargetSession, overrides: HostOve
     disk_type: disk_type ? given(disk_type) : disk.type,
     data_device: disk.device,
     managed_service: await findManagedService(session),
+    usage: await hostUsage(access),
   };
 }
 

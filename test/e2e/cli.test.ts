@@ -2,8 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { reportSchema } from '../../src/domain/index.ts';
+import { reportSchema, scorecardSchema } from '../../src/domain/index.ts';
 import { testServer } from '../support/servers.ts';
 import { runCli, startCli } from './run-cli.ts';
 
@@ -27,6 +28,39 @@ INSERT INTO "Orders" SELECT g, g % 7000, CASE WHEN g % 200 = 0 THEN 'open' ELSE 
   FROM generate_series(1, 80000) AS g;
 ANALYZE "Orders";
 `;
+
+describe('scorecard', () => {
+  it('prints values and checklist, and exits by --fail-on', async () => {
+    const server = await testServer();
+    const database = await server.createDatabase({ sql: 'CREATE EXTENSION pg_stat_statements' });
+    const { code, out } = await run(['scorecard', database.dsn, '--json']);
+    expect(code).toBe(0);
+    expect(scorecardSchema.parse(JSON.parse(out).scorecard).checklist.length).toBeGreaterThan(20);
+    const thresholds = join(directory, 'strict.json');
+    // Nobody uses less than nothing of the memory.
+    const strict = {
+      memory_usage: { target: 0, acceptable: 0, critical: 0 },
+      connections_used: { target: 0, acceptable: 0, critical: 0 },
+    };
+    await writeFile(thresholds, JSON.stringify(strict));
+    // This connection keeps one in use beside ours.
+    const client = new pg.Client({ connectionString: database.dsn });
+    await client.connect();
+    const failing = await run([
+      'scorecard',
+      database.dsn,
+      '--thresholds',
+      thresholds,
+      '--fail-on',
+      'critical',
+    ]);
+    await client.end();
+    expect(failing.code).toBe(1);
+    expect(failing.out).toContain('Checklist');
+    expect((await run(['scorecard'])).code).toBe(2);
+    await database.drop();
+  });
+});
 
 describe('analyze', () => {
   it('takes statements from files and prints the report as JSON, with one weight each or as a comment says', async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { cpuQuota, memoryLimit } from '../../src/target/cgroup.ts';
 import { diskOf, diskTypeOf } from '../../src/target/disk.ts';
 import type { HostFiles } from '../../src/target/host-files.ts';
+import { hostUsage } from '../../src/target/host-usage.ts';
 import { detectHostFacts, hostLimits, openTarget } from '../../src/target/index.ts';
 import { serviceOf } from '../../src/target/managed-service.ts';
 import { testServer } from '../support/servers.ts';
@@ -254,5 +255,49 @@ describe("a server's host", () => {
     await session.close();
     await admin.query('DROP ROLE no_files');
     await admin.end();
+  });
+});
+
+describe('what is in use of the host', () => {
+  const stat = 'cpu  100 5 50 800 40 1 2 2 77 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n';
+  const meminfo = 'MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    250 kB\n';
+  const of = (files: Record<string, string>) => hostUsage({ kind: 'files', files: host(files) });
+
+  it('is all ticks but guests, which are counted within user, and memory that is available', async () => {
+    expect(await of({ '/proc/stat': stat, '/proc/meminfo': meminfo })).toEqual({
+      value: {
+        read_at: expect.any(String),
+        cpu_total_ticks: 1000,
+        cpu_idle_ticks: 840,
+        memory_total_bytes: 1_024_000,
+        memory_available_bytes: 256_000,
+      },
+      source: '/proc/stat, /proc/meminfo (test)',
+    });
+  });
+
+  it('is not told of a server with limits of its own, nor without the files', async () => {
+    const limited = { '/proc/stat': stat, '/proc/meminfo': meminfo, '/sys/fs/cgroup/memory.max': '500000\n' };
+    expect(await of(limited)).toMatchObject({
+      value: null,
+      source: expect.stringContaining('control group'),
+    });
+    const quota = {
+      '/proc/stat': stat,
+      '/proc/meminfo': meminfo,
+      '/sys/fs/cgroup/cpu.max': '50000 100000\n',
+    };
+    expect((await of(quota)).value).toBeNull();
+    for (const files of [
+      {},
+      { '/proc/stat': stat },
+      { '/proc/meminfo': meminfo },
+      { '/proc/stat': 'cpu 1', '/proc/meminfo': meminfo },
+    ])
+      expect((await of(files)).value).toBeNull();
+    expect(await hostUsage({ kind: 'none', reason: 'far away' })).toEqual({
+      value: null,
+      source: 'far away',
+    });
   });
 });

@@ -1,0 +1,192 @@
+/**
+ * Settings: PostgreSQL's defaults, pgtune's for the same hardware, and ours (the baseline, then what the advisor says
+ * after it has seen the load), on one server and one set of files: each takes its turn with a restart, the order moves on
+ * from round to round, and ratios are of turns of one round. The server runs in a control group with little memory
+ * where this machine lets us make one. Runs are of seconds: what shows within one checkpoint or after many is not in them.
+ */
+import pg from 'pg';
+import { hostSettings } from '../src/advise/index.ts';
+import { startEmbedded } from '../src/embedded/index.ts';
+import { matrix } from '../test/advise/settings/matrix.ts';
+import type { BenchmarkOptions, BenchmarkResult, Figure } from './benchmark.ts';
+import {
+  CONTENDERS,
+  type Configuration,
+  type Contender,
+  configure,
+  ourConfiguration,
+  pgtuneConfiguration,
+} from './settings/contenders.ts';
+import { type LoadName, type LoadResult, type LoadRunner, loadRunner } from './settings/load.ts';
+import { type MemoryGroup, memoryGroup } from './settings/memory-group.ts';
+import type { PgtuneInput } from './settings/pgtune.ts';
+import { ratioOf, showRatio } from './settings/ratios.ts';
+import { createPgbenchTables, createSales } from './settings/tables.ts';
+
+const MAJOR = 18;
+const CPUS = 2;
+
+interface Plan {
+  load: LoadName;
+  type: PgtuneInput['type'];
+  ram_bytes: number;
+  scale: number;
+  size: PgtuneInput['size'];
+  seconds: number;
+  rounds: number;
+}
+
+const MB = 2 ** 20;
+
+function plans(quick: boolean): Plan[] {
+  const rounds = quick ? 2 : 6;
+  const seconds = quick ? 1 : 6;
+  const scale = quick ? 2 : 40;
+  const ram_bytes = (quick ? 256 : 1024) * MB;
+  const size = 'less_ram';
+  return [
+    { load: 'rw', type: 'oltp', ram_bytes, scale, size, seconds, rounds },
+    { load: 'ro', type: 'web', ram_bytes, scale, size, seconds, rounds },
+    // In millions of sales.
+    {
+      load: 'analytic',
+      type: 'dw',
+      ram_bytes,
+      scale: quick ? 0.05 : 0.6,
+      size: 'less_ram',
+      seconds: quick ? 1 : 6,
+      rounds,
+    },
+  ];
+}
+
+interface Measured {
+  plan: Plan;
+  results: Record<Contender, LoadResult[]>;
+  configurations: Record<Contender, Configuration>;
+  advice: string[];
+  limited: boolean;
+}
+
+async function measure(plan: Plan, runner: LoadRunner): Promise<Measured> {
+  const group: MemoryGroup | null = await memoryGroup(plan.ram_bytes);
+  const server = await startEmbedded({
+    name: `bench-settings-${plan.load}`,
+    major: MAJOR,
+    settings: {
+      shared_preload_libraries: 'pg_stat_statements',
+      fsync: 'on',
+      synchronous_commit: 'on',
+      full_page_writes: 'on',
+      track_io_timing: 'on',
+    },
+  });
+  try {
+    await group?.take(server.pid);
+    const client = new pg.Client({ connectionString: server.dsn('postgres') });
+    await client.connect();
+    await client.query('CREATE EXTENSION pg_stat_statements; CREATE EXTENSION pg_prewarm');
+    if (plan.load === 'analytic') await createSales(client, Math.round(plan.scale * 1e6));
+    else await createPgbenchTables(client, plan.scale);
+    await client.end();
+    const run = (seconds: number) =>
+      runner.run(plan.load, server.dsn('postgres'), seconds, Math.max(1, Math.round(plan.scale)));
+    const host = { major: MAJOR, ram_bytes: plan.ram_bytes, cpus: CPUS, disk: 'ssd' as const };
+    const ours = await ourConfiguration(server, host, plan.type, group, () => run(2 * plan.seconds));
+    const configurations: Record<Contender, Configuration> = {
+      default: { settings: {}, statements: [], left_out: [] },
+      pgtune: await pgtuneConfiguration(server, { ...host, type: plan.type, size: plan.size }),
+      ours: ours.configuration,
+    };
+    const results: Record<Contender, LoadResult[]> = { default: [], pgtune: [], ours: [] };
+    for (let round = 0; round < plan.rounds; round += 1) {
+      for (let turn = 0; turn < CONTENDERS.length; turn += 1) {
+        const contender = CONTENDERS[(round + turn) % CONTENDERS.length] ?? 'default';
+        await configure(server, configurations[contender], group);
+        // Not counted: catalogs, plans, the first checkpoints.
+        await run(Math.max(1, Math.round(plan.seconds / 4)));
+        results[contender].push(await run(plan.seconds));
+      }
+    }
+    return { plan, results, configurations, advice: ours.advice, limited: group !== null };
+  } finally {
+    await server.stop('immediate');
+    await group?.remove().catch((error: unknown) => console.error('the group stays behind:', String(error)));
+  }
+}
+
+const of = (results: readonly LoadResult[], key: keyof LoadResult) => results.map((result) => result[key]);
+const middle = (values: readonly number[]) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+function show({ plan, results, configurations, advice, limited }: Measured): void {
+  console.log(
+    `\n${plan.load}: ${plan.ram_bytes / MB} MB of memory${limited ? '' : ' (no control group could be made: not limited)'}, ${plan.rounds} rounds of ${plan.seconds} s`,
+  );
+  const against = (contender: Contender, other: Contender, key: keyof LoadResult) =>
+    contender === other ? '' : showRatio(ratioOf(of(results[contender], key), of(results[other], key)));
+  console.table(
+    CONTENDERS.map((contender) => ({
+      contender,
+      'per second, median': middle(of(results[contender], 'per_second')).toPrecision(4),
+      'mean ms': middle(of(results[contender], 'mean_ms')).toPrecision(3),
+      'P95 ms': middle(of(results[contender], 'p95_ms')).toPrecision(3),
+      'throughput ÷ default': against(contender, 'default', 'per_second'),
+      'throughput ÷ pgtune': against(contender, 'pgtune', 'per_second'),
+      'P95 ÷ pgtune': against(contender, 'pgtune', 'p95_ms'),
+    })),
+  );
+  for (const contender of ['pgtune', 'ours'] as const) {
+    const { settings, left_out } = configurations[contender];
+    console.log(
+      `${contender}: ${Object.entries(settings)
+        .map((pair) => pair.join(' = '))
+        .join(', ')}`,
+    );
+    if (left_out.length > 0) console.log(`  left out: ${left_out.join('; ')}`);
+  }
+  console.log(`advice after the load was seen: ${advice.join('; ') || 'none'}`);
+}
+
+/** Cases of the acceptance set in which the worst case of all settings together fits its budget. */
+function budgetHeld(): number {
+  return matrix.filter(({ input }) => {
+    const { worst_case_bytes, budget_bytes } = hostSettings(input);
+    return worst_case_bytes <= budget_bytes && budget_bytes <= input.ram_bytes;
+  }).length;
+}
+
+export async function settingsBenchmark({ quick, only }: BenchmarkOptions): Promise<BenchmarkResult> {
+  const runner = await loadRunner();
+  console.log(`load by ${runner.name}`);
+  const measured: Measured[] = [];
+  for (const plan of plans(quick)) {
+    if (only && !only.includes(plan.load)) continue;
+    const result = await measure(plan, runner);
+    show(result);
+    measured.push(result);
+  }
+  const figures: Record<string, Figure> = {
+    budget_held_cases: { value: budgetHeld(), unit: 'of 15', aim: 15, better: 'higher' },
+  };
+  for (const { plan, results } of measured) {
+    for (const other of ['pgtune', 'default'] as const) {
+      const ratio = ratioOf(of(results.ours, 'per_second'), of(results[other], 'per_second'));
+      const name = `ratio_vs_${other}_${plan.load}`;
+      figures[name] = { value: Number(ratio.mean.toFixed(3)), unit: 'ratio', aim: 1, better: 'higher' };
+      figures[`${name}_low`] = {
+        value: Number(ratio.low.toFixed(3)),
+        unit: 'ratio',
+        aim: null,
+        better: 'higher',
+      };
+      figures[`${name}_high`] = {
+        value: Number(ratio.high.toFixed(3)),
+        unit: 'ratio',
+        aim: null,
+        better: 'higher',
+      };
+    }
+  }
+  return { figures, rows: measured.map((one) => ({ ...one })) };
+}

@@ -1,0 +1,168 @@
+/** The three configurations, and how a server takes each of them up. */
+import pg from 'pg';
+import { hostSettings, loadRules } from '../../src/advise/index.ts';
+import { collectSnapshot } from '../../src/collect/index.ts';
+import { quoteIdentifier, quoteLiteral, type Recommendation } from '../../src/domain/index.ts';
+import type { EmbeddedServer } from '../../src/embedded/index.ts';
+import { analyse } from '../../src/pipeline/index.ts';
+import { openTarget } from '../../src/target/index.ts';
+import { diffSnapshots, workloadFromWindow } from '../../src/workload/index.ts';
+import type { MemoryGroup } from './memory-group.ts';
+import { type PgtuneInput, pgtune } from './pgtune.ts';
+
+export type Contender = 'default' | 'pgtune' | 'ours';
+export const CONTENDERS: readonly Contender[] = ['default', 'pgtune', 'ours'];
+
+export type Host = Pick<PgtuneInput, 'major' | 'ram_bytes' | 'cpus' | 'disk'>;
+
+export interface Configuration {
+  /** By ALTER SYSTEM. */
+  settings: Record<string, string>;
+  /** ALTER ROLE and ALTER DATABASE, which stay until RESET. */
+  statements: string[];
+  /** What could not be taken up here, and why. */
+  left_out: string[];
+}
+
+const DATABASE = 'postgres';
+
+async function ask<T extends pg.QueryResultRow>(server: EmbeddedServer, statements: string[]): Promise<T[]> {
+  const client = new pg.Client({ connectionString: server.dsn(DATABASE) });
+  await client.connect();
+  try {
+    let rows: T[] = [];
+    for (const sql of statements) ({ rows } = await client.query<T>(sql));
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Settings that this build of the server knows and takes. */
+async function takeable(
+  server: EmbeddedServer,
+  wanted: Record<string, string>,
+): Promise<Pick<Configuration, 'settings' | 'left_out'>> {
+  const rows = await ask<{ name: string; enumvals: string[] | null }>(server, [
+    'SELECT name, enumvals FROM pg_settings',
+  ]);
+  const known = new Map(rows.map(({ name, enumvals }) => [name, enumvals]));
+  const settings: Record<string, string> = {};
+  const left_out: string[] = [];
+  for (const [name, value] of Object.entries(wanted)) {
+    const values = known.get(name);
+    if (values === undefined) left_out.push(`${name} = ${value}: this version has no such setting`);
+    else if (values && !values.includes(value)) left_out.push(`${name} = ${value}: not in this build`);
+    else settings[name] = value;
+  }
+  return { settings, left_out };
+}
+
+/** Every table and index, smallest last: larger buffers are not to be punished for being empty after a restart. */
+const WARM = `SELECT pg_prewarm(c.oid) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE n.nspname = 'public' AND c.relkind IN ('r', 'i') ORDER BY pg_relation_size(c.oid) DESC`;
+
+/**
+ * Takes up a configuration in place of whatever was set before: with a restart, and in the group; then reads what the
+ * restart threw out of the buffers.
+ */
+export async function configure(
+  server: EmbeddedServer,
+  configuration: Configuration,
+  group: MemoryGroup | null,
+): Promise<void> {
+  await ask(server, [
+    'ALTER SYSTEM RESET ALL',
+    'ALTER ROLE postgres RESET ALL',
+    `ALTER DATABASE ${DATABASE} RESET ALL`,
+    ...Object.entries(configuration.settings).map(
+      ([name, value]) => `ALTER SYSTEM SET ${quoteIdentifier(name)} = ${quoteLiteral(value)}`,
+    ),
+    ...configuration.statements,
+  ]);
+  await server.restart();
+  await group?.take(server.pid);
+  await ask(server, [WARM]);
+}
+
+export async function pgtuneConfiguration(
+  server: EmbeddedServer,
+  input: PgtuneInput,
+): Promise<Configuration> {
+  return { ...(await takeable(server, pgtune(input))), statements: [] };
+}
+
+/**
+ * Ours: the baseline for the same hardware, then what the advisor says after it has seen the load run with that.
+ * @param observe runs the load.
+ */
+export async function ourConfiguration(
+  server: EmbeddedServer,
+  host: Host,
+  type: PgtuneInput['type'],
+  group: MemoryGroup | null,
+  observe: () => Promise<unknown>,
+): Promise<{ configuration: Configuration; advice: string[] }> {
+  const { ram_bytes, cpus, disk, major } = host;
+  const set = hostSettings({ ram_bytes, cpu_count: cpus, disk_type: disk, major, workload_type: type });
+  const texts = Object.fromEntries(Object.entries(set.values).map(([name, { text }]) => [name, text]));
+  const baseline = { ...(await takeable(server, texts)), statements: [] };
+  await configure(server, baseline, group);
+  await ask(server, ['SELECT pg_stat_statements_reset()']);
+  const snapshot = async () => {
+    const session = await openTarget(server.dsn(DATABASE), {
+      applicationName: 'pgluthier-bench',
+      readOnly: true,
+    });
+    const host_overrides = { ram_bytes, cpu_count: cpus, disk_type: disk };
+    return collectSnapshot(session, { host_overrides }).finally(() => session.close());
+  };
+  const before = await snapshot();
+  await observe();
+  await ask(server, ['SELECT pg_stat_force_next_flush()']);
+  const after = await snapshot();
+  const window = diffSnapshots(before, after);
+  const report = await analyse({
+    target: { id: null, name: 'bench' },
+    snapshot: after,
+    window,
+    workload: await workloadFromWindow(window, after),
+    rules: await loadRules(),
+    areas: ['settings'],
+    index_budget_bytes: null,
+    what_if: {
+      engine: 'twin',
+      openSession: null,
+      twin: { postgres_directories: [], fetch_postgres: false },
+    },
+    time_limit_ms: 60_000,
+    now: () => new Date(),
+    progress: () => {},
+  });
+  const advised = report.recommendations.filter(({ statements }) => statements.length > 0);
+  return {
+    configuration: await withAdvice(server, baseline, advised),
+    advice: report.recommendations.map(
+      ({ title, kind }) => `${title}${kind === 'finding' ? ' (by hand)' : ''}`,
+    ),
+  };
+}
+
+/** Applies what was recommended and reads back what stands in postgresql.auto.conf then. */
+async function withAdvice(
+  server: EmbeddedServer,
+  baseline: Configuration,
+  advised: readonly Recommendation[],
+): Promise<Configuration> {
+  const statements = advised.flatMap((one) => one.statements);
+  await ask(server, statements);
+  const rows = await ask<{ name: string; setting: string }>(server, [
+    `SELECT DISTINCT ON (name) name, setting FROM pg_file_settings
+     WHERE sourcefile LIKE '%postgresql.auto.conf' ORDER BY name, seqno DESC`,
+  ]);
+  return {
+    settings: Object.fromEntries(rows.map(({ name, setting }) => [name, setting])),
+    statements: statements.filter((sql) => /^ALTER (ROLE|DATABASE)/.test(sql)),
+    left_out: baseline.left_out,
+  };
+}
