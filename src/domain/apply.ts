@@ -87,6 +87,8 @@ export interface Verdict {
   verdict: VerdictWord;
   reason: string;
   statements: MeasuredStatement[];
+  /** SQL that takes the change back, where it regressed and can be. Proposed, never run by itself. */
+  revert?: string[];
   /** Other measures, e.g. idx_scan of the new index over the window. */
   measures: {
     name: string;

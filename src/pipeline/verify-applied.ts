@@ -81,7 +81,18 @@ export async function verifyApplied(services: Services, targetId: string, applyI
   const overdue =
     services.now().getTime() - Date.parse(apply.finished_at ?? apply.created_at) > VERIFICATION_DEADLINE_MS;
   const event = retry && !overdue ? null : eventOf[verdict.verdict];
-  return store.applies.saveVerdict(targetId, applyId, verdict, event);
+  return store.applies.saveVerdict(targetId, applyId, withRevert(verdict, apply), event);
+}
+
+/** A change that did harm comes with its way back: the exact one, where the apply kept what there was before. */
+function withRevert(verdict: Verdict, { plan, outcome }: Apply): Verdict {
+  if (verdict.verdict !== 'regressed') return verdict;
+  const facts = (outcome?.facts ?? {}) as { exact_rollback?: string[]; restore_comment?: string };
+  const statements = facts.exact_rollback ?? [
+    ...plan.rollback,
+    ...(facts.restore_comment ? [facts.restore_comment] : []),
+  ];
+  return statements.length > 0 ? { ...verdict, revert: statements } : verdict;
 }
 
 /** Statements that other changes, applied since the window before began to end, were meant for. */

@@ -3,6 +3,7 @@
  * statement, for each kind: what recovery says is what the catalogs show. Each round takes one major;
  * PGLUTHIER_CHAOS=full plays each on all of them.
  */
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
 import { chaosSettings } from './chaos/invariants.ts';
@@ -21,9 +22,14 @@ beforeAll(async () => {
     majors.map((major) => startEmbedded({ major, settings: chaosSettings, name: `chaos${major}` })),
   );
 });
-afterAll(() => Promise.all(servers.map((server) => server.stop('immediate'))));
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.stop('immediate')));
+  const file = process.env.PGLUTHIER_CHAOS_RESULT;
+  if (file) await writeFile(file, JSON.stringify({ runs: played, violations: violated }));
+});
 
 let played = 0;
+let violated = 0;
 
 describe.each(victims)('killed: the %s', (victim) => {
   it('leaves nothing that is not told', { timeout: 300_000 }, async () => {
@@ -39,6 +45,7 @@ describe.each(victims)('killed: the %s', (victim) => {
         return violations;
       }),
     );
+    violated += found.flat().length;
     expect(found.flat()).toEqual([]);
   });
 });
