@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../src/package-root.ts';
+import { applyBenchmark } from './apply.ts';
 import { autovacuumBenchmark } from './autovacuum.ts';
 import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
 import { bloatBenchmark } from './bloat.ts';
@@ -24,6 +25,7 @@ import { whatIfBenchmark } from './what-if.ts';
 import { writeCostBenchmark } from './write-cost.ts';
 
 const benchmarks: Record<string, Benchmark> = {
+  apply: applyBenchmark,
   autovacuum: autovacuumBenchmark,
   bloat: bloatBenchmark,
   collect: collectBenchmark,
