@@ -12,6 +12,8 @@ import { analyzeTable } from './analyze.ts';
 import { createIndex } from './create-index.ts';
 import { createStatistics } from './create-statistics.ts';
 import { dropIndex } from './drop-index.ts';
+import { createPartitionedIndex } from './partitioned-index.ts';
+import { isPartitioned } from './partitioned-tree.ts';
 import { findDrift } from './preflight.ts';
 import { recoverApply } from './recover.ts';
 import { reindexIndex } from './reindex-index.ts';
@@ -95,7 +97,9 @@ function runKind(run: ApplyRun, plan: ApplyPlan): Promise<ApplyOutcome> {
   const [statement = ''] = statements;
   switch (change.kind) {
     case 'index.create':
-      return createIndex(run, change, statement);
+      return isPartitioned(change)
+        ? createPartitionedIndex(run, change)
+        : createIndex(run, change, statement);
     case 'index.drop':
       return dropIndex(run, change, statement);
     case 'index.reindex':
