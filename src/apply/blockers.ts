@@ -6,8 +6,8 @@ import type { TargetSession } from '../target/index.ts';
 /** A transaction younger than this is ordinary traffic and gone before it could hold anything up. */
 const ORDINARY_SECONDS = 2;
 
-/** Longest part of a statement that is shown. */
-const QUERY_LENGTH = 200;
+/** Longest part of a statement that is read: constants can be told apart in whole statements only. */
+const QUERY_LENGTH = 1024;
 
 /** What the change waits for, by the lock it takes. */
 export type WaitsFor =

@@ -28,6 +28,7 @@ import {
   reasonOf,
   setTimeouts,
 } from './run.ts';
+import { isAbort, stopReason } from './stopped.ts';
 import { cleanUp, isBeingBuilt } from './transient-indexes.ts';
 
 /**
@@ -58,8 +59,8 @@ export async function createPartitionedIndex(
   for (;;) {
     const [step] = missingSteps(await treeState(run.session, change, matches));
     if (!step) break;
-    run.signal?.throwIfAborted();
-    const refused = await send(step, {
+    if (run.signal?.aborted) return leaveStopped(run, change, matches);
+    const refused = await sent(step, {
       ...run,
       onProgress: (progress) =>
         run.onProgress({
@@ -71,6 +72,7 @@ export async function createPartitionedIndex(
               : progress.fraction,
         }),
     });
+    if (refused === 'stopped') return leaveStopped(run, change, matches);
     if (refused) {
       const [code, message] = reasonOf(run, refused);
       return leavePartitioned(run, change, { code, message }, matches);
@@ -81,6 +83,25 @@ export async function createPartitionedIndex(
     duration_ms: Math.round(performance.now() - begun),
     reused: reused.map(({ index }) => quoteQualified(index?.schema ?? '', index?.name ?? '')),
   });
+}
+
+async function leaveStopped(
+  run: ApplyRun,
+  change: PartitionedCreate,
+  matches: Matches,
+): Promise<ApplyOutcome> {
+  const [code, message] = stopReason(run.signal);
+  return leavePartitioned(run, change, { code, message }, matches);
+}
+
+/** `stopped`: the abort came before it was sent, or in a pause between two tries. */
+async function sent(step: TreeStep, run: ApplyRun): Promise<TargetQueryError | 'stopped' | null> {
+  try {
+    return await send(step, run);
+  } catch (error) {
+    if (run.signal?.aborted && isAbort(error)) return 'stopped';
+    throw error;
+  }
 }
 
 /** By PostgreSQL's own normal form where that can be had: of the top's definition, which is every member's. */
@@ -135,12 +156,14 @@ async function finish(run: ApplyRun, { index }: PartitionedCreate, facts: Facts)
  * nothing and serves no query; the outcome says how to go on and how to be rid of it.
  */
 export async function leavePartitioned(
-  run: ApplyRun,
+  given: ApplyRun,
   change: PartitionedCreate,
   reason: Reason,
-  given?: Matches,
+  known?: Matches,
 ): Promise<ApplyOutcome> {
-  const matches = given ?? (await exactMatches(run, change));
+  // What is left to do is to tidy up: the signal that stopped the rest does not stop that.
+  const run: ApplyRun = { ...given, signal: undefined };
+  const matches = known ?? (await exactMatches(run, change));
   const stuck: string[] = [];
   for (const { member, index } of await treeState(run.session, change, matches)) {
     if (!member.leaf || !index || index.is_valid || index.name !== member.name) continue;

@@ -128,6 +128,8 @@ export const recommendationSchema = draftSchema.extend({
   /** SHA-256 of change, statements and rollback: what an approval is bound to. */
   plan_hash: z.string(),
   state: recommendationStateSchema,
+  /** While it is snoozed: when it is open again. */
+  snoozed_until: z.string().optional(),
 });
 export type Recommendation = z.infer<typeof recommendationSchema>;
 

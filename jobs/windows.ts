@@ -1,0 +1,18 @@
+import { applyInWindow, lapseRecommendations } from '../src/pipeline/index.ts';
+import { eachTarget } from './each-target.ts';
+import type { Job } from './job.ts';
+
+/** Every minute: snoozes end, old approvals expire, and what waits for a window or fits a policy is begun. */
+export const windowsJob: Job = {
+  name: 'windows',
+  cron: () => '* * * * *',
+  deadlineMs: 10 * 60_000,
+  run: async (services, config, signal) => {
+    const lapsed = await lapseRecommendations(services);
+    const options = { concurrency: config.concurrency, signal, patienceMs: 5 * 60_000, connects: true };
+    return {
+      ...lapsed,
+      ...(await eachTarget(services, options, (target) => applyInWindow(services, target))),
+    };
+  },
+};
