@@ -7,6 +7,9 @@ export const windowsJob: Job = {
   name: 'windows',
   cron: () => '* * * * *',
   deadlineMs: 10 * 60_000,
+  // Advice that grows old is looked at once an hour.
+  isDue: async (services) =>
+    services.now().getUTCMinutes() === 0 || (await services.store.recommendations.isTimeDue(services.now())),
   run: async (services, config, signal) => {
     const lapsed = await lapseRecommendations(services);
     const options = { concurrency: config.concurrency, signal, patienceMs: 5 * 60_000, connects: true };

@@ -7,6 +7,7 @@
 export type { Drift } from './drift.ts';
 export { diskNeed, diskRefusal, lagRefusal } from './environment.ts';
 export { executePlan } from './execute.ts';
+export { asOwner } from './owner-session.ts';
 export { buildPlan, renderChange } from './plan.ts';
 export { preconditionDrift, readPreconditions, voidsApproval } from './preconditions.ts';
 export { preflight } from './preflight.ts';

@@ -1,5 +1,5 @@
 /** Runs an approved plan on its target, with a snapshot before and after so that it can be verified. */
-import { ApplyStopped, buildPlan, type Drift, executePlan, voidsApproval } from '../apply/index.ts';
+import { ApplyStopped, asOwner, buildPlan, type Drift, executePlan, voidsApproval } from '../apply/index.ts';
 import { type ApplyOutcome, PgLuthierError } from '../domain/index.ts';
 import type { Apply } from '../store/index.ts';
 import { openTarget } from '../target/index.ts';
@@ -118,7 +118,7 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
     outcome = await executePlan(apply.plan, {
       dsn,
       apply_id: apply.id,
-      openSession: openTarget,
+      openSession: asOwner(openTarget, apply.plan.change),
       journal: store.applies.journal(apply.target_id, apply.id),
       signal: AbortSignal.any([services.background.signal, stop.signal]),
       yieldAfterMs: policy.yield_after_seconds === null ? null : policy.yield_after_seconds * 1000,

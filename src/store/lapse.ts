@@ -1,4 +1,5 @@
 /** What time does to recommendations: a snooze ends, what nobody used grows too old. */
+import { sql } from 'kysely';
 import type { RecommendationEvent } from '../domain/index.ts';
 import type { Database } from './database.ts';
 import { lockNewest, step } from './transitions.ts';
@@ -68,4 +69,27 @@ export async function expire(db: Database, targetId: string, before: Date): Prom
     (await stepEach(db, undecided, 'expire', 'nobody decided on it, and no analysis renewed it', ['open'])) +
     (await stepEach(db, unused, 'expire', 'its approval was not used', ['approved', 'scheduled']))
   );
+}
+
+/** Is there anything that a minute's look at the clock could begin? */
+export async function isTimeDue(db: Database, now: Date): Promise<boolean> {
+  const recommendation = await db
+    .selectFrom('pgluthier.recommendation')
+    .select('recommendation_id')
+    .where(({ or, eb, and }) =>
+      or([
+        eb('state', '=', 'scheduled'),
+        and([eb('state', '=', 'snoozed'), eb('snoozed_until', '<=', now.toISOString())]),
+      ]),
+    )
+    .limit(1)
+    .executeTakeFirst();
+  if (recommendation) return true;
+  const policy = await db
+    .selectFrom('pgluthier.apply_policy')
+    .select('target_id')
+    .where(sql<boolean>`policy->>'mode' = 'auto'`)
+    .limit(1)
+    .executeTakeFirst();
+  return policy !== undefined;
 }

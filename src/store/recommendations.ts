@@ -11,7 +11,7 @@ import {
 } from '../domain/index.ts';
 import type { Database } from './database.ts';
 import { notFound } from './errors.ts';
-import { expire, wake } from './lapse.ts';
+import { expire, isTimeDue, wake } from './lapse.ts';
 import { holdTarget } from './locks.ts';
 import { standingAdvice } from './standing-advice.ts';
 import { takeOverAll } from './take-over.ts';
@@ -81,6 +81,8 @@ export interface RecommendationStore {
   wake(now: Date): Promise<number>;
   /** Expires what nobody decided on, and approvals that were not used, since `before`. */
   expire(targetId: string, before: Date): Promise<number>;
+  /** Is there a snooze that is over, a schedule, or a policy that approves? */
+  isTimeDue(now: Date): Promise<boolean>;
   /** Those that wait for a window: oldest first, with who asked. */
   scheduled(targetId: string): Promise<{ id: string; scheduled_by: string }[]>;
 }
@@ -206,6 +208,7 @@ export function recommendationStore(db: Database): RecommendationStore {
         return toRecommendation(await step(transaction, targetId, row, event, options));
       }),
     wake: (now) => wake(db, now),
+    isTimeDue: (now) => isTimeDue(db, now),
     expire: (targetId, before) => expire(db, targetId, before),
     scheduled: async (targetId) => {
       const rows = await db
