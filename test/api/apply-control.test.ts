@@ -105,7 +105,7 @@ describe('the dry run', () => {
       blockers: [],
       refusals: [],
       rollback: ['DROP INDEX CONCURRENTLY public.items_dry'],
-      preconditions: { table: { rows: expect.anything() } },
+      preconditions: { table: { bytes: expect.any(Number) } },
       approved_preconditions: { server_version_num: expect.any(Number) },
     });
     const steps = plan.body.steps as { sql: string; transactional: boolean }[];
