@@ -23,7 +23,7 @@ export {
 export { collectTarget } from './collect-target.ts';
 export { exportMigration } from './export-migration.ts';
 export { loadWindow } from './load-window.ts';
-export { type PlannedApply, planApply } from './plan-apply.ts';
+export { planApply } from './plan-apply.ts';
 export { recoverApplies } from './recover-applies.ts';
 export { applyInWindow, lapseRecommendations } from './scheduled-applies.ts';
 export { BackgroundWork, type Services } from './services.ts';
