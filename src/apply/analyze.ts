@@ -1,6 +1,7 @@
 /** ANALYZE of one table. */
 import { type ApplyOutcome, type Change, quoteQualified } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
+import { recordLastRun } from './last-run.ts';
 import { withShortLock } from './reloptions.ts';
 import { type ApplyRun, applied, failed, needsAttention, reasonOf } from './run.ts';
 
@@ -8,6 +9,8 @@ type Analyze = Extract<Change, { kind: 'analyze' }>;
 
 export async function analyzeTable(run: ApplyRun, change: Analyze, statement: string): Promise<ApplyOutcome> {
   const before = await lastAnalyze(run.session, change);
+  run.signal?.throwIfAborted();
+  await recordLastRun(run, change, before);
   const begun = performance.now();
   const refused = await withShortLock(run, 'statement', statement);
   if (refused) {

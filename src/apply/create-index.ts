@@ -25,6 +25,7 @@ import {
   SQLSTATE,
   setTimeouts,
 } from './run.ts';
+import { isBeingBuilt } from './transient-indexes.ts';
 
 /** Longest wait for locks of a clean-up, ms: it must not hold up a stop of the service for long. */
 const CLEANUP_LOCK_TIMEOUT_MS = 60_000;
@@ -64,7 +65,10 @@ export async function createIndex(
   return finishIndex(run, change, form, { duration_ms: Math.round(performance.now() - begun) });
 }
 
-/** Checks the built index and gives it statistics where it needs its own. */
+/**
+ * Checks the built index and gives it statistics where it needs its own.
+ * @param facts.recovered it was built before a crash: an ANALYZE that had its effect by then is not sent again.
+ */
 export async function finishIndex(
   run: ApplyRun,
   { index }: CreateIndex,
@@ -82,7 +86,8 @@ export async function finishIndex(
       `${name} is valid but not the index of the plan; it is: ${built.definition}`,
     );
   }
-  if (index.keys.some((key) => key.expression !== null)) {
+  const wanting = index.keys.some((key) => key.expression !== null);
+  if (wanting && !(facts.recovered && (await hasStatistics(run.session, index)))) {
     // Expressions have statistics only from the next ANALYZE on; without them the planner guesses.
     await setTimeouts(run.session, { lock_timeout: 5_000, statement_timeout: run.statementTimeoutMs });
     try {
@@ -156,6 +161,15 @@ export function isAsDefined(found: IndexFacts, index: IndexDefinition, form: Ind
   return form ? sameForm(found.form, form) : resemblesDefinition(found.form, index);
 }
 
+/** Has ANALYZE kept something of the index's expressions? */
+async function hasStatistics(session: TargetSession, { schema, name }: IndexDefinition): Promise<boolean> {
+  const rows = await session.query(`SELECT FROM pg_stats WHERE schemaname = $1 AND tablename = $2 LIMIT 1`, [
+    schema,
+    name,
+  ]);
+  return rows.length > 0;
+}
+
 async function equivalentIndex(
   session: TargetSession,
   index: IndexDefinition,
@@ -165,17 +179,4 @@ async function equivalentIndex(
   if (!relation) return null;
   const others = await indexesOf(session, relation.oid);
   return others.find((other) => other.is_valid && sameForm(other.form, form)) ?? null;
-}
-
-/** Another client's ShareUpdateExclusive lock on the table: a concurrent build (or a VACUUM) that is not ours. */
-export async function isBeingBuilt(session: TargetSession, tableOid: number): Promise<boolean> {
-  const rows = await session.query(
-    `SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-     WHERE l.locktype = 'relation' AND l.relation = $1 AND l.granted
-       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-       AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_backend_pid()
-       AND coalesce(a.backend_type, '') <> 'autovacuum worker'`,
-    [tableOid],
-  );
-  return rows.length > 0;
 }

@@ -1,5 +1,5 @@
 /** CREATE STATISTICS and the ANALYZE that fills them: a short lock each, checked by what the catalog then holds. */
-import { type ApplyOutcome, type Change, quoteQualified } from '../domain/index.ts';
+import { type ApplyOutcome, type Change, type JournalEntry, quoteQualified } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import { withShortLock } from './reloptions.ts';
 import { type ApplyRun, applied, type Facts, failed, needsAttention, reasonOf } from './run.ts';
@@ -24,12 +24,30 @@ export async function createStatistics(
   return judgeStatistics(run.session, change, { note, analysed: !unfilled }, facts);
 }
 
+/** After an interruption: what was made and not filled yet is filled, unless that was begun already. */
+export async function recoverStatistics(
+  run: ApplyRun,
+  change: CreateStatistics,
+  statements: readonly string[],
+  entries: readonly JournalEntry[],
+  note: string,
+): Promise<ApplyOutcome> {
+  const [, analyze = ''] = statements;
+  const filling = entries.filter((entry) => entry.purpose === 'analyze');
+  let analysed = filling.some((entry) => entry.state === 'done');
+  const found = await findStatistics(run.session, change.schema, change.name);
+  if (filling.length === 0 && found && isAsAsked(found, change) && !found.holds_data) {
+    analysed = (await withShortLock(run, 'analyze', analyze)) === null;
+  }
+  return judgeStatistics(run.session, change, { note, analysed });
+}
+
 /**
  * Made and filled, made and empty, or not there.
  * @param seen.note what went wrong before; empty: nothing.
  * @param seen.analysed whether ANALYZE ran to its end after they were made.
  */
-export async function judgeStatistics(
+async function judgeStatistics(
   session: TargetSession,
   change: CreateStatistics,
   { note, analysed }: { note: string; analysed: boolean },

@@ -1,8 +1,14 @@
 /** DROP INDEX CONCURRENTLY, with everything kept that its way back needs. */
-import { type ApplyOutcome, type Change, quoteLiteral, quoteQualified } from '../domain/index.ts';
+import {
+  type ApplyOutcome,
+  type Change,
+  type JournalEntry,
+  quoteLiteral,
+  quoteQualified,
+} from '../domain/index.ts';
 import { TargetQueryError } from '../target/index.ts';
 import { healIndex } from './heal-index.ts';
-import { findIndex, type IndexFacts } from './index-facts.ts';
+import { findIndex, type IndexFacts, indexesOf } from './index-facts.ts';
 import { dropIndexStatement } from './plan.ts';
 import { followed } from './progress.ts';
 import {
@@ -13,8 +19,11 @@ import {
   journalled,
   needsAttention,
   reasonOf,
+  recordedState,
+  recordState,
   setTimeouts,
 } from './run.ts';
+import { type IndexesBefore, removeTransients } from './transient-indexes.ts';
 
 type DropIndex = Extract<Change, { kind: 'index.drop' }>;
 
@@ -22,6 +31,10 @@ export async function dropIndex(run: ApplyRun, change: DropIndex, statement: str
   const index = await findIndex(run.session, change.schema, change.name);
   if (!index) return failed('index_missing', 'The index went away before it could be dropped.');
   const facts = keptFacts(index);
+  const known = (await indexesOf(run.session, index.table_oid)).map(({ oid }) => oid);
+  const before: IndexesBefore = { index_oid: index.oid, known };
+  run.signal?.throwIfAborted();
+  await recordState(run, keptStatement(change), { facts, before });
   await setTimeouts(run.session, {
     lock_timeout: run.lockBudgetMs,
     statement_timeout: run.statementTimeoutMs,
@@ -32,9 +45,27 @@ export async function dropIndex(run: ApplyRun, change: DropIndex, statement: str
   } catch (error) {
     if (!(error instanceof TargetQueryError)) throw error;
     const [code, message] = reasonOf(run, error);
-    return judgeDrop(run, change, { code, message }, facts);
+    return judgeDrop(run, change, { code, message }, facts, before);
   }
   return applied({ ...facts, duration_ms: Math.round(performance.now() - begun) });
+}
+
+/** The journal's row that keeps what the way back needs. */
+function keptStatement({ schema, name }: DropIndex): string {
+  return `SELECT pg_get_indexdef(${quoteLiteral(quoteQualified(schema, name))}::regclass)`;
+}
+
+/** After an interruption: what was recorded before the statement says what there was. */
+export async function recoverDrop(
+  run: ApplyRun,
+  change: DropIndex,
+  sent: readonly JournalEntry[],
+  reason: { code: string; message: string },
+): Promise<ApplyOutcome> {
+  const kept = recordedState(sent, keptStatement(change)) as { facts: Facts; before: IndexesBefore } | null;
+  const begun = sent.some((entry) => entry.sql !== keptStatement(change));
+  if (kept === null || !begun) return failed(reason.code, `${reason.message} Nothing had been sent.`);
+  return judgeDrop(run, change, reason, kept.facts, kept.before);
 }
 
 function keptFacts(index: IndexFacts): Facts {
@@ -58,35 +89,45 @@ function keptFacts(index: IndexFacts): Facts {
  * table's users: given up there, the index serves no query any more but is still kept up to date. One that is known to
  * have been valid before is made valid again.
  */
-export async function judgeDrop(
+async function judgeDrop(
   run: ApplyRun,
   change: DropIndex,
   reason: { code: string; message: string },
   facts: Facts,
+  before: IndexesBefore,
 ): Promise<ApplyOutcome> {
   const name = quoteQualified(change.schema, change.name);
-  const left = await findIndex(run.session, change.schema, change.name);
-  if (!left) return applied({ ...facts, note: reason.message });
-  if (left.is_valid) {
-    return failed(reason.code, `${reason.message} ${name} is still there and in use as before.`, facts);
-  }
-  const healing = facts.was_valid === true ? await healIndex(run, left) : null;
-  if (healing?.valid && healing.left.length === 0) {
-    return failed(reason.code, `${reason.message} ${name} was made valid again.`, { ...facts, healed: name });
-  }
-  if (healing?.valid) {
+  const found = await findIndex(run.session, change.schema, change.name);
+  if (!found) return applied({ ...facts, note: reason.message });
+  if (found.definition !== change.definition) {
     return needsAttention(
-      'transient_index_left',
-      `${reason.message} ${name} is valid again, but making it so left ${healing.left.join(', ')} behind, invalid. Drop what was left when nobody uses the table.`,
-      { ...facts, healed: name, left: healing.left },
+      'index_changed',
+      `${reason.message} ${name} is another index now and was left alone: ${found.definition}`,
+      facts,
     );
   }
-  const transients = healing?.left.length
-    ? ` ${healing.left.join(', ')} is left of trying to restore it.`
-    : '';
+  const healed = !found.is_valid && facts.was_valid === true;
+  const { valid, left } = healed
+    ? await healIndex(run, found, before)
+    : // A healing that was itself cut off may have left something.
+      { valid: found.is_valid, left: found.is_valid ? await removeTransients(run, found, before) : [] };
+  if (valid && left.length > 0) {
+    return needsAttention(
+      'transient_index_left',
+      `${reason.message} ${name} is valid again, but making it so left ${left.join(', ')} behind, invalid. Drop what was left when nobody uses the table.`,
+      { ...facts, healed: name, left },
+    );
+  }
+  if (valid && (healed || found.oid !== before.index_oid)) {
+    return failed(reason.code, `${reason.message} ${name} was made valid again.`, { ...facts, healed: name });
+  }
+  if (valid) {
+    return failed(reason.code, `${reason.message} ${name} is still there and in use as before.`, facts);
+  }
+  const transients = left.length > 0 ? ` ${left.join(', ')} is left of trying to restore it.` : '';
   return needsAttention(
     'index_left_invalid',
     `${reason.message} ${name} is now invalid: no query uses it, every write still maintains it. Finish with ${dropIndexStatement(change.schema, change.name)}, or restore it with REINDEX INDEX CONCURRENTLY ${name}.${transients}`,
-    { ...facts, ...(healing ? { left: healing.left } : {}) },
+    { ...facts, left },
   );
 }

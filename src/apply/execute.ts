@@ -16,7 +16,7 @@ import { findDrift } from './preflight.ts';
 import { recoverApply } from './recover.ts';
 import { reindexIndex } from './reindex-index.ts';
 import { setReloptions } from './reloptions.ts';
-import { type ApplyRun, applicationName, failed, needsAttention } from './run.ts';
+import { type ApplyRun, applicationName, commitDurably, failed } from './run.ts';
 import { applySetting } from './setting.ts';
 import { vacuumTable } from './vacuum.ts';
 
@@ -42,17 +42,20 @@ export interface ExecuteOptions {
 
 /**
  * Runs the plan's statements as they stand. Each is journalled before it is sent and settled after. Whatever the
- * server answers becomes the outcome.
+ * server answers becomes the outcome. Null: another session works on this apply, be it one that we lost, or the
+ * target does not answer any more; recovery adopts what is left.
  * @throws PgLuthierError when no session could be opened, or the plan is not what its hash says: nothing was sent
  * then. Errors of the journal pass through: the next start recovers.
  */
-export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Promise<ApplyOutcome> {
+export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Promise<ApplyOutcome | null> {
   const statementTimeoutMs = options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS;
+  const lost = new AbortController();
   const session = await options.openSession(options.dsn, {
     applicationName: applicationName(options.apply_id),
     readOnly: false,
     statementTimeoutMs: 60_000,
     lockTimeoutMs: 5_000,
+    signal: lost.signal,
   });
   const run: ApplyRun = {
     apply_id: options.apply_id,
@@ -64,11 +67,12 @@ export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Pro
     signal: options.signal,
     lockBudgetMs: options.lockBudgetMs ?? DEFAULT_LOCK_BUDGET_MS,
     statementTimeoutMs,
+    giveUpSession: () => lost.abort(),
   };
   try {
-    if (!(await tryApplyLock(session, options.apply_id, LOCK_PATIENCE_MS))) {
-      return failed('apply_running', 'Another session runs this apply already.');
-    }
+    // Held: another session runs or recovers this apply, and brings it to its end.
+    if (!(await tryApplyLock(session, options.apply_id, LOCK_PATIENCE_MS))) return null;
+    await commitDurably(session);
     const drift = await findDrift(session, plan);
     const [first] = drift;
     if (first) {
@@ -79,9 +83,7 @@ export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Pro
     if (options.signal?.aborted && isAbort(error)) {
       return failed('cancelled', 'It was cancelled as asked, between two statements.');
     }
-    if (error instanceof PgLuthierError && error.code === 'target_connection_lost') {
-      return await afterLoss(plan, options, error);
-    }
+    if (isLoss(error)) return await afterLoss(plan, options);
     throw error;
   } finally {
     await session.close();
@@ -114,14 +116,9 @@ function runKind(run: ApplyRun, plan: ApplyPlan): Promise<ApplyOutcome> {
 }
 
 /** Our session ended under us: look at once what it left, while the server answers. */
-async function afterLoss(
-  plan: ApplyPlan,
-  options: ExecuteOptions,
-  loss: PgLuthierError,
-): Promise<ApplyOutcome> {
-  let recovered: ApplyOutcome | null;
+async function afterLoss(plan: ApplyPlan, options: ExecuteOptions): Promise<ApplyOutcome | null> {
   try {
-    recovered = await recoverApply({
+    return await recoverApply({
       plan,
       apply_id: options.apply_id,
       entries: await options.journal.entries(),
@@ -130,18 +127,17 @@ async function afterLoss(
       journal: options.journal,
     });
   } catch (error) {
-    if (!(error instanceof PgLuthierError)) throw error;
-    return needsAttention(
-      'target_connection_lost',
-      `${loss.message} What it left could not be seen: ${error.message}`,
-    );
+    // The target is away, or a standby answers: what was left is looked into once it is back.
+    if (error instanceof PgLuthierError) return null;
+    throw error;
   }
+}
+
+/** Our session ended, or a second one that was to look at the change could not be opened any more. */
+function isLoss(error: unknown): boolean {
   return (
-    recovered ??
-    needsAttention(
-      'target_connection_lost',
-      `${loss.message} The backend still works on the statement alone.`,
-    )
+    error instanceof PgLuthierError &&
+    ['target_connection_lost', 'target_unreachable', 'target_busy'].includes(error.code)
   );
 }
 

@@ -7,5 +7,5 @@
 export { executePlan } from './execute.ts';
 export { buildPlan, renderChange } from './plan.ts';
 export { preflight } from './preflight.ts';
-export { recoverApply } from './recover.ts';
+export { mayBeginAgain, recoverApply } from './recover.ts';
 export { verifyApply } from './verify/verify.ts';

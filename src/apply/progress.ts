@@ -5,6 +5,8 @@ import { blockerOf } from './blockers.ts';
 import { type ApplyRun, applicationName } from './run.ts';
 
 const POLL_MS = 1_000;
+/** So often in a row the backend must be gone or idle before its answer counts as lost on its way. */
+const POLLS_WITHOUT_WORK = 5;
 
 /** pg_stat_progress_create_index, for one backend. */
 interface BuildProgress {
@@ -18,11 +20,16 @@ interface BuildProgress {
   tuples_done: number | null;
 }
 
-/** Runs `work` and reports its progress each second. Losing sight of it never fails the work. */
+/**
+ * Runs `work` and reports its progress each second. Losing sight of it never fails the work; but where the server says
+ * that our backend is gone or has nothing to do, while we still wait for it, the network has lost the answer, and the
+ * session is given up.
+ */
 export async function followed<T>(run: ApplyRun, work: () => Promise<T>): Promise<T> {
   let watcher: TargetSession | null = null;
   let stopped = false;
   let wake = () => {};
+  let withoutWork = 0;
   const watch = async () => {
     while (!stopped) {
       try {
@@ -31,7 +38,8 @@ export async function followed<T>(run: ApplyRun, work: () => Promise<T>): Promis
           readOnly: true,
           statementTimeoutMs: 5_000,
         });
-        await report(run, watcher);
+        withoutWork = (await report(run, watcher)) ? 0 : withoutWork + 1;
+        if (withoutWork >= POLLS_WITHOUT_WORK && !stopped) run.giveUpSession();
       } catch {
         // The watcher's connection may go; the next round opens another one.
         await watcher?.close();
@@ -58,17 +66,19 @@ export async function followed<T>(run: ApplyRun, work: () => Promise<T>): Promis
   }
 }
 
-async function report(run: ApplyRun, watcher: TargetSession): Promise<void> {
-  const { pid } = run.session;
+/** @returns whether our backend works. */
+async function report(run: ApplyRun, watcher: TargetSession): Promise<boolean> {
+  const { pid, backendStart } = run.session;
   const [row] = await watcher.query<BuildProgress>(
     `SELECT phase, lockers_total, lockers_done, current_locker_pid, blocks_total, blocks_done,
             tuples_total, tuples_done
      FROM pg_stat_progress_create_index WHERE pid = $1`,
     [pid],
   );
-  const [waiting] = await watcher.query<{ pids: number[]; active: boolean }>(
-    `SELECT pg_blocking_pids(pid) AS pids, state = 'active' AS active FROM pg_stat_activity WHERE pid = $1`,
-    [pid],
+  const [waiting] = await watcher.query<{ pids: number[]; active: boolean | null }>(
+    `SELECT pg_blocking_pids(pid) AS pids, state = 'active' AS active
+     FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz`,
+    [pid, backendStart],
   );
   const phase = row?.phase ?? (waiting?.pids.length ? 'waiting for locks' : 'running');
   const pids = new Set([
@@ -83,6 +93,8 @@ async function report(run: ApplyRun, watcher: TargetSession): Promise<void> {
     if (blocker) blockers.push(blocker);
   }
   run.onProgress({ phase, fraction: row ? fractionOf(row) : null, blockers });
+  // Null: hidden from this role.
+  return waiting !== undefined && waiting.active !== false;
 }
 
 function preparedTransaction(): Blocker {

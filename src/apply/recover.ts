@@ -1,19 +1,25 @@
 /** After a crash or a lost connection: what did the apply leave, and what is to be done about it? Never repeats a statement. */
-import type { ApplyOutcome, ApplyPlan, Change, Journal, JournalEntry } from '../domain/index.ts';
-import { quoteQualified } from '../domain/index.ts';
+import {
+  type ApplyOutcome,
+  type ApplyPlan,
+  type Change,
+  type Journal,
+  type JournalEntry,
+  PgLuthierError,
+  quoteQualified,
+} from '../domain/index.ts';
 import type { openTarget, TargetSession } from '../target/index.ts';
 import { tryApplyLock } from './advisory-lock.ts';
 import { lastAnalyze } from './analyze.ts';
 import { cleanUpAfter, finishIndex, isAsDefined } from './create-index.ts';
-import { judgeStatistics } from './create-statistics.ts';
-import { judgeDrop } from './drop-index.ts';
+import { recoverStatistics } from './create-statistics.ts';
+import { recoverDrop } from './drop-index.ts';
 import { canonicalForm, findIndex } from './index-facts.ts';
+import { recoverLastRun } from './last-run.ts';
 import { recoverReindex } from './reindex-index.ts';
-import { reloptionsInForce } from './reloptions.ts';
-import { type ApplyRun, applicationName, applied, failed, needsAttention, recordedState } from './run.ts';
-import { earlierEntryStatement, judgeSetting, settingFacts } from './setting.ts';
-import { autoConfEntry, readFileEntries, readSetting } from './setting-state.ts';
-import { sameSettingValue } from './setting-value.ts';
+import { recoverReloptions } from './reloptions.ts';
+import { type ApplyRun, applicationName, commitDurably, failed, needsAttention } from './run.ts';
+import { recoverSetting } from './setting.ts';
 import { lastVacuum } from './vacuum.ts';
 
 const LOCK_PATIENCE_MS = 2_000;
@@ -38,17 +44,22 @@ export interface RecoverOptions {
 /**
  * Brings an apply that was left open to an outcome. Null: its backend still works on it (it holds the apply's lock);
  * try again later.
- * @throws PgLuthierError when the target cannot be reached.
+ * @throws PgLuthierError when the target cannot be reached; `target_is_standby` where a standby answers, whose catalogs
+ * may be behind what the apply did.
  */
 export async function recoverApply(options: RecoverOptions): Promise<ApplyOutcome | null> {
   const { plan, apply_id, entries, dsn, openSession, journal } = options;
+  const lost = new AbortController();
   const session = await openSession(dsn, {
     applicationName: applicationName(apply_id),
     readOnly: false,
     statementTimeoutMs: 60_000,
     lockTimeoutMs: 5_000,
+    signal: lost.signal,
   });
   try {
+    await refuseStandby(session);
+    await commitDurably(session);
     // Held: a build that lost its client runs on to its end, and this lock with it.
     if (!(await tryApplyLock(session, apply_id, LOCK_PATIENCE_MS))) return null;
     const run: ApplyRun = {
@@ -61,6 +72,7 @@ export async function recoverApply(options: RecoverOptions): Promise<ApplyOutcom
       signal: undefined,
       lockBudgetMs: LOCK_BUDGET_MS,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      giveUpSession: () => lost.abort(),
     };
     const outcome = await recoverKind(run, plan, entries);
     await settleOpen(journal, entries, outcome);
@@ -70,7 +82,39 @@ export async function recoverApply(options: RecoverOptions): Promise<ApplyOutcom
   }
 }
 
-/** Rows that nobody could settle any more get the word that recovery found. */
+/** Builds of one apply at most, with those that were interrupted. */
+const MOST_BUILDS = 5;
+
+/**
+ * May an interrupted apply begin again, after what it left was removed? A build of an index may, while it has not been
+ * tried five times: it is slow, is interrupted by whatever restarts, and changes nothing until it is done. All else
+ * is quick, so that a person decides.
+ */
+export function mayBeginAgain(
+  { change, statements }: ApplyPlan,
+  entries: readonly JournalEntry[],
+  outcome: ApplyOutcome,
+): boolean {
+  return (
+    change.kind === 'index.create' &&
+    outcome.outcome === 'failed' &&
+    outcome.code === INTERRUPTED.code &&
+    entries.filter((entry) => entry.sql === statements[0]).length < MOST_BUILDS
+  );
+}
+
+async function refuseStandby(session: TargetSession): Promise<void> {
+  const [server] = await session.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+  if (!server?.standby) return;
+  throw new PgLuthierError({
+    code: 'target_is_standby',
+    status: 409,
+    message: `${session.address} is a standby now; what an apply left is looked into on the primary only.`,
+    remedy: 'Point the target at its primary, or wait for the failover to end.',
+  });
+}
+
+/** Rows that nobody could settle any more get the word that recovery found; of what is not the change itself, none. */
 async function settleOpen(
   journal: Journal,
   entries: readonly JournalEntry[],
@@ -80,7 +124,7 @@ async function settleOpen(
     if (entry.state !== 'intended') continue;
     const state = { applied: 'done', failed: 'failed', needs_attention: 'unknown' } as const;
     await journal.settle(entry.step, {
-      state: state[outcome.outcome],
+      state: entry.purpose === 'statement' ? state[outcome.outcome] : 'unknown',
       sqlstate: null,
       message: 'interrupted; settled by recovery',
     });
@@ -101,22 +145,19 @@ function recoverKind(
     case 'index.create':
       return recoverCreate(run, change, sent);
     case 'index.drop':
-      return judgeDrop(run, change, INTERRUPTED, {});
+      return recoverDrop(run, change, sent, INTERRUPTED);
     case 'index.reindex':
       return recoverReindex(run, change, sent, INTERRUPTED);
     case 'statistics.create':
-      return judgeStatistics(run.session, change, {
-        note: INTERRUPTED.message,
-        analysed: entries.some((entry) => entry.purpose === 'analyze' && entry.state === 'done'),
-      });
+      return recoverStatistics(run, change, plan.statements, entries, INTERRUPTED.message);
     case 'setting':
-      return recoverSetting(run, change, plan.statements, sent);
+      return recoverSetting(run, change, plan.statements, sent, INTERRUPTED);
     case 'table.reloptions':
-      return recoverReloptions(run.session, change);
+      return recoverReloptions(run, change, plan.statements, sent, INTERRUPTED);
     case 'vacuum':
-      return recoverVacuum(run.session, change, sent);
+      return recoverLastRun(run.session, change, sent, INTERRUPTED, () => lastVacuum(run.session, change));
     case 'analyze':
-      return recoverAnalyze(run.session, change, sent);
+      return recoverLastRun(run.session, change, sent, INTERRUPTED, () => lastAnalyze(run.session, change));
     case 'finding':
       return Promise.resolve(failed(INTERRUPTED.code, INTERRUPTED.message));
   }
@@ -145,78 +186,4 @@ async function recoverCreate(
         );
   }
   return cleanUpAfter(run, change, form, INTERRUPTED);
-}
-
-/**
- * Written but perhaps not reloaded: a value that stands in postgresql.auto.conf comes into force with anybody's next
- * reload, so the reload is sent again (it is no change of its own) and the server asked.
- */
-async function recoverSetting(
-  run: ApplyRun,
-  change: Extract<Change, { kind: 'setting' }>,
-  statements: readonly string[],
-  sent: readonly JournalEntry[],
-): Promise<ApplyOutcome> {
-  const setting = await readSetting(run.session, change.name);
-  const entry = autoConfEntry(await readFileEntries(run.session, change.name));
-  const recorded = recordedState(sent, earlierEntryStatement(change.name));
-  const previous = (recorded?.previous_entry ?? null) as string | null;
-  if (!setting || entry === null || !sameSettingValue(entry, change.value, setting)) {
-    if (recorded && entry !== previous) {
-      return needsAttention(
-        'setting_changed',
-        `postgresql.auto.conf has ${entry ?? 'no value'} for ${change.name} now: neither the plan's value nor the one before. Somebody else has changed it.`,
-      );
-    }
-    return failed(INTERRUPTED.code, `${INTERRUPTED.message} ${change.name} has not been written.`);
-  }
-  const reload = statements[1];
-  if (reload !== undefined && !sent.some((row) => row.sql === reload && row.state === 'done')) {
-    await run.session.query(reload);
-  }
-  const { overridden_for, ...earlier } = await settingFacts(run.session, change.name, previous);
-  return judgeSetting(run, change, { recovered: true, overridden_for, ...(recorded ? earlier : {}) });
-}
-
-async function recoverReloptions(
-  session: TargetSession,
-  change: Extract<Change, { kind: 'table.reloptions' }>,
-): Promise<ApplyOutcome> {
-  switch (await reloptionsInForce(session, change)) {
-    case 'all':
-      return applied({ recovered: true, previous: change.previous });
-    case 'some':
-      return needsAttention(
-        'partly_applied',
-        'The apply was interrupted after some of its statements; the journal names those that were done.',
-      );
-    case 'none':
-      return failed(INTERRUPTED.code, INTERRUPTED.message);
-  }
-}
-
-async function recoverVacuum(
-  session: TargetSession,
-  change: Extract<Change, { kind: 'vacuum' }>,
-  sent: readonly JournalEntry[],
-): Promise<ApplyOutcome> {
-  const last = await lastVacuum(session, change);
-  const begun = sent[0]?.started_at;
-  // As with ANALYZE: of two clocks, and a repetition does no harm.
-  return last !== null && begun !== undefined && Date.parse(last) >= Date.parse(begun)
-    ? applied({ recovered: true, last_vacuum: last })
-    : failed(INTERRUPTED.code, INTERRUPTED.message);
-}
-
-async function recoverAnalyze(
-  session: TargetSession,
-  change: Extract<Change, { kind: 'analyze' }>,
-  sent: readonly JournalEntry[],
-): Promise<ApplyOutcome> {
-  const last = await lastAnalyze(session, change);
-  const begun = sent[0]?.started_at;
-  // Times of two clocks: a success claimed too early would only skip a harmless repetition.
-  return last !== null && begun !== undefined && Date.parse(last) >= Date.parse(begun)
-    ? applied({ recovered: true, last_analyze: last })
-    : failed(INTERRUPTED.code, INTERRUPTED.message);
 }

@@ -5,10 +5,7 @@
  */
 import { type ApplyOutcome, type Change, type JournalEntry, quoteQualified } from '../domain/index.ts';
 import { TargetQueryError } from '../target/index.ts';
-import { isBeingBuilt } from './create-index.ts';
-import { cleanUp, TRANSIENT } from './heal-index.ts';
-import { findIndex, type IndexFacts, indexesOf, sameForm } from './index-facts.ts';
-import { dropIndexStatement } from './plan.ts';
+import { findIndex, indexesOf } from './index-facts.ts';
 import { followed } from './progress.ts';
 import {
   type ApplyRun,
@@ -22,18 +19,12 @@ import {
   recordState,
   setTimeouts,
 } from './run.ts';
+import { type IndexesBefore, removeTransients } from './transient-indexes.ts';
 
 type Reindex = Extract<Change, { kind: 'index.reindex' }>;
 
-/** Longest wait for locks of a clean-up, ms: it must not hold up a stop of the service for long. */
-const CLEANUP_LOCK_TIMEOUT_MS = 60_000;
-
-/** What is kept before the statement is sent: by it ours is told from what was there. */
-interface Before {
-  index_oid: number;
+interface Before extends IndexesBefore {
   size_bytes: number;
-  /** OIDs of all indexes of the table. */
-  known: number[];
 }
 
 export async function reindexIndex(run: ApplyRun, change: Reindex, statement: string): Promise<ApplyOutcome> {
@@ -95,7 +86,7 @@ async function judgeReindex(
       `${said}${name} is ${now ? 'invalid' : 'not there'}; it was valid before it was rebuilt.`,
     );
   }
-  const left = await removeLeftovers(run, now, before);
+  const left = await removeTransients(run, now, before);
   const exchanged = now.oid !== before.index_oid;
   const found: Facts = {
     ...facts,
@@ -118,35 +109,4 @@ async function judgeReindex(
     `${said}${name} is in use as before; nothing of the rebuild is left.`,
     found,
   );
-}
-
-/**
- * Drops what is certainly this rebuild's: invalid, of a transient name, the same index, and either new since the
- * record or the recorded index itself under another name. Nobody else may be building on the table.
- * @returns SQL names of what could not be dropped.
- */
-async function removeLeftovers(run: ApplyRun, now: IndexFacts, before: Before): Promise<string[]> {
-  const known = new Set(before.known);
-  const ours = (await indexesOf(run.session, now.table_oid)).filter(
-    (other) =>
-      !other.is_valid &&
-      other.oid !== now.oid &&
-      TRANSIENT.test(other.name) &&
-      (other.oid === before.index_oid || !known.has(other.oid)) &&
-      sameForm(other.form, now.form),
-  );
-  if (ours.length === 0) return [];
-  const names = ours.map((other) => quoteQualified(other.schema, other.name));
-  if (await isBeingBuilt(run.session, now.table_oid)) return names;
-  run.onProgress({ phase: 'removing what the rebuild left', fraction: null, blockers: [] });
-  await setTimeouts(run.session, {
-    lock_timeout: Math.min(run.lockBudgetMs, CLEANUP_LOCK_TIMEOUT_MS),
-    statement_timeout: run.statementTimeoutMs,
-  });
-  const left: string[] = [];
-  for (const [position, other] of ours.entries()) {
-    const dropped = await cleanUp(run, dropIndexStatement(other.schema, other.name));
-    if (!dropped) left.push(names[position] ?? other.name);
-  }
-  return left;
 }

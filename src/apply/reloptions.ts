@@ -1,6 +1,6 @@
 /** ALTER TABLE SET (…): a short wait for its lock, tried again with growing pauses, so that nobody queues behind it for long. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ApplyOutcome, type Change, reloptionsByTable } from '../domain/index.ts';
+import { type ApplyOutcome, type Change, type JournalEntry, reloptionsByTable } from '../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
 import { reloptionOf } from './preflight-table.ts';
 import { findRelation } from './relation.ts';
@@ -75,7 +75,7 @@ export async function withShortLock(
 }
 
 /** How many of the change's tables have all of its values: a table that has only some counts as `some`. */
-export async function reloptionsInForce(
+async function reloptionsInForce(
   session: TargetSession,
   change: Reloptions,
 ): Promise<'all' | 'some' | 'none'> {
@@ -91,4 +91,27 @@ export async function reloptionsInForce(
     }
   }
   return in_force === all ? 'all' : in_force > 0 ? 'some' : 'none';
+}
+
+/** What was sent by then is in force or not; statements that never were are sent now, where others are in force. */
+export async function recoverReloptions(
+  run: ApplyRun,
+  change: Reloptions,
+  statements: readonly string[],
+  sent: readonly JournalEntry[],
+  reason: { code: string; message: string },
+): Promise<ApplyOutcome> {
+  let inForce = await reloptionsInForce(run.session, change);
+  if (inForce === 'none') return failed(reason.code, reason.message);
+  const begun = new Set(sent.map((entry) => entry.sql));
+  for (const statement of statements) {
+    if (inForce === 'some' && !begun.has(statement)) await withShortLock(run, 'statement', statement);
+  }
+  inForce = await reloptionsInForce(run.session, change);
+  return inForce === 'all'
+    ? applied({ recovered: true, previous: change.previous })
+    : needsAttention(
+        'partly_applied',
+        'The apply was interrupted after some of its statements; the journal names those that were done.',
+      );
 }

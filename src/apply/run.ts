@@ -25,7 +25,12 @@ export interface ApplyRun {
   lockBudgetMs: number;
   /** Longest a statement runs, ms. */
   statementTimeoutMs: number;
+  /** Gives the session's connection up: what waits in it ends with `target_connection_lost`. */
+  giveUpSession: () => void;
 }
+
+/** How long after its time limit a statement's answer is still waited for, ms. */
+const ANSWER_RESERVE_MS = 60_000;
 
 /** application_name of the session that makes the change: how a DBA and the cancel recognise it. */
 export const applicationName = (applyId: string): string => `pgluthier:apply:${applyId}`;
@@ -58,7 +63,8 @@ export async function journalled(
   });
   const stopCancelling = options.heedAbort ? cancelOnAbort(run) : () => Promise.resolve();
   try {
-    await session.query(sql);
+    // The session's own limit is for quick questions; a build runs for hours without a word.
+    await session.query(sql, [], { answerWithinMs: run.statementTimeoutMs + ANSWER_RESERVE_MS });
   } catch (error) {
     const known = error instanceof TargetQueryError;
     await settleSurely(journal, step, {
@@ -147,6 +153,16 @@ async function cancelBackend(run: ApplyRun): Promise<void> {
   } finally {
     await canceller.close();
   }
+}
+
+/**
+ * Where the server's commits do not wait for the disk, ours do: what the journal has as done must outlive a crash of the
+ * target.
+ */
+export async function commitDurably(session: TargetSession): Promise<void> {
+  await session.query(
+    `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
+  );
 }
 
 /** Session settings of what comes next, ms; 0: none. */

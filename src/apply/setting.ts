@@ -1,6 +1,12 @@
 /** ALTER SYSTEM, reload, and a look whether the value is really in force. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ApplyOutcome, type Change, quoteIdentifier, quoteLiteral } from '../domain/index.ts';
+import {
+  type ApplyOutcome,
+  type Change,
+  type JournalEntry,
+  quoteIdentifier,
+  quoteLiteral,
+} from '../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
 import {
   type ApplyRun,
@@ -11,6 +17,7 @@ import {
   journalled,
   needsAttention,
   reasonOf,
+  recordedState,
   recordState,
   setTimeouts,
 } from './run.ts';
@@ -54,7 +61,7 @@ export async function applySetting(
 }
 
 /** The journal's row that keeps the earlier entry. */
-export function earlierEntryStatement(name: string): string {
+function earlierEntryStatement(name: string): string {
   return `SELECT setting FROM pg_file_settings WHERE sourcefile ~ 'postgresql.auto.conf$' AND name = ${quoteLiteral(name)}`;
 }
 
@@ -84,11 +91,7 @@ async function takeBack(
 }
 
 /** What was there before, how to get back to exactly that, and for whom the new value does not count. */
-export async function settingFacts(
-  session: TargetSession,
-  name: string,
-  previous: string | null,
-): Promise<Facts> {
+async function settingFacts(session: TargetSession, name: string, previous: string | null): Promise<Facts> {
   const quoted = name.split('.').map(quoteIdentifier).join('.');
   return {
     previous_entry: previous,
@@ -103,7 +106,7 @@ export async function settingFacts(
 }
 
 /** Polls fresh sessions until the value is in force or only a restart is missing. */
-export async function judgeSetting(
+async function judgeSetting(
   run: Pick<ApplyRun, 'apply_id' | 'dsn' | 'openSession'>,
   change: SettingChange,
   facts: Facts,
@@ -144,4 +147,36 @@ export async function judgeSetting(
   } finally {
     await session.close();
   }
+}
+
+/**
+ * Written but perhaps not reloaded: a value that stands in postgresql.auto.conf comes into force with anybody's next
+ * reload, so the reload is sent again (it is no change of its own) and the server asked.
+ */
+export async function recoverSetting(
+  run: ApplyRun,
+  change: SettingChange,
+  statements: readonly string[],
+  sent: readonly JournalEntry[],
+  reason: { code: string; message: string },
+): Promise<ApplyOutcome> {
+  const setting = await readSetting(run.session, change.name);
+  const entry = autoConfEntry(await readFileEntries(run.session, change.name));
+  const recorded = recordedState(sent, earlierEntryStatement(change.name));
+  const previous = (recorded?.previous_entry ?? null) as string | null;
+  if (!setting || entry === null || !sameSettingValue(entry, change.value, setting)) {
+    if (recorded && entry !== previous) {
+      return needsAttention(
+        'setting_changed',
+        `postgresql.auto.conf has ${entry ?? 'no value'} for ${change.name} now: neither the plan's value nor the one before. Somebody else has changed it.`,
+      );
+    }
+    return failed(reason.code, `${reason.message} ${change.name} has not been written.`);
+  }
+  const reload = statements[1];
+  if (reload !== undefined && !sent.some((row) => row.sql === reload && row.state === 'done')) {
+    await journalled(run, 'cleanup', reload, { heedAbort: false });
+  }
+  const { overridden_for, ...earlier } = await settingFacts(run.session, change.name, previous);
+  return judgeSetting(run, change, { recovered: true, overridden_for, ...(recorded ? earlier : {}) });
 }

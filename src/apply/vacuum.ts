@@ -1,6 +1,7 @@
 /** VACUUM of one table: no lock but the one of any maintenance, no transaction, and it can be cancelled at any time. */
 import { type ApplyOutcome, type Change, quoteQualified } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
+import { recordLastRun } from './last-run.ts';
 import { withShortLock } from './reloptions.ts';
 import { type ApplyRun, applied, failed, needsAttention, reasonOf } from './run.ts';
 
@@ -8,6 +9,8 @@ type Vacuum = Extract<Change, { kind: 'vacuum' }>;
 
 export async function vacuumTable(run: ApplyRun, change: Vacuum, statement: string): Promise<ApplyOutcome> {
   const before = await lastVacuum(run.session, change);
+  run.signal?.throwIfAborted();
+  await recordLastRun(run, change, before);
   const begun = performance.now();
   const refused = await withShortLock(run, 'statement', statement);
   if (refused) {

@@ -70,10 +70,13 @@ export async function startApply(
   return apply;
 }
 
-/** The change itself; whatever happens is recorded as the apply's outcome. */
-async function runApply(services: Services, apply: Apply, dsn: string): Promise<void> {
+/**
+ * The change itself; whatever happens is recorded as the apply's outcome. One whose end could not be seen stays open:
+ * recovery looks into what it left, once target and store answer.
+ */
+export async function runApply(services: Services, apply: Apply, dsn: string): Promise<void> {
   const { store, logger } = services;
-  let outcome: ApplyOutcome;
+  let outcome: ApplyOutcome | null;
   try {
     outcome = await executePlan(apply.plan, {
       dsn,
@@ -90,14 +93,17 @@ async function runApply(services: Services, apply: Apply, dsn: string): Promise<
       },
     });
   } catch (error) {
-    logger.error({ err: error, apply_id: apply.id }, 'apply failed unexpectedly');
-    const known = error instanceof PgLuthierError;
-    outcome = {
-      outcome: 'needs_attention',
-      code: known ? error.code : 'internal_error',
-      message: known ? error.message : 'The apply ended unexpectedly; the log has the details.',
-      facts: {},
-    };
+    // Another process has brought it to an end (`apply_not_open`), or the journal or a defect stopped us half-way: what
+    // the target has of it is for recovery to say, not for a guess.
+    logger.error({ err: error, apply_id: apply.id }, 'apply stopped; recovery looks into what it left');
+    if (!(error instanceof PgLuthierError) || error.code === 'apply_not_open') return;
+    const sent = await store.applies.journal(apply.target_id, apply.id).entries();
+    const word = sent.length === 0 ? 'failed' : 'needs_attention';
+    outcome = { outcome: word, code: error.code, message: error.message, facts: {} };
+  }
+  if (outcome === null) {
+    logger.warn({ apply_id: apply.id }, 'the target was lost during an apply; it stays open for recovery');
+    return;
   }
   await finishApply(services, apply, outcome);
 }

@@ -1,10 +1,10 @@
 /** At start: every apply that a stop or a crash left open is looked into and brought to an end or to a person. */
-import { recoverApply } from '../apply/index.ts';
+import { mayBeginAgain, preflight, recoverApply } from '../apply/index.ts';
 import { PgLuthierError } from '../domain/index.ts';
 import { openTarget } from '../target/index.ts';
-import { finishApply } from './apply-approved.ts';
+import { finishApply, runApply } from './apply-approved.ts';
 import type { Services } from './services.ts';
-import { targetDsn } from './target-session.ts';
+import { targetDsn, withReadSession } from './target-session.ts';
 
 /** Targets whose applies are recovered at once: some may not answer. */
 const AT_ONCE = 8;
@@ -58,9 +58,22 @@ async function recoverOne(
       return;
     }
     log.info({ outcome: outcome.outcome }, 'recovered an apply that a stop had left open');
+    if (mayBeginAgain(apply.plan, await journal.entries(), outcome) && (await isClear(dsn, apply))) {
+      services.background.start(
+        () => runApply(services, apply, dsn),
+        (error) => log.error({ err: error }, 'apply escaped its own recording'),
+      );
+      return;
+    }
     await finishApply(services, apply, outcome);
   } catch (error) {
     const code = error instanceof PgLuthierError ? error.code : 'internal_error';
     log.error({ err: error, code }, 'could not recover this apply yet');
   }
+}
+
+/** Is the target still what was approved, and nobody in the way? What a start asks, a second start asks again. */
+async function isClear(dsn: string, { plan }: OpenApply): Promise<boolean> {
+  const { drift, blockers } = await withReadSession(dsn, 'preflight', (session) => preflight(session, plan));
+  return drift.length === 0 && blockers.length === 0;
 }

@@ -1,7 +1,18 @@
 /** The journal of an apply: what was about to be sent, and what came of it. */
 import { sql } from 'kysely';
-import type { Journal, JournalEntry } from '../domain/index.ts';
+import { type ApplyState, type Journal, type JournalEntry, PgLuthierError } from '../domain/index.ts';
 import type { Database } from './database.ts';
+
+const OPEN: ReadonlySet<string> = new Set(['queued', 'running'] satisfies ApplyState[]);
+
+function notOpen(applyId: string, state: string | undefined): PgLuthierError {
+  return new PgLuthierError({
+    code: 'apply_not_open',
+    status: 409,
+    message: `Apply ${applyId} is ${state ?? 'not there'}: another process has brought it to an end.`,
+    remedy: 'See its outcome; nothing more was sent.',
+  });
+}
 
 /** Each call is a transaction of its own that waits for the disk, whatever the server's default is. */
 export function journal(db: Database, targetId: string, applyId: string): Journal {
@@ -10,6 +21,15 @@ export function journal(db: Database, targetId: string, applyId: string): Journa
     intend: (entry) =>
       db.transaction().execute(async (transaction) => {
         await durable.execute(transaction);
+        // Another process may have ended it as interrupted while we were on our way: nothing more is sent then.
+        const apply = await transaction
+          .selectFrom('pgluthier.apply')
+          .select('state')
+          .where('target_id', '=', targetId)
+          .where('apply_id', '=', applyId)
+          .forShare()
+          .executeTakeFirst();
+        if (apply === undefined || !OPEN.has(apply.state)) throw notOpen(applyId, apply?.state);
         const { last } = await transaction
           .selectFrom('pgluthier.journal')
           .select(({ fn }) => fn.max('step').as('last'))

@@ -39,8 +39,14 @@ export interface TargetSession {
    * `TargetQueryError` with SQLSTATE.
    * @param options.single the text holds what others wrote: a second statement in it is refused by the server, where
    * without parameters it would be run.
+   * @param options.answerWithinMs the connection is given up when no answer came by then: for a statement that may run
+   * longer than the session's own statement_timeout. 0: wait as long as the connection stands.
    */
-  query<T extends object>(sql: string, parameters?: unknown[], options?: { single?: boolean }): Promise<T[]>;
+  query<T extends object>(
+    sql: string,
+    parameters?: unknown[],
+    options?: { single?: boolean; answerWithinMs?: number },
+  ): Promise<T[]>;
   close(): Promise<void>;
 }
 
@@ -73,8 +79,8 @@ export async function openTarget(dsn: string, options: SessionOptions): Promise<
   };
   const connection = await connect(dsn, settings);
   // Behind the statement: PostgreSQL 18 cuts comments before it off before pg_stat_statements sees the text.
-  const query: TargetSession['query'] = (sql, parameters = [], { single } = {}) =>
-    connection.query(`${sql}\n/* pgluthier */`, parameters, limitMs, single);
+  const query: TargetSession['query'] = (sql, parameters = [], { single, answerWithinMs = limitMs } = {}) =>
+    connection.query(`${sql}\n/* pgluthier */`, parameters, answerWithinMs, single);
   try {
     const pooling = await detectPooling(connection, () => connect(dsn, settings), connectTimeoutMs);
     const identity = await prepareSession(query, connection, { ...options, statementTimeoutMs });

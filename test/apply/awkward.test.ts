@@ -72,6 +72,7 @@ describe('a drop that is cut off', () => {
     if (outcome.outcome === 'needs_attention') expect(outcome.facts.left).toEqual([`"Shöp".${left[0]}`]);
     expect((await journal.entries()).map((entry) => entry.purpose)).toEqual([
       'statement',
+      'statement',
       'cleanup',
       'cleanup',
     ]);

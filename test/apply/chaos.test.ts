@@ -1,207 +1,48 @@
-/** kill -9 of the service at each call of the journal, for each kind: what recovery says is what the catalogs show. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+/**
+ * kill -9 of the service, of the backend, and of the server, at each call of the journal and in the middle of each
+ * statement, for each kind: what recovery says is what the catalogs show. Each round takes one major;
+ * PGLUTHIER_CHAOS=full plays each on all of them.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildPlan, recoverApply } from '../../src/apply/index.ts';
-import type { ApplyOutcome, Change } from '../../src/domain/index.ts';
-import { openTarget } from '../../src/target/index.ts';
-import { newJournal } from './journal.ts';
-import {
-  applyDatabase,
-  column,
-  createIndexChange,
-  indexState,
-  newApplyId,
-  QUALIFIED,
-  rows,
-  TABLE,
-  until,
-} from './target.ts';
+import { availableMajors, type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
+import { chaosSettings } from './chaos/invariants.ts';
+import { playRound, rounds, type Victim } from './chaos/round.ts';
 
-interface Subject {
-  name: string;
-  /** Makes the state before, and says what is to be done in it. */
-  prepare(): Promise<Change>;
-  /** Is the change's effect in the catalogs; `null`: neither before nor after. */
-  effect(): Promise<boolean | null>;
-  /** Rows of the journal when nothing goes wrong. */
-  entries: number;
-  /** Which of them is the first statement of the plan. */
-  statement?: number;
-}
+const majors = availableMajors().filter((major) => major >= 15);
+const full = process.env.PGLUTHIER_CHAOS === 'full';
+const victims: Victim[] = ['service', 'backend', 'server'];
+/** Applies that one pass over all rounds and victims makes at least. */
+const LEAST_RUNS = 200;
 
-let dsn: string;
-let drop: () => Promise<void>;
+// Its own: they are killed, and log each statement.
+let servers: EmbeddedServer[] = [];
 beforeAll(async () => {
-  ({ dsn, drop } = await applyDatabase());
+  servers = await Promise.all(
+    majors.map((major) => startEmbedded({ major, settings: chaosSettings, name: `chaos${major}` })),
+  );
 });
-afterAll(() => drop());
+afterAll(() => Promise.all(servers.map((server) => server.stop('immediate'))));
 
-const script = fileURLToPath(new URL('chaos-process.ts', import.meta.url));
+let played = 0;
 
-const subjects: Subject[] = [
-  {
-    name: 'index.create',
-    entries: 2,
-    prepare: async () => {
-      await rows(dsn, 'DROP INDEX IF EXISTS "Shöp"."Größe Idx"');
-      return createIndexChange({ keys: [{ ...column(''), column: null, expression: 'lower(status)' }] });
-    },
-    effect: async () => ({ valid: true, absent: false, invalid: null })[await indexState(dsn)],
-  },
-  {
-    name: 'index.drop',
-    entries: 1,
-    prepare: async () => {
-      await rows(dsn, `CREATE INDEX IF NOT EXISTS goes ON ${QUALIFIED} (n)`);
-      const definition = `CREATE INDEX goes ON ${QUALIFIED} USING btree (n)`;
-      return { kind: 'index.drop', ...TABLE, name: 'goes', definition };
-    },
-    effect: async () => ({ valid: false, absent: true, invalid: null })[await indexState(dsn, 'goes')],
-  },
-  {
-    name: 'setting',
-    entries: 3,
-    statement: 2,
-    prepare: async () => {
-      await rows(dsn, "ALTER SYSTEM SET geqo_threshold = '13'");
-      await rows(dsn, 'SELECT pg_reload_conf()');
-      await until(async () => (await geqoThreshold()).now === '13');
-      return { kind: 'setting', name: 'geqo_threshold', value: '14', current_value: '13', context: 'user' };
-    },
-    effect: async () => {
-      const { now, entry } = await geqoThreshold();
-      if (now !== entry) return null;
-      return { 14: true, 13: false }[now] ?? null;
-    },
-  },
-  {
-    name: 'table.reloptions',
-    entries: 1,
-    prepare: async () => {
-      await rows(dsn, `ALTER TABLE ${QUALIFIED} RESET (fillfactor)`);
-      return {
-        kind: 'table.reloptions',
-        ...TABLE,
-        set: { fillfactor: '77' },
-        previous: { fillfactor: null },
-      };
-    },
-    effect: async () => {
-      const [row] = await rows<{ reloptions: string[] | null }>(
-        dsn,
-        `SELECT reloptions FROM pg_class WHERE relname = 'Order Items'`,
-      );
-      return row?.reloptions?.includes('fillfactor=77') ?? false;
-    },
-  },
-  {
-    name: 'vacuum',
-    entries: 1,
-    prepare: async () => {
-      await rows(dsn, 'DROP TABLE IF EXISTS dusty');
-      await rows(dsn, 'CREATE TABLE dusty AS SELECT 1 AS a');
-      return { kind: 'vacuum', schema: 'public', table: 'dusty', freeze: true, analyze: false };
-    },
-    effect: async () => {
-      const [row] = await rows<{ vacuumed: boolean }>(
-        dsn,
-        `SELECT pg_stat_get_last_vacuum_time(oid) IS NOT NULL AS vacuumed FROM pg_class WHERE relname = 'dusty'`,
-      );
-      return row?.vacuumed ?? null;
-    },
-  },
-  {
-    name: 'analyze',
-    entries: 1,
-    prepare: async () => {
-      await rows(dsn, 'DROP TABLE IF EXISTS fresh');
-      await rows(dsn, 'CREATE TABLE fresh AS SELECT 1 AS a');
-      return { kind: 'analyze', schema: 'public', table: 'fresh' };
-    },
-    effect: async () => {
-      const [row] = await rows<{ analysed: boolean }>(
-        dsn,
-        `SELECT EXISTS (SELECT FROM pg_stats WHERE tablename = 'fresh') AS analysed`,
-      );
-      return row?.analysed ?? null;
-    },
-  },
-];
-
-async function geqoThreshold(): Promise<{ now: string; entry: string | null }> {
-  const [row] = await rows<{ now: string; entry: string | null }>(
-    dsn,
-    `SELECT current_setting('geqo_threshold') AS now,
-            (SELECT setting FROM pg_file_settings WHERE name = 'geqo_threshold' ORDER BY seqno DESC LIMIT 1) AS entry`,
-  );
-  return row ?? { now: '', entry: null };
-}
-
-async function invalidIndexes(): Promise<number> {
-  return (await rows(dsn, 'SELECT FROM pg_index WHERE NOT indisvalid')).length;
-}
-
-describe.each(subjects)('$name', (subject) => {
-  const points = Array.from({ length: subject.entries }, (_, index) => index + 1).flatMap((call) =>
-    (['intend', 'settle'] as const).flatMap((method) =>
-      (['before', 'after'] as const).map((moment) => ({ method, call, moment })),
-    ),
-  );
-
-  it.each(points)('killed $moment $method $call', async ({ method, call, moment }) => {
-    const change = await subject.prepare();
-    expect(await subject.effect()).toBe(false);
-    const plan = buildPlan(change);
-    const journal = newJournal();
-    const applyId = newApplyId();
-    const child = spawn(
-      process.execPath,
-      [
-        '--import',
-        'tsx',
-        script,
-        dsn,
-        applyId,
-        journal.path,
-        JSON.stringify(plan),
-        method,
-        `${call}`,
-        moment,
-      ],
-      { stdio: 'ignore' },
+describe.each(victims)('killed: the %s', (victim) => {
+  it('leaves nothing that is not told', { timeout: 300_000 }, async () => {
+    const found = await Promise.all(
+      servers.map(async (server, position) => {
+        const violations: string[] = [];
+        for (const [number, round] of rounds.entries()) {
+          if (!full && (number + victims.indexOf(victim)) % servers.length !== position) continue;
+          const result = await playRound(server, victim, round);
+          played += result.runs;
+          violations.push(...result.violations);
+        }
+        return violations;
+      }),
     );
-    const [, signal] = await once(child, 'exit');
-    expect(signal).toBe('SIGKILL');
-    const recover = async (): Promise<ApplyOutcome | null> =>
-      recoverApply({
-        plan,
-        apply_id: applyId,
-        entries: await journal.entries(),
-        dsn,
-        openSession: openTarget,
-        journal,
-      });
-    const outcome = await until(recover);
-    // The outcome and the catalogs agree; a statement that ran is never run again, one that did not has no trace.
-    expect(['applied', 'failed']).toContain(outcome.outcome);
-    expect(await subject.effect()).toBe(outcome.outcome === 'applied');
-    const statement = subject.statement ?? 1;
-    const began = call > statement || (call === statement && method === 'settle');
-    expect(outcome.outcome).toBe(began ? 'applied' : 'failed');
-    if (outcome.outcome === 'applied' && change.kind === 'setting') {
-      expect(outcome.facts.exact_rollback).toEqual([
-        "ALTER SYSTEM SET geqo_threshold = '13'",
-        'SELECT pg_reload_conf()',
-      ]);
-    }
-    expect(await invalidIndexes()).toBe(0);
-    const entries = await journal.entries();
-    expect(entries.filter((entry) => entry.state === 'intended')).toEqual([]);
-    const first = plan.statements[0];
-    expect(entries.filter((entry) => entry.sql === first).length).toBeLessThanOrEqual(1);
-    // Asked again, it says the same.
-    expect(await until(recover)).toMatchObject({ outcome: outcome.outcome });
+    expect(found.flat()).toEqual([]);
   });
+});
+
+it(`were at least ${LEAST_RUNS} applies`, () => {
+  expect(played).toBeGreaterThanOrEqual(LEAST_RUNS);
 });

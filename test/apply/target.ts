@@ -116,6 +116,7 @@ export async function apply(
     ...options,
     journal,
   });
+  if (outcome === null) throw new Error('the apply was left open');
   return { outcome, journal, progress, plan };
 }
 
