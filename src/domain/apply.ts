@@ -71,8 +71,16 @@ export interface MeasuredStatement {
   mean_ms_after: number;
   /** after / before. */
   ratio: number;
-  /** Two-sided p of Welch's test on the interval means; null where it could not be computed. */
+  /** Two-sided p of Welch's test on the interval means, not yet corrected for several; null where it could not be computed. */
   p_value: number | null;
+  /** Shared blocks that each call asked for, found in the cache or read. */
+  blocks_per_call_before: number;
+  blocks_per_call_after: number;
+  wal_bytes_per_call_before: number;
+  wal_bytes_per_call_after: number;
+  /** Intervals in which it ran. */
+  intervals_before: number;
+  intervals_after: number;
 }
 
 export interface Verdict {

@@ -9,7 +9,7 @@ export interface Summary {
 }
 
 /** An estimated variance of a mean with its degrees of freedom. */
-interface VarianceOfMean {
+export interface VarianceOfMean {
   variance: number;
   degrees: number;
 }
