@@ -88,5 +88,12 @@ export interface Verdict {
   reason: string;
   statements: MeasuredStatement[];
   /** Other measures, e.g. idx_scan of the new index over the window. */
-  measures: { name: string; before: number | null; after: number | null; unit: string | null }[];
+  measures: {
+    name: string;
+    before: number | null;
+    after: number | null;
+    unit: string | null;
+    /** Two-sided; null: it could not be tested. Absent: it was not to be. */
+    p_value?: number | null;
+  }[];
 }

@@ -45,6 +45,10 @@ export interface SideParts {
   tables?: TableRow[];
   settings?: Snapshot['settings'];
   index_scans?: Window['indexes'];
+  intervals?: { statements?: Window['statements']; tables?: TableRow[]; deltas?: Window['tables'] }[];
+  /** Of the whole window. */
+  deltas?: Window['tables'];
+  counters?: Window['counters'];
 }
 
 export function side(parts: SideParts) {
@@ -53,8 +57,9 @@ export function side(parts: SideParts) {
     to: '2025-06-01T13:00:00Z',
     seconds: 3600,
     statements: [],
-    tables: [],
+    tables: parts.deltas ?? [],
     indexes: parts.index_scans ?? [],
+    ...(parts.counters ? { counters: parts.counters } : {}),
     limits: [],
   };
   const queries = parts.queries ?? [];
@@ -76,6 +81,10 @@ export function side(parts: SideParts) {
       tables: parts.tables ?? [],
       settings: parts.settings ?? [],
     }),
+    intervals: (parts.intervals ?? []).map(({ statements = [], tables = [], deltas = [] }) => ({
+      window: { ...window, statements, tables: deltas },
+      tables,
+    })),
   };
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { verifyApply } from '../../src/apply/index.ts';
 import { holm, studentTwoSided } from '../../src/apply/verify/welch.ts';
-import type { Change, SettingRow } from '../../src/domain/index.ts';
+import type { Change } from '../../src/domain/index.ts';
 import { indexRow, tableRow } from '../workload/snapshots.ts';
 import { createChange, exact, type SideParts, side } from './sides.ts';
 
@@ -161,61 +161,7 @@ describe('a dropped index', () => {
   });
 });
 
-describe('what succeeds by being in force', () => {
-  const setting = (reset_val: string, pending_restart = false): SettingRow => ({
-    name: 'work_mem',
-    setting: '4096',
-    unit: 'kB',
-    category: '',
-    context: 'user',
-    vartype: 'integer',
-    source: 'configuration file',
-    min_val: '64',
-    max_val: '2147483647',
-    enumvals: null,
-    boot_val: '4096',
-    reset_val,
-    sourcefile: null,
-    pending_restart,
-  });
-  it.each([
-    ['in force', setting('16384'), 'succeeded', false],
-    ['waiting for a restart', setting('4096', true), 'inconclusive', true],
-    ['changed again', setting('8192'), 'inconclusive', false],
-  ])('a setting %s', (_, row, word, retry) => {
-    const change: Change = {
-      kind: 'setting',
-      name: 'work_mem',
-      value: '16MB',
-      current_value: '4MB',
-      context: 'user',
-    };
-    expect(verify({}, { settings: [row] }, { change })).toMatchObject({ verdict: { verdict: word }, retry });
-  });
-
-  it.each([
-    ['in force', { fillfactor: '80' }, 'succeeded'],
-    ['changed again', {}, 'inconclusive'],
-  ])('a storage parameter %s', (_, reloptions, word) => {
-    const change: Change = {
-      kind: 'table.reloptions',
-      schema: 'public',
-      table: 'orders',
-      set: { fillfactor: '80' },
-      previous: { fillfactor: null },
-    };
-    const table = (options: Record<string, string>) =>
-      tableRow({ oid: 1, name: 'orders', n_live_tup: 90, n_dead_tup: 10, reloptions: options });
-    const { verdict } = verify({ tables: [table({})] }, { tables: [table(reloptions)] }, { change });
-    expect(verdict.verdict).toBe(word);
-    expect(verdict.measures).toContainEqual({
-      name: 'share of dead rows',
-      before: 0.1,
-      after: 0.1,
-      unit: 'share',
-    });
-  });
-
+describe('ANALYZE', () => {
   it.each([
     ['newer', '2025-06-01T12:30:00Z', 'succeeded'],
     ['the same', '2025-06-01T10:00:00Z', 'inconclusive'],
