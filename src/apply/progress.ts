@@ -6,6 +6,8 @@ import { type ApplyRun, applicationName } from './run.ts';
 import { waitersOf, watching as watchdogOf } from './watchdog.ts';
 
 const POLL_MS = 1_000;
+/** A watcher that gets no answer for so long opens another connection, ms. */
+const ANSWER_WITHIN_MS = 3_000;
 /** So often in a row the backend must be gone or idle before its answer counts as lost on its way. */
 const POLLS_WITHOUT_WORK = 5;
 
@@ -90,11 +92,13 @@ async function report(run: ApplyRun, watcher: TargetSession, follower: Follower)
      SELECT phase, NULL, NULL, NULL, sample_blks_total, sample_blks_scanned, NULL, NULL
      FROM pg_stat_progress_analyze WHERE pid = $1`,
     [pid],
+    { answerWithinMs: ANSWER_WITHIN_MS },
   );
   const [waiting] = await watcher.query<{ pids: number[]; active: boolean | null }>(
     `SELECT pg_blocking_pids(pid) AS pids, state = 'active' AS active
      FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz`,
     [pid, backendStart],
+    { answerWithinMs: ANSWER_WITHIN_MS },
   );
   const phase = row?.phase ?? (waiting?.pids.length ? 'waiting for locks' : 'running');
   const pids = new Set([

@@ -23,6 +23,7 @@ export function waitersOf(session: TargetSession, pid: number): Promise<Blocker[
        AND $1 = ANY (pg_blocking_pids(l.pid))
      GROUP BY a.pid, a.usename, a.application_name, a.query`,
     [pid],
+    { answerWithinMs: 3_000 },
   );
 }
 

@@ -92,8 +92,16 @@ export interface MeasuredStatement {
   mean_ms_after: number;
   /** after / before. */
   ratio: number;
-  /** Two-sided p of Welch's test on the interval means; null where it could not be computed. */
+  /** Two-sided p of Welch's test on the interval means, not yet corrected for several; null where it could not be computed. */
   p_value: number | null;
+  /** Shared blocks that each call asked for, found in the cache or read. */
+  blocks_per_call_before: number;
+  blocks_per_call_after: number;
+  wal_bytes_per_call_before: number;
+  wal_bytes_per_call_after: number;
+  /** Intervals in which it ran. */
+  intervals_before: number;
+  intervals_after: number;
 }
 
 export interface Verdict {
@@ -101,5 +109,12 @@ export interface Verdict {
   reason: string;
   statements: MeasuredStatement[];
   /** Other measures, e.g. idx_scan of the new index over the window. */
-  measures: { name: string; before: number | null; after: number | null; unit: string | null }[];
+  measures: {
+    name: string;
+    before: number | null;
+    after: number | null;
+    unit: string | null;
+    /** Two-sided; null: it could not be tested. Absent: it was not to be. */
+    p_value?: number | null;
+  }[];
 }

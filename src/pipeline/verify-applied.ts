@@ -1,8 +1,9 @@
 /** Measures what an applied change gained: the window before it against the window after it. */
 import { verifyApply } from '../apply/index.ts';
-import { PgLuthierError, type RecommendationEvent, type Verdict } from '../domain/index.ts';
+import { PgLuthierError, type RecommendationEvent, type Snapshot, type Verdict } from '../domain/index.ts';
 import type { Apply } from '../store/index.ts';
 import { workloadFromWindow } from '../workload/index.ts';
+import { cutWindow } from './cut-window.ts';
 import { loadWindow } from './load-window.ts';
 import type { Services } from './services.ts';
 
@@ -51,16 +52,30 @@ export async function verifyApplied(services: Services, targetId: string, applyI
   const before = await loadWindow(services, targetId, beforeStart.id, apply.before_snapshot_id, beforeEnd);
   const snapshotAfter = await store.snapshots.get(targetId, latest.id);
   const after = await loadWindow(services, targetId, afterStartId, latest.id, snapshotAfter);
+  const cut = (from: [string, Snapshot], to: [string, Snapshot]) =>
+    cutWindow(services, targetId, { id: from[0], snapshot: from[1] }, { id: to[0], snapshot: to[1] });
   const recommendation = await store.recommendations.get(targetId, apply.recommendation_id);
   const { verdict, retry } = verifyApply({
     change: apply.plan.change,
     affected_query_ids: recommendation.affects.map((affected) => affected.query_id),
     otherwise_changed_query_ids: await changedByOthers(services, apply, beforeEnd.taken_at),
-    before: { window: before, workload: await workloadFromWindow(before, beforeEnd), snapshot: beforeEnd },
+    before: {
+      window: before,
+      workload: await workloadFromWindow(before, beforeEnd),
+      snapshot: beforeEnd,
+      intervals: await cut(
+        [beforeStart.id, await store.snapshots.get(targetId, beforeStart.id)],
+        [apply.before_snapshot_id, beforeEnd],
+      ),
+    },
     after: {
       window: after,
       workload: await workloadFromWindow(after, snapshotAfter),
       snapshot: snapshotAfter,
+      intervals: await cut(
+        [afterStartId, await store.snapshots.get(targetId, afterStartId)],
+        [latest.id, snapshotAfter],
+      ),
     },
   });
   const overdue =

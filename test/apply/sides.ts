@@ -1,4 +1,4 @@
-/** Windows before and after a change, drawn from known distributions. */
+/** Windows before and after a change, with figures that are known. */
 import type {
   Change,
   IndexRow,
@@ -11,46 +11,12 @@ import type {
 } from '../../src/domain/index.ts';
 import { snapshot } from '../workload/snapshots.ts';
 
-/** Numbers in [0, 1) from a seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** Log-normal times, skewed as query times are, with this mean. */
-function sample(random: () => number, mean: number, sigma: number, n: number): number[] {
-  const mu = Math.log(mean) - sigma ** 2 / 2;
-  return Array.from({ length: n }, () => {
-    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-    return Math.exp(mu + sigma * normal);
-  });
-}
-
-export function drawn(
-  random: () => number,
-  query_id: string,
-  mean: number,
-  calls: number,
-  options: { sigma?: number; class?: StatementClass; query?: string } = {},
-): WorkloadQuery {
-  const times = sample(random, mean, options.sigma ?? 0.5, calls);
-  const total = times.reduce((sum, time) => sum + time, 0);
-  const average = total / calls;
-  const variance = times.reduce((sum, time) => sum + (time - average) ** 2, 0) / calls;
-  return exact(query_id, average, Math.sqrt(variance), calls, options);
-}
-
 export function exact(
   query_id: string,
   mean: number,
   stddev: number,
   calls: number,
-  options: { class?: StatementClass; query?: string } = {},
+  options: { class?: StatementClass; query?: string; blocks?: number } = {},
 ): WorkloadQuery {
   return {
     query_id,
@@ -61,7 +27,8 @@ export function exact(
     mean_exec_time_ms: mean,
     stddev_exec_time_ms: stddev,
     rows: calls,
-    shared_blks_hit: 0,
+    // Each call's.
+    shared_blks_hit: (options.blocks ?? 0) * calls,
     shared_blks_read: 0,
     shared_blks_dirtied: 0,
     temp_blks_written: 0,
@@ -78,6 +45,10 @@ export interface SideParts {
   tables?: TableRow[];
   settings?: Snapshot['settings'];
   index_scans?: Window['indexes'];
+  intervals?: { statements?: Window['statements']; tables?: TableRow[]; deltas?: Window['tables'] }[];
+  /** Of the whole window. */
+  deltas?: Window['tables'];
+  counters?: Window['counters'];
 }
 
 export function side(parts: SideParts) {
@@ -86,8 +57,9 @@ export function side(parts: SideParts) {
     to: '2025-06-01T13:00:00Z',
     seconds: 3600,
     statements: [],
-    tables: [],
+    tables: parts.deltas ?? [],
     indexes: parts.index_scans ?? [],
+    ...(parts.counters ? { counters: parts.counters } : {}),
     limits: [],
   };
   const queries = parts.queries ?? [];
@@ -109,6 +81,10 @@ export function side(parts: SideParts) {
       tables: parts.tables ?? [],
       settings: parts.settings ?? [],
     }),
+    intervals: (parts.intervals ?? []).map(({ statements = [], tables = [], deltas = [] }) => ({
+      window: { ...window, statements, tables: deltas },
+      tables,
+    })),
   };
 }
 

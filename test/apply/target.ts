@@ -15,7 +15,7 @@ import { openTarget } from '../../src/target/index.ts';
 import { testServer } from '../support/servers.ts';
 import { newJournal } from './journal.ts';
 
-const SCHEMA = `
+export const TARGET_SCHEMA = `
   CREATE SCHEMA "Shöp";
   CREATE TABLE "Shöp"."Order Items" (id int PRIMARY KEY, "Größe" text, status text, n int);
   INSERT INTO "Shöp"."Order Items"
@@ -36,7 +36,7 @@ export function applyServer(major?: number) {
 }
 
 export async function applyDatabase(major?: number) {
-  return (await applyServer(major)).createDatabase({ sql: SCHEMA });
+  return (await applyServer(major)).createDatabase({ sql: TARGET_SCHEMA });
 }
 
 export async function client(dsn: string): Promise<pg.Client> {

@@ -7,6 +7,13 @@ export interface TcpFront {
   dsn: string;
   /** From now on nothing passes in either direction, and nobody is told. */
   fallSilent(): void;
+  /** As `fallSilent`, but for the connections there are now alone: new ones pass. */
+  silenceOpen(): void;
+  /** Breaks all connections, and takes no new ones until `mend`. */
+  cut(): void;
+  mend(): void;
+  /** From now on new connections lead to the server of this DSN: its address moved. */
+  leadTo(dsn: string): void;
   close(): Promise<void>;
 }
 
@@ -39,10 +46,18 @@ function announcing(pid: number, forward: (chunk: Buffer) => void): (chunk: Buff
 }
 
 export async function tcpFront(dsn: string, options: TcpFrontOptions = {}): Promise<TcpFront> {
-  const { host, port, user, password, database } = parseDsn(dsn);
+  const { user, password, database } = parseDsn(dsn);
   const sockets = new Set<Socket>();
   let silent = false;
+  let down = false;
+  let behind = parseDsn(dsn);
+  const silenced = new WeakSet<Socket>();
   const server = createServer((client) => {
+    if (down) {
+      client.destroy();
+      return;
+    }
+    const { host, port } = behind;
     const upstream = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect({ host, port });
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -54,7 +69,7 @@ export async function tcpFront(dsn: string, options: TcpFrontOptions = {}): Prom
     }
     let first = true;
     client.on('data', (chunk) => {
-      if (silent) return;
+      if (silent || silenced.has(client)) return;
       // The server has no TLS: it is answered for here, since a server's socket would not take the question.
       if (first && chunk.length === 8 && chunk.readUInt32BE(4) === SSL_REQUEST) {
         client.write('N');
@@ -63,10 +78,13 @@ export async function tcpFront(dsn: string, options: TcpFrontOptions = {}): Prom
       first = false;
       upstream.write(chunk);
     });
-    const down = (chunk: Buffer) => {
-      if (!silent) client.write(chunk);
+    const onward = (chunk: Buffer) => {
+      if (!silent && !silenced.has(client)) client.write(chunk);
     };
-    upstream.on('data', options.announcedPid === undefined ? down : announcing(options.announcedPid, down));
+    upstream.on(
+      'data',
+      options.announcedPid === undefined ? onward : announcing(options.announcedPid, onward),
+    );
   });
   const ownPort = await new Promise<number>((resolve, reject) => {
     server.on('error', reject);
@@ -76,6 +94,19 @@ export async function tcpFront(dsn: string, options: TcpFrontOptions = {}): Prom
     dsn: `postgresql://${encodeURIComponent(user ?? '')}${password ? `:${encodeURIComponent(password)}` : ''}@127.0.0.1:${ownPort}/${encodeURIComponent(database ?? '')}`,
     fallSilent() {
       silent = true;
+    },
+    silenceOpen() {
+      for (const socket of sockets) silenced.add(socket);
+    },
+    cut() {
+      down = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    mend() {
+      down = false;
+    },
+    leadTo(other) {
+      behind = parseDsn(other);
     },
     async close() {
       for (const socket of sockets) socket.destroy();

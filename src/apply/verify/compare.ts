@@ -1,7 +1,9 @@
 /** Statements before and after, each with what can be said of it. */
-import type { MeasuredStatement, Workload } from '../../domain/index.ts';
-import { comparable, type Pair, type Shift, summaryOf } from './shift.ts';
-import { holm, varianceOfMean, welch } from './welch.ts';
+import type { MeasuredStatement, WorkloadQuery } from '../../domain/index.ts';
+import type { Side } from './judgement.ts';
+import { MIN_INTERVALS, type Sample, samplesOf, varianceBetween } from './series.ts';
+import { ASSUMED_DRIFT, comparable, type Pair, type Shift, summaryOf } from './shift.ts';
+import { holm, type VarianceOfMean, varianceOfMean, welch } from './welch.ts';
 
 /** Significance after Holm's correction, and the smallest change that matters. */
 export const MAX_P = 0.01;
@@ -12,71 +14,166 @@ const Z_99 = 2.576;
 export interface Compared {
   pair: Pair;
   measured: MeasuredStatement;
-  /** Mean after, with the shift taken out, ms. */
-  adjusted_mean_ms: number;
-  /** Mean time won (+) or lost (−) by each call, ms. */
+  /** Mean time won (+) or lost (−) by each call, ms, with the shift taken out. */
   gain_ms: number;
   word: 'faster' | 'slower' | 'same';
   /** More calls could still show an effect that matters. */
   undecided: boolean;
+  /** The blocks or WAL bytes of each call say the same as its time. */
+  corroborated: boolean;
 }
 
-/** The statements that both workloads know, by query_id. */
-export function pairsOf(before: Workload, after: Workload): Pair[] {
-  const earlier = new Map(before.queries.map((query) => [query.query_id, query]));
-  return after.queries.flatMap((query) => {
+/** The statements that both sides know, by query_id. */
+export function pairsOf(before: Side, after: Side): Pair[] {
+  const earlier = new Map(before.workload.queries.map((query) => [query.query_id, query]));
+  return after.workload.queries.flatMap((query) => {
     const found = earlier.get(query.query_id);
-    return found ? [{ before: found, after: query }] : [];
+    if (!found) return [];
+    return [
+      {
+        before: found,
+        after: query,
+        samples_before: samplesOf(before, found),
+        samples_after: samplesOf(after, query),
+      },
+    ];
   });
 }
 
 /**
- * Compares one family of statements. The time after is divided by the shift; the shift's own uncertainty counts in
- * the test. Those with too few calls are left out.
+ * Compares one family of statements. Those with too few calls are left out. A statement counts as faster or slower
+ * where it is so with what happened to the controls taken out, and also as it was measured: controls may have changed
+ * for reasons of their own, which must not be read as the statement's. Only where the blocks or the WAL of each call
+ * moved the same way, which the load of a server does not do, is the first enough.
  */
 export function compareAll(pairs: readonly Pair[], shift: Shift): Compared[] {
   const tested = pairs.filter(comparable).map((pair) => testPair(pair, shift));
   const corrected = holm(tested.map((item) => item.decisive_p));
-  return tested.map(({ decisive_p: _, standard_error, ...item }, position) => {
-    const before = item.pair.before.mean_exec_time_ms;
-    const effect = item.gain_ms / before;
+  return tested.map(({ decisive_p: _, standard_error, effect, ...item }, position) => {
     const p = corrected[position] ?? 1;
     const significant = p < MAX_P && Math.abs(effect) >= MIN_EFFECT;
     const word = significant ? (effect > 0 ? 'faster' : 'slower') : 'same';
-    const reach = (Z_99 * standard_error) / before;
+    const reach = (Z_99 * standard_error) / item.pair.before.mean_exec_time_ms;
     return { ...item, word, undecided: word === 'same' && Math.abs(effect) + reach >= MIN_EFFECT };
   });
 }
 
 function testPair(pair: Pair, shift: Shift) {
   const { before, after } = pair;
+  const was = before.mean_exec_time_ms;
   const adjusted = after.mean_exec_time_ms / shift.factor;
-  const gain = before.mean_exec_time_ms - adjusted;
-  const ofBefore = varianceOfMean(summaryOf(before));
-  const ofAfter = varianceOfMean(summaryOf(after));
-  const parts = [ofBefore, { ...ofAfter, variance: ofAfter.variance / shift.factor ** 2 }];
-  if (shift.controls > 0) {
-    // First-order: var(m/f) gains m²/f² · var(ln f).
-    parts.push({ variance: adjusted ** 2 * shift.log_variance, degrees: shift.controls - 1 });
-  }
-  const p = welch(gain, parts);
+  const gain = was - adjusted;
+  const corroborated = corroborates(pair, gain);
+  // First-order: var(m·e^x) = m² · var(x).
+  const drift: VarianceOfMean[] = corroborated ? [] : [driftOf(adjusted, shift)];
+  const ofAfter = varianceOfSide(after, pair.samples_after, shift.intervals_after);
+  const parts = [
+    varianceOfSide(before, pair.samples_before, shift.intervals_before),
+    { ...ofAfter, variance: ofAfter.variance / shift.factor ** 2 },
+    ...drift,
+    ...(shift.controls > 0
+      ? [{ variance: adjusted ** 2 * shift.log_variance, degrees: shift.controls - 1 }]
+      : []),
+  ];
+  const rawGain = was - after.mean_exec_time_ms;
+  const both = corroborated ? [test(gain, parts)] : [test(gain, parts), test(rawGain, rawParts(pair, shift))];
+  const agree = corroborated || Math.sign(gain) === Math.sign(rawGain);
+  const smaller = corroborated || Math.abs(gain) < Math.abs(rawGain) ? gain : rawGain;
+  const decisive = Math.max(...both);
   const measured: MeasuredStatement = {
     query_id: after.query_id,
     query: after.query,
     calls_before: before.calls,
     calls_after: after.calls,
-    mean_ms_before: before.mean_exec_time_ms,
+    mean_ms_before: was,
     mean_ms_after: after.mean_exec_time_ms,
-    ratio: after.mean_exec_time_ms / before.mean_exec_time_ms,
-    p_value: p,
+    ratio: after.mean_exec_time_ms / was,
+    p_value: decisive,
+    blocks_per_call_before: blocksPerCall(before),
+    blocks_per_call_after: blocksPerCall(after),
+    wal_bytes_per_call_before: before.wal_bytes / before.calls,
+    wal_bytes_per_call_after: after.wal_bytes / after.calls,
+    intervals_before: pair.samples_before.length,
+    intervals_after: pair.samples_after.length,
   };
   return {
     pair,
     measured,
-    adjusted_mean_ms: adjusted,
     gain_ms: gain,
-    // No variance at all on either side: the means are exact, and differ or do not.
-    decisive_p: p ?? (gain === 0 ? 1 : 0),
+    corroborated,
+    effect: agree ? smaller / was : 0,
+    decisive_p: decisive,
     standard_error: Math.sqrt(parts.reduce((sum, part) => sum + part.variance, 0)),
   };
+}
+
+/** Two-sided p; without any variance the means are exact, and differ or do not. */
+function test(difference: number, parts: readonly VarianceOfMean[]): number {
+  return welch(difference, parts) ?? (difference === 0 ? 1 : 0);
+}
+
+/** As measured, with whatever the load did: without intervals nobody knows how much that is, and it is assumed. */
+function rawParts(pair: Pair, shift: Shift): VarianceOfMean[] {
+  const { before, after, samples_before, samples_after } = pair;
+  const load = Math.min(samples_before.length, samples_after.length) < MIN_INTERVALS;
+  const mean = after.mean_exec_time_ms;
+  return [
+    varianceOfSide(before, samples_before),
+    varianceOfSide(after, samples_after),
+    driftOf(mean, shift),
+    ...(load && shift.controls > 0
+      ? [{ variance: (mean * ASSUMED_DRIFT) ** 2, degrees: Number.POSITIVE_INFINITY }]
+      : []),
+  ];
+}
+
+/**
+ * The larger of what the calls' own variance says and of what the intervals' means say.
+ * @param together what the controls did in each interval, which is taken out.
+ */
+function varianceOfSide(
+  query: WorkloadQuery,
+  samples: readonly Sample[],
+  together: ReadonlyMap<number, number> = new Map(),
+): VarianceOfMean {
+  const ofCalls = varianceOfMean(summaryOf(query));
+  const between = varianceBetween(
+    samples.map(({ interval, calls, mean_ms }) => ({
+      weight: calls,
+      value: mean_ms / (together.get(interval) ?? 1),
+    })),
+  );
+  return between && between.variance > ofCalls.variance ? between : ofCalls;
+}
+
+function driftOf(mean: number, shift: Shift): VarianceOfMean {
+  return {
+    variance: mean ** 2 * shift.drift_variance,
+    // Assumed, where there are no controls: then nothing was estimated.
+    degrees: shift.controls > 0 ? shift.controls - 1 : Number.POSITIVE_INFINITY,
+  };
+}
+
+const blocksPerCall = (query: WorkloadQuery) =>
+  (query.shared_blks_hit + query.shared_blks_read) / query.calls;
+
+/**
+ * Did the work of each call, in blocks or bytes of WAL, move as its time did, by a tenth at least and, where there are
+ * intervals to tell, beyond doubt?
+ */
+function corroborates(pair: Pair, gain: number): boolean {
+  const { before, after, samples_before, samples_after } = pair;
+  const moved = (was: number, is: number, pick: (sample: Sample) => number) => {
+    if (!(was > 0) || Math.sign(was - is) !== Math.sign(gain)) return false;
+    if (Math.abs(was - is) / was < MIN_EFFECT) return false;
+    const series = (samples: readonly Sample[]) =>
+      varianceBetween(samples.map((sample) => ({ weight: sample.calls, value: pick(sample) })));
+    const [first, second] = [series(samples_before), series(samples_after)];
+    return first === null || second === null || test(was - is, [first, second]) < MAX_P;
+  };
+  return (
+    moved(blocksPerCall(before), blocksPerCall(after), (sample) => sample.blocks_per_call) ||
+    (before.class !== 'select' &&
+      moved(before.wal_bytes / before.calls, after.wal_bytes / after.calls, (s) => s.wal_bytes_per_call))
+  );
 }

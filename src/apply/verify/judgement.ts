@@ -1,11 +1,19 @@
 /** What a verdict is made from, and what it is. */
-import type { Change, Snapshot, Verdict, Window, Workload } from '../../domain/index.ts';
+import type { Change, Snapshot, TableRow, Verdict, Window, Workload } from '../../domain/index.ts';
 
 /** One side of the comparison: a window, its workload, and the snapshot at its end. */
 export interface Side {
   window: Window;
   workload: Workload;
   snapshot: Snapshot;
+  /** The window in parts, in their order, each long enough to hold something. Absent: it was not cut. */
+  intervals?: Interval[];
+}
+
+/** A part of a side's window, with the tables as they were at its end. */
+export interface Interval {
+  window: Window;
+  tables: TableRow[];
 }
 
 export interface VerifyInput {

@@ -26,10 +26,3 @@ export function deadRatio(side: Side, table: { schema: string; table: string }):
   const rows = row ? row.n_live_tup + row.n_dead_tup : 0;
   return row && rows > 0 ? row.n_dead_tup / rows : null;
 }
-
-/** Bytes that statements wrote to temporary files, for each hour of the window. */
-export function tempBytesPerHour(side: Side): number | null {
-  if (!(side.window.seconds > 0)) return null;
-  const blocks = side.window.statements.reduce((sum, row) => sum + row.temp_blks_written, 0);
-  return (blocks * side.snapshot.server.block_size * 3600) / side.window.seconds;
-}

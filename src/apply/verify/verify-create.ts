@@ -32,7 +32,7 @@ export function verifyIndexCreate(
   }
   const scans = after.window.indexes.find((delta) => delta.oid === built.oid)?.idx_scan ?? 0;
   const affectedIds = new Set(input.affected_query_ids);
-  const pairs = pairsOf(before.workload, after.workload);
+  const pairs = pairsOf(before, after);
   const onTable = (query: string) => mentionsTable(query, index.table);
   const changed = new Set([...affectedIds, ...input.otherwise_changed_query_ids]);
   const shift = globalShift(

@@ -18,7 +18,7 @@ export function verifyIndexDrop(
   const affected = new Set(affected_query_ids);
   const onTable = (pair: { after: { query_id: string; query: string } }) =>
     affected.has(pair.after.query_id) || mentionsTable(pair.after.query, change.table);
-  const pairs = pairsOf(before.workload, after.workload);
+  const pairs = pairsOf(before, after);
   const shift = globalShift(pairs.filter((pair) => !onTable(pair)));
   const compared = compareAll(pairs.filter(onTable), shift);
   const slower = compared.filter(

@@ -14,7 +14,7 @@ function comparedOn({ before, after, affected_query_ids }: VerifyInput, table: s
   const affected = new Set(affected_query_ids);
   const onTable = (pair: { after: { query_id: string; query: string } }) =>
     affected.has(pair.after.query_id) || mentionsTable(pair.after.query, table);
-  const pairs = pairsOf(before.workload, after.workload);
+  const pairs = pairsOf(before, after);
   return compareAll(pairs.filter(onTable), globalShift(pairs.filter((pair) => !onTable(pair))));
 }
 

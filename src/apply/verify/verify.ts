@@ -2,14 +2,16 @@
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { verifyIndexCreate } from './verify-create.ts';
 import { verifyIndexDrop } from './verify-drop.ts';
-import { verifyAnalyze, verifyReloptions, verifySetting, verifyVacuum } from './verify-in-force.ts';
+import { verifyAnalyze, verifyVacuum } from './verify-maintenance.ts';
+import { verifyReloptions } from './verify-reloptions.ts';
 import { verifyReindex, verifyStatistics } from './verify-repair.ts';
+import { verifySetting } from './verify-setting.ts';
 
 /**
  * Judges a change. Statements: Welch's test on interval means, at least 30 calls on both sides, p < 0.01 after Holm's
  * correction, an effect of at least 10 %; statements that the change does not concern take out what got slower or
- * faster altogether. Settings and storage parameters succeed when they are in force; what they moved is in the
- * measures.
+ * faster altogether. Settings and storage parameters by what they are to move (spills, requested checkpoints, dead
+ * rows, …), with the same bars; VACUUM and ANALYZE succeed when they have run. docs/verification.md has it whole.
  */
 export function verifyApply(input: VerifyInput): Judgement {
   const { change } = input;

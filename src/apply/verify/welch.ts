@@ -9,7 +9,7 @@ export interface Summary {
 }
 
 /** An estimated variance of a mean with its degrees of freedom. */
-interface VarianceOfMean {
+export interface VarianceOfMean {
   variance: number;
   degrees: number;
 }
@@ -39,7 +39,7 @@ export function studentTwoSided(t: number, degrees: number): number {
  * I_x(a, b) by its continued fraction (Abramowitz & Stegun 26.5.8; evaluated by the modified Lentz method as in Press
  * et al., Numerical Recipes, 3rd ed., §6.4). The symmetry I_x(a,b) = 1 − I_{1−x}(b,a) keeps it where it converges fast.
  */
-function regularisedIncompleteBeta(x: number, a: number, b: number): number {
+export function regularisedIncompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
   const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x));

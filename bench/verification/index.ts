@@ -1,0 +1,3 @@
+/** Changes whose effect is known, drawn and judged: how often a verdict is wrong, and how small an effect it still sees. */
+export { scenarios } from './scenarios.ts';
+export { judged, type World } from './world.ts';

@@ -1,0 +1,135 @@
+/** A setting: in force, and did it move what it is to move? */
+import type { Change } from '../../domain/index.ts';
+import { sameSettingValue } from '../setting-value.ts';
+import { compareAll, pairsOf } from './compare.ts';
+import { type Judgement, judgement, type Side, type VerifyInput } from './judgement.ts';
+import { asVerdictMeasure, compareCounts, compareSeries, inWords, type OwnMeasure } from './own-measure.ts';
+import { globalShift } from './shift.ts';
+import { deadShare } from './table-series.ts';
+
+type SettingChange = Extract<Change, { kind: 'setting' }>;
+
+/** What a setting is for, where a window can show it. */
+type Purpose = 'spills' | 'checkpoints' | 'reads' | 'vacuum' | 'plans';
+
+const PURPOSES: readonly [Purpose, RegExp][] = [
+  ['spills', /^(work_mem|hash_mem_multiplier)$/],
+  ['checkpoints', /^(max_wal_size|checkpoint_timeout)$/],
+  ['reads', /^shared_buffers$/],
+  ['vacuum', /^autovacuum($|_(max_workers|naptime|work_mem|vacuum_))/],
+  [
+    'plans',
+    /^(random_page_cost|seq_page_cost|cpu_|parallel_|min_parallel_|max_parallel_workers_per_gather|effective_cache_size|default_statistics_target|from_collapse_limit|join_collapse_limit|geqo_|jit|plan_cache_mode|enable_)/,
+  ],
+];
+
+export function verifySetting(input: VerifyInput, change: SettingChange): Judgement {
+  const { after } = input;
+  const purpose = PURPOSES.find(([, names]) => names.test(change.name))?.[0] ?? null;
+  const own = purpose === null ? null : ownMeasure(purpose, input);
+  const measures = own ? [asVerdictMeasure(own)] : [];
+  const now = after.snapshot.settings.find((row) => row.name === change.name);
+  if (!now) return judgement('inconclusive', `${change.name} could not be seen.`, true, { measures });
+  if (now.pending_restart) {
+    return judgement('inconclusive', `${change.name} waits for a restart of the server.`, true, { measures });
+  }
+  // reset_val: what sessions have; `setting` is what our own collecting session set for itself.
+  if (!sameSettingValue(now.reset_val ?? now.setting, change.value, now)) {
+    return judgement(
+      'inconclusive',
+      `${change.name} is ${now.reset_val ?? now.setting}${now.unit ? ` (× ${now.unit})` : ''}, not ${change.value}: it was changed again, or our role or database has its own value.`,
+      false,
+      { measures },
+    );
+  }
+  const inForce = `${change.name} = ${change.value} is in force.`;
+  if (purpose === null) {
+    return judgement('succeeded', `${inForce} No measure of a window shows more of it.`, false, { measures });
+  }
+  // It concerns all statements, so that none can be a control: only those count whose work changed as their time did.
+  const compared = compareAll(pairsOf(input.before, after), globalShift([]));
+  const telling = compared.filter(({ corroborated }) => corroborated);
+  const found = { measures, statements: telling.map((item) => item.measured) };
+  const won = telling
+    .filter(({ word }) => word !== 'same')
+    .reduce((sum, item) => sum + item.gain_ms * item.pair.after.calls, 0);
+  const slower = telling.filter(({ word }) => word === 'slower').length;
+  const faster = telling.filter(({ word }) => word === 'faster').length;
+  const ofStatements =
+    slower + faster > 0 ? ` ${faster} statement(s) got faster and ${slower} slower with other plans.` : '';
+  const said = `${inForce}${own ? ` ${inWords(own)}` : ''}${ofStatements}`;
+  if (own?.word === 'worse' || (slower > 0 && won < 0)) return judgement('regressed', said, false, found);
+  if (own?.word === 'better' || (faster > 0 && won > 0)) return judgement('succeeded', said, false, found);
+  return judgement(
+    'inconclusive',
+    ofStatements === '' && purpose === 'plans' ? `${said} No statement's work changed.` : said,
+    true,
+    found,
+  );
+}
+
+function ownMeasure(purpose: Purpose, { before, after }: VerifyInput): OwnMeasure | null {
+  switch (purpose) {
+    case 'spills':
+      return compareSeries(
+        { name: 'temporary files of a statement', unit: 'bytes per call', better: 'lower' },
+        spills(before),
+        spills(after),
+      );
+    case 'checkpoints':
+      return checkpoints(before, after);
+    case 'reads':
+      return compareSeries(
+        { name: 'blocks that were not in the cache', unit: 'share', better: 'lower' },
+        reads(before),
+        reads(after),
+      );
+    case 'vacuum':
+      return compareSeries(
+        { name: 'dead rows of all tables', unit: 'share', better: 'lower' },
+        deadShare(before),
+        deadShare(after),
+      );
+    case 'plans':
+      return null;
+  }
+}
+
+function spills(side: Side): number[] {
+  return (side.intervals ?? []).flatMap(({ window }) => {
+    const calls = window.statements.reduce((sum, row) => sum + row.calls, 0);
+    const blocks = window.statements.reduce((sum, row) => sum + row.temp_blks_written, 0);
+    return calls > 0 ? [(blocks * side.snapshot.server.block_size) / calls] : [];
+  });
+}
+
+function reads(side: Side): number[] {
+  return (side.intervals ?? []).flatMap(({ window }) => {
+    const read = window.statements.reduce((sum, row) => sum + row.shared_blks_read, 0);
+    const hit = window.statements.reduce((sum, row) => sum + row.shared_blks_hit, 0);
+    return read + hit > 0 ? [read / (read + hit)] : [];
+  });
+}
+
+/** By the WAL that was written, which is what asks for them; by the hour where that is not seen. */
+function checkpoints(before: Side, after: Side): OwnMeasure {
+  const counters = [before, after].map(({ window }) => window.counters);
+  const [was, is] = counters.map((seen) => seen?.checkpoints?.requested);
+  const [walBefore, walAfter] = counters.map((seen) => seen?.wal?.wal_bytes ?? null);
+  const byWal = Boolean(walBefore && walAfter);
+  const naming = {
+    name: 'requested checkpoints',
+    unit: byWal ? 'per GB of WAL' : 'per hour',
+    better: 'lower' as const,
+  };
+  if (was === undefined || is === undefined) {
+    return { name: naming.name, unit: naming.unit, before: null, after: null, p: null, word: 'unknown' };
+  }
+  const exposure = (side: Side, wal: number | null | undefined) =>
+    byWal ? (wal ?? 0) / 1e9 : side.window.seconds / 3600;
+  return compareCounts(
+    naming,
+    { count: was, exposure: exposure(before, walBefore) },
+    { count: is, exposure: exposure(after, walAfter) },
+  );
+}

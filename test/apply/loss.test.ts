@@ -1,0 +1,122 @@
+/** The network, the primary or the store goes away in the middle of an apply: it stays open, and is adopted afterwards. */
+import { execFileSync } from 'node:child_process';
+import { chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { buildPlan, executePlan, recoverApply } from '../../src/apply/index.ts';
+import type { Journal } from '../../src/domain/index.ts';
+import { startEmbedded } from '../../src/embedded/index.ts';
+import { openTarget } from '../../src/target/index.ts';
+import { tcpFront } from '../target/tcp-front.ts';
+import { newJournal } from './journal.ts';
+import {
+  applyDatabase,
+  createIndexChange,
+  indexState,
+  newApplyId,
+  rows,
+  snapshotHolder,
+  TARGET_SCHEMA,
+  until,
+  waitingBuild,
+} from './target.ts';
+
+const change = createIndexChange();
+const plan = buildPlan(change);
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const run = (dsn: string, apply_id: string, journal: Journal) =>
+  executePlan(plan, { dsn, apply_id, openSession: openTarget, journal, onProgress: () => {} });
+
+const recover = async (dsn: string, apply_id: string, journal: Journal) =>
+  recoverApply({ plan, apply_id, entries: await journal.entries(), dsn, openSession: openTarget, journal });
+
+async function behindFront() {
+  const { dsn, drop } = await applyDatabase();
+  closers.push(drop);
+  const front = await tcpFront(dsn);
+  closers.push(() => front.close());
+  return { dsn, front, journal: newJournal(), id: newApplyId() };
+}
+
+describe('the network', () => {
+  it('is cut: the build runs on, the apply stays open and is then found done', async () => {
+    const { dsn, front, journal, id } = await behindFront();
+    const holder = await snapshotHolder(dsn);
+    const running = run(front.dsn, id, journal);
+    await waitingBuild(dsn);
+    front.cut();
+    expect(await running).toBeNull();
+    await expect(recover(front.dsn, id, journal)).rejects.toMatchObject({ code: 'target_unreachable' });
+    front.mend();
+    expect(await recover(front.dsn, id, journal)).toBeNull();
+    await holder.release();
+    expect(await until(() => recover(front.dsn, id, journal))).toMatchObject({ outcome: 'applied' });
+    expect(await indexState(dsn)).toBe('valid');
+  });
+
+  it('loses the answer: the server has long been done, and that is seen', async () => {
+    const { dsn, front, journal, id } = await behindFront();
+    const holder = await snapshotHolder(dsn);
+    const running = run(front.dsn, id, journal);
+    await waitingBuild(dsn);
+    front.silenceOpen();
+    await holder.release();
+    const outcome = await running;
+    // The backend still has the lock while the server takes our side for alive.
+    if (outcome !== null) expect(outcome).toMatchObject({ outcome: 'applied' });
+    expect(await until(() => recover(front.dsn, id, journal))).toMatchObject({ outcome: 'applied' });
+    expect(await indexState(dsn)).toBe('valid');
+  });
+});
+
+it('a failover: no standby is asked, and what the new primary has is cleaned up', async () => {
+  const place = await mkdtemp(join(tmpdir(), 'pgluthier-failover-'));
+  closers.push(() => rm(place, { recursive: true, force: true }));
+  await chmod(place, 0o755);
+  const settings = { wal_level: 'replica', autovacuum: 'off' };
+  const primary = await startEmbedded({ major: 18, settings, dataDirectory: join(place, 'primary') });
+  closers.push(() => primary.stop('immediate'));
+  await rows(primary.dsn(), TARGET_SCHEMA);
+  const copy = join(place, 'standby');
+  await primary.restart(async () => {
+    execFileSync('cp', ['-a', primary.dataDirectory, copy]);
+    const { uid, gid } = await stat(primary.dataDirectory);
+    await writeFile(join(copy, 'standby.signal'), '');
+    await chown(join(copy, 'standby.signal'), uid, gid);
+  });
+  const standby = await startEmbedded({
+    major: 18,
+    dataDirectory: copy,
+    settings: {
+      ...settings,
+      primary_conninfo: `host=${primary.socketDirectory} port=${primary.port} user=postgres`,
+    },
+  });
+  closers.push(() => standby.stop('immediate'));
+  await until(async () => (await rows(primary.dsn(), 'SELECT FROM pg_stat_replication')).length === 1);
+
+  const front = await tcpFront(primary.dsn());
+  closers.push(() => front.close());
+  const [journal, id] = [newJournal(), newApplyId()];
+  const holder = await snapshotHolder(primary.dsn());
+  const running = run(front.dsn, id, journal);
+  await waitingBuild(primary.dsn());
+  await until(async () => (await indexState(standby.dsn())) === 'invalid');
+  front.leadTo(standby.dsn());
+  process.kill(primary.pid, 'SIGKILL');
+  expect(await running).toBeNull();
+  await expect(recover(front.dsn, id, journal)).rejects.toMatchObject({ code: 'target_is_standby' });
+  await rows(standby.dsn(), 'SELECT pg_promote()');
+  await holder.release().catch(() => {});
+  expect(await until(() => recover(front.dsn, id, journal))).toMatchObject({
+    outcome: 'failed',
+    code: 'interrupted_before_effect',
+  });
+  expect(await indexState(standby.dsn())).toBe('absent');
+});

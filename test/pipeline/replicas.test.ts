@@ -1,0 +1,221 @@
+/** Several replicas over one store, and what they make of each other: one apply, one build, one end. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildPlan, executePlan } from '../../src/apply/index.ts';
+import type { Change } from '../../src/domain/index.ts';
+import { approveRecommendation, recoverApplies, startApply } from '../../src/pipeline/index.ts';
+import { openTarget } from '../../src/target/index.ts';
+import {
+  applyDatabase,
+  createIndexChange,
+  indexState,
+  rows,
+  snapshotHolder,
+  until,
+  waitingBuild,
+} from '../apply/target.ts';
+import { addTarget, type FreshStore, freshStore, recommendation } from '../store/fixtures.ts';
+import { tcpFront } from '../target/tcp-front.ts';
+import { replica } from './replica.ts';
+import type { Order } from './replica-process.ts';
+
+const script = fileURLToPath(new URL('replica-process.ts', import.meta.url));
+
+let fresh: FreshStore;
+let targetId: string;
+let dsn: string;
+let drop: () => Promise<void>;
+beforeAll(async () => {
+  fresh = await freshStore();
+  targetId = await addTarget(fresh.store);
+  ({ dsn, drop } = await applyDatabase());
+  await rows(dsn, 'CREATE EXTENSION pg_stat_statements');
+});
+afterAll(async () => {
+  await fresh.close();
+  await drop();
+});
+
+let advices = 0;
+/** Advice to build an index of this name that no other is like, open. */
+async function advised(name: string): Promise<{ id: string; change: Change; plan_hash: string }> {
+  advices += 1;
+  const change = createIndexChange({ name, where: `n > ${advices}` });
+  const { statements, rollback, plan_hash } = buildPlan(change);
+  const id = `rec_${name}`;
+  await fresh.store.recommendations.upsertFromAnalysis(
+    targetId,
+    'analysis',
+    [
+      recommendation(id, {
+        kind: change.kind,
+        change,
+        statements,
+        rollback,
+        plan_hash,
+        rule: `test/${name}`,
+      }),
+    ],
+    { now: new Date(), rules: [] },
+  );
+  return { id, change, plan_hash };
+}
+
+interface Replica {
+  give(order: Omit<Order, 'number'>): Promise<string>;
+  end(): Promise<void>;
+}
+
+let orders = 0;
+async function startReplica(): Promise<Replica> {
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--import', 'tsx', script, fresh.dsn, fresh.secretKey.toString('base64'), dsn],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const waiting = new Map<number, (code: string) => void>();
+  const exited = once(child, 'exit');
+  await new Promise<void>((ready) => {
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      const { number, code } = JSON.parse(line) as { number?: number; code: string };
+      if (number === undefined) ready();
+      else waiting.get(number)?.(code);
+    });
+  });
+  return {
+    give: (order) =>
+      new Promise((answer) => {
+        orders += 1;
+        waiting.set(orders, answer);
+        child.stdin?.write(`${JSON.stringify({ ...order, number: orders })}\n`);
+      }),
+    end: async () => {
+      child.stdin?.end();
+      await exited;
+    },
+  };
+}
+
+describe('two processes that decide at once', () => {
+  it('approve, apply and take back: each step is taken once, the index built once', async () => {
+    const [first, second] = await Promise.all([startReplica(), startReplica()]);
+    const advice = await Promise.all(['a', 'b', 'c'].map((name) => advised(`race ${name}`)));
+    const both = (act: Order['act'], { id, plan_hash }: (typeof advice)[number]) =>
+      [first, second, first, second].map((one) =>
+        one.give({ act, target_id: targetId, recommendation_id: id, plan_hash }),
+      );
+    for (const [position, one] of advice.entries()) {
+      const approvals = await Promise.all(both('approve', one));
+      expect(approvals.toSorted()).toEqual([
+        'invalid_state_transition',
+        'invalid_state_transition',
+        'invalid_state_transition',
+        'ok',
+      ]);
+      const answers = await Promise.all([
+        ...both('apply', one),
+        ...(position === 0 ? [] : both('revoke', one)),
+      ]);
+      const done = answers.filter((code) => code === 'ok').length;
+      // Taken back first, or applied first: never both.
+      expect(done).toBe(1);
+      for (const code of answers)
+        expect(['ok', 'invalid_state_transition', 'apply_in_progress']).toContain(code);
+    }
+    await Promise.all([first.end(), second.end()]);
+    for (const [position, { id, change }] of advice.entries()) {
+      const applies = (await fresh.store.applies.list(targetId, {})).filter(
+        (a) => a.recommendation_id === id,
+      );
+      expect(applies.length).toBeLessThanOrEqual(1);
+      const { state } = await fresh.store.recommendations.get(targetId, id);
+      const [apply] = applies;
+      if (!apply) {
+        expect(position).not.toBe(0);
+        expect(state).toBe('open');
+        continue;
+      }
+      const entries = await fresh.store.applies.journal(targetId, apply.id).entries();
+      const [build] = buildPlan(change).statements;
+      expect(entries.filter(({ sql }) => sql === build)).toHaveLength(1);
+      expect(entries.every((entry) => entry.state !== 'intended')).toBe(true);
+      expect(state).toBe('verifying');
+    }
+    const audit = await fresh.store.audit.verify();
+    expect(audit).toMatchObject({ ok: true });
+  });
+});
+
+it('a clock that is a day ahead ends an apply before it begins: nothing of it is sent any more', async () => {
+  const { id, change, plan_hash } = await advised('skewed');
+  await fresh.store.recommendations.transition(targetId, id, 'approve', {
+    actor: 'dba',
+    expected_plan_hash: plan_hash,
+  });
+  const apply = await fresh.store.applies.create(targetId, id, buildPlan(change), 'dba', {
+    before_snapshot_id: 'snp_x',
+  });
+  const ahead = await replica(fresh.dsn, fresh.secretKey, {
+    targetDsn: dsn,
+    now: () => new Date(Date.now() + 86_400_000),
+  });
+  const behind = await replica(fresh.dsn, fresh.secretKey, {
+    targetDsn: dsn,
+    now: () => new Date(Date.now() - 86_400_000),
+  });
+  await recoverApplies(behind.services, 60_000);
+  expect(await fresh.store.applies.get(targetId, apply.id)).toMatchObject({ state: 'running' });
+  // What is left of it may begin again: the store is the judge of that, not the clock.
+  await Promise.all([recoverApplies(ahead.services, 60_000), recoverApplies(behind.services, 0)]);
+  await ahead.services.background.idle();
+  await behind.services.background.idle();
+  const ended = await fresh.store.applies.get(targetId, apply.id);
+  expect(['failed', 'verifying']).toContain(ended.state);
+  const late = executePlan(buildPlan(change), {
+    dsn,
+    apply_id: apply.id,
+    openSession: openTarget,
+    journal: fresh.store.applies.journal(targetId, apply.id),
+    onProgress: () => {},
+  });
+  const outcome = await late.catch((error: { code: string }) => error);
+  // Refused by the journal, or for the index that is there: never sent.
+  expect(['apply_not_open', 'name_taken']).toContain((outcome as { code: string }).code);
+  const [build] = buildPlan(change).statements;
+  const sent = (await fresh.store.applies.journal(targetId, apply.id).entries()).filter(
+    ({ sql }) => sql === build,
+  );
+  expect(sent.length).toBe(ended.state === 'verifying' ? 1 : 0);
+  await ahead.close();
+  await behind.close();
+});
+
+it('a store that goes away in the middle: the build ends, and its apply is found once the store is back', async () => {
+  const { id, plan_hash } = await advised('away');
+  const front = await tcpFront(fresh.dsn);
+  const one = await replica(front.dsn, fresh.secretKey, { targetDsn: dsn });
+  await approveRecommendation(one.services, targetId, id, plan_hash, 'dba');
+  // Younger than what a start waits for, and there until the store is gone.
+  const holder = await snapshotHolder(dsn);
+  const apply = await startApply(one.services, targetId, id, 'dba');
+  await waitingBuild(dsn);
+  front.cut();
+  await holder.release();
+  await one.services.background.idle();
+  expect(await indexState(dsn, 'away')).toBe('valid');
+  expect(await fresh.store.applies.get(targetId, apply.id)).toMatchObject({ state: 'running' });
+  front.mend();
+  await until(async () => {
+    await recoverApplies(one.services, 0);
+    return (await fresh.store.applies.get(targetId, apply.id)).state !== 'running';
+  });
+  expect(await fresh.store.applies.get(targetId, apply.id)).toMatchObject({
+    state: 'verifying',
+    outcome: { outcome: 'applied' },
+  });
+  await one.close();
+  await front.close();
+});
