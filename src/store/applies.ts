@@ -116,7 +116,7 @@ export function applyStore(db: Database): ApplyStore {
       try {
         return await db.transaction().execute(async (transaction) => {
           await holdTarget(transaction, targetId, 'read');
-          await refuseTooMany(transaction, targetId, plan.change, max_per_server);
+          await refuseTooMany(transaction, targetId, recommendationId, plan.change, max_per_server);
           const recommendation = await lockNewest(transaction, targetId, recommendationId);
           const applyId = newId('app');
           await step(transaction, targetId, recommendation, 'start_apply', {

@@ -12,6 +12,7 @@ import { advisoryLocks, lockExclusively } from './locks.ts';
 export async function refuseTooMany(
   transaction: DatabaseTransaction,
   targetId: string,
+  recommendationId: string,
   change: Change,
   maxPerServer: number | undefined,
 ): Promise<void> {
@@ -27,10 +28,15 @@ export async function refuseTooMany(
   const open = await transaction
     .selectFrom('pgluthier.apply as a')
     .innerJoin('pgluthier.target as t', 't.target_id', 'a.target_id')
-    .select(['a.apply_id', 'a.plan', 't.address', 't.database_name'])
+    .select(['a.apply_id', 'a.target_id', 'a.recommendation_id', 'a.plan', 't.address', 't.database_name'])
     .where('a.state', 'in', ['queued', 'running'])
     .execute();
-  const onServer = open.filter(({ address }) => serverOf(address) === serverOf(own.address));
+  // An apply of the very same recommendation is refused by its state, which says more.
+  const onServer = open.filter(
+    (other) =>
+      serverOf(other.address) === serverOf(own.address) &&
+      !(other.target_id === targetId && other.recommendation_id === recommendationId),
+  );
   const table = tableOf(change);
   const sameTable = onServer.find((other) => {
     if (other.address !== own.address || other.database_name !== own.database_name) return false;
