@@ -11,11 +11,12 @@ import { rollUpJob } from './roll-up.ts';
 import { snapshotDispatcher, snapshotTickCron } from './snapshot.ts';
 import { targetListJob } from './target-list.ts';
 import { verifyJob } from './verify.ts';
+import { windowsJob } from './windows.ts';
 
 /** How long after its deadline a run that never ended counts as abandoned. */
 const ABANDONED_AFTER_MS = 60_000;
 
-const allJobs: Job[] = [targetListJob, analysisJob, verifyJob, retentionJob, rollUpJob];
+const allJobs: Job[] = [targetListJob, analysisJob, verifyJob, retentionJob, rollUpJob, windowsJob];
 
 /** Starts all jobs in the configured time zone; the returned function stops them. */
 export function startJobs(services: Services, config: Config, jobs: Job[] = allJobs): () => Promise<void> {

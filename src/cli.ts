@@ -7,6 +7,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { type AnalyzeOptions, analyzeOnce, reportFormats } from './commands/analyze.ts';
 import { verifyAudit } from './commands/audit.ts';
 import { type ExportOptions, exportSnapshot } from './commands/export.ts';
+import { type MigrationOptions, writeMigrations } from './commands/migration.ts';
 import {
   failingGrades,
   fails,
@@ -21,6 +22,7 @@ import { isUsable, PgLuthierError, type Report, ruleAreas } from './domain/index
 import { resolveDsn, whatIfEngines } from './pipeline/index.ts';
 import { createProgress } from './progress.ts';
 import {
+  migrationFormats,
   renderDiagnosis,
   renderReport,
   renderReportMarkdown,
@@ -206,6 +208,19 @@ export async function runCli(argv: string[]): Promise<number> {
     .action(async (dsn: string, options: ExportOptions) => {
       await exportSnapshot(dsn, options);
       process.stdout.write(`${options.output}\n`);
+    });
+
+  program
+    .command('migration')
+    .description('write what a report recommends as migrations of your own tool, up and down')
+    .argument('<report>', 'a file of pgluthier analyze --json')
+    .addOption(
+      new Option('--format <tool>', 'whose migrations').choices([...migrationFormats]).default('plain'),
+    )
+    .requiredOption('-o, --output <folder>', 'where the files go; none is replaced')
+    .option('--only <id...>', 'only these recommendations')
+    .action(async (report: string, options: MigrationOptions) => {
+      process.stdout.write(await writeMigrations(report, options, new Date()));
     });
 
   program

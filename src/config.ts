@@ -21,6 +21,25 @@ const timeZone = z.string().refine(
   { message: 'must be an IANA time zone such as Europe/Berlin' },
 );
 
+/** `name:scope+scope:sha256`. */
+const tokenEntry = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9_.@-]{1,60}:(viewer|approver|applier|admin)(\+(viewer|approver|applier|admin))*:[0-9a-f]{64}$/,
+    'must be name:scope:sha256, with the scopes viewer, approver, applier, admin joined by +',
+  )
+  .transform((text): TokenConfig => {
+    const [name = '', scopes = '', hash = ''] = text.split(':');
+    return { name, scopes: scopes.split('+') as TokenConfig['scopes'], hash: Buffer.from(hash, 'hex') };
+  });
+
+/** A further token: whose it is, what it may do, and its SHA-256. */
+interface TokenConfig {
+  name: string;
+  scopes: ('viewer' | 'approver' | 'applier' | 'admin')[];
+  hash: Buffer;
+}
+
 const environmentSchema = z.object({
   /** Where the service keeps its own state: keys, the token's hash, and the embedded store. */
   PGLUTHIER_DATA_DIR: z.string().min(1).optional(),
@@ -30,6 +49,12 @@ const environmentSchema = z.object({
   PGLUTHIER_PORT: port.default(8420),
   /** Bearer token of the API; without it one is generated at the first start and printed once. */
   PGLUTHIER_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  /** Further tokens: name:scope+scope:sha256 in hex, separated by commas. */
+  PGLUTHIER_TOKENS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter(Boolean))
+    .pipe(z.array(tokenEntry)),
   /** 32 bytes, base64: seals DSNs in the store. Without it one is generated into the data directory. */
   PGLUTHIER_SECRET_KEY: z
     .string()
@@ -85,6 +110,8 @@ export interface Config {
   host: string;
   port: number;
   token: string | null;
+  /** Further tokens of the API. */
+  tokens: TokenConfig[];
   secret_key: Buffer | null;
   log_level: string;
   jobs: {
@@ -150,6 +177,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     host: values.PGLUTHIER_HOST,
     port: values.PGLUTHIER_PORT,
     token: values.PGLUTHIER_TOKEN ?? null,
+    tokens: values.PGLUTHIER_TOKENS,
     secret_key: values.PGLUTHIER_SECRET_KEY ? Buffer.from(values.PGLUTHIER_SECRET_KEY, 'base64') : null,
     log_level: values.PGLUTHIER_LOG_LEVEL,
     jobs: {

@@ -90,7 +90,12 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
     await recoverApplies(services, STARTING_MS);
     await store.analyses.abandonRunning();
 
-    const app = createApp({ services, token_hash: token.hash, version: packageVersion });
+    const app = createApp({
+      services,
+      token_hash: token.hash,
+      tokens: config.tokens,
+      version: packageVersion,
+    });
     const { url, close } = await listen(app.fetch, config);
     closers.push(close);
     if (config.jobs.enabled) closers.push(startJobs(services, config));

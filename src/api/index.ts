@@ -4,7 +4,7 @@
  * and it takes ids and typed fields from clients, never SQL that could run on a target: the statements of an analysis
  * are planned on the twin only.
  */
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { bodyLimit } from 'hono/body-limit';
 import { compress } from 'hono/compress';
 import { actorOfToken, type Services } from '../pipeline/index.ts';
@@ -12,19 +12,25 @@ import { errorResponse, problemResponse } from './problem.ts';
 import { createRouter, type Router } from './router.ts';
 import { analysisRoutes } from './routes/analyses.ts';
 import { applyRoutes } from './routes/applies.ts';
+import { applyControlRoutes } from './routes/apply-control.ts';
+import { applyEventRoutes } from './routes/apply-events.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRunRoutes } from './routes/job-runs.ts';
+import { plannedApplyRoutes } from './routes/planned-applies.ts';
 import { recommendationRoutes } from './routes/recommendations.ts';
 import { scorecardRoutes } from './routes/scorecards.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { statementRoutes } from './routes/statements.ts';
 import { targetRoutes } from './routes/targets.ts';
+import { type ApiTokenEntry, bearerOf, scopesFor } from './scopes.ts';
 
 export interface AppOptions {
   services: Services;
-  /** SHA-256 of the bearer token; the token itself is never kept. */
+  /** SHA-256 of the first bearer token, which may do everything; the token itself is never kept. */
   token_hash: Buffer;
+  /** Further tokens, with what each may do. */
+  tokens?: readonly ApiTokenEntry[];
   version: string;
 }
 
@@ -35,6 +41,10 @@ const MAX_BODY_BYTES = 1024 * 1024;
 /** The HTTP application, ready for a server or for `app.fetch` in a test. */
 export function createApp(options: AppOptions): Router {
   const { services } = options;
+  const tokens: ApiTokenEntry[] = [
+    { name: '', scopes: ['admin'], hash: options.token_hash },
+    ...(options.tokens ?? []),
+  ];
   const app = createRouter();
 
   app.onError((error, context) => {
@@ -91,9 +101,8 @@ export function createApp(options: AppOptions): Router {
   app.use(async (context, next) => {
     if (OPEN_PATHS.has(context.req.path)) return next();
     const given = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1];
-    const valid =
-      given !== undefined && timingSafeEqual(createHash('sha256').update(given).digest(), options.token_hash);
-    if (!valid) {
+    const bearer = given === undefined ? null : bearerOf(tokens, createHash('sha256').update(given).digest());
+    if (given === undefined || bearer === null) {
       const response = problemResponse(context, {
         status: 401,
         code: given === undefined ? 'token_missing' : 'token_invalid',
@@ -103,7 +112,17 @@ export function createApp(options: AppOptions): Router {
       response.headers.set('www-authenticate', 'Bearer');
       return response;
     }
-    context.set('actor', actorOfToken(given));
+    const scopes = scopesFor(context.req.method, context.req.path);
+    if (!scopes.some((scope) => bearer.scopes.includes(scope))) {
+      return problemResponse(context, {
+        status: 403,
+        code: 'scope_missing',
+        detail: `This token has the scope ${bearer.scopes.join(', ')}; this needs ${scopes.join(' or ')}.`,
+        remedy: 'Use a token with that scope.',
+      });
+    }
+    context.set('actor', bearer.name === '' ? actorOfToken(given) : bearer.name);
+    context.set('admin', bearer.scopes.includes('admin'));
     return next();
   });
 
@@ -115,7 +134,10 @@ export function createApp(options: AppOptions): Router {
     scorecardRoutes,
     analysisRoutes,
     recommendationRoutes,
+    plannedApplyRoutes,
     applyRoutes,
+    applyEventRoutes,
+    applyControlRoutes,
     jobRunRoutes,
     auditRoutes,
   ]) {

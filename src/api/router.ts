@@ -3,7 +3,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Services } from '../pipeline/index.ts';
 import { invalidRequest, problemSchema } from './problem.ts';
 
-export type ApiEnvironment = { Variables: { requestId: string; actor: string } };
+export type ApiEnvironment = { Variables: { requestId: string; actor: string; admin: boolean } };
 export type Router = OpenAPIHono<ApiEnvironment>;
 
 /** An empty router that answers a mismatch of schema with `request_invalid`. */

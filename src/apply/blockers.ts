@@ -6,8 +6,8 @@ import type { TargetSession } from '../target/index.ts';
 /** A transaction younger than this is ordinary traffic and gone before it could hold anything up. */
 const ORDINARY_SECONDS = 2;
 
-/** Longest part of a statement that is shown. */
-const QUERY_LENGTH = 200;
+/** Longest part of a statement that is read: constants can be told apart in whole statements only. */
+const QUERY_LENGTH = 1024;
 
 /** What the change waits for, by the lock it takes. */
 export type WaitsFor =
@@ -54,17 +54,17 @@ const MODES: Record<WaitsFor, string[]> = {
 type Holder = Blocker & { virtualtransaction: string };
 
 /**
- * Sessions and prepared transactions that `waitsFor` would wait for on this table now. An autovacuum worker gives
+ * Sessions and prepared transactions that `waitsFor` would wait for on these tables now. An autovacuum worker gives
  * way, unless it prevents wraparound. A transaction whose age this role may not see counts when it is still there
  * two seconds later.
  */
 export async function findBlockers(
   session: TargetSession,
-  tableOid: number,
+  tableOids: number | number[],
   waitsFor: WaitsFor,
 ): Promise<Blocker[]> {
   const sample = async () => {
-    const holders = await lockHolders(session, tableOid, MODES[waitsFor]);
+    const holders = await lockHolders(session, [tableOids].flat(), MODES[waitsFor]);
     if (!waitsFor.endsWith('_and_snapshots')) return holders;
     const known = new Set(holders.map((holder) => holder.pid));
     return [...holders, ...(await snapshotHolders(session)).filter((holder) => !known.has(holder.pid))];
@@ -81,14 +81,14 @@ export async function findBlockers(
 }
 
 /** Holders of a conflicting lock on the table; a prepared transaction has pid 0 and its name in `reason`. */
-function lockHolders(session: TargetSession, tableOid: number, modes: string[]): Promise<Holder[]> {
+function lockHolders(session: TargetSession, tableOids: number[], modes: string[]): Promise<Holder[]> {
   return session.query<Holder>(
     `SELECT DISTINCT ON (l.virtualtransaction)
             coalesce(l.pid, 0) AS pid, coalesce(a.usename, p.owner)::text AS "user",
             a.application_name, left(a.query, ${QUERY_LENGTH}) AS query,
             extract(epoch FROM clock_timestamp() - coalesce(p.prepared, a.xact_start))::float8 AS age_seconds,
             CASE WHEN l.pid IS NULL THEN format('prepared transaction %L holds %s on the table', p.gid, l.mode)
-                 ELSE format('holds %s on the table%s', l.mode,
+                 ELSE format('holds %s on %s%s', l.mode, CASE WHEN cardinality($1::oid[]) = 1 THEN 'the table' ELSE l.relation::regclass::text END,
                    CASE WHEN a.state LIKE 'idle in transaction%' THEN ', idle in its transaction' ELSE '' END)
             END AS reason,
             l.virtualtransaction
@@ -98,13 +98,13 @@ function lockHolders(session: TargetSession, tableOid: number, modes: string[]):
      LEFT JOIN pg_locks x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.granted
        AND x.mode = 'ExclusiveLock' AND x.virtualtransaction = l.virtualtransaction
      LEFT JOIN pg_prepared_xacts p ON p.transaction = x.transactionid
-     WHERE l.locktype = 'relation' AND l.relation = $1
+     WHERE l.locktype = 'relation' AND l.relation = ANY ($1::oid[])
        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
        AND l.granted AND l.mode = ANY ($2::text[]) AND l.pid IS DISTINCT FROM pg_backend_pid()
        AND NOT (coalesce(a.backend_type, '') = 'autovacuum worker'
                 AND a.query NOT LIKE '%to prevent wraparound%')
      ORDER BY l.virtualtransaction`,
-    [tableOid, modes],
+    [tableOids, modes],
   );
 }
 

@@ -11,6 +11,8 @@ import {
   sameForm,
   withSearchPathOf,
 } from './index-facts.ts';
+import { leavePartitioned } from './partitioned-index.ts';
+import { isPartitioned } from './partitioned-tree.ts';
 import { dropIndexStatement } from './plan.ts';
 import { followed } from './progress.ts';
 import { findRelation } from './relation.ts';
@@ -112,10 +114,12 @@ export async function finishIndex(
  */
 export async function cleanUpAfter(
   run: ApplyRun,
-  { index }: CreateIndex,
+  change: CreateIndex,
   form: IndexForm | null,
   reason: { code: string; message: string },
 ): Promise<ApplyOutcome> {
+  if (isPartitioned(change)) return leavePartitioned(run, change, reason);
+  const { index } = change;
   const name = quoteQualified(index.schema, index.name);
   const left = await findIndex(run.session, index.schema, index.name);
   if (!left) return failed(reason.code, `${reason.message} Nothing was left behind.`);

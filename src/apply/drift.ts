@@ -9,4 +9,6 @@ export interface Drift {
 export interface Checked {
   drift: Drift[];
   table_oid: number | null;
+  /** Further tables that it works on. */
+  more_oids?: number[];
 }

@@ -11,6 +11,7 @@ import { healIndex } from './heal-index.ts';
 import { findIndex, type IndexFacts, indexesOf } from './index-facts.ts';
 import { dropIndexStatement } from './plan.ts';
 import { followed } from './progress.ts';
+import { withShortLock } from './reloptions.ts';
 import {
   type ApplyRun,
   applied,
@@ -24,6 +25,9 @@ import {
   setTimeouts,
 } from './run.ts';
 import { type IndexesBefore, removeTransients } from './transient-indexes.ts';
+
+/** Longest single wait for AccessExclusive on a partitioned table and all below it, ms: all traffic queues behind it. */
+const WHOLE_TREE_LOCK_MS = 500;
 
 type DropIndex = Extract<Change, { kind: 'index.drop' }>;
 
@@ -41,7 +45,13 @@ export async function dropIndex(run: ApplyRun, change: DropIndex, statement: str
   });
   const begun = performance.now();
   try {
-    await followed(run, () => journalled(run, 'statement', statement));
+    // Of a partitioned index there is no concurrent drop: it locks the whole tree, so it may wait for a moment only.
+    if (change.partitions) {
+      const refused = await withShortLock(run, 'statement', statement, WHOLE_TREE_LOCK_MS);
+      if (refused) throw refused;
+    } else {
+      await followed(run, () => journalled(run, 'statement', statement));
+    }
   } catch (error) {
     if (!(error instanceof TargetQueryError)) throw error;
     const [code, message] = reasonOf(run, error);

@@ -12,13 +12,16 @@ import { analyzeTable } from './analyze.ts';
 import { createIndex } from './create-index.ts';
 import { createStatistics } from './create-statistics.ts';
 import { dropIndex } from './drop-index.ts';
+import { createPartitionedIndex } from './partitioned-index.ts';
+import { isPartitioned } from './partitioned-tree.ts';
 import { findDrift } from './preflight.ts';
 import { recoverApply } from './recover.ts';
 import { reindexIndex } from './reindex-index.ts';
 import { setReloptions } from './reloptions.ts';
 import { applyRoleSetting } from './role-setting.ts';
-import { type ApplyRun, applicationName, commitDurably, failed } from './run.ts';
+import { type ApplyRun, applicationName, commitDurably, failed, needsAttention } from './run.ts';
 import { applySetting } from './setting.ts';
+import { isAbort, stopReason } from './stopped.ts';
 import { vacuumTable } from './vacuum.ts';
 
 /** Concurrent index DDL blocks nobody while it waits: ten minutes, as GitLab's and Polar's migrations allow at most. */
@@ -26,6 +29,8 @@ const DEFAULT_LOCK_BUDGET_MS = 10 * 60_000;
 /** GitLab's limit for a concurrent build: 20 h. Set outright: a role's default once killed builds half-way. */
 const DEFAULT_STATEMENT_TIMEOUT_MS = 20 * 3_600_000;
 const LOCK_PATIENCE_MS = 2_000;
+/** A migration that waits for our build has all traffic of its table behind it. */
+const DEFAULT_YIELD_MS = 30_000;
 
 export interface ExecuteOptions {
   dsn: string;
@@ -35,6 +40,8 @@ export interface ExecuteOptions {
   onProgress: (progress: ApplyProgress) => void;
   /** Aborted: the running statement is cancelled, and what it left is cleaned up. */
   signal?: AbortSignal;
+  /** Others may wait for us so long, ms; then our statement gives way. Null: for ever; default 30 s. */
+  yieldAfterMs?: number | null;
   /** Longest wait for locks, ms; default 10 minutes. */
   lockBudgetMs?: number;
   /** Longest run of one statement, ms; default 20 hours. */
@@ -51,6 +58,7 @@ export interface ExecuteOptions {
 export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Promise<ApplyOutcome | null> {
   const statementTimeoutMs = options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS;
   const lost = new AbortController();
+  const watchdog = new AbortController();
   const session = await options.openSession(options.dsn, {
     applicationName: applicationName(options.apply_id),
     readOnly: false,
@@ -65,7 +73,11 @@ export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Pro
     session,
     journal: options.journal,
     onProgress: options.onProgress,
-    signal: options.signal,
+    signal: options.signal ? AbortSignal.any([options.signal, watchdog.signal]) : watchdog.signal,
+    watchdog: {
+      stop: (reason) => watchdog.abort(reason),
+      yieldAfterMs: options.yieldAfterMs === undefined ? DEFAULT_YIELD_MS : options.yieldAfterMs,
+    },
     lockBudgetMs: options.lockBudgetMs ?? DEFAULT_LOCK_BUDGET_MS,
     statementTimeoutMs,
     giveUpSession: () => lost.abort(),
@@ -81,9 +93,7 @@ export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Pro
     }
     return await runKind(run, plan);
   } catch (error) {
-    if (options.signal?.aborted && isAbort(error)) {
-      return failed('cancelled', 'It was cancelled as asked, between two statements.');
-    }
+    if (run.signal?.aborted && isAbort(error)) return await stoppedBetween(run, plan);
     if (isLoss(error)) return await afterLoss(plan, options);
     throw error;
   } finally {
@@ -96,7 +106,9 @@ function runKind(run: ApplyRun, plan: ApplyPlan): Promise<ApplyOutcome> {
   const [statement = ''] = statements;
   switch (change.kind) {
     case 'index.create':
-      return createIndex(run, change, statement);
+      return isPartitioned(change)
+        ? createPartitionedIndex(run, change)
+        : createIndex(run, change, statement);
     case 'index.drop':
       return dropIndex(run, change, statement);
     case 'index.reindex':
@@ -144,6 +156,17 @@ function isLoss(error: unknown): boolean {
   );
 }
 
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
+/** Stopped between two statements: what had been done by then stays, and is said. */
+async function stoppedBetween(run: ApplyRun, { statements }: ApplyPlan): Promise<ApplyOutcome> {
+  const [code, message] = stopReason(run.signal);
+  const done = (await run.journal.entries()).filter(
+    (entry) => entry.state === 'done' && statements.includes(entry.sql),
+  );
+  return done.length === 0
+    ? failed(code, `${message} Nothing had been sent.`)
+    : needsAttention(
+        'partly_applied',
+        `${message} ${done.length} of ${statements.length} statements had been done by then; the journal names them.`,
+        { because: code },
+      );
 }

@@ -4,8 +4,14 @@
  * import domain and target. It never decides what to change, never ends anybody else's session, and never touches
  * what its own journal does not show as its own.
  */
+export type { Drift } from './drift.ts';
+export { diskNeed, diskRefusal, lagRefusal } from './environment.ts';
 export { executePlan } from './execute.ts';
+export { asOwner } from './owner-session.ts';
 export { buildPlan, renderChange } from './plan.ts';
+export { preconditionDrift, readPreconditions, voidsApproval } from './preconditions.ts';
 export { preflight } from './preflight.ts';
 export { mayBeginAgain, recoverApply } from './recover.ts';
+export { type ApplyStep, stepsNow } from './steps.ts';
+export { ApplyStopped } from './stopped.ts';
 export { verifyApply } from './verify/verify.ts';

@@ -34,6 +34,7 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
         rollback: [dropIndexStatement(change.index.schema, change.index.name)],
       };
     case 'index.drop':
+      if (change.partitions) return renderPartitionedDrop(change, change.partitions);
       return {
         statements: [dropIndexStatement(change.schema, change.name)],
         rollback: [concurrentDefinition(change.name, change.definition)],
@@ -90,17 +91,50 @@ function renderPartitioned(
   const of = ({ schema, table, name }: PartitionIndex) => ({ ...index, schema, table, name });
   const inner = partitions.filter(({ leaf }) => !leaf);
   const leaves = partitions.filter(({ leaf }) => leaf);
-  const attach = ({ schema, name, parent_schema, parent_name }: PartitionIndex) =>
-    `ALTER INDEX ${quoteQualified(parent_schema, parent_name)} ATTACH PARTITION ${quoteQualified(schema, name)}`;
   return {
     statements: [
       renderIndexDefinition(index, { only: true }),
       ...inner.map((part) => renderIndexDefinition(of(part), { only: true })),
       ...leaves.map((part) => renderIndexDefinition(of(part), { concurrently: true })),
-      ...[...leaves, ...inner.toReversed()].map(attach),
+      ...[...leaves, ...inner.toReversed()].map(attachStatement),
     ],
     rollback: [`DROP INDEX ${quoteQualified(index.schema, index.name)}`],
   };
+}
+
+/** There is no DROP CONCURRENTLY of it: it goes with all that is attached, under a lock of the whole tree for a moment. */
+function renderPartitionedDrop(
+  { schema, table, name, definition }: Extract<Change, { kind: 'index.drop' }>,
+  partitions: NonNullable<Extract<Change, { kind: 'index.drop' }>['partitions']>,
+): { statements: string[]; rollback: string[] } {
+  const inner = partitions.filter(({ leaf }) => !leaf);
+  const leaves = partitions.filter(({ leaf }) => leaf);
+  const again = [{ schema, table, name, definition }, ...inner];
+  return {
+    statements: [`DROP INDEX ${quoteQualified(schema, name)}`],
+    rollback: [
+      ...again.map((one) => onlyDefinition(one.name, one.definition)),
+      ...leaves.map((one) => concurrentDefinition(one.name, one.definition)),
+      ...[...leaves, ...inner.toReversed()].map(attachStatement),
+    ],
+  };
+}
+
+const attachStatement = ({ schema, name, parent_schema, parent_name }: PartitionIndex) =>
+  `ALTER INDEX ${quoteQualified(parent_schema, parent_name)} ATTACH PARTITION ${quoteQualified(schema, name)}`;
+
+/** pg_get_indexdef of a partitioned index says `ON ONLY` by itself. */
+function onlyDefinition(name: string, definition: string): string {
+  const starts = ['CREATE INDEX ', 'CREATE UNIQUE INDEX '].map(
+    (start) => `${start}${quoteIdentifier(name)} ON ONLY `,
+  );
+  if (starts.some((start) => definition.startsWith(start))) return definition;
+  throw new PgLuthierError({
+    code: 'index_definition_unreadable',
+    status: 422,
+    message: `The definition kept of index ${name} is not that of a partitioned table's index.`,
+    remedy: 'Run an analysis again.',
+  });
 }
 
 /** The plan of a change: rendered once; its hash is what an approval is bound to. */

@@ -3,12 +3,17 @@ import { type Change, type IndexDefinition, quoteQualified, renderIndexDefinitio
 import type { TargetSession } from '../target/index.ts';
 import type { Checked, Drift } from './drift.ts';
 import { findIndex, indexesOf, resemblesDefinition } from './index-facts.ts';
+import { mayIndex, notOwned } from './index-rights.ts';
+import { isPartitioned } from './partitioned-tree.ts';
+import { changedPartitions, checkPartitionedCreate } from './preflight-partitioned.ts';
 import { findRelation, missingColumns, type Relation } from './relation.ts';
 
 export async function checkIndexCreate(
   session: TargetSession,
-  { index }: Extract<Change, { kind: 'index.create' }>,
+  change: Extract<Change, { kind: 'index.create' }>,
 ): Promise<Checked> {
+  if (isPartitioned(change)) return checkPartitionedCreate(session, change);
+  const { index } = change;
   const table = quoteQualified(index.schema, index.table);
   const relation = await findRelation(session, index.schema, index.table);
   if (!relation) return missing('relation_missing', `There is no table ${table} any more.`);
@@ -47,11 +52,19 @@ export async function checkIndexDrop(
   const index = await findIndex(session, change.schema, change.name);
   if (!index) return missing('index_missing', `There is no index ${name} any more.`);
   const drift: Drift[] = [];
-  if (index.relkind === 'I' || index.is_attached) {
+  if (index.is_attached) {
     drift.push({
       code: 'not_supported_yet',
-      message: `${name} is part of a partitioned table's index, which cannot be dropped concurrently.`,
+      message: `${name} is attached to a partitioned table's index and goes only with that one.`,
     });
+  }
+  if ((index.relkind === 'I') !== (change.partitions !== undefined)) {
+    drift.push({
+      code: 'partitions_changed',
+      message: `${name} is ${index.relkind === 'I' ? 'the index of a partitioned table, and the plan says nothing of its partitions' : 'no index of a partitioned table any more'}.`,
+    });
+  } else if (change.partitions) {
+    drift.push(...(await changedPartitions(session, index.oid, change.partitions)));
   }
   if (index.table !== change.table || index.definition !== change.definition) {
     drift.push({
@@ -151,32 +164,17 @@ function missing(code: string, message: string): Checked {
   return { drift: [{ code, message }], table_oid: null };
 }
 
-export function notOwned(table: string, relation: Relation): Drift {
-  return {
-    code: 'not_owner',
-    message: `This role has not the rights of ${relation.owner}, who owns ${table}; grant it that role's membership.`,
-  };
-}
-
 function indexable(relation: Relation, table: string): Drift[] {
   if (relation.relkind === 'p') {
     return [
       {
-        code: 'not_supported_yet',
-        message: `${table} is partitioned; an index on it cannot be built concurrently in one statement.`,
+        code: 'partitions_changed',
+        message: `${table} is partitioned, and the plan says nothing of its partitions.`,
       },
     ];
   }
   if (!['r', 'm'].includes(relation.relkind)) {
     return [{ code: 'relation_changed', message: `${table} is no table any more.` }];
   }
-  const drift: Drift[] = [];
-  if (!relation.owned) drift.push(notOwned(table, relation));
-  if (!relation.may_create_in_schema) {
-    drift.push({
-      code: 'missing_schema_create',
-      message: `This role may not create in the schema of ${table}; an index needs GRANT CREATE ON SCHEMA.`,
-    });
-  }
-  return drift;
+  return mayIndex(relation, table);
 }

@@ -2,7 +2,7 @@
 import { type Change, quoteQualified } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import type { Checked, Drift } from './drift.ts';
-import { notOwned } from './preflight-index.ts';
+import { notOwned } from './index-rights.ts';
 import { findRelation, missingColumns } from './relation.ts';
 
 export async function checkStatistics(

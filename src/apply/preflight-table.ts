@@ -3,7 +3,7 @@ import { type Change, quoteQualified, type ReloptionsOfTable, reloptionsByTable 
 import type { TargetSession } from '../target/index.ts';
 import { isAllowedReloption } from './allowed.ts';
 import type { Checked, Drift } from './drift.ts';
-import { notOwned } from './preflight-index.ts';
+import { notOwned } from './index-rights.ts';
 import { findRelation, type Relation } from './relation.ts';
 
 const TOAST = 'toast.';

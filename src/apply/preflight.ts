@@ -27,7 +27,10 @@ export async function preflight(
   if (drift.length > 0) return { drift, blockers: [] };
   const checked = await checkKind(session, plan);
   if (checked.drift.length > 0 || checked.table_oid === null) return { drift: checked.drift, blockers: [] };
-  return { drift: [], blockers: await blockersOf(session, plan, checked.table_oid) };
+  return {
+    drift: [],
+    blockers: await blockersOf(session, plan, [checked.table_oid, ...(checked.more_oids ?? [])]),
+  };
 }
 
 /** The check of drift alone: what execution repeats right before it begins. */
@@ -95,19 +98,19 @@ function checkKind(session: TargetSession, { change }: ApplyPlan): Promise<Check
   }
 }
 
-function blockersOf(session: TargetSession, { change }: ApplyPlan, tableOid: number): Promise<Blocker[]> {
+function blockersOf(session: TargetSession, { change }: ApplyPlan, tableOids: number[]): Promise<Blocker[]> {
   switch (change.kind) {
     case 'index.create':
-      return findBlockers(session, tableOid, 'writers_and_snapshots');
+      return findBlockers(session, tableOids, 'writers_and_snapshots');
     case 'index.drop':
-      return findBlockers(session, tableOid, 'users');
+      return findBlockers(session, tableOids, 'users');
     case 'index.reindex':
-      return findBlockers(session, tableOid, 'users_and_snapshots');
+      return findBlockers(session, tableOids, 'users_and_snapshots');
     case 'table.reloptions':
     case 'statistics.create':
     case 'vacuum':
     case 'analyze':
-      return findBlockers(session, tableOid, 'maintenance');
+      return findBlockers(session, tableOids, 'maintenance');
     default:
       return Promise.resolve([]);
   }

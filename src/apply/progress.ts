@@ -1,8 +1,9 @@
-/** Follows a concurrent build through a second session: phase, fraction, and whom it waits for. */
+/** Follows a long statement through a second session: phase, fraction, and whom it waits for. */
 import type { Blocker } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import { blockerOf } from './blockers.ts';
 import { type ApplyRun, applicationName } from './run.ts';
+import { waitersOf, watching as watchdogOf } from './watchdog.ts';
 
 const POLL_MS = 1_000;
 /** A watcher that gets no answer for so long opens another connection, ms. */
@@ -32,6 +33,7 @@ export async function followed<T>(run: ApplyRun, work: () => Promise<T>): Promis
   let stopped = false;
   let wake = () => {};
   let withoutWork = 0;
+  const follower: Follower = { check: watchdogOf(run.watchdog, run.lockBudgetMs), phase: null, since: 0 };
   const watch = async () => {
     while (!stopped) {
       try {
@@ -40,7 +42,7 @@ export async function followed<T>(run: ApplyRun, work: () => Promise<T>): Promis
           readOnly: true,
           statementTimeoutMs: 5_000,
         });
-        withoutWork = (await report(run, watcher)) ? 0 : withoutWork + 1;
+        withoutWork = (await report(run, watcher, follower)) ? 0 : withoutWork + 1;
         if (withoutWork >= POLLS_WITHOUT_WORK && !stopped) run.giveUpSession();
       } catch {
         // The watcher's connection may go; the next round opens another one.
@@ -68,13 +70,27 @@ export async function followed<T>(run: ApplyRun, work: () => Promise<T>): Promis
   }
 }
 
+/** What one round leaves to the next. */
+interface Follower {
+  check: ReturnType<typeof watchdogOf>;
+  phase: string | null;
+  /** When that phase was first seen, by performance.now(). */
+  since: number;
+}
+
 /** @returns whether our backend works. */
-async function report(run: ApplyRun, watcher: TargetSession): Promise<boolean> {
+async function report(run: ApplyRun, watcher: TargetSession, follower: Follower): Promise<boolean> {
   const { pid, backendStart } = run.session;
   const [row] = await watcher.query<BuildProgress>(
     `SELECT phase, lockers_total, lockers_done, current_locker_pid, blocks_total, blocks_done,
             tuples_total, tuples_done
-     FROM pg_stat_progress_create_index WHERE pid = $1`,
+     FROM pg_stat_progress_create_index WHERE pid = $1
+     UNION ALL
+     SELECT phase, NULL, NULL, NULL, heap_blks_total, heap_blks_scanned, NULL, NULL
+     FROM pg_stat_progress_vacuum WHERE pid = $1
+     UNION ALL
+     SELECT phase, NULL, NULL, NULL, sample_blks_total, sample_blks_scanned, NULL, NULL
+     FROM pg_stat_progress_analyze WHERE pid = $1`,
     [pid],
     { answerWithinMs: ANSWER_WITHIN_MS },
   );
@@ -96,9 +112,29 @@ async function report(run: ApplyRun, watcher: TargetSession): Promise<boolean> {
       blocking === 0 ? preparedTransaction() : await blockerOf(watcher, blocking, `is waited for: ${phase}`);
     if (blocker) blockers.push(blocker);
   }
-  run.onProgress({ phase, fraction: row ? fractionOf(row) : null, blockers });
+  const now = performance.now();
+  if (follower.phase !== phase) Object.assign(follower, { phase, since: now });
+  const fraction = row ? fractionOf(row) : null;
+  const waiters = await waitersOf(watcher, pid);
+  run.onProgress({
+    phase,
+    fraction,
+    eta_seconds: phase.startsWith('waiting') ? null : etaSeconds(fraction, (now - follower.since) / 1000),
+    blockers,
+    waiters,
+  });
+  follower.check(pids.size > 0 || phase.startsWith('waiting'), waiters, now);
   // Null: hidden from this role.
   return waiting !== undefined && waiting.active !== false;
+}
+
+/** So much of a phase must be seen before its rest is reckoned from it. */
+const ETA_FROM_FRACTION = 0.02;
+
+/** Seconds that the rest takes if it goes on as the part before: elapsed × (1 − fraction) / fraction. */
+export function etaSeconds(fraction: number | null, elapsedSeconds: number): number | null {
+  if (fraction === null || fraction < ETA_FROM_FRACTION) return null;
+  return Math.round((elapsedSeconds * (1 - fraction)) / fraction);
 }
 
 function preparedTransaction(): Blocker {

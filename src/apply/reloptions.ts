@@ -48,15 +48,17 @@ export async function setReloptions(
 /**
  * Runs a quick statement with at most 5 s in the lock's queue at a time, until the budget is used up: pauses double
  * from half a second to half a minute, each between a half and the whole of that, so that several do not meet again.
+ * @param lockTimeoutMs longest single wait, where 5 s are too many for those who queue behind it.
  * @returns the server's last refusal, or null when it ran.
  */
 export async function withShortLock(
   run: ApplyRun,
   purpose: 'statement' | 'analyze',
   statement: string,
+  lockTimeoutMs = LOCK_TIMEOUT_MS,
 ): Promise<TargetQueryError | null> {
   await setTimeouts(run.session, {
-    lock_timeout: Math.min(LOCK_TIMEOUT_MS, run.lockBudgetMs),
+    lock_timeout: Math.min(lockTimeoutMs, run.lockBudgetMs),
     statement_timeout: run.statementTimeoutMs,
   });
   const deadline = performance.now() + run.lockBudgetMs;

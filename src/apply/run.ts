@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyOutcome, ApplyProgress, Journal, JournalEntry } from '../domain/index.ts';
 import { type openTarget, TargetQueryError, type TargetSession } from '../target/index.ts';
+import { stopReason } from './stopped.ts';
+import type { Watchdog } from './watchdog.ts';
 
 /** SQLSTATEs that decisions are made by. */
 export const SQLSTATE = {
@@ -25,6 +27,8 @@ export interface ApplyRun {
   lockBudgetMs: number;
   /** Longest a statement runs, ms. */
   statementTimeoutMs: number;
+  /** Stops our own statement where it hurts; absent: nothing does. */
+  watchdog?: Watchdog;
   /** Gives the session's connection up: what waits in it ends with `target_connection_lost`. */
   giveUpSession: () => void;
 }
@@ -199,7 +203,7 @@ export function reasonOf(run: Pick<ApplyRun, 'signal'>, error: TargetQueryError)
       return ['deadlock', 'The server ended it to resolve a deadlock with another session.'];
     case SQLSTATE.query_canceled:
       return run.signal?.aborted
-        ? ['cancelled', 'It was cancelled as asked.']
+        ? stopReason(run.signal)
         : ['statement_cancelled', 'It ran into its time limit, or somebody cancelled it on the server.'];
     case SQLSTATE.duplicate_table:
       return ['name_taken', 'There is a relation of this name already.'];

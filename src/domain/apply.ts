@@ -11,6 +11,20 @@ export interface ApplyPlan {
   plan_hash: string;
 }
 
+/** What a plan takes for granted about its target: read when it is approved, compared when it is applied. */
+export interface Preconditions {
+  /** ISO time of reading. */
+  read_at: string;
+  server_version_num: number;
+  /** The table that the change works on; null for a setting, and where there was none. */
+  table: {
+    oid: number;
+    /** pg_class.reltuples, of all leaves where it is partitioned; null: never analysed. */
+    rows: number | null;
+    bytes: number;
+  } | null;
+}
+
 export const applyStates = ['queued', 'running', 'verifying', 'done', 'failed', 'needs_attention'] as const;
 export type ApplyState = (typeof applyStates)[number];
 
@@ -50,7 +64,14 @@ export interface ApplyProgress {
   phase: string;
   /** 0..1; null: the server does not say. */
   fraction: number | null;
+  /**
+   * Seconds until this phase ends if it goes on as it went: elapsed × (1 − fraction) / fraction. Absent or null: not to
+   * be told yet.
+   */
+  eta_seconds?: number | null;
   blockers: Blocker[];
+  /** Sessions that wait for us. */
+  waiters?: Blocker[];
 }
 
 export type ApplyOutcome =

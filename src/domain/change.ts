@@ -75,6 +75,8 @@ export const changeSchema = z.discriminatedUnion('kind', [
     definition: z.string(),
     /** Indexes that do its work, one of which must be there and valid before it may go. Absent: nothing depends on it. */
     replaced_by: z.array(indexDefinitionSchema).min(1).optional(),
+    /** Of a partitioned table's index: those attached below it, parents before their children. Absent: a plain one. */
+    partitions: z.array(partitionIndexSchema.extend({ definition: z.string() })).optional(),
     /** An existing index that does its work, which must be there and valid when it goes. Absent: there is none. */
     covered_by: existingIndexSchema.optional(),
   }),

@@ -4,6 +4,7 @@
  */
 export * from './activity.ts';
 export * from './apply.ts';
+export * from './apply-policy.ts';
 export * from './bloat.ts';
 export * from './change.ts';
 export * from './counters.ts';
@@ -13,6 +14,7 @@ export * from './identifier.ts';
 export * from './index-ddl.ts';
 export * from './instance.ts';
 export * from './lifecycle.ts';
+export * from './maintenance-window.ts';
 export * from './plan-node-name.ts';
 export * from './plan-tree.ts';
 export * from './recommendation.ts';
@@ -26,6 +28,7 @@ export * from './server-counters.ts';
 export * from './snapshot.ts';
 export * from './standing.ts';
 export * from './target.ts';
+export * from './transactional.ts';
 export * from './usage.ts';
 export * from './whatif.ts';
 export * from './workload.ts';

@@ -147,6 +147,8 @@ export const recommendationSchema = draftSchema.extend({
   state: recommendationStateSchema,
   /** The same in the dialect of who runs the server: a parameter group, a manifest, a file. Absent: there is none. */
   by_hand: z.array(z.object({ dialect: z.string(), text: z.string() })).optional(),
+  /** While it is snoozed: when it is open again. */
+  snoozed_until: z.string().optional(),
 });
 export type Recommendation = z.infer<typeof recommendationSchema>;
 

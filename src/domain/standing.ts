@@ -47,6 +47,7 @@ export interface StandingAdvice {
 /** Approved, or on its way: an analysis counts it as done. */
 const COMMITTED: ReadonlySet<RecommendationState> = new Set([
   'approved',
+  'scheduled',
   'applying',
   'verifying',
   'needs_attention',

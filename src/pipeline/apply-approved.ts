@@ -1,17 +1,23 @@
 /** Runs an approved plan on its target, with a snapshot before and after so that it can be verified. */
-import { buildPlan, executePlan, preflight } from '../apply/index.ts';
+import { ApplyStopped, asOwner, buildPlan, type Drift, executePlan, voidsApproval } from '../apply/index.ts';
 import { type ApplyOutcome, PgLuthierError } from '../domain/index.ts';
 import type { Apply } from '../store/index.ts';
 import { openTarget } from '../target/index.ts';
+import { refusalError } from './apply-gates.ts';
+import { shownProgress } from './blocker-text.ts';
 import { collectTarget } from './collect-target.ts';
+import { inspect } from './plan-apply.ts';
 import type { Services } from './services.ts';
-import { targetDsn, withReadSession } from './target-session.ts';
+
+/** How often a running apply asks whether it is to stop, ms. */
+const STOP_POLL_MS = 1_000;
 
 /**
  * Checks the plan against the target as it is now, records the apply, and answers; the change itself goes on in the
  * background and is followed through the apply's resource.
- * @throws PgLuthierError `target_drifted` (409) when the target is no longer what was approved, `apply_blocked` (409)
- * with the blockers named when somebody is in the way, `invalid_state_transition` when it was not approved.
+ * @throws PgLuthierError `target_drifted` (409) when the target is no longer what was approved, which voids the approval
+ * where the plan would have to be another one; `apply_blocked` (409) with the blockers named when somebody is in the way;
+ * `invalid_state_transition` when it was not approved; the refusals of apply-gates.ts; those of the store's `create`.
  */
 export async function startApply(
   services: Services,
@@ -21,7 +27,7 @@ export async function startApply(
 ): Promise<Apply> {
   const { store } = services;
   const recommendation = await store.recommendations.get(targetId, recommendationId);
-  if (recommendation.state !== 'approved') {
+  if (recommendation.state !== 'approved' && recommendation.state !== 'scheduled') {
     throw new PgLuthierError({
       code: 'invalid_state_transition',
       status: 409,
@@ -39,17 +45,16 @@ export async function startApply(
       remedy: 'Run an analysis and approve what it proposes.',
     });
   }
-  const dsn = await targetDsn(services, targetId);
-  const { drift, blockers } = await withReadSession(dsn, 'preflight', (session) => preflight(session, plan));
-  if (drift.length > 0) {
-    throw new PgLuthierError({
-      code: 'target_drifted',
-      status: 409,
-      message: `The target is no longer what was approved: ${drift.map((item) => item.message).join(' ')}`,
-      remedy: 'Run an analysis; it proposes what fits the target as it is now.',
-      details: { drift },
-    });
-  }
+  const { dsn, policy, drift, blockers, refusals } = await inspect(
+    services,
+    targetId,
+    recommendation,
+    plan,
+    actor,
+  );
+  if (drift.length > 0) throw await drifted(services, targetId, recommendationId, drift);
+  const refused = refusalError(refusals);
+  if (refused) throw refused;
   if (blockers.length > 0) {
     throw new PgLuthierError({
       code: 'apply_blocked',
@@ -62,12 +67,41 @@ export async function startApply(
   const before = await collectTarget(services, targetId);
   const apply = await store.applies.create(targetId, recommendationId, plan, actor, {
     before_snapshot_id: before.id,
+    max_per_server: policy.max_applies_per_server,
   });
   services.background.start(
     () => runApply(services, apply, dsn),
     (error) => services.logger.error({ err: error, apply_id: apply.id }, 'apply escaped its own recording'),
   );
   return apply;
+}
+
+/** What makes the plan another one voids its approval, with the reason; what is only in its way does not. */
+async function drifted(
+  services: Services,
+  targetId: string,
+  recommendationId: string,
+  drift: Drift[],
+): Promise<PgLuthierError> {
+  const voiding = drift.filter(voidsApproval);
+  const messages = drift.map(({ message }) => message).join(' ');
+  if (voiding.length > 0) {
+    await services.store.recommendations.transition(targetId, recommendationId, 'void_approval', {
+      actor: 'preflight',
+      reason: voiding.map(({ message }) => message).join(' '),
+      details: { codes: voiding.map(({ code }) => code) },
+    });
+  }
+  return new PgLuthierError({
+    code: 'target_drifted',
+    status: 409,
+    message: `The target is no longer what was approved: ${messages}`,
+    remedy:
+      voiding.length > 0
+        ? 'Its approval is void. Run an analysis; it proposes what fits the target as it is now.'
+        : 'The approval stands. Mend what is named, and start it again.',
+    details: { drift, approval_void: voiding.length > 0 },
+  });
 }
 
 /**
@@ -77,16 +111,20 @@ export async function startApply(
 export async function runApply(services: Services, apply: Apply, dsn: string): Promise<void> {
   const { store, logger } = services;
   let outcome: ApplyOutcome | null;
+  const policy = await store.applyPolicies.get(apply.target_id);
+  const stop = new AbortController();
+  const asking = setInterval(() => void askWhetherToStop(services, apply, stop), STOP_POLL_MS);
   try {
     outcome = await executePlan(apply.plan, {
       dsn,
       apply_id: apply.id,
-      openSession: openTarget,
+      openSession: asOwner(openTarget, apply.plan.change),
       journal: store.applies.journal(apply.target_id, apply.id),
-      signal: services.background.signal,
+      signal: AbortSignal.any([services.background.signal, stop.signal]),
+      yieldAfterMs: policy.yield_after_seconds === null ? null : policy.yield_after_seconds * 1000,
       onProgress: (progress) => {
-        store.applies
-          .setProgress(apply.target_id, apply.id, progress)
+        shownProgress(policy.blocker_queries, progress)
+          .then((shown) => store.applies.setProgress(apply.target_id, apply.id, shown))
           .catch((error: unknown) =>
             logger.warn({ err: error, apply_id: apply.id }, 'progress not recorded'),
           );
@@ -100,12 +138,26 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
     const sent = await store.applies.journal(apply.target_id, apply.id).entries();
     const word = sent.length === 0 ? 'failed' : 'needs_attention';
     outcome = { outcome: word, code: error.code, message: error.message, facts: {} };
+  } finally {
+    clearInterval(asking);
   }
   if (outcome === null) {
     logger.warn({ apply_id: apply.id }, 'the target was lost during an apply; it stays open for recovery');
     return;
   }
   await finishApply(services, apply, outcome);
+}
+
+/** A cancel or an emergency stop, asked for at any replica, reaches the one that runs the apply by the store. */
+async function askWhetherToStop(services: Services, apply: Apply, stop: AbortController): Promise<void> {
+  if (stop.signal.aborted) return;
+  try {
+    const reason = await services.store.applies.stopReason(apply.target_id, apply.id);
+    if (reason !== null) stop.abort(new ApplyStopped('cancelled', reason));
+  } catch (error) {
+    // The store is away for a moment; the next round asks again.
+    services.logger.warn({ err: error, apply_id: apply.id }, 'could not ask whether this apply is to stop');
+  }
 }
 
 /** Records the outcome with the recommendation's next state, and the snapshot that verification starts from. */

@@ -9,16 +9,23 @@ export { targetListHash } from '../target-list/index.ts';
 export { adviseTarget, loadTargetWindow, startAnalysis } from './advise-target.ts';
 export { analyse } from './analyse.ts';
 export { startApply } from './apply-approved.ts';
+export { liftStop, setApplyPolicy, stopApplying } from './apply-policy.ts';
 export {
   actorOfToken,
   approveRecommendation,
   dismissRecommendation,
   reopenRecommendation,
   revokeApproval,
+  scheduleRecommendation,
+  snoozeRecommendation,
+  unscheduleRecommendation,
 } from './approve.ts';
 export { collectTarget } from './collect-target.ts';
+export { exportMigration } from './export-migration.ts';
 export { loadWindow } from './load-window.ts';
+export { planApply } from './plan-apply.ts';
 export { recoverApplies } from './recover-applies.ts';
+export { applyInWindow, lapseRecommendations } from './scheduled-applies.ts';
 export {
   comparedScorecard,
   saveScorecardBaseline,

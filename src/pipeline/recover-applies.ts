@@ -1,5 +1,5 @@
 /** At start: every apply that a stop or a crash left open is looked into and brought to an end or to a person. */
-import { mayBeginAgain, preflight, recoverApply } from '../apply/index.ts';
+import { asOwner, mayBeginAgain, preflight, recoverApply } from '../apply/index.ts';
 import { PgLuthierError } from '../domain/index.ts';
 import { openTarget } from '../target/index.ts';
 import { finishApply, runApply } from './apply-approved.ts';
@@ -50,7 +50,10 @@ async function recoverOne(
       apply_id: apply.id,
       entries: await journal.entries(),
       dsn,
-      openSession: (to, options) => openTarget(to, signal ? { ...options, signal } : options),
+      openSession: asOwner(
+        (to, options) => openTarget(to, signal ? { ...options, signal } : options),
+        apply.plan.change,
+      ),
       journal,
     });
     if (outcome === null) {

@@ -4,6 +4,7 @@
  */
 export { renderDiagnosis } from './diagnosis.ts';
 export { renderReportMarkdown } from './markdown.ts';
+export { type MigrationFormat, migrationFormats, renderMigration } from './migration.ts';
 export { renderPlan } from './plan-text.ts';
 export { renderScorecardMarkdown } from './scorecard-markdown.ts';
 export { renderScorecard } from './scorecard-text.ts';

@@ -9,6 +9,8 @@ import {
   type RecommendationEvent,
   type Verdict,
 } from '../domain/index.ts';
+import { markCancelled, stopReason } from './apply-cancel.ts';
+import { refuseTooMany } from './apply-limits.ts';
 import { type Database, newId } from './database.ts';
 import { notFound, sqlstate, UNIQUE_VIOLATION } from './errors.ts';
 import { journal } from './journal.ts';
@@ -29,6 +31,8 @@ export interface Apply {
   before_snapshot_id: string;
   /** Taken right after: the start of the window after; null until then. */
   after_snapshot_id: string | null;
+  cancel_requested_at: string | null;
+  cancel_requested_by: string | null;
   progress: Record<string, unknown> | null;
   outcome: Record<string, unknown> | null;
   verdict: Record<string, unknown> | null;
@@ -36,15 +40,16 @@ export interface Apply {
 
 export interface ApplyStore {
   /**
-   * Records the intent and moves the recommendation to `applying`.
-   * @throws PgLuthierError `invalid_state_transition`, `recommendation_changed`, `apply_in_progress`.
+   * Records the intent and moves the recommendation to `applying`. With `max_per_server` it counts what runs beside it.
+   * @throws PgLuthierError `invalid_state_transition`, `recommendation_changed`, `apply_in_progress`, `apply_stopped`,
+   * `table_busy`, `server_busy`.
    */
   create(
     targetId: string,
     recommendationId: string,
     plan: ApplyPlan,
     actor: string,
-    options: { before_snapshot_id: string },
+    options: { before_snapshot_id: string; max_per_server?: number },
   ): Promise<Apply>;
   /** @throws PgLuthierError `apply_not_found`. */
   get(targetId: string, applyId: string): Promise<Apply>;
@@ -52,6 +57,13 @@ export interface ApplyStore {
   list(targetId: string, filter: { state?: ApplyState }): Promise<Apply[]>;
   /** Those that run, or were left running. */
   listOpen(): Promise<Apply[]>;
+  /**
+   * Asks whoever runs it to stop. What was asked before stays.
+   * @throws PgLuthierError `apply_not_found`, `invalid_state_transition` where it does not run.
+   */
+  requestCancel(targetId: string, applyId: string, actor: string): Promise<Apply>;
+  /** Why it is to stop, in words; null: it is not. */
+  stopReason(targetId: string, applyId: string): Promise<string | null>;
   setProgress(targetId: string, applyId: string, progress: ApplyProgress): Promise<void>;
   finish(
     targetId: string,
@@ -84,6 +96,8 @@ interface ApplyRow {
   finished_at: string | null;
   before_snapshot_id: string;
   after_snapshot_id: string | null;
+  cancel_requested_at: string | null;
+  cancel_requested_by: string | null;
 }
 
 function toApply({ apply_id, generation: _, ...row }: ApplyRow): Apply {
@@ -98,10 +112,11 @@ const ends: Record<ApplyOutcome['outcome'], { state: ApplyState; event: Recommen
 
 export function applyStore(db: Database): ApplyStore {
   return {
-    create: async (targetId, recommendationId, plan, actor, { before_snapshot_id }) => {
+    create: async (targetId, recommendationId, plan, actor, { before_snapshot_id, max_per_server }) => {
       try {
         return await db.transaction().execute(async (transaction) => {
           await holdTarget(transaction, targetId, 'read');
+          await refuseTooMany(transaction, targetId, recommendationId, plan.change, max_per_server);
           const recommendation = await lockNewest(transaction, targetId, recommendationId);
           const applyId = newId('app');
           await step(transaction, targetId, recommendation, 'start_apply', {
@@ -164,6 +179,9 @@ export function applyStore(db: Database): ApplyStore {
         .execute();
       return rows.map(toApply);
     },
+    requestCancel: async (targetId, applyId, actor) =>
+      toApply(await markCancelled(db, targetId, applyId, actor)),
+    stopReason: (targetId, applyId) => stopReason(db, targetId, applyId),
     setProgress: async (targetId, applyId, progress) => {
       await db
         .updateTable('pgluthier.apply')

@@ -1,4 +1,5 @@
 /** Approvals: who approved which plan. Written by the transition `approve`, never changed. */
+import type { Preconditions } from '../domain/index.ts';
 import type { Database, DatabaseTransaction } from './database.ts';
 
 export interface Approval {
@@ -9,6 +10,8 @@ export interface Approval {
   plan_hash: string;
   actor: string;
   approved_at: string;
+  /** What the target was like then; null for approvals of earlier versions. */
+  preconditions: Preconditions | null;
 }
 
 export interface ApprovalStore {
@@ -18,7 +21,7 @@ export interface ApprovalStore {
 
 export async function recordApproval(
   transaction: DatabaseTransaction,
-  approval: Omit<Approval, 'approved_at'>,
+  approval: Omit<Approval, 'approved_at' | 'preconditions'> & { preconditions: string | null },
 ): Promise<void> {
   await transaction
     .insertInto('pgluthier.approval')
@@ -28,7 +31,7 @@ export async function recordApproval(
 
 export function approvalStore(db: Database): ApprovalStore {
   return {
-    list: (targetId, { limit, recommendation_id }) => {
+    list: async (targetId, { limit, recommendation_id }) => {
       let query = db
         .selectFrom('pgluthier.approval')
         .selectAll()
@@ -36,7 +39,7 @@ export function approvalStore(db: Database): ApprovalStore {
         .orderBy('approved_at', 'desc')
         .limit(limit);
       if (recommendation_id !== undefined) query = query.where('recommendation_id', '=', recommendation_id);
-      return query.execute();
+      return (await query.execute()) as Approval[];
     },
   };
 }

@@ -6,6 +6,12 @@
 import type { Logger } from 'pino';
 import { type AnalysisStore, analysisStore } from './analyses.ts';
 import { type ApplyStore, applyStore } from './applies.ts';
+import {
+  type ApplyPolicyStore,
+  type ApplyStopStore,
+  applyPolicyStore,
+  applyStopStore,
+} from './apply-policies.ts';
 import { type ApprovalStore, approvalStore } from './approvals.ts';
 import { type AuditStore, auditStore } from './audit.ts';
 import { createDatabase, createPool } from './database.ts';
@@ -23,6 +29,7 @@ import { type TargetStore, targetStore } from './targets.ts';
 
 export type { AnalysisHeader } from './analyses.ts';
 export type { Apply } from './applies.ts';
+export { ALL_TARGETS, type ApplyStop } from './apply-policies.ts';
 export { serverKey } from './cut-points.ts';
 export type { BaselineHeader } from './scorecards.ts';
 export type { SnapshotHeader } from './snapshots.ts';
@@ -46,6 +53,8 @@ export interface Store {
   recommendations: RecommendationStore;
   approvals: ApprovalStore;
   applies: ApplyStore;
+  applyPolicies: ApplyPolicyStore;
+  applyStops: ApplyStopStore;
   jobRuns: JobRunStore;
   audit: AuditStore;
   retention: RetentionStore;
@@ -91,6 +100,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     recommendations: recommendationStore(db),
     approvals: approvalStore(db),
     applies: applyStore(db),
+    applyPolicies: applyPolicyStore(db),
+    applyStops: applyStopStore(db),
     jobRuns: jobRunStore(db),
     audit: auditStore(db),
     retention: retentionStore(db),

@@ -10,6 +10,7 @@ export const advisoryLocks = {
   audit: 0x50474c41,
   schedule: 0x50474c53,
   targetList: 0x50474c54,
+  applies: 0x50474c42,
 } as const;
 
 /** Until the transaction ends. */

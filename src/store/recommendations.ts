@@ -11,6 +11,7 @@ import {
 } from '../domain/index.ts';
 import type { Database } from './database.ts';
 import { notFound } from './errors.ts';
+import { expire, isTimeDue, wake } from './lapse.ts';
 import { holdTarget } from './locks.ts';
 import { standingAdvice } from './standing-advice.ts';
 import { takeOverAll } from './take-over.ts';
@@ -76,12 +77,25 @@ export interface RecommendationStore {
     event: RecommendationEvent,
     options: TransitionOptions,
   ): Promise<Recommendation>;
+  /** Opens what was snoozed until now or earlier. */
+  wake(now: Date): Promise<number>;
+  /** Expires what nobody decided on, and approvals that were not used, since `before`. */
+  expire(targetId: string, before: Date): Promise<number>;
+  /** Is there a snooze that is over, a schedule, or a policy that approves? */
+  isTimeDue(now: Date): Promise<boolean>;
+  /** Those that wait for a window: oldest first, with who asked. */
+  scheduled(targetId: string): Promise<{ id: string; scheduled_by: string }[]>;
 }
 
-function toRecommendation(row: { body: unknown; state: string }): Recommendation {
+function toRecommendation(row: {
+  body: unknown;
+  state: string;
+  snoozed_until: string | null;
+}): Recommendation {
   return {
     ...(row.body as Omit<Recommendation, 'state'>),
     state: row.state as RecommendationState,
+    ...(row.snoozed_until === null ? {} : { snoozed_until: row.snoozed_until }),
   };
 }
 
@@ -132,7 +146,7 @@ export function recommendationStore(db: Database): RecommendationStore {
       const id = sql<string>`r.recommendation_id COLLATE "C"`;
       let query = db
         .selectFrom('pgluthier.recommendation as r')
-        .select(['r.recommendation_id', 'r.state', 'r.body', rank.as('rank')])
+        .select(['r.recommendation_id', 'r.state', 'r.body', 'r.snoozed_until', rank.as('rank')])
         .where('r.target_id', '=', targetId)
         .where(({ not, exists, selectFrom }) =>
           not(
@@ -168,7 +182,7 @@ export function recommendationStore(db: Database): RecommendationStore {
     get: async (targetId, id) => {
       const row = await db
         .selectFrom('pgluthier.recommendation')
-        .select(['state', 'body'])
+        .select(['state', 'body', 'snoozed_until'])
         .where('target_id', '=', targetId)
         .where('recommendation_id', '=', id)
         .orderBy('generation', 'desc')
@@ -193,5 +207,19 @@ export function recommendationStore(db: Database): RecommendationStore {
         const row = await lockNewest(transaction, targetId, id);
         return toRecommendation(await step(transaction, targetId, row, event, options));
       }),
+    wake: (now) => wake(db, now),
+    isTimeDue: (now) => isTimeDue(db, now),
+    expire: (targetId, before) => expire(db, targetId, before),
+    scheduled: async (targetId) => {
+      const rows = await db
+        .selectFrom('pgluthier.recommendation')
+        .select(['recommendation_id as id', 'scheduled_by'])
+        .where('target_id', '=', targetId)
+        .where('state', '=', 'scheduled')
+        .orderBy('first_seen')
+        .orderBy('recommendation_id')
+        .execute();
+      return rows.map(({ id, scheduled_by }) => ({ id, scheduled_by: scheduled_by ?? '' }));
+    },
   };
 }

@@ -80,6 +80,8 @@ export interface Tables {
     plan_hash: string;
     body: Json<unknown>;
     dismissal: JsonOrNull<unknown>;
+    snoozed_until: TimeOrNull;
+    scheduled_by: string | null;
     analysis_id: string;
     first_seen: Time;
     last_seen: Time;
@@ -91,6 +93,7 @@ export interface Tables {
     plan_hash: string;
     actor: string;
     approved_at: Time;
+    preconditions: JsonOrNull<unknown>;
   };
   'pgluthier.apply': {
     target_id: string;
@@ -107,7 +110,16 @@ export interface Tables {
     progress: JsonOrNull<unknown>;
     outcome: JsonOrNull<unknown>;
     verdict: JsonOrNull<unknown>;
+    cancel_requested_at: TimeOrNull;
+    cancel_requested_by: string | null;
   };
+  'pgluthier.apply_policy': {
+    target_id: string;
+    policy: Json<unknown>;
+    updated_at: Time;
+    updated_by: string;
+  };
+  'pgluthier.apply_stop': { scope: string; because: string; stopped_at: Time; stopped_by: string };
   'pgluthier.journal': {
     target_id: string;
     apply_id: string;

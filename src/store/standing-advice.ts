@@ -6,7 +6,9 @@ import type { Database } from './database.ts';
 /** What an analysis takes into account; what ended is in the target itself by now, or was given up. */
 const STANDING: RecommendationState[] = [
   'open',
+  'snoozed',
   'approved',
+  'scheduled',
   'applying',
   'verifying',
   'needs_attention',

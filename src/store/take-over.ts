@@ -13,11 +13,18 @@ import { lockAllNewest, type RecommendationRow, step } from './transitions.ts';
 /** Ended lives: the same advice, proposed again, starts a new generation. */
 const ended = new Set(['succeeded', 'inconclusive', 'failed']);
 /** Being worked on, or set aside by a person: an analysis does not touch them. */
-const untouched = new Set(['dismissed', 'applying', 'verifying', 'needs_attention']);
+const untouched = new Set(['dismissed', 'snoozed', 'applying', 'verifying', 'needs_attention']);
+
+/** Somebody agreed to the plan as it was. */
+const agreed = new Set(['approved', 'scheduled']);
+/** Set aside by an analysis or by time: proposed again they are open again. */
+const lapsed = new Set(['superseded', 'expired']);
+/** What goes when it is no longer proposed. */
+const undecided = new Set(['open', 'snoozed']);
 
 /** What a person approved stays word for word what they read, as long as it would do the same. */
 function isApprovedAsItIs(row: RecommendationRow, recommendation: Recommendation): boolean {
-  return row.state === 'approved' && row.plan_hash === recommendation.plan_hash;
+  return agreed.has(row.state) && row.plan_hash === recommendation.plan_hash;
 }
 
 export interface TakeOverOptions {
@@ -60,7 +67,7 @@ export async function takeOverAll(
   const proposed = new Set(recommendations.map((recommendation) => recommendation.id));
   const because = new Map(rejections.flatMap((one) => (one.key ? [[`${one.rule} ${one.key}`, one]] : [])));
   for (const row of known.values()) {
-    if (row.state !== 'open' || !rules.has(row.rule) || proposed.has(row.recommendation_id)) continue;
+    if (!undecided.has(row.state) || !rules.has(row.rule) || proposed.has(row.recommendation_id)) continue;
     const rejection = because.get(`${row.rule} ${(row.body as Recommendation).key}`);
     await step(transaction, targetId, row, 'supersede', {
       actor: 'analysis',
@@ -115,14 +122,14 @@ async function renew(
   now: Date,
 ): Promise<void> {
   const details = { analysis_id: analysisId };
-  if (known.state === 'superseded') {
+  if (lapsed.has(known.state)) {
     await step(transaction, targetId, known, 'reopen', {
       actor: 'analysis',
       reason: 'proposed again',
       details,
     });
   }
-  if (known.state === 'approved') {
+  if (agreed.has(known.state)) {
     await step(transaction, targetId, known, 'revoke_approval', {
       actor: 'analysis',
       reason: 'the plan changed after its approval',

@@ -4,6 +4,7 @@ import {
   evidenceOf,
   nextState,
   PgLuthierError,
+  type Preconditions,
   type Recommendation,
   type RecommendationEvent,
   type RecommendationState,
@@ -19,6 +20,10 @@ export interface TransitionOptions {
   /** The plan that the actor saw; another one now is a conflict. */
   expected_plan_hash?: string;
   reason?: string;
+  /** Of `snooze`: when it is open again. */
+  until?: Date;
+  /** Of `approve`: what the target was like then. */
+  preconditions?: Preconditions;
   details?: Record<string, unknown>;
 }
 
@@ -30,6 +35,7 @@ export interface RecommendationRow {
   body: unknown;
   rule: string;
   dismissal: unknown;
+  snoozed_until: string | null;
 }
 
 const columns = [
@@ -40,6 +46,7 @@ const columns = [
   'body',
   'rule',
   'dismissal',
+  'snoozed_until',
 ] as const;
 
 /** The newest generation of each recommendation of a target, locked until the transaction ends. */
@@ -117,7 +124,12 @@ export async function step(
   const dismissal = to === 'dismissed' ? dismissalOf(row, options) : null;
   await transaction
     .updateTable('pgluthier.recommendation')
-    .set({ state: to, dismissal: dismissal === null ? null : jsonText(dismissal) })
+    .set({
+      state: to,
+      dismissal: dismissal === null ? null : jsonText(dismissal),
+      snoozed_until: to === 'snoozed' ? untilOf(options) : null,
+      scheduled_by: to === 'scheduled' ? options.actor : null,
+    })
     .where('target_id', '=', targetId)
     .where('recommendation_id', '=', recommendation_id)
     .where('generation', '=', generation)
@@ -129,6 +141,7 @@ export async function step(
       generation,
       plan_hash,
       actor: options.actor,
+      preconditions: options.preconditions ? jsonText(options.preconditions) : null,
     });
   }
   await appendAudit(transaction, {
@@ -142,10 +155,17 @@ export async function step(
       generation,
       plan_hash,
       ...(options.reason === undefined ? {} : { reason: options.reason }),
+      ...(options.until === undefined ? {} : { until: options.until.toISOString() }),
       ...options.details,
     },
   });
-  return { ...row, state: to, dismissal };
+  const snoozed_until = to === 'snoozed' ? untilOf(options).toISOString() : null;
+  return { ...row, state: to, dismissal, snoozed_until };
+}
+
+function untilOf({ until }: TransitionOptions): Date {
+  if (until === undefined) throw new Error('a snooze needs its end');
+  return until;
 }
 
 /** With the evidence as its author saw it. */

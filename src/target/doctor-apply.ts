@@ -52,7 +52,8 @@ async function ownership(session: TargetSession): Promise<DiagnosisCheck> {
             array_agg(DISTINCT o.name) FILTER (WHERE NOT o.ours AND o.is_superuser) AS superusers
      FROM (SELECT c.relowner ${USER_TABLES}) AS t
      CROSS JOIN LATERAL (
-         SELECT pg_has_role(t.relowner, 'USAGE') AS ours, pg_get_userbyid(t.relowner)::text AS name,
+         SELECT pg_has_role(t.relowner, 'USAGE')
+                  OR pg_has_role(t.relowner, '${session.server_version_num >= 160_000 ? 'SET' : 'MEMBER'}') AS ours, pg_get_userbyid(t.relowner)::text AS name,
                 coalesce((SELECT rolsuper FROM pg_roles WHERE oid = t.relowner), false) AS is_superuser
      ) AS o`,
   );

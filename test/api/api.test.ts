@@ -299,8 +299,8 @@ describe('the loop', () => {
     await client.end();
     const refused = await service.ask('POST', `${path}/apply`);
     expect(refused.body).toMatchObject({ status: 409, code: 'target_drifted' });
-    expect((await service.ask('GET', path)).body.state).toBe('approved');
-    expect((await service.ask('POST', `${path}/revoke-approval`)).body.state).toBe('open');
+    expect(refused.body).toMatchObject({ approval_void: true });
+    expect((await service.ask('GET', path)).body.state).toBe('open');
     expect((await service.ask('POST', `${path}/dismiss`, { reason: 'gone' })).body.state).toBe('dismissed');
   });
 });

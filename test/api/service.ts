@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { pino } from 'pino';
 import { loadRules } from '../../src/advise/index.ts';
 import { createApp } from '../../src/api/index.ts';
+import type { TokenScope } from '../../src/api/scopes.ts';
 import { BackgroundWork, type Services } from '../../src/pipeline/index.ts';
 import { freshStore } from '../store/fixtures.ts';
 
@@ -16,11 +17,16 @@ export interface TestService {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }>;
+  /** The whole text of a stream, once it has ended. */
+  stream(path: string, headers?: Record<string, string>): Promise<string>;
   close(): Promise<void>;
 }
 
 /** The real app over a real store, without a socket. */
-export async function testService(environment: Record<string, string> = {}): Promise<TestService> {
+export async function testService(
+  environment: Record<string, string> = {},
+  tokens: Record<string, TokenScope[]> = {},
+): Promise<TestService> {
   const { store, close } = await freshStore();
   const services: Services = {
     store,
@@ -35,6 +41,12 @@ export async function testService(environment: Record<string, string> = {}): Pro
     services,
     token_hash: createHash('sha256').update(TOKEN).digest(),
     version: '0.0.0',
+    // A token is its bearer's name.
+    tokens: Object.entries(tokens).map(([name, scopes]) => ({
+      name,
+      scopes,
+      hash: createHash('sha256').update(name).digest(),
+    })),
   });
   return {
     services,
@@ -50,6 +62,12 @@ export async function testService(environment: Record<string, string> = {}): Pro
         body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
         headers: response.headers,
       };
+    },
+    stream: async (path, headers = {}) => {
+      const response = await app.request(path, {
+        headers: { authorization: `Bearer ${TOKEN}`, ...headers },
+      });
+      return response.text();
     },
     close: async () => {
       await services.background.stop();

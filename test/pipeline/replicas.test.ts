@@ -1,7 +1,9 @@
 /** Several replicas over one store, and what they make of each other: one apply, one build, one end. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPlan, executePlan } from '../../src/apply/index.ts';
@@ -108,6 +110,8 @@ describe('two processes that decide at once', () => {
         one.give({ act, target_id: targetId, recommendation_id: id, plan_hash }),
       );
     for (const [position, one] of advice.entries()) {
+      // One change a table: the one before must have ended, or it and not the race would decide.
+      while ((await fresh.store.applies.listOpen()).length > 0) await sleep(100);
       const approvals = await Promise.all(both('approve', one));
       expect(approvals.toSorted()).toEqual([
         'invalid_state_transition',

@@ -18,6 +18,8 @@ export const applySchema = z
     actor: z.string(),
     created_at: z.string(),
     finished_at: z.string().nullable(),
+    cancel_requested_at: z.string().nullable(),
+    cancel_requested_by: z.string().nullable(),
     progress: looseObject.nullable(),
     outcome: looseObject.nullable(),
     verdict: looseObject.nullable(),
@@ -39,7 +41,7 @@ const journalEntrySchema = z
   .loose()
   .meta({ id: 'JournalEntry' });
 
-const params = targetParams.extend({ apply_id: z.string().min(1).max(64) });
+export const applyParams = targetParams.extend({ apply_id: z.string().min(1).max(64) });
 
 export const applyRoutes: RouteFile = (router, services) => {
   router.openapi(
@@ -61,7 +63,7 @@ export const applyRoutes: RouteFile = (router, services) => {
       method: 'get',
       path: '/v1/targets/{target_id}/applies/{apply_id}',
       summary: 'One apply with its journal: poll it until its state is neither queued nor running',
-      request: { params },
+      request: { params: applyParams },
       responses: {
         200: json('The apply.', applySchema.extend({ journal: z.array(journalEntrySchema) })),
         ...problems,
@@ -77,9 +79,25 @@ export const applyRoutes: RouteFile = (router, services) => {
   router.openapi(
     createRoute({
       method: 'post',
+      path: '/v1/targets/{target_id}/applies/{apply_id}/cancel',
+      summary: 'Stop it: the running statement is cancelled and what it left is cleaned up; poll for its end',
+      request: { params: applyParams },
+      responses: { 202: json('Asked to stop.', applySchema), ...problems },
+    }),
+    async (context) => {
+      const { target_id, apply_id } = context.req.valid('param');
+      return context.json(
+        await services.store.applies.requestCancel(target_id, apply_id, context.get('actor')),
+        202,
+      );
+    },
+  );
+  router.openapi(
+    createRoute({
+      method: 'post',
       path: '/v1/targets/{target_id}/applies/{apply_id}/verify',
       summary: 'Judge it now by what was measured until the newest snapshot',
-      request: { params },
+      request: { params: applyParams },
       responses: { 200: json('With its verdict.', applySchema), ...problems },
     }),
     async (context) => {

@@ -6,10 +6,9 @@ import {
   dismissRecommendation,
   reopenRecommendation,
   revokeApproval,
-  startApply,
+  snoozeRecommendation,
 } from '../../pipeline/index.ts';
 import { json, jsonBody, problems, type RouteFile, targetParams } from '../router.ts';
-import { applySchema } from './applies.ts';
 
 const recommendation = recommendationSchema.meta({ id: 'Recommendation' });
 const params = targetParams.extend({ recommendation_id: z.string().min(1).max(64) });
@@ -102,8 +101,25 @@ export const recommendationRoutes: RouteFile = (router, services) => {
   router.openapi(
     createRoute({
       method: 'post',
+      path: `${path}/snooze`,
+      summary: 'Set it aside until a time; then it is open again',
+      request: { params, body: jsonBody(z.object({ until: z.iso.datetime({ offset: true }) }).strict()) },
+      responses: { 200: json('Snoozed.', recommendation), ...problems },
+    }),
+    async (context) => {
+      const { target_id, recommendation_id } = context.req.valid('param');
+      const until = new Date(context.req.valid('json').until);
+      return context.json(
+        await snoozeRecommendation(services, target_id, recommendation_id, until, context.get('actor')),
+        200,
+      );
+    },
+  );
+  router.openapi(
+    createRoute({
+      method: 'post',
       path: `${path}/reopen`,
-      summary: 'Put a dismissed, superseded or failed one back on the table',
+      summary: 'Put a dismissed, superseded, expired or failed one back on the table',
       request: { params },
       responses: { 200: json('Open again.', recommendation), ...problems },
     }),
@@ -129,21 +145,6 @@ export const recommendationRoutes: RouteFile = (router, services) => {
         await revokeApproval(services, target_id, recommendation_id, context.get('actor')),
         200,
       );
-    },
-  );
-  router.openapi(
-    createRoute({
-      method: 'post',
-      path: `${path}/apply`,
-      summary: 'Apply an approved one; answers with a resource to poll',
-      request: { params },
-      responses: { 202: json('Started.', applySchema), ...problems },
-    }),
-    async (context) => {
-      const { target_id, recommendation_id } = context.req.valid('param');
-      const apply = await startApply(services, target_id, recommendation_id, context.get('actor'));
-      context.header('location', `/v1/targets/${target_id}/applies/${apply.id}`);
-      return context.json(apply, 202);
     },
   );
 };

@@ -1,0 +1,76 @@
+/** What around a change holds it off: standbys that lag, and too little disk. */
+import type { Change } from '../domain/index.ts';
+import type { TargetSession } from '../target/index.ts';
+import type { Drift } from './drift.ts';
+import { findIndex } from './index-facts.ts';
+
+/** A build sorts into temporary files and writes the index: about twice its size at the worst. */
+const DISK_FACTOR = 2;
+
+/**
+ * Disk that the change needs while it runs, bytes: twice the index (a reindex' own size, a new one's estimate).
+ * Null: not known; 0: none.
+ */
+export async function diskNeed(
+  session: TargetSession,
+  change: Change,
+  estimate_bytes: number | null,
+): Promise<number | null> {
+  switch (change.kind) {
+    case 'index.create':
+      return estimate_bytes === null ? null : Math.ceil(estimate_bytes * DISK_FACTOR);
+    case 'index.reindex': {
+      const index = await findIndex(session, change.schema, change.name);
+      return index ? index.size_bytes * DISK_FACTOR : null;
+    }
+    default:
+      return 0;
+  }
+}
+
+export function diskRefusal(need: number | null, budget: number | null): Drift | null {
+  if (budget === null || need === 0) return null;
+  if (need === null) {
+    return {
+      code: 'disk_need_unknown',
+      message: `How much disk this takes is not known, and the policy has a budget of ${budget} bytes.`,
+    };
+  }
+  return need > budget
+    ? {
+        code: 'disk_budget_exceeded',
+        message: `This needs ${need} bytes of disk while it runs; the policy's budget is ${budget}.`,
+      }
+    : null;
+}
+
+/**
+ * replay_lag stays at its last value while a standby replays nothing: then only the bytes grow. So much of WAL that a
+ * connected standby has not replayed counts as a lag whatever the time says.
+ */
+const STALLED_BYTES = 256 * 2 ** 20;
+
+/**
+ * Standbys whose replay is further behind than `maxSeconds`, or that stand still. Without pg_monitor the columns are
+ * NULL, and nothing is refused: the plan lists that as a limit.
+ */
+export async function lagRefusal(session: TargetSession, maxSeconds: number): Promise<Drift | null> {
+  const rows = await session.query<{ name: string; seconds: number | null; bytes: number }>(
+    `SELECT coalesce(nullif(application_name, ''), client_addr::text, 'pid ' || pid) AS name,
+            extract(epoch FROM replay_lag)::float8 AS seconds,
+            pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8 AS bytes
+     FROM pg_stat_replication
+     WHERE state IN ('streaming', 'catchup') AND NOT pg_is_in_recovery()
+       AND (replay_lag > make_interval(secs => $1::float8)
+            OR pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) > $2::float8)
+     ORDER BY replay_lag DESC NULLS LAST`,
+    [maxSeconds, STALLED_BYTES],
+  );
+  const [worst] = rows;
+  if (!worst) return null;
+  const behind = worst.seconds === null ? '' : `${worst.seconds.toFixed(1)} s and `;
+  return {
+    code: 'replica_lag',
+    message: `${rows.length} standby(s) lag: ${worst.name} is ${behind}${worst.bytes} bytes behind; the policy allows ${maxSeconds} s.`,
+  };
+}

@@ -1,0 +1,105 @@
+/** When changes may be made: days and times of day in a time zone. */
+import { z } from 'zod';
+
+export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 22:30');
+
+/** IANA names only: an offset would be wrong for half of the year. */
+export const timeZoneSchema = z.string().refine(
+  (name) => {
+    if (/^[+-]/.test(name)) return false;
+    try {
+      new Intl.DateTimeFormat('en', { timeZone: name });
+      return true;
+    } catch {
+      return false;
+    }
+  },
+  { message: 'must be an IANA time zone such as Europe/Berlin' },
+);
+
+export const maintenanceWindowSchema = z
+  .object({
+    /** Days on which it begins. */
+    days: z.array(z.enum(weekdays)).min(1),
+    /** Local time of day; `to` earlier than `from`, or the same, is on the next day. */
+    from: timeOfDay,
+    to: timeOfDay,
+    time_zone: timeZoneSchema,
+  })
+  .strict();
+export type MaintenanceWindow = z.infer<typeof maintenanceWindowSchema>;
+
+const MINUTE_MS = 60_000;
+const DAY_MINUTES = 24 * 60;
+/** Every window begins within a week of any moment. */
+const WEEK_MINUTES = 7 * DAY_MINUTES;
+
+const minutesOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
+
+/** Minutes that it lasts by the wall clock. */
+function lengthOf({ from, to }: MaintenanceWindow): number {
+  const length = minutesOf(to) - minutesOf(from);
+  return length > 0 ? length : length + DAY_MINUTES;
+}
+
+/** Making one costs a hundred times as much as using it. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  let format = formats.get(timeZone);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone,
+      weekday: 'short',
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+    });
+    formats.set(timeZone, format);
+  }
+  return format;
+}
+
+/** Weekday and minute of the day in a time zone: what a clock on the wall there shows. */
+function wallClock(at: Date, timeZone: string): { day: number; minute: number } {
+  const parts = formatOf(timeZone).formatToParts(at);
+  const part = (type: string) => parts.find((one) => one.type === type)?.value ?? '';
+  const day = weekdays.indexOf(part('weekday').toLowerCase() as (typeof weekdays)[number]);
+  return { day, minute: Number(part('hour')) * 60 + Number(part('minute')) };
+}
+
+/**
+ * Minutes until the window closes by its wall clock, 0 where it is closed. Over a change of summer time it is the wall
+ * clock that counts, so that the rest may be an hour longer or shorter than it says: half an hour before such a change
+ * nobody should begin what takes long.
+ */
+export function minutesLeft(window: MaintenanceWindow, at: Date): number {
+  const { day, minute } = wallClock(at, window.time_zone);
+  const length = lengthOf(window);
+  for (const weekday of window.days) {
+    const begun = weekdays.indexOf(weekday) * DAY_MINUTES + minutesOf(window.from);
+    const since = (day * DAY_MINUTES + minute - begun + WEEK_MINUTES) % WEEK_MINUTES;
+    if (since < length) return length - since;
+  }
+  return 0;
+}
+
+/** The most minutes that any of these leaves; 0: all are closed. Without windows it is always open: Infinity. */
+export function openMinutes(windows: readonly MaintenanceWindow[], at: Date): number {
+  if (windows.length === 0) return Number.POSITIVE_INFINITY;
+  return Math.max(...windows.map((window) => minutesLeft(window, at)));
+}
+
+/** When one of them opens next, to the minute; `at` itself where one is open, null where there is none. */
+export function nextOpening(windows: readonly MaintenanceWindow[], at: Date): Date | null {
+  if (windows.length === 0) return null;
+  const minute = Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS;
+  // A spring night may skip a window's beginning: a day more than a week is looked at.
+  for (let ahead = 0; ahead <= WEEK_MINUTES + DAY_MINUTES; ahead += 1) {
+    const moment = ahead === 0 ? at : new Date(minute + ahead * MINUTE_MS);
+    if (openMinutes(windows, moment) > 0) return moment;
+  }
+  return null;
+}

@@ -1,0 +1,138 @@
+/** What holds an approved change off although the target is as it was: stops, windows, the policy, disk, standbys. */
+import { diskNeed, diskRefusal, lagRefusal } from '../apply/index.ts';
+import {
+  type ApplyPolicy,
+  needsRestart,
+  nextOpening,
+  openMinutes,
+  PgLuthierError,
+  type Recommendation,
+} from '../domain/index.ts';
+import type { TargetSession } from '../target/index.ts';
+import type { Services } from './services.ts';
+
+/** A reason not to begin now. */
+export interface Refusal {
+  /** Stable, snake_case. */
+  code: string;
+  message: string;
+  /** ISO time from which on it will not hold; null: nobody knows. */
+  until: string | null;
+}
+
+export interface GateOptions {
+  targetId: string;
+  policy: ApplyPolicy;
+  recommendation: Recommendation;
+  /** Who would begin it. */
+  actor: string;
+}
+
+/** Those that are known without asking the target. */
+export async function gatesWithoutTarget(
+  services: Services,
+  { targetId, policy, recommendation, actor }: GateOptions,
+): Promise<Refusal[]> {
+  const refusals: Refusal[] = [];
+  const stop = await services.store.applyStops.over(targetId);
+  if (stop) {
+    const what = stop.scope === targetId ? 'Applying on this target' : 'All applying';
+    refusals.push({
+      code: 'apply_stopped',
+      message: `${what} was stopped by ${stop.stopped_by} at ${stop.stopped_at}: ${stop.because}`,
+      until: null,
+    });
+  }
+  if (policy.mode === 'dry_run') {
+    refusals.push({
+      code: 'policy_dry_run',
+      message: "The target's policy is dry_run: nothing is sent to it.",
+      until: null,
+    });
+  }
+  refusals.push(...windowRefusals(policy, recommendation, services.now()));
+  if (policy.four_eyes) {
+    const [approval] = await services.store.approvals.list(targetId, {
+      limit: 1,
+      recommendation_id: recommendation.id,
+    });
+    if (approval?.actor === actor) {
+      refusals.push({
+        code: 'four_eyes',
+        message: `${actor} approved it; the policy wants somebody else to start it.`,
+        until: null,
+      });
+    }
+  }
+  return refusals;
+}
+
+function windowRefusals(policy: ApplyPolicy, recommendation: Recommendation, now: Date): Refusal[] {
+  const { windows } = policy;
+  if (windows.length === 0) return [];
+  const open = openMinutes(windows, now);
+  if (open === 0) {
+    const until = nextOpening(windows, now)?.toISOString() ?? null;
+    const kept = needsRestart(recommendation.change)
+      ? ' With others that a restart brings into force it is kept for one window.'
+      : '';
+    return [
+      {
+        code: 'outside_window',
+        message: `No maintenance window is open; the next opens at ${until ?? 'no time'}.${kept}`,
+        until,
+      },
+    ];
+  }
+  const seconds = recommendation.estimate.build_seconds ?? null;
+  return seconds !== null && seconds > open * 60
+    ? [
+        {
+          code: 'window_too_short',
+          message: `It takes an estimated ${Math.ceil(seconds / 60)} minutes; the window closes in ${Math.floor(open)}.`,
+          until: null,
+        },
+      ]
+    : [];
+}
+
+/** Those that the target knows: free disk by the policy's budget, and standbys. */
+export async function gatesOfTarget(
+  session: TargetSession,
+  { policy, recommendation }: Pick<GateOptions, 'policy' | 'recommendation'>,
+): Promise<{ refusals: Refusal[]; disk_bytes: number | null }> {
+  const { change, estimate } = recommendation;
+  const disk_bytes = await diskNeed(session, change, estimate.size_bytes);
+  const found = [
+    diskRefusal(disk_bytes, policy.disk_budget_bytes),
+    await lagRefusal(session, policy.max_replica_lag_seconds),
+  ];
+  return {
+    disk_bytes,
+    refusals: found.flatMap((one) => (one ? [{ code: one.code, message: one.message, until: null }] : [])),
+  };
+}
+
+const remedies: Record<string, string> = {
+  apply_stopped: 'Lift the stop when its reason is gone.',
+  policy_dry_run: 'Export it as a migration, or change the mode of the policy.',
+  outside_window: 'Schedule it, and it is applied when the window opens.',
+  window_too_short: 'Wait for a longer window, or widen it.',
+  four_eyes: 'Have another person start it.',
+  disk_need_unknown: 'Take the budget off the policy if there is room for certain.',
+  disk_budget_exceeded: 'Make room and raise disk_budget_bytes of the policy.',
+  replica_lag: 'Wait until the standbys have caught up.',
+};
+
+/** The 409 (403 for four eyes) of what holds it off; its code is the first reason's. */
+export function refusalError(refusals: readonly Refusal[]): PgLuthierError | null {
+  const [first] = refusals;
+  if (!first) return null;
+  return new PgLuthierError({
+    code: first.code,
+    status: first.code === 'four_eyes' ? 403 : 409,
+    message: refusals.map(({ message }) => message).join(' '),
+    remedy: remedies[first.code] ?? 'See refusals.',
+    details: { refusals },
+  });
+}

@@ -1,0 +1,51 @@
+/** Setting a target's policy, and the emergency stop. */
+import { type ApplyPolicy, PgLuthierError } from '../domain/index.ts';
+import { ALL_TARGETS, type ApplyStop } from '../store/index.ts';
+import type { Services } from './services.ts';
+
+/**
+ * @throws PgLuthierError `admin_needed` (403) where somebody who is no admin switches on changes of a production target
+ * without a person, or takes away that it is production while its mode is `auto`.
+ */
+export async function setApplyPolicy(
+  services: Services,
+  targetId: string,
+  policy: ApplyPolicy,
+  by: { actor: string; admin: boolean },
+): Promise<ApplyPolicy> {
+  const before = await services.store.applyPolicies.get(targetId);
+  const loosened =
+    (policy.auto_in_production && !before.auto_in_production) || (before.production && !policy.production);
+  if (loosened && !by.admin) {
+    throw new PgLuthierError({
+      code: 'admin_needed',
+      status: 403,
+      message:
+        'Only an admin may let production be changed without a person, or say that a target is no production.',
+      remedy: 'Ask somebody whose token has the scope admin.',
+    });
+  }
+  return services.store.applyPolicies.set(targetId, policy, by.actor);
+}
+
+/** Stops all applying, or that of one target: nothing begins, and what runs is cancelled within seconds. */
+export function stopApplying(
+  services: Services,
+  targetId: string | null,
+  because: string,
+  actor: string,
+): Promise<ApplyStop> {
+  return services.store.applyStops.stop(targetId ?? ALL_TARGETS, because, actor);
+}
+
+/** @throws PgLuthierError `stop_not_found` (404). */
+export async function liftStop(services: Services, targetId: string | null, actor: string): Promise<void> {
+  if (await services.store.applyStops.lift(targetId ?? ALL_TARGETS, actor)) return;
+  throw new PgLuthierError({
+    code: 'stop_not_found',
+    status: 404,
+    message:
+      targetId === null ? 'Applying is not stopped.' : 'Applying on this target is not stopped by itself.',
+    remedy: 'GET /v1/apply-stops lists the stops.',
+  });
+}

@@ -1,0 +1,109 @@
+/** What happens to recommendations without a person: time passes, windows open, a policy approves. */
+import { PgLuthierError, refusesAuto, type Target } from '../domain/index.ts';
+import { startApply } from './apply-approved.ts';
+import { gatesWithoutTarget } from './apply-gates.ts';
+import { approveRecommendation } from './approve.ts';
+import type { Services } from './services.ts';
+
+const DAY_MS = 86_400_000;
+/** How the audit log names decisions of a target's policy. */
+export const POLICY_ACTOR = 'policy';
+
+/** Ends snoozes, and expires what is too old by its target's policy. */
+export async function lapseRecommendations(services: Services): Promise<{ woken: number; expired: number }> {
+  const now = services.now();
+  const woken = await services.store.recommendations.wake(now);
+  let expired = 0;
+  for (const target of await services.store.targets.list()) {
+    const { expire_days } = await services.store.applyPolicies.get(target.id);
+    const before = new Date(now.getTime() - expire_days * DAY_MS);
+    expired += await services.store.recommendations.expire(target.id, before);
+  }
+  return { woken, expired };
+}
+
+export interface WindowResult {
+  started: number;
+  /** Why the others were not, by recommendation. */
+  held: Record<string, string>;
+}
+
+/**
+ * Begins what waits for a window of this target, one after the other, and what its policy approves. Settings that only
+ * a restart brings into force come last, together: so that one restart serves all of them. Each is waited for, since a
+ * server takes a bounded number at once.
+ */
+export async function applyInWindow(services: Services, target: Pick<Target, 'id'>): Promise<WindowResult> {
+  const { store } = services;
+  const result: WindowResult = { started: 0, held: {} };
+  const policy = await store.applyPolicies.get(target.id);
+  const due = await dueOf(services, target.id);
+  for (const { id, actor, approve } of due) {
+    try {
+      const recommendation = await store.recommendations.get(target.id, id);
+      const gates = await gatesWithoutTarget(services, {
+        targetId: target.id,
+        policy,
+        recommendation,
+        actor,
+      });
+      const [held] = gates;
+      if (held) {
+        result.held[id] = held.code;
+        continue;
+      }
+      if (approve) {
+        const why = 'it is within the limits of the policy';
+        await approveRecommendation(services, target.id, id, recommendation.plan_hash, actor, why);
+      }
+      const apply = await startApply(services, target.id, id, actor);
+      result.started += 1;
+      services.logger.info(
+        { target_id: target.id, apply_id: apply.id, actor },
+        'apply begun by its schedule',
+      );
+    } catch (error) {
+      if (!(error instanceof PgLuthierError)) throw error;
+      result.held[id] = error.code;
+    }
+  }
+  return result;
+}
+
+interface Due {
+  id: string;
+  actor: string;
+  /** By the policy: it is open yet. */
+  approve: boolean;
+}
+
+async function dueOf(services: Services, targetId: string): Promise<Due[]> {
+  const { store } = services;
+  const scheduled = await store.recommendations.scheduled(targetId);
+  const due: Due[] = scheduled.map(({ id, scheduled_by }) => ({ id, actor: scheduled_by, approve: false }));
+  due.push(...(await approvedByPolicy(services, targetId)));
+  const restarts = new Map<string, boolean>();
+  for (const { id } of due) {
+    const { risk } = await store.recommendations.get(targetId, id);
+    restarts.set(id, risk.restart);
+  }
+  return due.toSorted((a, b) => Number(restarts.get(a.id)) - Number(restarts.get(b.id)));
+}
+
+/** Open advice within the limits of the mode `auto`, severest first, up to the day's number. */
+async function approvedByPolicy(services: Services, targetId: string): Promise<Due[]> {
+  const { store } = services;
+  const policy = await store.applyPolicies.get(targetId);
+  if (policy.mode !== 'auto' || policy.auto === null) return [];
+  const since = services.now().getTime() - DAY_MS;
+  const today = (await store.applies.list(targetId, {})).filter(
+    (apply) => apply.actor === POLICY_ACTOR && Date.parse(apply.created_at) > since,
+  );
+  const room = policy.auto.max_changes_per_day - today.length;
+  if (room <= 0) return [];
+  const { items } = await store.recommendations.list(targetId, { state: 'open', limit: 200 });
+  return items
+    .filter((item) => refusesAuto(policy, item.change, item.estimate.size_bytes) === null)
+    .slice(0, room)
+    .map(({ id }) => ({ id, actor: POLICY_ACTOR, approve: true }));
+}

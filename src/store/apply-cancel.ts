@@ -1,0 +1,59 @@
+/** Stopping an apply that another replica may run: the wish is kept in the store, and whoever runs it asks for it. */
+import { PgLuthierError } from '../domain/index.ts';
+import { stopOver } from './apply-policies.ts';
+import { appendAudit } from './audit.ts';
+import type { Database } from './database.ts';
+import { notFound } from './errors.ts';
+
+export async function markCancelled(db: Database, targetId: string, applyId: string, actor: string) {
+  return db.transaction().execute(async (transaction) => {
+    const row = await transaction
+      .selectFrom('pgluthier.apply')
+      .selectAll()
+      .where('target_id', '=', targetId)
+      .where('apply_id', '=', applyId)
+      .forUpdate()
+      .executeTakeFirst();
+    if (!row) throw notFound('apply', applyId);
+    if (row.state !== 'running' && row.state !== 'queued') {
+      throw new PgLuthierError({
+        code: 'invalid_state_transition',
+        status: 409,
+        message: `This apply is ${row.state}; only one that runs can be cancelled.`,
+        remedy: 'Its rollback is in its plan.',
+        details: { state: row.state },
+      });
+    }
+    if (row.cancel_requested_at !== null) return row;
+    const marked = await transaction
+      .updateTable('pgluthier.apply')
+      .set({ cancel_requested_at: new Date(), cancel_requested_by: actor })
+      .where('target_id', '=', targetId)
+      .where('apply_id', '=', applyId)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    await appendAudit(transaction, {
+      actor,
+      action: 'apply.cancel',
+      target_id: targetId,
+      subject_id: applyId,
+      details: { recommendation_id: row.recommendation_id },
+    });
+    return marked;
+  });
+}
+
+/** In words; null: nobody wants it to stop. */
+export async function stopReason(db: Database, targetId: string, applyId: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('pgluthier.apply')
+    .select('cancel_requested_by')
+    .where('target_id', '=', targetId)
+    .where('apply_id', '=', applyId)
+    .executeTakeFirst();
+  if (row?.cancel_requested_by) return `${row.cancel_requested_by} cancelled it.`;
+  const stop = await stopOver(db, targetId);
+  return stop
+    ? `${stop.stopped_by} stopped ${stop.scope === '*' ? 'all applying' : 'applying on this target'}: ${stop.because}`
+    : null;
+}
