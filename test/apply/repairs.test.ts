@@ -227,6 +227,8 @@ describe.each([15, 18])('statistics of columns together, PostgreSQL %i', (major)
     };
     const cutOff = await begun('statement');
     expect(await cutOff.recovered()).toMatchObject({ outcome: 'failed', code: 'statistics_missing' });
+    // An ANALYZE by autovacuum would fill them as well.
+    await rows(dsn, `ALTER TABLE ${QUALIFIED} SET (autovacuum_enabled = off)`);
     await rows(dsn, `UPDATE ${QUALIFIED} SET status = "Größe"`);
     await rows(dsn, create);
     const { recovered } = await begun('statement', 'analyze');
