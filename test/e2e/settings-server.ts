@@ -24,12 +24,27 @@ const BIG = `
 
 export type Side = Awaited<ReturnType<typeof sideOf>>;
 
-/** A window, its workload and the snapshot at its end. */
-export async function sideOf(first: Snapshot, snapshot: Snapshot) {
-  const window = diffSnapshots(first, snapshot);
-  if (!window) throw new Error('no window');
-  return { window, snapshot, workload: await workloadFromWindow(window, snapshot) };
+/**
+ * A window, its workload and the snapshot at its end.
+ * @param more snapshots in between: with four parts a verdict can tell how much a measure varies by itself.
+ */
+export async function sideOf(first: Snapshot, snapshot: Snapshot, more: readonly Snapshot[] = []) {
+  const between = (from: Snapshot, to: Snapshot) => {
+    const window = diffSnapshots(from, to);
+    if (!window) throw new Error('no window');
+    return window;
+  };
+  const window = between(first, snapshot);
+  const all = [first, ...more, snapshot];
+  const intervals = all.slice(1).map((to, place) => ({
+    window: between(all[place] ?? first, to),
+    tables: to.tables,
+  }));
+  return { window, snapshot, intervals, workload: await workloadFromWindow(window, snapshot) };
 }
+
+/** Parts of a watched window: as many as a verdict asks for. */
+const PARTS = 4;
 
 /** What the settings rules say, with a twin to ask. */
 export async function advise(side: Side): Promise<Report> {
@@ -118,11 +133,17 @@ export async function settingsServer(major: number) {
       expect(outcome).toMatchObject({ outcome: 'applied', pending_restart: false });
       expect(plan.plan_hash).toBe(plan_hash);
     },
-    /** A window around statements that roles send, each in a session of its own. */
+    /** A window of four parts, in each of which roles send these statements, each in a session of its own. */
     async watch(...sent: [user: string, sql: string][]): Promise<Side> {
-      const first = await look();
-      for (const [user, sql] of sent) await run(sql, user);
-      return sideOf(first, await look());
+      const looks = [await look()];
+      for (let part = 0; part < PARTS; part += 1) {
+        for (const [user, sql] of sent) await run(sql, user);
+        looks.push(await look());
+      }
+      const [first, ...more] = looks;
+      const last = more.pop();
+      if (!first || !last) throw new Error('a window has two ends');
+      return sideOf(first, last, more);
     },
   };
 }

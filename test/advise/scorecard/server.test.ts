@@ -99,7 +99,8 @@ describe.each(testMajors.filter((major) => major >= 15))('PostgreSQL %i', (major
     // 25 of some 365 calls sleep for 30 ms: the P95 lies among them.
     const p95 = metric('statement_p95_ms');
     expect(p95).toMatchObject({ level: 'estimated', provisional: true });
-    expect(p95?.value).toBeGreaterThanOrEqual(29);
+    // By bins of a log-normal: a hair below the shortest sleep is right, too.
+    expect(p95?.value).toBeGreaterThanOrEqual(0.95 * 30);
     expect(p95?.value).toBeLessThan(Math.max(...slept) + 5);
     expect(p95?.high).toBeGreaterThanOrEqual(p95?.value ?? Number.NaN);
     expect(metric('statement_p99_ms')?.note).toContain('500 are wanted');
