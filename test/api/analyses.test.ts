@@ -104,7 +104,9 @@ describe('night after night', () => {
     const first = await listed('?state=open');
     expect(first).toHaveLength(2);
     await analysed(await day(30, 25));
-    expect((await listed('?state=open')).map(({ id }) => id)).toEqual(first.map(({ id }) => id));
+    // Which of the two saves more is a matter of their times, which the machine has a hand in.
+    const again = (await listed('?state=open')).map(({ id }) => id);
+    expect(again.toSorted()).toEqual(first.map(({ id }) => id).toSorted());
 
     const owner = first.find(({ key }) => key.includes('(owner'));
     const place = first.find(({ key }) => key.includes('(place'));

@@ -126,6 +126,7 @@ describe.skipIf(installation === undefined)(
         cost: rows[0]['QUERY PLAN'][0].Plan['Total Cost'],
         rows: 1,
         indexes: ['public.sale_total'],
+        early_end_risk: 0,
         error: null,
       });
     });

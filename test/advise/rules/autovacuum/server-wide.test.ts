@@ -174,7 +174,7 @@ describe('autovacuum/naptime', () => {
   test('fires for a queue that turns over in a minute', async () => {
     // 500,000 an hour are 8,333 a minute beside 5,000 rows.
     const [change] = await changes(naptimeRule, busy(1, 1_000_000, {}, queue));
-    expect(change).toMatchObject({ name: 'autovacuum_naptime', value: '10', current_value: '1min' });
+    expect(change).toMatchObject({ name: 'autovacuum_naptime', value: '10s', current_value: '1min' });
   });
 
   test('quiet for large tables, and where it is short already', async () => {
