@@ -77,7 +77,8 @@ const ampleWorkMem = (type: WorkloadType) => (type === 'dw' ? 16 : 4) * MB;
 /** Before the budget: each setting by its own formula. work_mem gets what is left. */
 function wantedMemory(input: BaselineInput, connections: number) {
   const { ram_bytes: ram, workload_type: type, major } = input;
-  const buffersShare = type === 'desktop' ? 16 : ram < 2 * GB ? 5 : 4;
+  // "With 1GB or more of RAM, a reasonable starting value for shared_buffers is 25 %" (PostgreSQL documentation, 19.4.1).
+  const buffersShare = type === 'desktop' ? 16 : ram < 1 * GB ? 5 : 4;
   const maintenanceShare = type === 'dw' ? 8 : 16;
   const maintenanceCap = major <= 16 ? VACUUM_CAP_UNTIL_16 : 2 * GB;
   const workers = input.autovacuum_workers ?? DEFAULT_AUTOVACUUM_WORKERS;
