@@ -1,8 +1,9 @@
 /**
  * Settings: PostgreSQL's defaults, pgtune's for the same hardware, and ours (the baseline, then what the advisor says
  * after it has seen the load), on one server and one set of files: each takes its turn with a restart, each round in
- * another of the six orders, so that nobody always comes after the same other, and ratios are of turns of one round. The server runs in a control group with little memory
- * where this machine lets us make one. Runs are of seconds: what shows within one checkpoint or after many is not in them.
+ * another of the six orders, so that nobody always comes after the same other; ratios are of turns of one round. The
+ * server runs in a control group with little memory where this machine lets us make one. Runs are of seconds: what shows
+ * within one checkpoint or after many is not in them.
  */
 import pg from 'pg';
 import { hostSettings } from '../src/advise/index.ts';
