@@ -82,6 +82,11 @@ describe('tune', () => {
     expect(budget_bytes).toBeLessThan(input.ram_bytes);
   });
 
+  it('compresses no WAL unseen: what a build has, and whether anybody needs it, hardware does not tell', () => {
+    for (const { input } of matrix)
+      expect(Object.keys(hostSettings(input).values)).not.toContain('wal_compression');
+  });
+
   it('says what was not given, and what it then leaves alone', () => {
     const text = tune({ ram: 4 * GB, pg: 18, workload: 'oltp', format: 'text' });
     expect(text).toContain('Not given: --cpu');

@@ -23,6 +23,8 @@ describe.concurrent.each([15, 18])('PostgreSQL %i', (major) => {
     const first = await server.look();
     const start = await count();
     while ((await count()).requested < start.requested + 6) await load();
+    // A window of less than one checkpoint_timeout (30 s) is too young to tell a rate of WAL.
+    while (Date.parse((await server.look()).taken_at) - Date.parse(first.taken_at) < 31_000) await sleep(500);
     const before = await sideOf(first, await server.look());
     const advice = find(await advise(before), 'settings/max-wal-size', 'max_wal_size');
     expect(advice.evidence.map(({ name }) => name)).toContain('WAL in one checkpoint_timeout');

@@ -5,7 +5,15 @@
  */
 import type { DiskType } from '../../domain/index.ts';
 import { parallelBaseline } from './baseline-parallel.ts';
-import { budgetBytes, fitMemory, type MemoryUse, USABLE_SHARE, worstCaseBytes } from './memory-budget.ts';
+import {
+  budgetBytes,
+  connectionsThatFit,
+  fitMemory,
+  LEAST_BUFFERS_SHARE,
+  type MemoryUse,
+  USABLE_SHARE,
+  worstCaseBytes,
+} from './memory-budget.ts';
 import { formatMemory, GB, KB, MB, roundMemory } from './units.ts';
 
 /** What a server is mostly for. web: many short reads. oltp: many short writes. dw: few large reads. */
@@ -21,11 +29,11 @@ export interface BaselineInput {
   /** PostgreSQL major version. */
   major: number;
   workload_type: WorkloadType;
-  /** max_connections; absent: PostgreSQL's default, 100. */
+  /** max_connections; absent: PostgreSQL's default, 100 (dw: 40), or as many as leave room for the rest of the set. */
   connections?: number;
   /** autovacuum_max_workers; absent: PostgreSQL's default, 3. */
   autovacuum_workers?: number;
-  /** Parallel workers that may run together; absent: 8, PostgreSQL's default, or one a CPU where there are more. */
+  /** Parallel workers that may run together; absent: those of the baseline, or 8, PostgreSQL's default, where the CPUs are not known. */
   parallel_workers?: number;
 }
 
@@ -56,43 +64,104 @@ const plain = (value: number, formula: string): BaselineValue => ({ value, text:
 
 /** Up to 16 vacuum used no more than this of its memory (MaxAllocSize of its array of row ids). */
 const VACUUM_CAP_UNTIL_16 = 1 * GB;
-const DEFAULT_CONNECTIONS = 100;
+/** PostgreSQL's default; of a warehouse pgtune's, where few large statements share the memory. */
+const connectionsOf = (type: WorkloadType) => (type === 'dw' ? 40 : 100);
+/** Fewer connections than this serve nobody. */
+export const LEAST_CONNECTIONS = 20;
 const DEFAULT_AUTOVACUUM_WORKERS = 3;
 const DEFAULT_WORKERS = 8;
+
+/** work_mem that connections are not to take away: PostgreSQL's default; a warehouse's sorts and hashes are larger. */
+const ampleWorkMem = (type: WorkloadType) => (type === 'dw' ? 16 : 4) * MB;
+
+/** Before the budget: each setting by its own formula. work_mem gets what is left. */
+function wantedMemory(input: BaselineInput, connections: number) {
+  const { ram_bytes: ram, workload_type: type, major } = input;
+  // "With 1GB or more of RAM, a reasonable starting value for shared_buffers is 25 %" (PostgreSQL documentation, 19.4.1).
+  const buffersShare = type === 'desktop' ? 16 : ram < 1 * GB ? 5 : 4;
+  const maintenanceShare = type === 'dw' ? 8 : 16;
+  const maintenanceCap = major <= 16 ? VACUUM_CAP_UNTIL_16 : 2 * GB;
+  const workers = input.autovacuum_workers ?? DEFAULT_AUTOVACUUM_WORKERS;
+  const maintenance = Math.min(roundMemory(ram / maintenanceShare), maintenanceCap);
+  const buffers = roundMemory(ram / buffersShare);
+  const cpus = input.cpu_count;
+  const use: MemoryUse = {
+    shared_buffers: buffers,
+    // wal_buffers −1 is 1/32 of shared_buffers, at most one WAL segment (16MB unless initdb was told otherwise).
+    wal_buffers: Math.max(64 * KB, Math.min(16 * MB, buffers / 32)),
+    work_mem: type === 'desktop' ? 64 * MB : ram,
+    maintenance_work_mem: maintenance,
+    autovacuum_work_mem: Math.min(maintenance, roundMemory((ram * 0.1) / workers)),
+    max_connections: connections,
+    parallel_workers:
+      input.parallel_workers ??
+      (cpus === null ? DEFAULT_WORKERS : (parallelBaseline(cpus, type).max_parallel_workers?.value ?? cpus)),
+    autovacuum_max_workers: workers,
+  };
+  return { use, buffersShare, maintenanceShare, maintenanceCap };
+}
+
+/**
+ * Connections that leave every other setting at its own formula and work_mem at 4 MB (dw: 16 MB); 20 at least, where
+ * work_mem then gets what they leave.
+ */
+function ampleConnections(input: BaselineInput, wanted: number): number {
+  const { use } = wantedMemory(input, wanted);
+  const ample = { ...use, work_mem: ampleWorkMem(input.workload_type) };
+  return connectionsThatFit(ample, input.ram_bytes, LEAST_CONNECTIONS);
+}
+
+/** max_connections and why: as given, or by memory, with what a pooler would do. */
+function connectionsValue(input: BaselineInput, use: MemoryUse): BaselineValue {
+  const { workload_type: type, ram_bytes: ram, connections: given } = input;
+  const most = given ?? connectionsOf(type);
+  const ample = ampleConnections(input, most);
+  const pooler = 'put a pooler (PgBouncer, transaction mode) before them';
+  const sorts = `3 × ${formatMemory(ampleWorkMem(type))} work_mem + 2MB`;
+  if (given !== undefined) {
+    const share = `${((100 * use.shared_buffers) / ram).toFixed(0)} % of RAM`;
+    const beyond = worstCaseBytes(use) > budgetBytes(ram) ? ', and the worst case does not fit even so' : '';
+    const costs =
+      ample < given
+        ? `; at this number the budget leaves shared_buffers ${formatMemory(use.shared_buffers)} (${share}) and work_mem ${formatMemory(use.work_mem)}${beyond}: ${ample} would leave ${sorts} for each; ${pooler}`
+        : '';
+    return plain(given, `as given${costs}`);
+  }
+  const whose = type === 'dw' ? 'few large statements' : "PostgreSQL's default";
+  return ample < most
+    ? plain(
+        ample,
+        `RAM ${formatMemory(ram)} has room for so many at ${sorts} each without taking it from shared_buffers, in fives, at least ${LEAST_CONNECTIONS} (${most} would starve it); more clients than that wait in a pooler: ${pooler}`,
+      )
+    : plain(most, `${whose}; more connections than cores wait for each other: ${pooler}`);
+}
+
+/** Whether the number of connections alone keeps the set below its own formulas: fewer than 15 % of RAM for buffers, or too little work_mem. */
+export function connectionsStarve(input: BaselineInput, use: MemoryUse): boolean {
+  return (
+    input.workload_type !== 'desktop' &&
+    (use.work_mem < ampleWorkMem(input.workload_type) ||
+      use.shared_buffers < LEAST_BUFFERS_SHARE * input.ram_bytes)
+  );
+}
 
 /** The memory settings alone, and the set that they were fitted with. */
 export function memoryBaseline(input: BaselineInput): {
   values: Record<MemoryValueName, BaselineValue>;
   use: MemoryUse;
 } {
-  const { ram_bytes: ram, workload_type: type, major } = input;
+  const { ram_bytes: ram, workload_type: type } = input;
+  const connections = input.connections ?? ampleConnections(input, connectionsOf(type));
+  const wanted = wantedMemory(input, connections);
+  const { buffersShare, maintenanceShare, maintenanceCap } = wanted;
   const size = formatMemory(ram);
   const desktop = type === 'desktop';
-  const buffersShare = desktop ? 16 : ram < 2 * GB ? 5 : 4;
   const cacheShare = desktop ? 0.25 : 0.75;
-  const maintenanceShare = type === 'dw' ? 8 : 16;
-  const maintenanceCap = major <= 16 ? VACUUM_CAP_UNTIL_16 : 2 * GB;
-  const workers = input.autovacuum_workers ?? DEFAULT_AUTOVACUUM_WORKERS;
-  const connections = input.connections ?? DEFAULT_CONNECTIONS;
-  const parallel = input.parallel_workers ?? Math.max(DEFAULT_WORKERS, input.cpu_count ?? 0);
-  const maintenance = Math.min(roundMemory(ram / maintenanceShare), maintenanceCap);
-  const buffers = roundMemory(ram / buffersShare);
-  const use = fitMemory(
-    {
-      shared_buffers: buffers,
-      // wal_buffers −1 is 1/32 of shared_buffers, at most one WAL segment (16MB unless initdb was told otherwise).
-      wal_buffers: Math.max(64 * KB, Math.min(16 * MB, buffers / 32)),
-      work_mem: desktop ? 64 * MB : ram,
-      maintenance_work_mem: maintenance,
-      autovacuum_work_mem: Math.min(maintenance, roundMemory((ram * 0.1) / workers)),
-      max_connections: connections,
-      parallel_workers: parallel,
-      autovacuum_max_workers: workers,
-    },
-    ram,
-  );
+  const use = fitMemory(wanted.use, ram);
+  const { parallel_workers: parallel, autovacuum_max_workers: workers } = use;
   const fitted = 'fitted into the budget of the whole set';
   const values = {
+    max_connections: connectionsValue(input, use),
     shared_buffers: memory(use.shared_buffers, `RAM ${size} / ${buffersShare}, ${fitted}`),
     effective_cache_size: memory(
       Math.max(roundMemory(ram * cacheShare), use.shared_buffers),
@@ -115,6 +184,7 @@ export function memoryBaseline(input: BaselineInput): {
 }
 
 type MemoryValueName =
+  | 'max_connections'
   | 'shared_buffers'
   | 'effective_cache_size'
   | 'work_mem'

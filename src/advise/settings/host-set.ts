@@ -35,7 +35,6 @@ export const NATURES: Readonly<Record<string, SettingNature>> = {
   random_page_cost: { unit: null, restart: false },
   shared_buffers: { unit: '8kB', restart: true },
   wal_buffers: { unit: '8kB', restart: true },
-  wal_compression: { unit: null, restart: false },
   work_mem: { unit: 'kB', restart: false },
 };
 
@@ -55,23 +54,10 @@ export function hostSettings(input: BaselineInput): Baseline {
   const buffers = baseline.values.shared_buffers?.value ?? 0;
   const values: Record<string, BaselineValue> = {
     ...baseline.values,
-    max_connections: {
-      value: input.connections ?? 100,
-      text: String(input.connections ?? 100),
-      formula:
-        input.connections === undefined
-          ? "PostgreSQL's default; more connections than cores wait for each other: put a pooler before them"
-          : 'as given',
-    },
     default_statistics_target:
       type === 'dw'
         ? word('500', 'few large statements: planning may take longer to be right')
         : word('100', "PostgreSQL's default; raise it for single columns whose estimates are off"),
-    // Until 14 it was on or off; from 15 on, `on` is what SHOW calls pglz.
-    wal_compression: word(
-      major >= 15 ? 'pglz' : 'on',
-      'pages are compressed by pglz, which every build has; lz4, where it was compiled in, is faster',
-    ),
     log_checkpoints: word('on', 'without it nobody sees why checkpoints were asked for'),
     log_lock_waits: word('on', 'says who waited longer than deadlock_timeout, and for whom'),
     log_temp_files: word('10MB', 'sorts that went to disk, by statement'),

@@ -32,6 +32,8 @@ export const BACKEND_BYTES = 2 * MB;
 export const USABLE_SHARE = 0.9;
 /** Below this work_mem spills on next to everything: the other settings give way first. */
 const USEFUL_WORK_MEM = 1 * MB;
+/** Below this share of RAM shared_buffers gives way only where the budget could not be kept otherwise. */
+export const LEAST_BUFFERS_SHARE = 0.15;
 /** PostgreSQL's minimum of work_mem. */
 const LEAST_WORK_MEM = 64 * KB;
 /** More than this for each sort is for a session to ask for. */
@@ -101,17 +103,20 @@ export function roomFor(name: MemoryParameter, use: MemoryUse, ram: number): num
 
 /**
  * Sets work_mem to what is left, at most what is wanted. Where that is too little to be of use, maintenance memory and
- * then shared_buffers give way down to a floor, and only then work_mem goes as low as PostgreSQL allows.
+ * then shared_buffers give way, the latter to 15 % of RAM; then work_mem goes down to a quarter of that, and where even
+ * this does not fit shared_buffers to 16 MB, and work_mem as low as PostgreSQL allows.
  */
 export function fitMemory(wanted: MemoryUse, ram: number): MemoryUse {
   const use = { ...wanted };
-  const give: [name: MemoryParameter, floor: number][] = [
-    ['autovacuum_work_mem', 16 * MB],
-    ['maintenance_work_mem', 16 * MB],
-    ['shared_buffers', Math.min(use.shared_buffers, Math.max(16 * MB, roundMemory(ram / 10)))],
+  const buffersFloor = Math.max(16 * MB, roundMemory(ram * LEAST_BUFFERS_SHARE));
+  const give: [name: MemoryParameter, floor: number, forWorkMem: number][] = [
+    ['autovacuum_work_mem', 16 * MB, USEFUL_WORK_MEM],
+    ['maintenance_work_mem', 16 * MB, USEFUL_WORK_MEM],
+    ['shared_buffers', Math.min(use.shared_buffers, buffersFloor), USEFUL_WORK_MEM],
+    ['shared_buffers', 16 * MB, USEFUL_WORK_MEM / 4],
   ];
-  const enough = Math.min(wanted.work_mem, USEFUL_WORK_MEM);
-  for (const [name, floor] of give) {
+  for (const [name, floor, forWorkMem] of give) {
+    const enough = Math.min(wanted.work_mem, forWorkMem);
     const room = roomFor(name, { ...use, work_mem: enough }, ram);
     if (room >= use[name]) continue;
     use[name] = Math.min(use[name], Math.max(floor, room > 0 ? roundMemory(room) : 0));
@@ -119,4 +124,15 @@ export function fitMemory(wanted: MemoryUse, ram: number): MemoryUse {
   const left = Math.min(wanted.work_mem, MOST_WORK_MEM, roomFor('work_mem', use, ram));
   use.work_mem = Math.max(LEAST_WORK_MEM, left > 0 ? roundMemory(left) : 0);
   return use;
+}
+
+/**
+ * The most connections, at most those of `use`, with which the rest of the set fits as it is; whole fives, none below
+ * `least` even where the set does not fit then.
+ */
+export function connectionsThatFit(use: MemoryUse, ram: number, least: number): number {
+  const each = workMemUses(use) * use.work_mem + BACKEND_BYTES;
+  const room = budgetBytes(ram) - worstCaseBytes({ ...use, max_connections: 0 });
+  const fives = Math.floor(room / each / 5) * 5;
+  return Math.min(use.max_connections, Math.max(least, fives));
 }

@@ -1,6 +1,6 @@
 /** The memory settings as they are, the set that would be proposed, and what is left for each beside the others. */
 import type { Evidence, Limit, RuleContext } from '../../domain/index.ts';
-import { memoryBaseline } from './baseline.ts';
+import { type BaselineInput, memoryBaseline } from './baseline.ts';
 import { parallelBaseline } from './baseline-parallel.ts';
 import { computed, isLimit, ramInput, setting, settingNotVisible } from './facts.ts';
 import {
@@ -20,6 +20,8 @@ export interface MemoryPlan {
   present: MemoryUse;
   /** What would be proposed for a server like this, as a set that fits. */
   values: ReturnType<typeof memoryBaseline>['values'];
+  /** What `values` were worked out from: with other connections they are others. */
+  input: BaselineInput;
   /** Parallel workers that there are, or that would be proposed for the CPUs where those fit. */
   parallel_workers: number;
   /** What went into it, with the sources. */
@@ -33,10 +35,8 @@ export function memoryPlan(context: RuleContext): MemoryPlan | Limit {
   const present = presentMemory(context);
   if (isLimit(present)) return present;
   const type = workloadType(context);
-  const planFor = (parallel_workers: number): MemoryPlan => ({
-    ram_bytes: ram.bytes,
-    present,
-    values: memoryBaseline({
+  const planFor = (parallel_workers: number): MemoryPlan => {
+    const input: BaselineInput = {
       ram_bytes: ram.bytes,
       cpu_count: null,
       disk_type: null,
@@ -45,10 +45,16 @@ export function memoryPlan(context: RuleContext): MemoryPlan | Limit {
       connections: present.max_connections,
       autovacuum_workers: present.autovacuum_max_workers,
       parallel_workers,
-    }).values,
-    parallel_workers,
-    inputs: [ram.evidence, type.evidence],
-  });
+    };
+    return {
+      ram_bytes: ram.bytes,
+      present,
+      input,
+      values: memoryBaseline(input).values,
+      parallel_workers,
+      inputs: [ram.evidence, type.evidence],
+    };
+  };
   const cpus = context.snapshot.host.cpu_count.value;
   const wanted = cpus === null ? 0 : (parallelBaseline(cpus, type.type).max_parallel_workers?.value ?? 0);
   if (wanted <= present.parallel_workers) return planFor(present.parallel_workers);

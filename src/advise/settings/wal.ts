@@ -11,7 +11,9 @@ export interface WalSeen {
   /** Share of WAL that full-page images may be at most, 0..1: each counted as a whole page, though holes are left out. */
   page_share: number;
   seconds: number;
+  bytes: number;
   period: string;
+  source: 'window' | 'cumulative';
   evidence: Evidence[];
 }
 
@@ -28,7 +30,9 @@ export function walSeen(context: RuleContext): WalSeen | null {
       bytes_per_second,
       page_share,
       seconds: seen.seconds,
+      bytes: wal_bytes,
       period: seen.period,
+      source: seen.source,
       evidence: [
         measured('WAL written', wal_bytes, 'bytes', `pg_stat_wal.wal_bytes, ${seen.period}`),
         measured('whole pages in WAL', wal_fpi, 'pages', `pg_stat_wal.wal_fpi, ${seen.period}`),

@@ -1,10 +1,12 @@
 /** max_connections from the sessions that were really there. */
 import type { Rule } from '../../../domain/index.ts';
+import { connectionsStarve, LEAST_CONNECTIONS, memoryBaseline } from '../../settings/baseline.ts';
 import { mostConnections, reservedConnections } from '../../settings/bootable.ts';
 import { computed, isLimit, limited, measured, rejected } from '../../settings/facts.ts';
 import { worstCaseBytes } from '../../settings/memory-budget.ts';
 import { memoryPlan, worstCaseOf } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
+import { formatMemory } from '../../settings/units.ts';
 
 const ID = 'settings/max-connections';
 const NAME = 'max_connections';
@@ -12,8 +14,6 @@ const NAME = 'max_connections';
 const ENOUGH_SAMPLES = 500;
 /** Room above the most that was seen. */
 const MARGIN = 1.5;
-/** Fewer than PostgreSQL's default are never proposed below it without need. */
-const LEAST = 20;
 /** Only where at least so many times what is needed is allowed. */
 const FAR_TOO_MANY = 2;
 
@@ -22,7 +22,8 @@ export const rule: Rule = {
   area: 'settings',
   title: 'Far more connections are allowed than were ever used',
   description:
-    'Fires where the worst case of the memory settings exceeds RAM, and max_connections is more than twice 1.5 × the most sessions ' +
+    'Fires where the worst case of the memory settings exceeds RAM, or where a set that fits would have to starve shared_buffers (below ' +
+    '15 % of RAM) or work_mem (below 4 MB, dw 16 MB) for connections that nobody opens; and max_connections is more than twice 1.5 × the most sessions ' +
     'at once in at least 500 samples (a day at one a minute), plus those reserved: then that, in tens. Never below what is in use, ' +
     'never on a standby (it must have its primary’s at least), and never raised: what comes near the limit wants a pooler ' +
     '(settings/pooling, health/connections-near-limit). Left to a person: it wants a restart, and a burst that nobody sampled is refused.',
@@ -39,24 +40,41 @@ export const rule: Rule = {
       );
     }
     const present = plan.present.max_connections;
-    const worst = worstCaseBytes(plan.present);
-    if (worst <= plan.ram_bytes) {
-      return reject('fits', `the worst case fits into the memory with ${present}: fewer would gain nothing`);
+    const tooMuch = worstCaseBytes(plan.present) > plan.ram_bytes;
+    const now = memoryBaseline(plan.input);
+    if (!tooMuch && !connectionsStarve(plan.input, now.use)) {
+      return reject(
+        'fits',
+        `the worst case fits into the memory with ${present}, and starves nothing: fewer would gain nothing`,
+      );
     }
     const reserved = reservedConnections(context);
-    const needed = Math.max(LEAST, Math.ceil((most * MARGIN + reserved) / 10) * 10);
+    const needed = Math.max(LEAST_CONNECTIONS, Math.ceil((most * MARGIN + reserved) / 10) * 10);
     if (present < FAR_TOO_MANY * needed) {
       return reject(
         'used',
         `${most} sessions at once were seen; ${needed} with a margin are near the ${present}`,
       );
     }
+    const then = memoryBaseline({ ...plan.input, connections: needed });
+    const gains = (['shared_buffers', 'work_mem'] as const).map((name) =>
+      computed(
+        `${name} of a set that fits, with ${needed} connections`,
+        then.values[name].value,
+        'bytes',
+        `${then.values[name].formula}; with ${present} it is ${now.values[name].text}`,
+      ),
+    );
     return propose(context, {
       rule: ID,
       name: NAME,
       value: needed,
-      formula: `${most} sessions × ${MARGIN} + ${reserved} reserved, in tens, at least ${LEAST}`,
-      why: `No more than ${most} sessions were seen at once, while the memory settings allow more than the host has because ${present} are allowed.`,
+      formula: `${most} sessions × ${MARGIN} + ${reserved} reserved, in tens, at least ${LEAST_CONNECTIONS}`,
+      why:
+        `No more than ${most} sessions were seen at once, while ${present} are allowed, each of which the budget counts at its worst: ` +
+        `${tooMuch ? 'the memory settings allow more than the host has' : 'that starves the rest of the set'}. ` +
+        `A set that fits has ${now.values.shared_buffers.text} shared_buffers and ${now.values.work_mem.text} work_mem with ${present}, ` +
+        `${then.values.shared_buffers.text} and ${then.values.work_mem.text} with ${needed} (of ${formatMemory(plan.ram_bytes)}).`,
       unless:
         'A burst, a second application or a deployment that doubles the pools for a while needs more: a pooler in front makes them wait in place of failing.',
       severity: 'medium',
@@ -75,6 +93,7 @@ export const rule: Rule = {
           'superuser_reserved_connections + reserved_connections',
         ),
         ...worstCaseOf(plan, { ...plan.present, max_connections: needed }),
+        ...gains,
       ],
       byHand: 'PgLuthier does not write it: whoever comes beyond it is refused.',
     });

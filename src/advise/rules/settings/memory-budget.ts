@@ -1,6 +1,7 @@
 /** The whole set of memory settings against the memory that there is. */
 import type { Rule } from '../../../domain/index.ts';
-import { isLimit, limited, measured, rejected } from '../../settings/facts.ts';
+import { memoryBaseline } from '../../settings/baseline.ts';
+import { computed, isLimit, limited, measured, rejected } from '../../settings/facts.ts';
 import {
   budgetBytes,
   WORST_CASE_FORMULA,
@@ -28,6 +29,9 @@ export const rule: Rule = {
       return rejected({ rule: ID, candidate: 'memory settings as a set', code: 'fits', reason });
     }
     const backends = context.snapshot.counters.database?.numbackends ?? null;
+    const { connections, ...rest } = plan.input;
+    const ample = memoryBaseline(rest).values;
+    const fewer = ample.max_connections.value < (connections ?? 0) ? ample : null;
     const factor = worst / plan.ram_bytes;
     return {
       recommendations: [
@@ -38,7 +42,7 @@ export const rule: Rule = {
           title: `The memory settings allow ${factor.toFixed(1)} times the host's memory`,
           rationale:
             `In the worst case the server asks for ${formatMemory(roundMemory(worst))} of ${formatMemory(plan.ram_bytes)}, and the kernel ends it. ` +
-            `It takes all ${plan.present.max_connections} connections at work at once: a lower max_connections with a pooler in front, or a lower work_mem (a set that fits has ${plan.values.work_mem.text}), takes the risk away.`,
+            `It takes all ${plan.present.max_connections} connections at work at once: a lower max_connections with a pooler in front, or a lower work_mem (a set that fits has ${plan.values.work_mem.text}${fewer ? `, and ${fewer.work_mem.text} with ${fewer.max_connections.text} connections` : ''}), takes the risk away.`,
           severity: factor > 2 ? 'medium' : 'low',
           evidence_level: 'estimated',
           confidence: 0.6,
@@ -62,6 +66,16 @@ export const rule: Rule = {
               level: 'estimated',
               formula: '90 % of RAM',
             },
+            ...(fewer === null
+              ? []
+              : [
+                  computed(
+                    'connections that leave room for the rest of the set',
+                    fewer.max_connections.value,
+                    'connections',
+                    fewer.max_connections.formula,
+                  ),
+                ]),
             ...(backends === null
               ? []
               : [measured('backends of this database now', backends, null, 'pg_stat_database.numbackends')]),

@@ -22,7 +22,7 @@ export const rule: Rule = {
   area: 'settings',
   title: 'shared_buffers does not fit the host',
   description:
-    'A quarter of RAM (a fifth below 2 GB), within the memory budget of the whole set, never far more than the ' +
+    'A quarter of RAM (a fifth below 1 GB), within the memory budget of the whole set, never far more than the ' +
     'database is large. Counts as observed where fewer than 95 % of the blocks asked for were found in buffers; quiet ' +
     'where 99 % are, or where the database fits already. More than 40 % of RAM is questioned when the worst case of ' +
     'the set exceeds RAM. Formula: PostgreSQL documentation 19.4.1 and pgtune.',

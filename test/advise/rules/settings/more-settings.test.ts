@@ -31,6 +31,7 @@ import {
   contextOf,
   databaseCounters,
   GB,
+  MB,
   snapshotOf,
   walCounters,
   workloadOf,
@@ -40,6 +41,7 @@ import { statementRow } from './busy-server.ts';
 
 /** Settings that the builder's stock server has not. */
 const MORE: [name: string, setting: string, more: Partial<SettingRow>][] = [
+  ['archive_mode', 'off', { vartype: 'enum', enumvals: ['always', 'on', 'off'] }],
   ['checkpoint_timeout', '300', { unit: 's', vartype: 'integer', min_val: '30', max_val: '86400' }],
   ['default_toast_compression', 'pglz', { vartype: 'enum', enumvals: ['pglz', 'lz4'] }],
   ['huge_pages', 'try', { vartype: 'enum', enumvals: ['off', 'on', 'try'], context: 'postmaster' }],
@@ -134,18 +136,23 @@ const wal = (gigabytes: number, page_share: number) =>
     stats_reset: HOUR_AGO,
   });
 
+/** As a build with these methods has it; null: up to 14, a switch. */
+function withMethods(snapshot: Snapshot, enumvals: string[] | null): Snapshot {
+  const vartype = enumvals === null ? 'bool' : 'enum';
+  const settings = snapshot.settings.map((row) =>
+    row.name === 'wal_compression' ? { ...row, vartype, enumvals } : row,
+  );
+  return { ...snapshot, settings };
+}
+
 describe('WAL', () => {
   test('wal_compression: the best that the build has, where whole pages fill it', async () => {
     const full = { counters: { wal: wal(36, 0.8) } };
     expect(await said(walCompression, stock(full))).toEqual(['wal_compression: off → lz4']);
-    const plain = stock(full);
-    for (const row of plain.settings)
-      if (row.name === 'wal_compression') row.enumvals = ['pglz', 'on', 'off'];
-    expect(await said(walCompression, plain)).toEqual(['wal_compression: off → pglz']);
-    for (const row of plain.settings) {
-      if (row.name === 'wal_compression') Object.assign(row, { vartype: 'bool', enumvals: null });
-    }
-    expect(await said(walCompression, plain)).toEqual(['wal_compression: off → on']);
+    const zstd = ['pglz', 'zstd', 'on', 'off'];
+    expect(await said(walCompression, withMethods(stock(full), zstd))).toEqual([
+      'wal_compression: off → zstd',
+    ]);
     expect(await said(walCompression, stock({ counters: { wal: wal(36, 0.1) } }))).toEqual([
       'rejected few_pages',
     ]);
@@ -153,6 +160,77 @@ describe('WAL', () => {
       'rejected little_wal',
     ]);
     expect(await said(walCompression, stock())).toEqual(['rejected no_evidence']);
+  });
+  describe.each([
+    ['pglz', ['pglz', 'on', 'off']],
+    ['on', null],
+  ])('wal_compression = %s, which costs writes their throughput', (method, enumvals) => {
+    const segments = (36 * GB) / (16 * 1024 ** 2);
+    const archived = (archived_count: number, failed_count = 0) => ({
+      wal: wal(36, 0.8),
+      archiver: {
+        archived_count,
+        failed_count,
+        last_archived_time: null,
+        last_failed_wal: null,
+        last_failed_time: null,
+        stats_reset: HOUR_AGO,
+      },
+    });
+    const sender = (sent_lag_bytes: number, replay_lag_bytes = sent_lag_bytes) => ({
+      pid: 1,
+      application_name: 's',
+      user: null,
+      client_addr: null,
+      state: 'streaming',
+      sync_state: 'async',
+      sent_lag_bytes,
+      flush_lag_bytes: sent_lag_bytes,
+      replay_lag_bytes,
+      replay_lag_ms: null,
+      xmin_age: null,
+    });
+    const slot = (active: boolean, retained_bytes: number) => ({
+      name: 's',
+      slot_type: 'logical',
+      plugin: 'pgoutput',
+      database: 'app',
+      active,
+      temporary: false,
+      wal_status: 'reserved',
+      retained_bytes,
+      safe_wal_bytes: null,
+      xmin_age: null,
+      catalog_xmin_age: null,
+      inactive_since: null,
+      invalidation_reason: null,
+    });
+    const none = { senders: [], slots: [], receiver: null };
+    const full = { counters: archived(segments) };
+    const run = (parts: Parameters<typeof snapshotOf>[0], archive_mode = 'on') =>
+      said(walCompression, withMethods(stock(parts, { archive_mode }), enumvals));
+
+    test.each([
+      ['whole pages are all that is to be seen', full, 'on'],
+      ['the archive fails', { counters: archived(10, 5) }, 'on'],
+      ['nobody archives', { counters: archived(0) }, 'off'],
+      ['a standby keeps up', { ...full, replication: { ...none, senders: [sender(MB)] } }, 'on'],
+      [
+        'a standby only replays late',
+        { ...full, replication: { ...none, senders: [sender(0, 9 * GB)] } },
+        'on',
+      ],
+      ['nobody reads the slot', { ...full, replication: { ...none, slots: [slot(false, 9 * GB)] } }, 'on'],
+    ])('quiet where %s', async (_, parts, mode) => {
+      expect(await run(parts, mode)).toEqual(['rejected only_pglz']);
+    });
+    test.each([
+      ['the archive falls behind', { counters: archived(segments / 2) }],
+      ['a standby falls behind', { ...full, replication: { ...none, senders: [sender(2 * GB)] } }],
+      ['the reader of a slot does', { ...full, replication: { ...none, slots: [slot(true, 2 * GB)] } }],
+    ])('proposed where %s', async (_, parts) => {
+      expect(await run(parts)).toEqual([`wal_compression: off → ${method}`]);
+    });
   });
   test('checkpoint_timeout: longer where whole pages after checkpoints that come by time are the WAL', async () => {
     const counters = (timed: number, requested: number, share: number) => ({

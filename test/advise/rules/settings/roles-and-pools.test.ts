@@ -160,6 +160,17 @@ describe('max_connections', () => {
     expect(names).toContain('worst-case memory now');
     expect(names).toContain('worst-case memory after');
   });
+  test('lowered where the set fits, but only by starving work_mem for connections that nobody opens', async () => {
+    const parts = { ram_bytes: 8 * GB };
+    const [draft] = (await maxConnections.evaluate(context(parts))).recommendations;
+    draftSchema.parse(draft);
+    expect(draft?.setting).toMatchObject({ name: 'max_connections', value: '40' });
+    const value = (name: string) => Number(draft?.evidence.find((item) => item.name === name)?.value);
+    // It fits as it is, and it fits after: what is gained is what each process may have.
+    expect(value('worst-case memory now')).toBeLessThan(8 * GB);
+    expect(value('work_mem of a set that fits, with 40 connections')).toBeGreaterThan(16 * MB);
+    expect(draft?.rationale).toContain('2MB work_mem with 400');
+  });
   test.each([
     ['too few samples', { seen: { samples: 499 } }, 'no_evidence'],
     ['memory that suffices', { ram_bytes: 64 * GB }, 'fits'],

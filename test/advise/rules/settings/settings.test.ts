@@ -250,6 +250,52 @@ describe('max_wal_size', () => {
     const few = windowOf(60, { counters: { ...delta, checkpoints: checkpointCounters({ requested: 1 }) } });
     expect(await said(maxWal, snapshot, { window: few })).toEqual(['rejected checkpoints_are_timed']);
   });
+  describe('counted for seconds', () => {
+    // 73 MB a second: the formula makes 53 GB of it.
+    const delta = (seconds: number) => ({
+      ...diffCounters(noCounters, noCounters),
+      checkpoints: checkpointCounters({ requested: 20 }),
+      wal: walCounters({ wal_bytes: seconds * 73 * MB }),
+    });
+    const since = (seconds: number) => {
+      const stats_reset = new Date(Date.parse('2026-03-01T12:00:00.000Z') - seconds * 1000).toISOString();
+      return {
+        checkpoints: checkpointCounters({ requested: 20, stats_reset }),
+        wal: walCounters({ wal_bytes: seconds * 73 * MB, stats_reset }),
+      };
+    };
+    const small = { ram_bytes: GB, server: { database_size_bytes: 600 * MB } };
+    test('refused, in the window and since the reset, below one checkpoint_timeout', async () => {
+      const window = windowOf(12, { counters: delta(12) });
+      const young = snapshotOf({ ...small, counters: since(40) });
+      expect(await said(maxWal, young, { window })).toEqual(['rejected statistics_too_young']);
+      expect(await said(maxWal, young)).toEqual(['rejected statistics_too_young']);
+      const rejection = (await maxWal.evaluate(contextOf(young, { window }))).rejections[0];
+      expect(rejection?.reason).toContain('checkpoint_timeout of 300 s');
+    });
+    test('what was counted for longer speaks in place of a young window', async () => {
+      const window = windowOf(12, { counters: delta(12) });
+      const draft = await draftOf(maxWal, snapshotOf({ counters: since(86_400) }), { window });
+      expect(draft.title).toBe('max_wal_size: 1GB → 50GB');
+      expect(draft.evidence.find(({ name }) => name === 'checkpoints requested')?.source).toContain(
+        'since 2026',
+      );
+    });
+    test('never beyond what a host of its size may spend, with the formula', async () => {
+      const window = windowOf(3600, { counters: delta(3600) });
+      const draft = await draftOf(maxWal, snapshotOf(small), { window });
+      expect(draft.title).toBe('max_wal_size: 1GB → 4GB');
+      const cap = draft.evidence.find(({ name }) => name === 'most that max_wal_size may be');
+      expect(cap?.value).toBe(4 * GB);
+      expect(cap?.formula).toContain('mixed: 4GB; 2 × RAM 2GB; half of the database 300MB');
+      const large = snapshotOf({ ram_bytes: GB, server: { database_size_bytes: 50 * GB } });
+      expect(await said(maxWal, large, { window })).toEqual(['max_wal_size: 1GB → 25GB']);
+      const vast = snapshotOf({ ram_bytes: 512 * GB });
+      expect(await said(maxWal, vast, { window })).toEqual(['max_wal_size: 1GB → 53GB']);
+      const already = snapshotOf({ ...small, settings: { max_wal_size: '4096' } });
+      expect(await said(maxWal, already, { window })).toEqual(['rejected as_large_as_the_host_allows']);
+    });
+  });
   test('quiet without checkpoints, with timed ones, and where WAL does not explain them', async () => {
     expect(await said(maxWal, snapshotOf())).toEqual(['rejected no_evidence']);
     expect(await said(maxWal, snapshotOf(counted(95, 5, GB)))).toEqual(['rejected checkpoints_are_timed']);
