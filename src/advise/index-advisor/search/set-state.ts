@@ -192,6 +192,8 @@ export class SetState {
   #change(which: readonly number[], to: 0 | 1): void {
     const sign = to === 1 ? 1 : -1;
     for (const one of which) {
+      // Named twice, as the rival of two that join.
+      if (this.has[one] === to) continue;
       this.has[one] = to;
       this.#log?.push({ entry: to === 1 ? one : -1 - one, before: this.#changedAt[one] ?? 0 });
       this.#now += 1;
