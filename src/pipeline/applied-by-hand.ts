@@ -2,6 +2,7 @@
 import { buildPlan } from '../apply/index.ts';
 import {
   APPLICABLE_KINDS,
+  BY_HAND_ACTOR,
   type Change,
   PgLuthierError,
   type RecommendationState,
@@ -15,8 +16,14 @@ import type { Services } from './services.ts';
 
 /** Full snapshots that are looked through, newest first, for the last without the change. */
 const MOST_SNAPSHOTS = 48;
-/** Without these nouns something that is there looks gone. */
-const NEEDED: readonly (keyof Snapshot)[] = ['tables', 'indexes', 'settings', 'setting_overrides'];
+/** Scopes of limits: without these nouns, and of relations that were locked, something that is there looks gone. */
+const NEEDED: ReadonlySet<string> = new Set([
+  'relations',
+  'tables',
+  'indexes',
+  'settings',
+  'setting-overrides',
+]);
 
 /**
  * Advice that nobody applied through PgLuthier but that the newest full snapshot shows to be done: it goes to
@@ -68,9 +75,9 @@ async function seen(
   targetId: string,
   { id, limits }: SnapshotHeader,
 ): Promise<Snapshot | null> {
-  if (limits.some(({ scope }) => (NEEDED as readonly string[]).includes(scope.replaceAll('-', '_'))))
-    return null;
-  return store.snapshots.get(targetId, id);
+  // That our own role has values of its own is told row by row.
+  const blind = limits.some(({ scope, code }) => NEEDED.has(scope) && code !== 'settings_of_own_role');
+  return blind ? null : store.snapshots.get(targetId, id);
 }
 
 /** The last full snapshot without the change and the first with it; null: it was there when it was advised. */
@@ -105,7 +112,8 @@ async function isOurs(
 ): Promise<boolean> {
   const subject = subjectOf(change);
   return (await store.applies.list(targetId, {})).some(
-    ({ plan, created_at, finished_at }) =>
+    ({ plan, actor, created_at, finished_at }) =>
+      actor !== BY_HAND_ACTOR &&
       subjectOf(plan.change) === subject &&
       Date.parse(created_at) <= Date.parse(after.collected_at) &&
       Date.parse(finished_at ?? after.collected_at) >= Date.parse(before.collected_at),

@@ -4,7 +4,7 @@ import { type IndexDefinition, type IndexRow, PgLuthierError, quoteIdentifier } 
 import { parseSql } from './parser.ts';
 import { namesOf } from './tree.ts';
 
-export interface ReadIndex {
+interface ReadIndex {
   /** As a typed definition; expressions and predicate are the catalog's own texts. */
   definition: IndexDefinition;
   /**
