@@ -1,11 +1,5 @@
 /** Ways back of applies that were measured to harm, and changes that people made themselves. */
-import {
-  type ApplyPlan,
-  BY_HAND_ACTOR,
-  nextState,
-  type Recommendation,
-  type RecommendationState,
-} from '../domain/index.ts';
+import { type ApplyPlan, BY_HAND_ACTOR, type Recommendation } from '../domain/index.ts';
 import { appendAudit } from './audit.ts';
 import { type Database, type DatabaseTransaction, newId } from './database.ts';
 import { jsonText } from './json-text.ts';
@@ -52,8 +46,8 @@ export async function setAsideReverted(
     .where('target_id', '=', targetId)
     .where('apply_id', '=', reverts.apply_id)
     .executeTakeFirstOrThrow();
-  const dismissable = nextState(original.state as RecommendationState, 'dismiss') !== undefined;
-  if (original.generation !== generation || original.state !== 'failed' || !dismissable) return;
+  // Somebody has reopened it or decided otherwise meanwhile.
+  if (original.generation !== generation || original.state !== 'failed') return;
   await step(transaction, targetId, original, 'dismiss', {
     actor: 'verification',
     reason: `it was measured to harm (${reverts.apply_id}) and taken back (${applyId})`,
