@@ -162,6 +162,19 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
     expect(await at.service.services.store.audit.verify()).toMatchObject({ ok: true });
   });
 
+  it('are not seen in a snapshot that left the table alone because somebody held it', async () => {
+    await look();
+    await at.propose('held', drop('items_there', 'id'));
+    await look();
+    await at.client.query('BEGIN');
+    await at.client.query('LOCK TABLE items IN ACCESS EXCLUSIVE MODE');
+    const blind = await look();
+    await at.client.query('ROLLBACK');
+    expect(blind.limits.map(({ code }) => code)).toContain('relations_locked');
+    await verify();
+    expect(await at.stateOf('held')).toBe('open');
+  });
+
   it('are not seen in what PgLuthier itself did', async () => {
     const change: Change = {
       kind: 'table.reloptions',

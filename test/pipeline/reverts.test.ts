@@ -97,7 +97,7 @@ describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
     expect(await run()).toEqual({ started: 0, held: {} });
     const perform = { revert: 'perform', auto_in_production: true };
     await policy(perform);
-    await at.service.ask('POST', `${at.base}/apply-stop`, { reason: 'a test', because: 'a test' });
+    await at.service.ask('POST', `${at.base}/apply-stop`, { reason: 'a test' });
     expect(await at.service.services.store.applyStops.over(at.targetId)).not.toBeNull();
     expect(await run()).toEqual({ started: 0, held: { [String(id)]: 'apply_stopped' } });
     await at.service.ask('DELETE', `${at.base}/apply-stop`);
