@@ -62,8 +62,12 @@ async function presentIndex(
   for (const row of indexes) {
     if (row.schema !== index.schema || row.table !== index.table || !row.is_valid || !row.is_ready) continue;
     if ((row.relkind === 'I') !== (partitions?.length ?? 0) > 0) continue;
-    const { form, unsaid } = await formOf(row);
-    if (!resemblesDefinition(form, index) || (unsaid && change.definition === undefined)) continue;
+    if (change.definition === undefined) {
+      const { form, unsaid } = await formOf(row);
+      if (unsaid || !resemblesDefinition(form, index)) continue;
+    } else if (nameless(row.name, row.definition) !== nameless(index.name, change.definition)) {
+      continue;
+    }
     if (Object.entries(index.options).some(([name, value]) => row.reloptions[name] !== value)) continue;
     const parts = partitions?.filter(({ schema, name }) =>
       indexes.some((one) => one.schema === schema && one.name === name),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BY_HAND_ACTOR, type Change, type Verdict } from '../../src/domain/index.ts';
-import { applyInWindow, collectTarget, verifyApplied } from '../../src/pipeline/index.ts';
+import { applyInWindow, collectTarget, verifyAllApplied, verifyApplied } from '../../src/pipeline/index.ts';
 import { revertChange } from '../../src/pipeline/revert-change.ts';
 import { type Advised, advised } from './advised.ts';
 
@@ -13,7 +13,10 @@ ANALYZE ${name};`;
 describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
   let at: Advised;
   beforeAll(async () => {
-    at = await advised(major, `CREATE EXTENSION pg_stat_statements; ${table('first')} ${table('second')}`);
+    at = await advised(
+      major,
+      `CREATE EXTENSION pg_stat_statements; ${table('first')} ${table('second')} ${table('third')}`,
+    );
   });
   afterAll(() => at?.close());
   const policy = (body: Record<string, unknown>, headers?: Record<string, string>) =>
@@ -123,6 +126,52 @@ describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
     expect(await run()).toEqual({ started: 0, held: {} });
     expect(await at.service.services.store.audit.verify()).toMatchObject({ ok: true });
     await policy({});
+  }, 60_000);
+
+  it('by hand is proposed back and never performed; the way back by hand is recognised in turn', async () => {
+    const before = String(await definitionOf('third'));
+    const { services } = at.service;
+    const ask = async () => {
+      for (let call = 0; call < 60; call += 1) {
+        await at.client.query('SELECT note FROM third WHERE owner = $1 AND id > 0', [call]);
+      }
+    };
+    const look = () => collectTarget(services, at.targetId);
+    await look();
+    await at.propose('drop_third', {
+      kind: 'index.drop',
+      schema: 'public',
+      table: 'third',
+      name: 'third_idx',
+      definition: before,
+    });
+    await ask();
+    await look();
+    await at.client.query('DROP INDEX third_idx');
+    await look();
+    await ask();
+    await look();
+    await verifyAllApplied(services, at.targetId);
+    expect(await at.stateOf('drop_third')).toBe('failed');
+    const { items } = await services.store.recommendations.list(at.targetId, {
+      rule: 'apply/revert',
+      state: 'open',
+      limit: 9,
+    });
+    expect(items).toMatchObject([{ kind: 'index.create', reverts: { recommendation_id: 'drop_third' } }]);
+    await policy({ production: false, revert: 'perform' });
+    expect(await applyInWindow(services, { id: at.targetId })).toEqual({ started: 0, held: {} });
+    await policy({});
+    // Almost: NULLs are distinct in it.
+    await at.client.query(before.replace(' NULLS NOT DISTINCT', '').replace('third_idx', 'almost'));
+    await look();
+    await verifyAllApplied(services, at.targetId);
+    expect(await at.stateOf(String(items[0]?.id))).toBe('open');
+    await at.client.query(before.replace('third_idx', 'again'));
+    await look();
+    await verifyAllApplied(services, at.targetId);
+    expect(await at.stateOf(String(items[0]?.id))).toBe('verifying');
+    expect(await at.stateOf('drop_third')).toBe('dismissed');
   }, 60_000);
 
   const setting = (value: string, current_value: string): Change => ({
