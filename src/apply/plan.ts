@@ -30,7 +30,11 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
     case 'index.create':
       if (change.partitions?.length) return renderPartitioned(change.index, change.partitions);
       return {
-        statements: [renderIndexDefinition(change.index, { concurrently: true })],
+        statements: [
+          change.definition === undefined
+            ? renderIndexDefinition(change.index, { concurrently: true })
+            : concurrentDefinition(change.index.name, change.definition),
+        ],
         rollback: [dropIndexStatement(change.index.schema, change.index.name)],
       };
     case 'index.drop':
@@ -44,13 +48,18 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
     case 'setting': {
       const name = change.name.split('.').map(quoteIdentifier).join('.');
       return {
-        statements: [`ALTER SYSTEM SET ${name} = ${quoteLiteral(change.value)}`, RELOAD],
+        statements: [
+          change.reset
+            ? `ALTER SYSTEM RESET ${name}`
+            : `ALTER SYSTEM SET ${name} = ${quoteLiteral(change.value)}`,
+          RELOAD,
+        ],
         rollback: [`ALTER SYSTEM SET ${name} = ${quoteLiteral(change.current_value)}`, RELOAD],
       };
     }
     case 'role.setting':
       return {
-        statements: [alterRoleStatement(change, change.value)],
+        statements: [alterRoleStatement(change, change.reset ? null : change.value)],
         rollback: [alterRoleStatement(change, change.previous)],
       };
     case 'table.reloptions':

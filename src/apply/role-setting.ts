@@ -8,9 +8,18 @@ import { isAllowedSetting } from './allowed.ts';
 import type { Checked, Drift } from './drift.ts';
 import { type ApplyRun, applied, failed, journalled, needsAttention, reasonOf, setTimeouts } from './run.ts';
 import { readSetting } from './setting-state.ts';
-import { outOfBounds, sameSettingValue } from './setting-value.ts';
+import { outOfBounds, type SettingState, sameSettingValue } from './setting-value.ts';
 
 type RoleSetting = Extract<Change, { kind: 'role.setting' }>;
+
+/** Does the role have what the change wants, by what it has itself (null: nothing)? */
+export function holds(
+  change: RoleSetting,
+  now: string | null,
+  setting: Pick<SettingState, 'vartype' | 'unit'>,
+): boolean {
+  return change.reset ? now === null : now !== null && sameSettingValue(now, change.value, setting);
+}
 
 /** What the role itself has, in all databases; null: nothing. */
 export async function readRoleSetting(
@@ -60,8 +69,11 @@ export async function checkRoleSetting(session: TargetSession, change: RoleSetti
     });
   }
   const now = await readRoleSetting(session, change);
-  if (now !== null && sameSettingValue(now, change.value, setting)) {
-    drift.push({ code: 'already_applied', message: `${change.name} of ${change.role} is ${now} already.` });
+  if (holds(change, now, setting)) {
+    drift.push({
+      code: 'already_applied',
+      message: `${change.name} of ${change.role} is ${now ?? 'not set'} already.`,
+    });
   } else if (now !== change.previous) {
     drift.push({
       code: 'setting_changed',
@@ -98,7 +110,7 @@ export async function judgeRoleSetting(
 ): Promise<ApplyOutcome> {
   const setting = await readSetting(session, change.name);
   const now = await readRoleSetting(session, change);
-  if (setting && now !== null && sameSettingValue(now, change.value, setting)) {
+  if (setting && holds(change, now, setting)) {
     return applied({ previous: change.previous, ...(interrupted ? { recovered: true } : {}) });
   }
   if (interrupted && now === change.previous) return failed(interrupted.code, interrupted.message);

@@ -130,18 +130,19 @@ async function judgeSetting(
     const entries = await readFileEntries(session, change.name);
     const last = entries.at(-1);
     const setting = await readSetting(session, change.name);
-    const written =
-      setting &&
-      last?.setting != null &&
-      sameSettingValue(last.setting, change.value, setting) &&
-      last.applied;
+    const written = change.reset
+      ? overridden && autoConfEntry(entries) === null
+      : setting &&
+        last?.setting != null &&
+        sameSettingValue(last.setting, change.value, setting) &&
+        last.applied;
     if (written) {
       // In force for the server, but our own role or database has a value of its own.
       return applied({ ...facts, in_force: true, masked_for_us: true });
     }
     return needsAttention(
       'setting_not_in_force',
-      `${change.name} was written, but the server does not use it${last?.error ? `: ${last.error}` : ''}.`,
+      `${change.name} was ${change.reset ? 'taken out' : 'written'}, but the server does not use ${change.reset ? change.value : 'it'}${last?.error ? `: ${last.error}` : ''}.`,
       facts,
     );
   } finally {
@@ -164,7 +165,10 @@ export async function recoverSetting(
   const entry = autoConfEntry(await readFileEntries(run.session, change.name));
   const recorded = recordedState(sent, earlierEntryStatement(change.name));
   const previous = (recorded?.previous_entry ?? null) as string | null;
-  if (!setting || entry === null || !sameSettingValue(entry, change.value, setting)) {
+  const written = change.reset
+    ? entry === null
+    : setting !== null && entry !== null && sameSettingValue(entry, change.value, setting);
+  if (!setting || !written) {
     if (recorded && entry !== previous) {
       return needsAttention(
         'setting_changed',

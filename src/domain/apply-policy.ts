@@ -1,5 +1,6 @@
 /** What may be applied on a target, by whom, and when. */
 import { z } from 'zod';
+import { BY_HAND_ACTOR } from './apply.ts';
 import { APPLICABLE_KINDS, type Change, type ChangeKind } from './change.ts';
 import { maintenanceWindowSchema } from './maintenance-window.ts';
 
@@ -7,6 +8,9 @@ const bytes = z.number().int().positive();
 
 /** manual: a person approves. auto: what fits the limits is approved by the policy. dry_run: nothing is ever sent. */
 export const policyModes = ['manual', 'auto', 'dry_run'] as const;
+
+/** What a regression leads to, see `revert`. */
+export const revertModes = ['propose', 'perform'] as const;
 
 const autoSchema = z
   .object({
@@ -32,6 +36,11 @@ export const applyPolicySchema = z
     auto: autoSchema.nullable().default(null),
     /** Only an admin may set it: without it a production target is never changed without a person. */
     auto_in_production: z.boolean().default(false),
+    /**
+     * What happens to a change that was measured to harm. propose: its way back is proposed, and a person decides.
+     * perform: the policy approves and applies it, in production only with `auto_in_production`.
+     */
+    revert: z.enum(revertModes).default('propose'),
     /** Changes begin only while one of them is open; empty: at any time. */
     windows: z.array(maintenanceWindowSchema).max(50).default([]),
     /**
@@ -60,6 +69,10 @@ export const applyPolicySchema = z
   .refine((policy) => !(policy.mode === 'auto' && policy.four_eyes), {
     message: 'four eyes and a policy that approves by itself exclude each other',
     path: ['four_eyes'],
+  })
+  .refine((policy) => !(policy.revert === 'perform' && policy.four_eyes), {
+    message: 'four eyes and a policy that takes changes back by itself exclude each other',
+    path: ['revert'],
   });
 export type ApplyPolicy = z.infer<typeof applyPolicySchema>;
 
@@ -115,6 +128,39 @@ export function refusesAuto(
     return { code: 'policy_table', message: 'Its table is not among those that the policy approves for.' };
   }
   return null;
+}
+
+/**
+ * Why the policy does not take a harmful change back by itself; null: it does.
+ * @param reverted who made the change, and whether that was a way back itself: two changes that both look harmful would
+ * undo each other for ever.
+ */
+export function refusesRevert(
+  policy: ApplyPolicy,
+  change: Change,
+  reverted: { actor: string; was_revert: boolean },
+): { code: string; message: string } | null {
+  if (policy.revert !== 'perform') {
+    return { code: 'policy_revert', message: 'The policy proposes to take changes back: a person approves.' };
+  }
+  if (policy.production && !policy.auto_in_production) {
+    return {
+      code: 'policy_production',
+      message: 'The target is production, and no admin has switched on changes without a person there.',
+    };
+  }
+  if (!APPLICABLE_KINDS.has(change.kind)) {
+    return { code: 'policy_kind', message: 'PgLuthier cannot take it back; a person must.' };
+  }
+  if (reverted.actor === BY_HAND_ACTOR) {
+    return {
+      code: 'policy_by_hand',
+      message: 'A person made the change by hand, and decides on its way back.',
+    };
+  }
+  return reverted.was_revert
+    ? { code: 'policy_revert_again', message: 'It was taken back once already; a person decides.' }
+    : null;
 }
 
 function isListed(

@@ -79,6 +79,9 @@ export type ApplyOutcome =
   | { outcome: 'failed'; code: string; message: string; facts: Record<string, unknown> }
   | { outcome: 'needs_attention'; code: string; message: string; facts: Record<string, unknown> };
 
+/** Who made a change that nobody applied through PgLuthier, as applies and the audit log name it. */
+export const BY_HAND_ACTOR = 'by hand';
+
 export const verdicts = ['succeeded', 'inconclusive', 'regressed'] as const;
 export type VerdictWord = (typeof verdicts)[number];
 
@@ -108,8 +111,10 @@ export interface Verdict {
   verdict: VerdictWord;
   reason: string;
   statements: MeasuredStatement[];
-  /** SQL that takes the change back, where it regressed and can be. Proposed, never run by itself. */
+  /** SQL that takes the change back, where it regressed and can be. */
   revert?: string[];
+  /** Recommendations that propose to take it back. Absent: it did not regress, or nothing takes it back. */
+  revert_recommendation_ids?: string[];
   /** Other measures, e.g. idx_scan of the new index over the window. */
   measures: {
     name: string;

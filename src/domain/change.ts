@@ -65,6 +65,11 @@ export const changeSchema = z.discriminatedUnion('kind', [
     index: indexDefinitionSchema,
     /** Of a partitioned table: the whole tree below it, parents before their children. Absent: a plain table. */
     partitions: z.array(partitionIndexSchema).optional(),
+    /**
+     * `pg_get_indexdef` of an index that was dropped and is built again: it is built by this text to the letter. Absent:
+     * by `index`.
+     */
+    definition: z.string().optional(),
   }),
   z.object({
     kind: z.literal('index.drop'),
@@ -97,6 +102,8 @@ export const changeSchema = z.discriminatedUnion('kind', [
     current_value: z.string(),
     /** pg_settings.context: what it takes for the change to come into force. */
     context: z.string(),
+    /** The entry of postgresql.auto.conf is taken out; `value` is what is expected to hold then. Absent: it is written. */
+    reset: z.literal(true).optional(),
   }),
   z.object({
     kind: z.literal('role.setting'),
@@ -108,6 +115,8 @@ export const changeSchema = z.discriminatedUnion('kind', [
     current_value: z.string(),
     /** What the role itself had, in all databases; null: nothing, the server's value held. */
     previous: z.string().nullable(),
+    /** The role's own value is taken away; `value` is what is expected to hold then. Absent: it is set. */
+    reset: z.literal(true).optional(),
   }),
   z.object({
     kind: z.literal('table.reloptions'),

@@ -41,6 +41,7 @@ export type RecommendationEvent =
   | 'unschedule'
   | 'start_apply'
   | 'applied'
+  | 'applied_by_hand'
   | 'apply_failed'
   | 'need_attention'
   | 'verified'
@@ -57,8 +58,14 @@ export const recommendationTransitions: Readonly<
     dismiss: 'dismissed',
     supersede: 'superseded',
     expire: 'expired',
+    applied_by_hand: 'verifying',
   },
-  snoozed: { wake: 'open', dismiss: 'dismissed', supersede: 'superseded' },
+  snoozed: {
+    wake: 'open',
+    dismiss: 'dismissed',
+    supersede: 'superseded',
+    applied_by_hand: 'verifying',
+  },
   dismissed: { reopen: 'open' },
   superseded: { reopen: 'open' },
   expired: { reopen: 'open', dismiss: 'dismissed' },
@@ -70,6 +77,7 @@ export const recommendationTransitions: Readonly<
     void_approval: 'open',
     supersede: 'superseded',
     expire: 'expired',
+    applied_by_hand: 'verifying',
   },
   scheduled: {
     start_apply: 'applying',
@@ -79,6 +87,7 @@ export const recommendationTransitions: Readonly<
     void_approval: 'open',
     supersede: 'superseded',
     expire: 'expired',
+    applied_by_hand: 'verifying',
   },
   applying: { applied: 'verifying', apply_failed: 'failed', need_attention: 'needs_attention' },
   verifying: {

@@ -149,6 +149,8 @@ export const recommendationSchema = draftSchema.extend({
   by_hand: z.array(z.object({ dialect: z.string(), text: z.string() })).optional(),
   /** While it is snoozed: when it is open again. */
   snoozed_until: z.string().optional(),
+  /** The apply that it takes back, because that one was measured to harm. Absent: it takes nothing back. */
+  reverts: z.object({ apply_id: z.string(), recommendation_id: z.string() }).optional(),
 });
 export type Recommendation = z.infer<typeof recommendationSchema>;
 

@@ -10,6 +10,7 @@ import {
 import type { AnalysisHeader } from '../store/index.ts';
 import { workloadFromFiles, workloadFromSnapshot, workloadFromWindow } from '../workload/index.ts';
 import { analyse } from './analyse.ts';
+import { recogniseByHand } from './applied-by-hand.ts';
 import { earliestLook, watchedReplicas } from './index-history.ts';
 import { loadWindow } from './load-window.ts';
 import type { Services } from './services.ts';
@@ -145,6 +146,8 @@ async function runAnalysis(
 ): Promise<AnalysisHeader> {
   try {
     const target = await services.store.targets.get(targetId);
+    // Before the rules see a target with it: they would no longer propose it, and it would be superseded.
+    if (!given) await recogniseByHand(services, targetId);
     const seen = await loadTargetWindow(services, targetId, options);
     const { snapshot } = seen;
     // What was counted in a window has nothing to do with statements that somebody made up.

@@ -15,7 +15,9 @@ export async function setApplyPolicy(
 ): Promise<ApplyPolicy> {
   const before = await services.store.applyPolicies.get(targetId);
   const loosened =
-    (policy.auto_in_production && !before.auto_in_production) || (before.production && !policy.production);
+    (policy.auto_in_production && !before.auto_in_production) ||
+    (before.production && !policy.production) ||
+    (policy.production && policy.revert === 'perform' && before.revert !== 'perform');
   if (loosened && !by.admin) {
     throw new PgLuthierError({
       code: 'admin_needed',

@@ -1,8 +1,9 @@
 /** What happens to recommendations without a person: time passes, windows open, a policy approves. */
-import { PgLuthierError, refusesAuto, type Target } from '../domain/index.ts';
+import { PgLuthierError, refusesAuto, refusesRevert, type Target } from '../domain/index.ts';
 import { startApply } from './apply-approved.ts';
 import { gatesWithoutTarget } from './apply-gates.ts';
 import { approveRecommendation } from './approve.ts';
+import { REVERT_RULE } from './propose-revert.ts';
 import type { Services } from './services.ts';
 
 const DAY_MS = 86_400_000;
@@ -38,7 +39,7 @@ export async function applyInWindow(services: Services, target: Pick<Target, 'id
   const result: WindowResult = { started: 0, held: {} };
   const policy = await store.applyPolicies.get(target.id);
   const due = await dueOf(services, target.id);
-  for (const { id, actor, approve } of due) {
+  for (const { id, actor, why } of due) {
     try {
       const recommendation = await store.recommendations.get(target.id, id);
       const gates = await gatesWithoutTarget(services, {
@@ -52,8 +53,7 @@ export async function applyInWindow(services: Services, target: Pick<Target, 'id
         result.held[id] = held.code;
         continue;
       }
-      if (approve) {
-        const why = 'it is within the limits of the policy';
+      if (why !== null) {
         await approveRecommendation(services, target.id, id, recommendation.plan_hash, actor, why);
       }
       const apply = await startApply(services, target.id, id, actor);
@@ -73,14 +73,15 @@ export async function applyInWindow(services: Services, target: Pick<Target, 'id
 interface Due {
   id: string;
   actor: string;
-  /** By the policy: it is open yet. */
-  approve: boolean;
+  /** Why the policy approves it: it is open yet. Null: it is approved. */
+  why: string | null;
 }
 
 async function dueOf(services: Services, targetId: string): Promise<Due[]> {
   const { store } = services;
   const scheduled = await store.recommendations.scheduled(targetId);
-  const due: Due[] = scheduled.map(({ id, scheduled_by }) => ({ id, actor: scheduled_by, approve: false }));
+  const due: Due[] = scheduled.map(({ id, scheduled_by }) => ({ id, actor: scheduled_by, why: null }));
+  due.push(...(await takenBackByPolicy(services, targetId)));
   due.push(...(await approvedByPolicy(services, targetId)));
   const restarts = new Map<string, boolean>();
   for (const { id } of due) {
@@ -103,7 +104,35 @@ async function approvedByPolicy(services: Services, targetId: string): Promise<D
   if (room <= 0) return [];
   const { items } = await store.recommendations.list(targetId, { state: 'open', limit: 200 });
   return items
-    .filter((item) => refusesAuto(policy, item.change, item.estimate.size_bytes) === null)
+    .filter(
+      (item) =>
+        item.reverts === undefined && refusesAuto(policy, item.change, item.estimate.size_bytes) === null,
+    )
     .slice(0, room)
-    .map(({ id }) => ({ id, actor: POLICY_ACTOR, approve: true }));
+    .map(({ id }) => ({ id, actor: POLICY_ACTOR, why: 'it is within the limits of the policy' }));
+}
+
+/** Open ways back that the target's policy performs; what a policy of mode `auto` would approve is not meant. */
+async function takenBackByPolicy(services: Services, targetId: string): Promise<Due[]> {
+  const { store } = services;
+  const policy = await store.applyPolicies.get(targetId);
+  if (policy.revert !== 'perform') return [];
+  const due: Due[] = [];
+  const { items } = await store.recommendations.list(targetId, {
+    state: 'open',
+    rule: REVERT_RULE,
+    limit: 200,
+  });
+  for (const { id, change, reverts } of items) {
+    if (!reverts) continue;
+    const { actor, recommendation_id } = await store.applies.get(targetId, reverts.apply_id);
+    const reverted = await store.recommendations.get(targetId, recommendation_id);
+    if (refusesRevert(policy, change, { actor, was_revert: reverted.reverts !== undefined })) continue;
+    due.push({
+      id,
+      actor: POLICY_ACTOR,
+      why: `${reverts.apply_id} was measured to harm; its policy takes it back`,
+    });
+  }
+  return due;
 }

@@ -1,10 +1,18 @@
 /** Measures what an applied change gained: the window before it against the window after it. */
 import { verifyApply } from '../apply/index.ts';
-import { PgLuthierError, type RecommendationEvent, type Snapshot, type Verdict } from '../domain/index.ts';
+import {
+  PgLuthierError,
+  type Recommendation,
+  type RecommendationEvent,
+  type Snapshot,
+  type Verdict,
+} from '../domain/index.ts';
 import type { Apply } from '../store/index.ts';
 import { workloadFromWindow } from '../workload/index.ts';
+import { recogniseByHand } from './applied-by-hand.ts';
 import { cutWindow } from './cut-window.ts';
 import { loadWindow } from './load-window.ts';
+import { revertsOf } from './propose-revert.ts';
 import type { Services } from './services.ts';
 
 /** After so long without enough evidence a verification ends as inconclusive. */
@@ -57,7 +65,7 @@ export async function verifyApplied(services: Services, targetId: string, applyI
   const recommendation = await store.recommendations.get(targetId, apply.recommendation_id);
   const { verdict, retry } = verifyApply({
     change: apply.plan.change,
-    affected_query_ids: recommendation.affects.map((affected) => affected.query_id),
+    affected_query_ids: await affectedBy(services, targetId, recommendation),
     otherwise_changed_query_ids: await changedByOthers(services, apply, beforeEnd.taken_at),
     before: {
       window: before,
@@ -81,7 +89,27 @@ export async function verifyApplied(services: Services, targetId: string, applyI
   const overdue =
     services.now().getTime() - Date.parse(apply.finished_at ?? apply.created_at) > VERIFICATION_DEADLINE_MS;
   const event = retry && !overdue ? null : eventOf[verdict.verdict];
-  return store.applies.saveVerdict(targetId, applyId, withRevert(verdict, apply), event);
+  const told = withRevert(verdict, apply);
+  if (event !== 'verify_failed') return store.applies.saveVerdict(targetId, applyId, told, event);
+  const facts = (apply.outcome?.facts ?? {}) as Record<string, unknown>;
+  const known = { facts, before: beforeEnd, after: snapshotAfter };
+  const reverts = await revertsOf(apply, told, recommendation, known);
+  const proposed = { ...told, revert_recommendation_ids: reverts.map(({ id }) => id) };
+  return store.applies.saveVerdict(targetId, applyId, reverts.length > 0 ? proposed : told, event, reverts);
+}
+
+/** Statements that the advice was about; of a way back also those that the change was measured by. */
+async function affectedBy(
+  { store }: Services,
+  targetId: string,
+  { affects, reverts }: Recommendation,
+): Promise<string[]> {
+  const ids = new Set(affects.map(({ query_id }) => query_id));
+  if (reverts) {
+    const reverted = await store.applies.get(targetId, reverts.apply_id);
+    for (const { query_id } of (reverted.verdict as Verdict | null)?.statements ?? []) ids.add(query_id);
+  }
+  return [...ids];
 }
 
 /** A change that did harm comes with its way back: the exact one, where the apply kept what there was before. */
@@ -108,9 +136,10 @@ async function changedByOthers(services: Services, apply: Apply, since: string):
   return [...ids];
 }
 
-/** Verifies every apply that waits for it; one that cannot be judged yet is left for the next time. */
+/** Recognises what was applied by hand, then verifies every apply that waits for it; one that cannot be judged yet is left for the next time. */
 export async function verifyAllApplied(services: Services, targetId: string): Promise<{ judged: number }> {
   let judged = 0;
+  await recogniseByHand(services, targetId);
   for (const apply of await services.store.applies.list(targetId, { state: 'verifying' })) {
     try {
       await verifyApplied(services, targetId, apply.id);

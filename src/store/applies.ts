@@ -6,6 +6,7 @@ import {
   type ApplyState,
   type Journal,
   PgLuthierError,
+  type Recommendation,
   type RecommendationEvent,
   type Verdict,
 } from '../domain/index.ts';
@@ -16,6 +17,7 @@ import { notFound, sqlstate, UNIQUE_VIOLATION } from './errors.ts';
 import { journal } from './journal.ts';
 import { jsonText } from './json-text.ts';
 import { holdTarget } from './locks.ts';
+import { proposeReverts, recordByHand, type SeenByHand, setAsideReverted } from './reverts.ts';
 import { lockNewest, step } from './transitions.ts';
 
 export interface Apply {
@@ -71,13 +73,23 @@ export interface ApplyStore {
     outcome: ApplyOutcome,
     options: { after_snapshot_id: string | null },
   ): Promise<Apply>;
-  /** The verdict so far; with an event it is final and moves the recommendation. */
+  /**
+   * The verdict so far; with an event it is final and moves the recommendation.
+   * @param reverts recommendations that take the change back: proposed with it, or not at all.
+   */
   saveVerdict(
     targetId: string,
     applyId: string,
     verdict: Verdict,
     event: RecommendationEvent | null,
+    reverts?: readonly Recommendation[],
   ): Promise<Apply>;
+  /**
+   * A change that was found on the target and that nobody applied through PgLuthier: an apply that is being verified,
+   * and its recommendation with it.
+   * @throws PgLuthierError `invalid_state_transition` where it was decided on otherwise meanwhile.
+   */
+  recordByHand(targetId: string, recommendationId: string, plan: ApplyPlan, seen: SeenByHand): Promise<Apply>;
   journal(targetId: string, applyId: string): Journal;
 }
 
@@ -193,6 +205,8 @@ export function applyStore(db: Database): ApplyStore {
     },
     finish: (targetId, applyId, outcome, { after_snapshot_id }) =>
       db.transaction().execute(async (transaction) => {
+        // As takeOverAll does: a way back steps two recommendations, and both must not wait for each other.
+        await holdTarget(transaction, targetId, 'write');
         const { state, event } = ends[outcome.outcome];
         const row = await transaction
           .updateTable('pgluthier.apply')
@@ -220,10 +234,12 @@ export function applyStore(db: Database): ApplyStore {
           actor: row.actor,
           details: { apply_id: applyId, outcome: outcome.outcome },
         });
+        if (event === 'applied') await setAsideReverted(transaction, targetId, recommendation, applyId);
         return toApply(row);
       }),
-    saveVerdict: (targetId, applyId, verdict, event) =>
+    saveVerdict: (targetId, applyId, verdict, event, reverts = []) =>
       db.transaction().execute(async (transaction) => {
+        await holdTarget(transaction, targetId, 'read');
         const row = await transaction
           .updateTable('pgluthier.apply')
           .set({ verdict: jsonText(verdict), ...(event ? { state: 'done' } : {}) })
@@ -245,9 +261,12 @@ export function applyStore(db: Database): ApplyStore {
             actor: 'verification',
             details: { apply_id: applyId, verdict: verdict.verdict },
           });
+          await proposeReverts(transaction, targetId, applyId, reverts);
         }
         return toApply(row);
       }),
+    recordByHand: async (targetId, recommendationId, plan, seen) =>
+      toApply(await recordByHand(db, targetId, recommendationId, plan, seen)),
     journal: (targetId, applyId) => journal(db, targetId, applyId),
   };
 }

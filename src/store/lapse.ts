@@ -88,7 +88,7 @@ export async function isTimeDue(db: Database, now: Date): Promise<boolean> {
   const policy = await db
     .selectFrom('pgluthier.apply_policy')
     .select('target_id')
-    .where(sql<boolean>`policy->>'mode' = 'auto'`)
+    .where(sql<boolean>`policy->>'mode' = 'auto' OR policy->>'revert' = 'perform'`)
     .limit(1)
     .executeTakeFirst();
   return policy !== undefined;

@@ -61,6 +61,8 @@ export interface SnapshotStore {
   saveFast(targetId: string, fast: FastSnapshot): Promise<SnapshotHeader>;
   /** The newest full one, and which server it was of: see `serverKey`. */
   lastFull(targetId: string): Promise<(SnapshotHeader & { server_key: string | null }) | null>;
+  /** The full one right before this one; null: there is none. */
+  fullBefore(targetId: string, header: Pick<SnapshotHeader, 'collected_at'>): Promise<SnapshotHeader | null>;
   /** Keys (`statementKey`) of the statements whose texts the newest snapshot holds. */
   knownStatements(targetId: string): Promise<Set<string>>;
   /**
@@ -311,6 +313,15 @@ export function snapshotStore(db: Database, cache: LruCache = new LruCache(CACHE
       if (!row) return null;
       const { epoch, ...header } = row;
       return { ...toHeader(header), server_key: epoch === null ? null : serverKeyOf(epoch) };
+    },
+    fullBefore: async (targetId, { collected_at }) => {
+      const row = await holdingSomething(targetId)
+        .where('cadence', '=', 'full')
+        .where('collected_at', '<', collected_at)
+        .orderBy('collected_at', 'desc')
+        .orderBy('snapshot_id', 'desc')
+        .executeTakeFirst();
+      return row ? toHeader(row) : null;
     },
     knownStatements: async (targetId) => {
       const last = await holdingSomething(targetId)

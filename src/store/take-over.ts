@@ -89,7 +89,8 @@ function proposal(recommendation: Recommendation, analysisId: string, now: Date)
   };
 }
 
-async function begin(
+/** Its first row of a generation. */
+export async function begin(
   transaction: DatabaseTransaction,
   targetId: string,
   analysisId: string,

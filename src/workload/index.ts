@@ -10,6 +10,7 @@ export { composeWindows } from './compose.ts';
 export { concurrencyOf } from './concurrency.ts';
 export { diffSnapshots } from './delta.ts';
 export { workloadFromFiles } from './files.ts';
+export { readIndex } from './index-statement.ts';
 export { fingerprint, parseSql } from './parser.ts';
 export { returnedRows, returnsOneRow } from './returned-rows.ts';
 export { sampleStatements } from './sampling.ts';

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   applyPolicySchema,
+  BY_HAND_ACTOR,
   type Change,
   defaultPolicy,
   lifecycleMarkdown,
@@ -12,6 +13,7 @@ import {
   recommendationStates,
   recommendationTransitions,
   refusesAuto,
+  refusesRevert,
   statesBefore,
 } from '../../src/domain/index.ts';
 
@@ -92,6 +94,48 @@ describe('a policy that approves by itself', () => {
     ['not without a person in dry_run', auto({}, { mode: 'dry_run' }), analyze, null, 'policy_manual'],
   ])('%s', (_, policy, change, size, code) => {
     expect(refusesAuto(policy, change, size)?.code ?? null).toBe(code);
+  });
+
+  it.each([
+    ['proposes by default', {}, create, 'policy', false, 'policy_revert'],
+    [
+      'not with the mode auto alone',
+      { mode: 'auto', auto: { kinds: ['index.create'] } },
+      create,
+      'policy',
+      false,
+      'policy_revert',
+    ],
+    [
+      'never in production',
+      { revert: 'perform', production: true },
+      create,
+      'anna',
+      false,
+      'policy_production',
+    ],
+    [
+      'in production where an admin switched it on',
+      { revert: 'perform', production: true, auto_in_production: true },
+      create,
+      'anna',
+      false,
+      null,
+    ],
+    ['with consent', { revert: 'perform' }, create, 'anna', false, null],
+    ['not what a person did by hand', { revert: 'perform' }, create, BY_HAND_ACTOR, false, 'policy_by_hand'],
+    ['not a way back', { revert: 'perform' }, create, 'policy', true, 'policy_revert_again'],
+    [
+      'not what it cannot apply',
+      { revert: 'perform' },
+      { kind: 'finding' } as Change,
+      'anna',
+      false,
+      'policy_kind',
+    ],
+  ])('takes back: %s', (_, given, change, actor, was_revert, code) => {
+    const policy = applyPolicySchema.parse({ production: false, ...given });
+    expect(refusesRevert(policy, change, { actor, was_revert })?.code ?? null).toBe(code);
   });
 
   it('needs limits, and excludes four eyes', () => {

@@ -1,5 +1,6 @@
 /** A setting: in force, and did it move what it is to move? */
 import type { Change } from '../../domain/index.ts';
+import { holds } from '../role-setting.ts';
 import { sameSettingValue } from '../setting-value.ts';
 import { compareAll, pairsOf } from './compare.ts';
 import { type Judgement, judgement, type Side, type VerifyInput } from './judgement.ts';
@@ -84,7 +85,7 @@ export function verifyRoleSetting(
     spills(after, role),
   );
   const measures = [asVerdictMeasure(own)];
-  if (!row || !entry || !sameSettingValue(entry.value, change.value, row)) {
+  if (!row || !holds(change, entry?.value ?? null, row)) {
     return judgement(
       'inconclusive',
       `${name} of ${role} is ${entry?.value ?? 'not set'}, not ${change.value}: it was changed again.`,

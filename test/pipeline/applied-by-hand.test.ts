@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Change, IndexKey } from '../../src/domain/index.ts';
+import { collectTarget, verifyAllApplied } from '../../src/pipeline/index.ts';
+import { type Advised, advised } from './advised.ts';
+
+const SCHEMA = `CREATE EXTENSION pg_stat_statements;
+CREATE TABLE items (id int, owner int, "Note" text);
+CREATE INDEX items_old ON items (owner, id);
+CREATE INDEX items_renamed ON items (owner, "Note");
+CREATE INDEX items_there ON items (id);`;
+
+const key = (over: Partial<IndexKey>): IndexKey => ({
+  column: null,
+  expression: null,
+  opclass: null,
+  collation: null,
+  direction: 'asc',
+  nulls: null,
+  ...over,
+});
+const create = (name: string, keys: IndexKey[], where: string | null = null): Change => ({
+  kind: 'index.create',
+  index: {
+    schema: 'public',
+    table: 'items',
+    name,
+    method: 'btree',
+    unique: false,
+    keys,
+    include: [],
+    where,
+    options: {},
+  },
+});
+const drop = (name: string, keys: string): Change => ({
+  kind: 'index.drop',
+  schema: 'public',
+  table: 'items',
+  name,
+  definition: `CREATE INDEX ${name} ON public.items USING btree (${keys})`,
+});
+
+describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
+  let at: Advised;
+  beforeAll(async () => {
+    at = await advised(major, SCHEMA);
+    await at.client.query(
+      'DO $$ BEGIN CREATE ROLE by_hand_role; EXCEPTION WHEN duplicate_object THEN NULL; END $$',
+    );
+    await at.client.query('ALTER ROLE by_hand_role RESET ALL');
+    await at.client.query('ALTER SYSTEM RESET from_collapse_limit');
+    await at.client.query('SELECT pg_reload_conf()');
+  });
+  afterAll(() => at?.close());
+  const look = () => collectTarget(at.service.services, at.targetId);
+  const verify = () => verifyAllApplied(at.service.services, at.targetId);
+
+  it('are recognised kind by kind, recorded as by hand, and verified; what only looks like them is not', async () => {
+    const asked: Record<string, Change> = {
+      create: create(
+        'items_new',
+        [
+          key({ expression: 'lower("Note")', opclass: 'text_pattern_ops' }),
+          key({ column: 'id', direction: 'desc' }),
+        ],
+        'owner > 5',
+      ),
+      drop: drop('items_old', 'owner, id'),
+      setting: {
+        kind: 'setting',
+        name: 'from_collapse_limit',
+        value: '11',
+        current_value: '8',
+        context: 'user',
+      },
+      role: {
+        kind: 'role.setting',
+        role: 'by_hand_role',
+        name: 'work_mem',
+        value: '8MB',
+        current_value: '4MB',
+        previous: null,
+      },
+      options: {
+        kind: 'table.reloptions',
+        schema: 'public',
+        table: 'items',
+        set: { autovacuum_vacuum_scale_factor: '0.02' },
+        previous: { autovacuum_vacuum_scale_factor: null },
+      },
+      approved: create('items_approved', [key({ column: 'Note' })]),
+      // Traps.
+      other_class: create('items_class', [key({ column: 'Note', opclass: 'text_pattern_ops' })]),
+      other_order: create('items_order', [key({ column: 'id', direction: 'desc' })]),
+      renamed: drop('items_renamed', 'owner, "Note"'),
+      there_before: create('items_more', [key({ column: 'id' })]),
+      half: {
+        kind: 'table.reloptions',
+        schema: 'public',
+        table: 'items',
+        set: { autovacuum_vacuum_scale_factor: '0.02', fillfactor: '80' },
+        previous: { autovacuum_vacuum_scale_factor: null, fillfactor: null },
+      },
+    };
+    await look();
+    for (const [id, change] of Object.entries(asked)) await at.propose(id, change);
+    const hash = (await at.service.ask('GET', `${at.base}/recommendations/approved`)).body.plan_hash;
+    await at.service.ask('POST', `${at.base}/recommendations/approved/approve`, { plan_hash: hash });
+    const before = await look();
+    expect(await verify()).toEqual({ judged: 0 });
+    for (const statement of [
+      'CREATE INDEX "By Hand" ON items (lower("Note") text_pattern_ops, id DESC) WHERE owner > 5',
+      'DROP INDEX items_old',
+      'ALTER SYSTEM SET from_collapse_limit = 11',
+      'SELECT pg_reload_conf()',
+      "ALTER ROLE by_hand_role SET work_mem = '8192kB'",
+      'ALTER TABLE items SET (autovacuum_vacuum_scale_factor = 0.02)',
+      'CREATE INDEX note_plain ON items ("Note")',
+      'ALTER INDEX items_renamed RENAME TO items_other_name',
+    ]) {
+      await at.client.query(statement);
+    }
+    await expect.poll(() => at.value('SHOW from_collapse_limit')).toBe('11');
+    const after = await look();
+    await verify();
+
+    const applies = (await at.service.ask('GET', `${at.base}/applies`)).body.items as Record<
+      string,
+      unknown
+    >[];
+    const recognised = ['approved', 'create', 'drop', 'options', 'role', 'setting'];
+    expect(applies.map(({ recommendation_id }) => recommendation_id).sort()).toEqual(recognised);
+    for (const apply of applies) {
+      expect(apply).toMatchObject({
+        actor: 'by hand',
+        state: 'verifying',
+        finished_at: after.collected_at,
+        before_snapshot_id: before.id,
+        after_snapshot_id: after.id,
+      });
+      const id = String(apply.recommendation_id);
+      expect(await at.stateOf(id)).toBe('verifying');
+      const [entry] = await at.service.services.store.audit.list({ limit: 1, subject_id: id });
+      expect(entry).toMatchObject({ actor: 'by hand', action: 'recommendation.applied_by_hand' });
+      expect(entry?.details).toMatchObject({ seen_at: after.collected_at, apply_id: apply.id });
+    }
+    const made = applies.find(({ recommendation_id }) => recommendation_id === 'create');
+    expect(made?.plan).toMatchObject({ change: { index: { name: 'By Hand' } } });
+    for (const id of ['other_class', 'other_order', 'renamed', 'there_before', 'half']) {
+      expect(await at.stateOf(id), id).toBe('open');
+    }
+    // The windows around them are judged as those of any apply.
+    await look();
+    expect(await verify()).toEqual({ judged: recognised.length });
+    const judged = (await at.service.ask('GET', `${at.base}/applies`)).body.items as Record<
+      string,
+      unknown
+    >[];
+    expect(judged.every(({ verdict }) => verdict !== null)).toBe(true);
+    const ofIndex = judged.find(({ recommendation_id }) => recommendation_id === 'create');
+    expect(JSON.stringify(ofIndex?.verdict)).toContain('By Hand');
+    expect(await at.service.services.store.audit.verify()).toMatchObject({ ok: true });
+  });
+
+  it('are not seen in a snapshot that left the table alone because somebody held it', async () => {
+    await look();
+    await at.propose('held', drop('items_there', 'id'));
+    await look();
+    await at.client.query('BEGIN');
+    await at.client.query('LOCK TABLE items IN ACCESS EXCLUSIVE MODE');
+    const blind = await look();
+    await at.client.query('ROLLBACK');
+    expect(blind.limits.map(({ code }) => code)).toContain('relations_locked');
+    await verify();
+    expect(await at.stateOf('held')).toBe('open');
+  });
+
+  it('are not seen in what PgLuthier itself did', async () => {
+    const change: Change = {
+      kind: 'table.reloptions',
+      schema: 'public',
+      table: 'items',
+      set: { parallel_workers: '3' },
+      previous: { parallel_workers: null },
+    };
+    const [path] = [await at.propose('ours', change), await at.propose('twin', change)];
+    await at.applyNow(path);
+    await look();
+    await verify();
+    expect(await at.stateOf('twin')).toBe('open');
+  });
+});
