@@ -49,6 +49,8 @@ it('nothing succeeds that was not applied and verified', () => {
       const at = life.findIndex(([, state]) => state === 'succeeded');
       if (at === -1) return;
       const before = life.slice(0, at).map(([event]) => event);
+      // By hand: nobody approved it, and what is verified is what somebody did.
+      if (before.lastIndexOf('applied_by_hand') > before.lastIndexOf('approve')) return;
       expect(before.lastIndexOf('applied')).toBeGreaterThan(before.lastIndexOf('approve'));
       expect(before).toContain('start_apply');
     }),

@@ -110,7 +110,8 @@ export async function askNeighbours(
     if (!now) continue;
     for (const handle of book.relevant(statement)) {
       if (set.has(handle) || !byHandle.has(handle) || book.isPassedOver(statement, handle)) continue;
-      if (!leads(contenders[byHandle.get(handle) ?? -1], statement)) continue;
+      const contender = contenders[byHandle.get(handle) ?? -1];
+      if (!leads(contender, statement) && !holdsAll(contender, statement)) continue;
       beside.add(handle);
       const hope = book.known(statement, beside)
         ? 0
@@ -148,6 +149,28 @@ function leads(contender: Contender | undefined, { usages }: AdvisorStatement): 
       predicates.some(isFirst) ||
       orders.flat().some(isFirst) ||
       groups.some(({ operands }) => operands.some(isFirst)),
+  );
+}
+
+/**
+ * Whether it was made out of others and has all that the statement reads of its table: the smaller of the others may
+ * have served it by being smaller than the table, and so may this one.
+ */
+function holdsAll(contender: Contender | undefined, { usages }: AdvisorStatement): boolean {
+  if (!contender || contender.merged_of.length === 0) return false;
+  const { keys, include, where } = contender.candidate.definition;
+  const held = new Set([...keys.map(({ column }) => column), ...include]);
+  return (
+    where === null &&
+    usages.some(({ relations }) =>
+      relations.some(
+        ({ table_oid, columns_read }) =>
+          table_oid === contender.table_oid &&
+          columns_read !== null &&
+          columns_read.length > 0 &&
+          columns_read.every((name) => held.has(name)),
+      ),
+    )
   );
 }
 
