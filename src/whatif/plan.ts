@@ -29,10 +29,13 @@ export function withIndexNames(plans: readonly Plan[], rename: (name: string) =>
   return plans.map((plan) => (plan.Plan === undefined ? plan : { ...plan, Plan: walk(plan.Plan) }));
 }
 
-/** Nodes that hand on rows as they come, of their first input. */
+/** Nodes that hand on rows as they come: of partitions any may be the one that is read to its end. */
 const STREAMING: ReadonlySet<string> = new Set([
+  'Append',
+  'Gather Merge',
   'Limit',
   'LockRows',
+  'Merge Append',
   'Nested Loop',
   'Result',
   'Subquery Scan',
@@ -44,7 +47,9 @@ const ORDERED_SCANS: ReadonlySet<string> = new Set(['Index Scan', 'Index Only Sc
 function filtersInOrder(node: PlanNode | undefined): boolean {
   const type = node?.['Node Type'] ?? '';
   if (ORDERED_SCANS.has(type)) return node?.Filter !== undefined;
-  return STREAMING.has(type) && filtersInOrder(node?.Plans?.[0]);
+  // The inner side of a loop is looked up anew for each row: it is not what the order is read from.
+  const inputs = type === 'Nested Loop' ? node?.Plans?.slice(0, 1) : node?.Plans;
+  return STREAMING.has(type) && (inputs ?? []).some(filtersInOrder);
 }
 
 /** What the limited scans would cost more if they were read to their end. */
