@@ -1,5 +1,5 @@
 /** Sets as a whole: what leaves for what comes, one index for two statements, conditions, budgets, little time. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { adviseIndexes } from '../../../src/advise/index-advisor/advise.ts';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
 import type { RuleContext, RuleResult, Snapshot, StatementRow, WhatIf } from '../../../src/domain/index.ts';
@@ -38,7 +38,16 @@ beforeAll(async () => {
     INSERT INTO documents SELECT g, jsonb_build_object('ip', '10.0.0.' || g % 250, 'request', md5(g::text)), md5(g::text), repeat('d', 80)
       FROM generate_series(1, 40000) g;
   `);
-  await database.query('VACUUM ANALYZE');
+  // A worker of autovacuum that began while the rows came holds VACUUM back from marking their pages as visible to all;
+  // index-only scans are dear then, and other sets right.
+  await vi.waitFor(
+    async () => {
+      await database.query('VACUUM ANALYZE');
+      const hidden = (await database.snapshot()).tables.filter((row) => row.relallvisible < row.relpages);
+      expect(hidden.map(({ name }) => name)).toEqual([]);
+    },
+    { timeout: 30_000, interval: 200 },
+  );
   snapshot = await database.snapshot();
   whatIf = await twinOf(snapshot);
 });
@@ -52,7 +61,7 @@ const advise = async (sql: string, parts: Partial<RuleContext> = {}): Promise<Ru
   rule.evaluate(await contextOf(snapshot, { what_if: whatIf, sql, ...parts }));
 
 describe('existing indexes', () => {
-  const latest = '-- calls: 1000\nSELECT id FROM orders WHERE customer = 17 ORDER BY placed DESC LIMIT 3;';
+  const latest = '-- calls: 1000\nSELECT * FROM orders WHERE customer = 17 ORDER BY placed DESC LIMIT 3;';
   test('one leaves where a new one does all that it does', async () => {
     const { recommendations } = await advise(latest);
     expect(created(recommendations)).toEqual(['public.orders USING btree (customer, placed DESC)']);
@@ -90,8 +99,7 @@ describe('existing indexes', () => {
   });
 });
 
-// Once in some ten runs the set is (customer) alone; why is not known yet.
-test('two statements share an index that neither asked for', { retry: 2 }, async () => {
+test('two statements share an index that neither asked for', async () => {
   const sql = `-- calls: 500\nSELECT pad FROM wide WHERE customer = 77;
     -- calls: 100\nSELECT kind, count(*) FROM wide GROUP BY kind;`;
   // Where the table may have one only, the second statement reads the first one's instead of the table.
