@@ -75,6 +75,12 @@ export interface Configuration {
   statistics?: readonly string[];
 }
 
+/** Statements under one configuration. */
+export interface Question {
+  configuration: Configuration;
+  statements: readonly PlannableStatement[];
+}
+
 export interface PlanCost {
   statement_id: string;
   /** Total cost of the plan in planner cost units; null: it could not be planned, and `error` says why. */
@@ -130,6 +136,8 @@ export interface WhatIf {
   ): Promise<string>;
   /** One cost a statement, in the order given. A statement that cannot be planned has cost null; it never throws for it. */
   costs(configuration: Configuration, statements: readonly PlannableStatement[]): Promise<PlanCost[]>;
+  /** `costs` of several configurations, in the order given: faster where they differ little. */
+  costsOfEach(questions: readonly Question[]): Promise<PlanCost[][]>;
   /** EXPLAIN (FORMAT JSON) of one statement, as PostgreSQL gave it. */
   explain(configuration: Configuration, statement: PlannableStatement): Promise<unknown>;
   close(): Promise<void>;

@@ -5,7 +5,7 @@
 import type { Operand } from '../../domain/index.ts';
 import { supersedes } from './covered.ts';
 import type { Leaving } from './leaving.ts';
-import type { PlanBook } from './search/plan-book.ts';
+import type { Ask, PlanBook } from './search/plan-book.ts';
 import type { Weighed } from './search/set-model.ts';
 import type { Contender, SelectionInput } from './selection.ts';
 import { BLOCK_BYTES } from './size-model.ts';
@@ -29,9 +29,18 @@ export async function askAbout(
   set: ReadonlySet<string>,
   statements: readonly AdvisorStatement[],
 ): Promise<number> {
-  const open = statements.filter((statement) => book.known(statement, set) === null);
+  const open = unknownOf(book, statements, set);
   if (open.length > 0) await book.ask(open, set);
   return open.length;
+}
+
+/** Statements whose cost under the set does not follow from what is known. */
+function unknownOf(
+  book: PlanBook,
+  statements: readonly AdvisorStatement[],
+  set: ReadonlySet<string>,
+): AdvisorStatement[] {
+  return statements.filter((statement) => book.known(statement, set) === null);
 }
 
 /**
@@ -128,10 +137,10 @@ export async function askNeighbours(
     .filter(([handle, { hope }]) => hope > (weighed[byHandle.get(handle) ?? -1]?.charge ?? 0))
     .sort(([, a], [, b]) => b.hope - a.hope)
     .slice(0, NEIGHBOURS);
-  for (const [handle, { by }] of promising) {
-    if (Date.now() > input.deadline) break;
-    await book.ask(by, [...set, handle]);
-  }
+  await book.askEach(
+    promising.map(([handle, { by }]) => ({ statements: by, set: new Set([...set, handle]) })),
+    input.deadline,
+  );
   return promising.length;
 }
 
@@ -186,23 +195,23 @@ export async function askExchanges(input: SelectionInput, set: ReadonlySet<strin
   const others = contenders
     .filter((one) => !set.has(one.handle) && members.has(one.table_oid))
     .sort((a, b) => Number(b.merged_of.length > 0) - Number(a.merged_of.length > 0) || worth(b) - worth(a));
-  let exchanges = 0;
-  // One set for all of them: a copy for each would take longer than all else on thousands of indexes.
+  const exchanges: Ask[] = [];
   const swapped = new Set(set);
   for (const other of others) {
     for (const member of members.get(other.table_oid) ?? []) {
-      if (exchanges >= EXCHANGES || Date.now() > input.deadline) return exchanges;
+      if (exchanges.length >= EXCHANGES) break;
       if (!mayStandFor(other, member)) continue;
       const using = (users.get(member.handle) ?? []).filter((one) => book.relevant(one).has(other.handle));
       if (using.length === 0) continue;
       swapped.delete(member.handle);
       swapped.add(other.handle);
-      if ((await askAbout(input, swapped, using)) > 0) exchanges += 1;
+      const open = unknownOf(book, using, swapped);
+      if (open.length > 0) exchanges.push({ statements: open, set: new Set(swapped) });
       swapped.delete(other.handle);
       swapped.add(member.handle);
     }
   }
-  return exchanges;
+  return book.askEach(exchanges, input.deadline);
 }
 
 /** Whether the one could do the other's work: over its rows at least, by the same first key or made out of it. */
@@ -219,28 +228,44 @@ function mayStandFor(one: Contender, member: Contender): boolean {
  * the statements whose plans need it.
  */
 export async function askAboutLeaving(input: SelectionInput, leaving: readonly Leaving[]): Promise<void> {
-  const { book, statements, contenders } = input;
-  if (leaving.length === 0) return;
+  if (leaving.length > 0) await input.book.askEach(setsWithout(input, leaving), input.deadline);
+}
+
+function* setsWithout(
+  { book, statements, contenders }: SelectionInput,
+  leaving: readonly Leaving[],
+): Generator<Ask> {
   const users = usersOf(statements, book, book.present);
   const onTable = byTable(contenders);
+  // One set for all of them: a copy for each would take longer than all else on thousands of indexes.
+  const set = new Set(book.present);
   for (const { handle, table_oid, index } of leaving) {
-    if (Date.now() > input.deadline) return;
     const needing = users.get(handle) ?? [];
     if (needing.length === 0) continue;
-    const without = new Set(book.present);
-    without.delete(handle);
-    await askAbout(input, without, needing);
+    set.delete(handle);
+    yield { statements: needing, set };
     const best = (onTable.get(table_oid) ?? [])
       .filter((one) => supersedes(one.candidate.definition, index))
       .sort((a, b) => b.alone - b.write.cost - (a.alone - a.write.cost))
       .slice(0, BEST_SUCCESSORS);
-    for (const one of best) await askAbout(input, new Set([...without, one.handle]), needing);
+    for (const one of best) {
+      set.add(one.handle);
+      yield { statements: needing, set };
+      set.delete(one.handle);
+    }
+    set.add(handle);
   }
 }
 
 /** The set without each existing index that it still has beside one that supersedes it. */
-export async function askWithout(input: SelectionInput, set: ReadonlySet<string>): Promise<number> {
-  const { statements, contenders, leaving } = input;
+export function askWithout(input: SelectionInput, set: ReadonlySet<string>): Promise<number> {
+  return input.book.askEach(replacedOnes(input, set), input.deadline);
+}
+
+function* replacedOnes(
+  { statements, contenders, leaving }: SelectionInput,
+  set: ReadonlySet<string>,
+): Generator<Ask> {
   const chosen = byTable(contenders.filter(({ handle }) => set.has(handle)));
   const touching = new Map<number, AdvisorStatement[]>();
   for (const statement of statements) {
@@ -250,19 +275,17 @@ export async function askWithout(input: SelectionInput, set: ReadonlySet<string>
       else touching.set(oid, [statement]);
     }
   }
-  let asked = 0;
   const without = new Set(set);
   for (const { handle, table_oid, index } of leaving) {
-    if (!set.has(handle) || Date.now() > input.deadline) continue;
+    if (!set.has(handle)) continue;
     const isReplaced = (chosen.get(table_oid) ?? []).some((one) =>
       supersedes(one.candidate.definition, index),
     );
     if (!isReplaced) continue;
     without.delete(handle);
-    asked += await askAbout(input, without, touching.get(table_oid) ?? []);
+    yield { statements: touching.get(table_oid) ?? [], set: without };
     without.add(handle);
   }
-  return asked;
 }
 
 /** Statements by the indexes that their plans use under a set, as far as they are known. */

@@ -16,6 +16,9 @@ const NEGLIGIBLE = 1e-5;
 const isNoticeable = (gain: number, before: number) =>
   gain > MINIMUM_ABSOLUTE_GAIN && gain > MINIMUM_STATEMENT_GAIN * before;
 
+/** Rounds of candidates between two looks at the clock. */
+const WAVES_AT_ONCE = 8;
+
 export interface Weighing {
   maker: CandidateMaker;
   statements: readonly AdvisorStatement[];
@@ -139,10 +142,17 @@ async function askAboutEach(
     for (const statement of asked) wave.statements.add(statement);
   }
   const unasked = new Set<string>();
-  for (const [number, { handles, statements }] of waves.entries()) {
-    context.progress(`asking about each candidate: round ${number + 1} of ${waves.length}`);
-    if (Date.now() > context.deadline) for (const handle of handles) unasked.add(handle);
-    else await book.ask([...statements], handles);
+  for (let start = 0; start < waves.length; start += WAVES_AT_ONCE) {
+    const some = waves.slice(start, start + WAVES_AT_ONCE);
+    context.progress(`asking about each candidate: round ${start + 1} of ${waves.length}`);
+    if (Date.now() > context.deadline)
+      for (const { handles } of some) for (const one of handles) unasked.add(one);
+    else {
+      await book.askEach(
+        some.map(({ handles, statements }) => ({ statements: [...statements], set: new Set(handles) })),
+        Number.POSITIVE_INFINITY,
+      );
+    }
   }
   return unasked;
 }

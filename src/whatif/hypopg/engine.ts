@@ -7,6 +7,7 @@ import {
   PgLuthierError,
   type PlanCost,
   type PlannableStatement,
+  type Question,
   quoteIdentifier,
   renderIndexDefinition,
   type Snapshot,
@@ -131,6 +132,14 @@ export class Hypopg implements WhatIf {
       }
     }
     return costs;
+  }
+
+  async costsOfEach(questions: readonly Question[]): Promise<PlanCost[][]> {
+    const results: PlanCost[][] = [];
+    for (const { configuration, statements } of questions) {
+      results.push(await this.costs(configuration, statements));
+    }
+    return results;
   }
 
   async explain(configuration: Configuration, statement: PlannableStatement): Promise<unknown> {

@@ -15,19 +15,27 @@ export interface ExistingIndex {
   parents: number[];
 }
 
+/** OIDs to be switched on the way from one configuration to the next. */
+export interface Switching {
+  on: number[];
+  off: number[];
+}
+
 export class IndexSwitch {
   readonly #admin: pg.Client;
   readonly #snapshot: Snapshot;
   readonly #existing: readonly ExistingIndex[];
+  readonly #byKey: ReadonlyMap<string, ExistingIndex>;
   /** OIDs of a candidate's parts by its handle. */
   readonly #candidates = new Map<string, readonly number[]>();
   /** OIDs that are switched on right now, of those that may be switched. */
-  readonly #on: Set<number>;
+  #on: ReadonlySet<number>;
 
   constructor(admin: pg.Client, snapshot: Snapshot, existing: readonly ExistingIndex[]) {
     this.#admin = admin;
     this.#snapshot = snapshot;
     this.#existing = existing;
+    this.#byKey = new Map(existing.map((row) => [row.key, row]));
     this.#on = new Set(existing.map((row) => row.oid));
   }
 
@@ -41,33 +49,61 @@ export class IndexSwitch {
    * @throws PgLuthierError `candidate_unknown`, `index_unknown`.
    */
   async to(configuration: Configuration): Promise<void> {
+    await this.through([configuration], async ([step]) => {
+      const { on, off } = step ?? { on: [], off: [] };
+      if (on.length + off.length === 0) return;
+      await this.#admin.query({
+        name: 'switch',
+        text: 'UPDATE pg_index SET indisvalid = indexrelid = ANY ($1::oid[]) WHERE indexrelid = ANY ($2::oid[])',
+        values: [on, [...on, ...off]],
+      });
+    });
+  }
+
+  /**
+   * Lets somebody else switch from each of these to the next.
+   * @param work switches in one transaction: what fails leaves everything as it was.
+   * @throws PgLuthierError `candidate_unknown`, `index_unknown`.
+   */
+  async through<T>(
+    configurations: readonly Configuration[],
+    work: (steps: readonly Switching[]) => Promise<T>,
+  ): Promise<T> {
+    let state = this.#on;
+    let last: Configuration | null = null;
+    const steps = configurations.map((configuration) => {
+      if (configuration === last) return { on: [], off: [] };
+      last = configuration;
+      const wanted = this.#wanted(configuration);
+      const on = [...wanted].filter((oid) => !state.has(oid));
+      const off = [...state].filter((oid) => !wanted.has(oid));
+      state = wanted;
+      return { on, off };
+    });
+    const result = await work(steps);
+    this.#on = state;
+    return result;
+  }
+
+  #wanted({ created, hidden }: Configuration): Set<number> {
     const wanted = new Set<number>();
-    for (const handle of configuration.created) {
+    for (const handle of created) {
       const parts = this.#candidates.get(handle);
       if (!parts) throw unknown('candidate_unknown', `No candidate ${handle} was made.`);
       for (const oid of parts) wanted.add(oid);
     }
-    const hidden = new Set<number>();
-    for (const key of configuration.hidden) {
-      const index = this.#existing.find((row) => row.key === key);
-      if (index) hidden.add(index.oid);
+    const without = new Set<number>();
+    for (const key of hidden) {
+      const index = this.#byKey.get(key);
+      if (index) without.add(index.oid);
       else if (!this.#snapshot.indexes.some((row) => `${row.schema}.${row.name}` === key)) {
         throw unknown('index_unknown', `There is no index ${key} to hide.`);
       }
     }
     for (const { oid, parents } of this.#existing) {
-      if (!hidden.has(oid) && !parents.some((parent) => hidden.has(parent))) wanted.add(oid);
+      if (!without.has(oid) && !parents.some((parent) => without.has(parent))) wanted.add(oid);
     }
-    const on = [...wanted].filter((oid) => !this.#on.has(oid));
-    const off = [...this.#on].filter((oid) => !wanted.has(oid));
-    if (on.length + off.length === 0) return;
-    await this.#admin.query({
-      name: 'switch',
-      text: 'UPDATE pg_index SET indisvalid = indexrelid = ANY ($1::oid[]) WHERE indexrelid = ANY ($2::oid[])',
-      values: [on, [...on, ...off]],
-    });
-    for (const oid of on) this.#on.add(oid);
-    for (const oid of off) this.#on.delete(oid);
+    return wanted;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Questions to the twin's planner: candidates made once, switched by pg_index.indisvalid, plans asked by EXPLAIN. */
-import pg from 'pg';
+import type pg from 'pg';
 import {
   type ColumnRow,
   type Configuration,
@@ -9,27 +9,27 @@ import {
   PgLuthierError,
   type PlanCost,
   type PlannableStatement,
+  type Question,
   type Snapshot,
   type StatisticsContents,
   type StatisticsDefinition,
   type WhatIf,
 } from '../../domain/index.ts';
 import type { EmbeddedServer } from '../../embedded/index.ts';
-import { costOf, noCost, type Plan, withIndexNames } from '../plan.ts';
-import { askMany, createAskFunction } from './ask.ts';
+import { withIndexNames } from '../plan.ts';
+import { createAskFunctions } from './ask.ts';
 import { makeCandidates } from './candidate.ts';
 import { describeExpression } from './expression-column.ts';
 import { type ExistingIndex, IndexSwitch, nameIndexes } from './index-switch.ts';
+import { alive, Planners } from './planners.ts';
 import type { TwinRoles } from './policies.ts';
 import { QuestionSettings } from './question-settings.ts';
 import { RoleSettings } from './role-settings.ts';
-import { connectTwin, PLANNER_ROLE, queryOne } from './session.ts';
+import { connectTwin, PLANNER_ROLE } from './session.ts';
 import { StatisticsSwitch } from './statistics-switch.ts';
 
 /** A statement whose planning takes longer is given up, in ms. */
 const PLANNING_TIMEOUT_MS = 15_000;
-/** Statements that are asked about in one round trip: more save nothing, and leave other sessions without work. */
-const MOST_AT_ONCE = 24;
 
 export interface TwinParts {
   /** What was rebuilt. */
@@ -48,11 +48,11 @@ export class Twin implements WhatIf {
   readonly engine = 'twin' as const;
   readonly server_version: string;
   readonly limits: readonly Limit[];
-  questions = 0;
   readonly #server: EmbeddedServer;
   readonly #snapshot: Snapshot;
   readonly #admin: pg.Client;
-  readonly #planners: readonly pg.Client[];
+  readonly #sessions: readonly pg.Client[];
+  readonly #planners: Planners;
   readonly #indexes: IndexSwitch;
   readonly #statistics: StatisticsSwitch;
   /** What the twin's plans call an index, to its handle or `schema.name`. */
@@ -60,10 +60,6 @@ export class Twin implements WhatIf {
   /** What the twin's plans call an index, to what the target's would, where that is not the same. */
   readonly #realNames: Map<string, string>;
   readonly #handlePrefix: string;
-  readonly #roles: RoleSettings;
-  /** Texts that were taken as one statement. */
-  readonly #single = new Set<string>();
-  readonly #nameOf = (name: string) => this.#byPlanName.get(name) ?? name;
   readonly #settings: QuestionSettings;
   #made = 0;
 
@@ -75,10 +71,16 @@ export class Twin implements WhatIf {
   ) {
     this.#server = server;
     this.#admin = sessions.admin;
-    this.#planners = sessions.planners;
+    this.#sessions = sessions.planners;
     this.#snapshot = snapshot;
-    this.#roles = new RoleSettings(snapshot, roles);
-    this.#settings = new QuestionSettings(sessions.planners, this.#roles);
+    const roleSettings = new RoleSettings(snapshot, roles);
+    this.#settings = new QuestionSettings(sessions.planners, roleSettings);
+    this.#planners = new Planners({
+      sessions: sessions.planners,
+      roles: roleSettings,
+      settings: this.#settings,
+      nameOf: (name) => this.#byPlanName.get(name) ?? name,
+    });
     this.server_version = server.version;
     this.limits = limits;
     this.#statistics = new StatisticsSwitch(server, sessions.admin, snapshot);
@@ -92,6 +94,10 @@ export class Twin implements WhatIf {
     this.#handlePrefix = prefix;
   }
 
+  get questions(): number {
+    return this.#planners.questions;
+  }
+
   /** Opens the sessions. */
   static async open(server: EmbeddedServer, parts: TwinParts): Promise<Twin> {
     const admin = await connectTwin(server, null);
@@ -99,7 +105,7 @@ export class Twin implements WhatIf {
       "SELECT set_config('search_path', $1, false), set_config('client_min_messages', 'error', false)",
       [parts.namePath],
     );
-    await createAskFunction(admin);
+    await createAskFunctions(admin);
     const planners: pg.Client[] = [];
     for (let count = 0; count < parts.sessions; count += 1) {
       const planner = await connectTwin(server, PLANNER_ROLE);
@@ -120,11 +126,9 @@ export class Twin implements WhatIf {
   async addIndexes(
     wanted: readonly { definition: IndexDefinition; size: IndexSize }[],
   ): Promise<(string | PgLuthierError)[]> {
-    const [planner] = this.#planners;
-    if (!planner) throw new Error('a twin has at least one planner');
     const context = {
       admin: this.#admin,
-      planner,
+      planner: this.#planners.first,
       dataDirectory: this.#server.dataDirectory,
       snapshot: this.#snapshot,
     };
@@ -132,7 +136,7 @@ export class Twin implements WhatIf {
       this.#made += 1;
       return { ...item, name: `${this.#handlePrefix}${this.#made}` };
     });
-    const results = await this.#alive(() => makeCandidates(context, named));
+    const results = await alive(() => makeCandidates(context, named));
     return results.map((made, position) => {
       if (made instanceof PgLuthierError) return made;
       const handle = named[position]?.name ?? '';
@@ -149,136 +153,49 @@ export class Twin implements WhatIf {
   }
 
   async describeExpression(schema: string, table: string, expression: string): Promise<ColumnRow | null> {
-    const [planner] = this.#planners;
-    if (!planner) throw new Error('a twin has at least one planner');
-    return this.#alive(() => describeExpression(planner, this.#snapshot, { schema, table, expression }));
+    return alive(() =>
+      describeExpression(this.#planners.first, this.#snapshot, { schema, table, expression }),
+    );
   }
 
   addStatistics(definition: StatisticsDefinition, contents: StatisticsContents): Promise<string> {
-    return this.#alive(() => this.#statistics.add(definition, contents));
+    return alive(() => this.#statistics.add(definition, contents));
   }
 
   lowerStatisticsTarget(
     column: { schema: string; table: string; column: string },
     target: number,
   ): Promise<string> {
-    return this.#alive(() => this.#statistics.lower(column, target));
+    return alive(() => this.#statistics.lower(column, target));
   }
 
   async costs(configuration: Configuration, statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
-    await this.#alive(() => this.#switchTo(configuration));
-    const results = new Array<PlanCost>(statements.length);
-    const shares = this.#shareOut(statements);
-    let next = 0;
-    const work = async (planner: pg.Client) => {
-      for (let place = next++; place < shares.length; place = next++) {
-        const share = shares[place] ?? [];
-        const costs = await this.#costsOf(
-          planner,
-          share.map(({ statement }) => statement),
-        );
-        share.forEach(({ position }, index) => {
-          const cost = costs[index];
-          if (cost) results[position] = cost;
-        });
+    await alive(() => this.#switchTo(configuration));
+    return this.#planners.costs(statements);
+  }
+
+  async costsOfEach(questions: readonly Question[]): Promise<PlanCost[][]> {
+    if (!questions.every(({ configuration }) => switchesIndexesOnly(configuration))) {
+      const results: PlanCost[][] = [];
+      for (const { configuration, statements } of questions) {
+        results.push(await this.costs(configuration, statements));
       }
-    };
-    await Promise.all(this.#planners.slice(0, shares.length).map(work));
-    return results;
+      return results;
+    }
+    await alive(() => this.#statistics.to([]));
+    await alive(() => this.#settings.to({}));
+    return this.#planners.costsOfEach(questions, this.#indexes);
   }
 
   async explain(configuration: Configuration, statement: PlannableStatement): Promise<unknown> {
-    const [planner] = this.#planners;
-    if (!planner) throw new Error('a twin has at least one planner');
-    await this.#alive(() => this.#switchTo(configuration));
-    this.questions += 1;
-    return withIndexNames(await this.#plan(planner, statement), (name) => this.#realNames.get(name) ?? name);
+    await alive(() => this.#switchTo(configuration));
+    const plans = await this.#planners.plan(this.#planners.first, statement);
+    return withIndexNames(plans, (name) => this.#realNames.get(name) ?? name);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#admin, ...this.#planners].map((client) => client.end().catch(() => {})));
+    await Promise.all([this.#admin, ...this.#sessions].map((client) => client.end().catch(() => {})));
     await this.#server.stop('immediate');
-  }
-
-  /** Statements in shares that one session is asked about at once: of one role, each known to be a single statement. */
-  #shareOut(
-    statements: readonly PlannableStatement[],
-  ): { statement: PlannableStatement; position: number }[][] {
-    const most = Math.min(MOST_AT_ONCE, Math.ceil(statements.length / this.#planners.length));
-    const shares: { statement: PlannableStatement; position: number }[][] = [];
-    const open = new Map<string | null, { statement: PlannableStatement; position: number }[]>();
-    for (const [position, statement] of statements.entries()) {
-      const role = statement.role ?? null;
-      const share = this.#single.has(statement.sql) ? open.get(role) : undefined;
-      if (share && share.length < most) {
-        share.push({ statement, position });
-      } else {
-        const begun = [{ statement, position }];
-        shares.push(begun);
-        if (this.#single.has(statement.sql)) open.set(role, begun);
-      }
-    }
-    return shares;
-  }
-
-  async #costsOf(planner: pg.Client, statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
-    const [first] = statements;
-    if (first && statements.every(({ sql }) => this.#single.has(sql))) {
-      try {
-        await this.#alive(() => this.#roles.apply(planner, first.role, this.#settings.inForce));
-        const plans = await this.#alive(() =>
-          askMany(
-            planner,
-            statements.map(({ sql }) => sql),
-          ),
-        );
-        this.questions += statements.length;
-        return statements.map((statement, index) => costOf(statement, plans[index] ?? [], this.#nameOf));
-      } catch (error) {
-        // One of them failed, which may be because of this configuration: each by itself then.
-        if (!(error instanceof pg.DatabaseError)) throw error;
-      }
-    }
-    const costs: PlanCost[] = [];
-    for (const statement of statements) costs.push(await this.#cost(planner, statement));
-    return costs;
-  }
-
-  async #cost(planner: pg.Client, statement: PlannableStatement): Promise<PlanCost> {
-    this.questions += 1;
-    try {
-      return costOf(statement, await this.#plan(planner, statement), this.#nameOf);
-    } catch (error) {
-      if (error instanceof pg.DatabaseError) return noCost(statement, error.message);
-      throw error;
-    }
-  }
-
-  /** The extended protocol takes one statement only: a text with a second one hidden in it is refused. */
-  async #plan(planner: pg.Client, statement: PlannableStatement): Promise<Plan[]> {
-    await this.#alive(() => this.#roles.apply(planner, statement.role, this.#settings.inForce));
-    const { rows } = await this.#alive(() =>
-      queryOne<{ 'QUERY PLAN'?: Plan[] }>(planner, `EXPLAIN (FORMAT JSON) ${statement.sql}`),
-    );
-    this.#single.add(statement.sql);
-    return rows[0]?.['QUERY PLAN'] ?? [];
-  }
-
-  /** What fails other than by the server's word fails because the server is gone. */
-  async #alive<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (cause) {
-      const gone = cause instanceof pg.DatabaseError ? ['57P01', '57P02'].includes(cause.code ?? '') : true;
-      if (!gone || cause instanceof PgLuthierError) throw cause;
-      throw new PgLuthierError({
-        code: 'twin_lost',
-        status: 500,
-        message: `The twin's server ended or does not answer: ${cause instanceof Error ? cause.message : String(cause)}`,
-        remedy: 'Run the analysis again; if it happens again, look for lack of memory or disk space.',
-        cause,
-      });
-    }
   }
 
   async #switchTo(configuration: Configuration): Promise<void> {
@@ -286,4 +203,9 @@ export class Twin implements WhatIf {
     await this.#statistics.to(configuration.statistics ?? []);
     await this.#settings.to(configuration.settings ?? {});
   }
+}
+
+/** Whether it says nothing of what takes more than switching: settings and statistics. */
+function switchesIndexesOnly({ settings = {}, statistics = [] }: Configuration): boolean {
+  return Object.keys(settings).length === 0 && statistics.length === 0;
 }

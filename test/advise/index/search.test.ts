@@ -25,6 +25,11 @@ function planner(ways: Map<string, Way[]>): WhatIf & { asked: number } {
     addIndexes: () => Promise.reject(new Error('not here')),
     explain: () => Promise.reject(new Error('not here')),
     close: () => Promise.resolve(),
+    costsOfEach(questions) {
+      return Promise.all(
+        questions.map(({ configuration, statements }) => this.costs(configuration, statements)),
+      );
+    },
     costs(configuration, statements) {
       this.asked += statements.length;
       const on = new Set(configuration.created);

@@ -7,7 +7,7 @@
  * The planner drops paths that are within 1 % of another's cost (STD_FUZZ_FACTOR of pathnode.c), so an answer that is
  * concluded may be off by as much.
  */
-import type { PlanCost, WhatIf } from '../../../domain/index.ts';
+import type { PlanCost, PlannableStatement, Question, WhatIf } from '../../../domain/index.ts';
 import type { AdvisorStatement } from '../statement.ts';
 
 /** A candidate that the engine has taken, or an existing index that may leave. */
@@ -57,6 +57,22 @@ interface Entry {
   /** The same where none could be. */
   error: string | null;
 }
+
+/** Statements to be asked about under a set of handles; the set may change afterwards. */
+export interface Ask {
+  statements: readonly AdvisorStatement[];
+  set: ReadonlySet<string>;
+}
+
+/** What of an `Ask` is not known yet. */
+interface OpenAsk extends Question {
+  set: ReadonlySet<string>;
+  /** One for each of the statements. */
+  samples: { entry: Entry; position: number; sample: PlannableStatement }[];
+}
+
+/** Samples that are asked about between two looks at the clock. */
+const AT_ONCE = 96;
 
 /** Candidates of a statement among which one that is not used tells something. */
 const OFFERED_AMONG = 12;
@@ -141,10 +157,48 @@ export class PlanBook {
    * @param handles may be of any tables; what does not matter to a statement is not written down for it.
    */
   async ask(statements: readonly AdvisorStatement[], handles: Iterable<string>): Promise<void> {
-    const set = new Set(handles);
+    const asked = this.#open({ statements, set: new Set(handles) });
+    if (asked.samples.length === 0) return;
+    const costs = await this.#whatIf.costs(asked.configuration, asked.statements);
+    this.#learn(asked, costs);
+  }
+
+  /**
+   * Asks about several sets whose answers do not depend on each other, many at a time.
+   * @param asks taken one after the other, so that few sets of thousands are there at once.
+   * @param deadline epoch ms after which no more are asked.
+   * @returns how many of the sets had a statement whose plan was not known, as far as there was time.
+   */
+  async askEach(asks: Iterable<Ask>, deadline: number): Promise<number> {
+    let open = 0;
+    let waiting: OpenAsk[] = [];
+    let samples = 0;
+    const flush = async () => {
+      const costs = await this.#whatIf.costsOfEach(waiting);
+      waiting.forEach((asked, place) => {
+        this.#learn(asked, costs[place] ?? []);
+      });
+      waiting = [];
+      samples = 0;
+    };
+    for (const ask of asks) {
+      if (Date.now() > deadline) break;
+      const asked = this.#open(ask);
+      if (asked.samples.length === 0) continue;
+      open += 1;
+      waiting.push(asked);
+      samples += asked.samples.length;
+      if (samples >= AT_ONCE) await flush();
+    }
+    if (waiting.length > 0) await flush();
+    return open;
+  }
+
+  /** Of these statements' samples, those whose plan is not known under the set. */
+  #open({ statements, set }: Ask): OpenAsk {
     const created = [...set].filter((handle) => !this.#leaving.has(handle)).sort();
     const hidden = [...this.#leaving].filter((handle) => !set.has(handle)).sort();
-    const questions = statements.flatMap((statement) => {
+    const open = statements.flatMap((statement) => {
       const entry = this.#entry(statement);
       if (entry.error !== null) return [];
       const there = both(set, entry.relevant);
@@ -153,16 +207,20 @@ export class PlanBook {
         return answers(plans, set, there) ? [] : [{ entry, sample, position }];
       });
     });
-    if (questions.length === 0) return;
-    const costs = await this.#whatIf.costs(
-      { created, hidden },
-      questions.map(({ sample }) => sample),
-    );
-    questions.forEach(({ entry, position }, place) => {
+    return {
+      set: open.length === 0 ? NOTHING : new Set(set),
+      configuration: { created, hidden },
+      samples: open,
+      statements: open.map(({ sample }) => sample),
+    };
+  }
+
+  #learn({ set, samples }: OpenAsk, costs: readonly PlanCost[]): void {
+    samples.forEach(({ entry, position }, place) => {
       const answer = costs[place];
       if (answer) this.#write(entry, position, set, answer);
     });
-    for (const { entry } of questions) {
+    for (const { entry } of samples) {
       if (entry.samples.every((sample) => sample.plans.length === 0))
         entry.error ??= entry.refusal ?? 'no plan';
     }

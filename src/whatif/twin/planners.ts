@@ -1,0 +1,233 @@
+/**
+ * The sessions that plan: statements shared out among them, each planned as its role, many in one round trip where their
+ * texts are known to be one statement each.
+ */
+import pg from 'pg';
+import {
+  type Configuration,
+  PgLuthierError,
+  type PlanCost,
+  type PlannableStatement,
+  type Question,
+} from '../../domain/index.ts';
+import { costOf, noCost, type Plan } from '../plan.ts';
+import { askEach, askMany } from './ask.ts';
+import type { IndexSwitch } from './index-switch.ts';
+import type { QuestionSettings } from './question-settings.ts';
+import type { RoleSettings } from './role-settings.ts';
+import { queryOne } from './session.ts';
+
+/** Statements that are asked about in one round trip: more save nothing, and leave other sessions without work. */
+const MOST_AT_ONCE = 24;
+
+interface Placed {
+  statement: PlannableStatement;
+  position: number;
+}
+
+/** One statement of a question. */
+interface Asked extends Placed {
+  configuration: Configuration;
+  /** Its place among the questions. */
+  question: number;
+}
+
+export interface PlannersParts {
+  sessions: readonly pg.Client[];
+  roles: RoleSettings;
+  settings: QuestionSettings;
+  /** What the twin's plans call an index, to its handle or `schema.name`. */
+  nameOf: (name: string) => string;
+}
+
+export class Planners {
+  /** Plans asked for so far. */
+  questions = 0;
+  readonly #parts: PlannersParts;
+  /** Texts that were taken as one statement. */
+  readonly #single = new Set<string>();
+
+  constructor(parts: PlannersParts) {
+    this.#parts = parts;
+  }
+
+  /** The one that is used where one is enough. */
+  get first(): pg.Client {
+    const [first] = this.#parts.sessions;
+    if (!first) throw new Error('a twin has at least one planner');
+    return first;
+  }
+
+  /** Under what is in force; one cost a statement, in their order. */
+  async costs(statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
+    const results = new Array<PlanCost>(statements.length);
+    const shares = this.#shareOut(statements);
+    let next = 0;
+    const work = async (session: pg.Client) => {
+      for (let place = next++; place < shares.length; place = next++) {
+        const share = shares[place] ?? [];
+        const costs = await this.#costsOf(
+          session,
+          share.map(({ statement }) => statement),
+        );
+        share.forEach(({ position }, index) => {
+          const cost = costs[index];
+          if (cost) results[position] = cost;
+        });
+      }
+    };
+    await Promise.all(this.#parts.sessions.slice(0, shares.length).map(work));
+    return results;
+  }
+
+  /**
+   * Each question under its own indexes, several in one round trip of one session.
+   * @param indexes what is switched; settings and statistics stay as they are.
+   */
+  async costsOfEach(questions: readonly Question[], indexes: IndexSwitch): Promise<PlanCost[][]> {
+    const results = questions.map(({ statements }) => new Array<PlanCost>(statements.length));
+    for (const share of sharesOf(questions)) {
+      const costs = (await this.#askTogether(share, indexes)) ?? (await this.#askOneByOne(share, indexes));
+      share.forEach(({ question, position }, place) => {
+        const [answers, cost] = [results[question], costs[place]];
+        if (answers && cost) answers[position] = cost;
+      });
+    }
+    return results;
+  }
+
+  /** The extended protocol takes one statement only: a text with a second one hidden in it is refused. */
+  async plan(session: pg.Client, statement: PlannableStatement): Promise<Plan[]> {
+    this.questions += 1;
+    await alive(() => this.#parts.roles.apply(session, statement.role, this.#parts.settings.inForce));
+    const { rows } = await alive(() =>
+      queryOne<{ 'QUERY PLAN'?: Plan[] }>(session, `EXPLAIN (FORMAT JSON) ${statement.sql}`),
+    );
+    this.#single.add(statement.sql);
+    return rows[0]?.['QUERY PLAN'] ?? [];
+  }
+
+  /** Null: one of them fails, or was never planned before, so that nobody knows that it is one statement. */
+  async #askTogether(share: readonly Asked[], indexes: IndexSwitch): Promise<PlanCost[] | null> {
+    const { first: session } = this;
+    const [first] = share;
+    if (!first || !share.every(({ statement }) => this.#single.has(statement.sql))) return null;
+    const { roles, settings, nameOf } = this.#parts;
+    await alive(() => roles.apply(session, first.statement.role, settings.inForce));
+    try {
+      const configurations = share.map(({ configuration }) => configuration);
+      const plans = await indexes.through(configurations, (steps) => {
+        const asked = steps.map((step, place) => ({
+          ...step,
+          statements: [share[place]?.statement.sql ?? ''],
+        }));
+        return alive(() => askEach(session, asked));
+      });
+      this.questions += share.length;
+      return share.map(({ statement }, place) => costOf(statement, plans[place] ?? [], nameOf));
+    } catch (error) {
+      if (error instanceof pg.DatabaseError) return null;
+      throw error;
+    }
+  }
+
+  async #askOneByOne(share: readonly Asked[], indexes: IndexSwitch): Promise<PlanCost[]> {
+    const costs: PlanCost[] = [];
+    for (const { configuration, statement } of share) {
+      await alive(() => indexes.to(configuration));
+      costs.push(await this.#cost(this.first, statement));
+    }
+    return costs;
+  }
+
+  /** Statements in shares that one session is asked about at once: of one role, each known to be a single statement. */
+  #shareOut(statements: readonly PlannableStatement[]): Placed[][] {
+    const most = Math.min(MOST_AT_ONCE, Math.ceil(statements.length / this.#parts.sessions.length));
+    const shares: Placed[][] = [];
+    const open = new Map<string | null, Placed[]>();
+    for (const [position, statement] of statements.entries()) {
+      const role = statement.role ?? null;
+      const share = this.#single.has(statement.sql) ? open.get(role) : undefined;
+      if (share && share.length < most) {
+        share.push({ statement, position });
+      } else {
+        const begun = [{ statement, position }];
+        shares.push(begun);
+        if (this.#single.has(statement.sql)) open.set(role, begun);
+      }
+    }
+    return shares;
+  }
+
+  async #costsOf(session: pg.Client, statements: readonly PlannableStatement[]): Promise<PlanCost[]> {
+    const [first] = statements;
+    if (first && statements.every(({ sql }) => this.#single.has(sql))) {
+      try {
+        await alive(() => this.#parts.roles.apply(session, first.role, this.#parts.settings.inForce));
+        const plans = await alive(() =>
+          askMany(
+            session,
+            statements.map(({ sql }) => sql),
+          ),
+        );
+        this.questions += statements.length;
+        return statements.map((statement, index) =>
+          costOf(statement, plans[index] ?? [], this.#parts.nameOf),
+        );
+      } catch (error) {
+        // One of them failed, which may be because of this configuration: each by itself then.
+        if (!(error instanceof pg.DatabaseError)) throw error;
+      }
+    }
+    const costs: PlanCost[] = [];
+    for (const statement of statements) costs.push(await this.#cost(session, statement));
+    return costs;
+  }
+
+  async #cost(session: pg.Client, statement: PlannableStatement): Promise<PlanCost> {
+    try {
+      return costOf(statement, await this.plan(session, statement), this.#parts.nameOf);
+    } catch (error) {
+      if (error instanceof pg.DatabaseError) return noCost(statement, error.message);
+      throw error;
+    }
+  }
+}
+
+/** Statements of one role each, in the order of the questions. */
+function sharesOf(questions: readonly Question[]): Asked[][] {
+  const shares: Asked[][] = [];
+  const open = new Map<string | null, Asked[]>();
+  for (const [question, { configuration, statements }] of questions.entries()) {
+    for (const [position, statement] of statements.entries()) {
+      const role = statement.role ?? null;
+      const asked = { configuration, statement, question, position };
+      const share = open.get(role);
+      if (share && share.length < MOST_AT_ONCE) {
+        share.push(asked);
+      } else {
+        const begun = [asked];
+        shares.push(begun);
+        open.set(role, begun);
+      }
+    }
+  }
+  return shares;
+}
+
+/** What fails other than by the server's word fails because the server is gone. */
+export async function alive<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const gone = cause instanceof pg.DatabaseError ? ['57P01', '57P02'].includes(cause.code ?? '') : true;
+    if (!gone || cause instanceof PgLuthierError) throw cause;
+    throw new PgLuthierError({
+      code: 'twin_lost',
+      status: 500,
+      message: `The twin's server ended or does not answer: ${cause instanceof Error ? cause.message : String(cause)}`,
+      remedy: 'Run the analysis again; if it happens again, look for lack of memory or disk space.',
+      cause,
+    });
+  }
+}
