@@ -2,7 +2,8 @@
  * Which sets the planner is asked about around the search: those on the way to a greedy set, the neighbours of the best
  * one so far, and the target without the existing indexes that may leave.
  */
-import type { Operand } from '../../domain/index.ts';
+import type { IndexKey, Operand } from '../../domain/index.ts';
+import { askBeside } from './beside.ts';
 import { supersedes } from './covered.ts';
 import type { Leaving } from './leaving.ts';
 import type { Ask, PlanBook } from './search/plan-book.ts';
@@ -16,7 +17,7 @@ const GROWING_QUESTIONS = 3000;
 /** Of those that supersede an existing index, so many are asked about in its place before the search. */
 const BEST_SUCCESSORS = 2;
 /** Neighbours of a set that are asked about in one round, the most promising first. */
-const NEIGHBOURS = 48;
+const NEIGHBOURS = 96;
 /** Exchanges of a member for another that are asked about in one round. */
 const EXCHANGES = 32;
 
@@ -137,10 +138,11 @@ export async function askNeighbours(
     .filter(([handle, { hope }]) => hope > (weighed[byHandle.get(handle) ?? -1]?.charge ?? 0))
     .sort(([, a], [, b]) => b.hope - a.hope)
     .slice(0, NEIGHBOURS);
-  await book.askEach(
-    promising.map(([handle, { by }]) => ({ statements: by, set: new Set([...set, handle]) })),
-    input.deadline,
-  );
+  const wanted = new Map<AdvisorStatement, string[]>();
+  for (const [handle, { by }] of promising) {
+    for (const statement of by) wanted.set(statement, [...(wanted.get(statement) ?? []), handle]);
+  }
+  await askBeside(book, set, wanted, input.deadline);
   return promising.length;
 }
 
@@ -214,13 +216,16 @@ export async function askExchanges(input: SelectionInput, set: ReadonlySet<strin
   return book.askEach(exchanges, input.deadline);
 }
 
-/** Whether the one could do the other's work: over its rows at least, by the same first key or made out of it. */
+const nameOf = ({ column, expression }: IndexKey) => column ?? expression ?? '';
+
+/** Whether the one could do the other's work: over its rows at least, by the same first key, by all its keys, or made out of it. */
 function mayStandFor(one: Contender, member: Contender): boolean {
   const [a, b] = [one.candidate.definition, member.candidate.definition];
   if (a.method !== b.method || (a.where !== null && a.where !== b.where)) return false;
   const [first, second] = [a.keys[0], b.keys[0]];
   const isAlike = first?.column === second?.column && first?.expression === second?.expression;
-  return isAlike || one.merged_of.includes(member.handle);
+  const names = new Set(a.keys.map(nameOf));
+  return isAlike || b.keys.every((key) => names.has(nameOf(key))) || one.merged_of.includes(member.handle);
 }
 
 /**

@@ -10,6 +10,8 @@ import { CandidateSizes } from './candidate-size.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { type AdvisorCatalog, advisorCatalog, constantKey } from './catalog.ts';
 import { coveringIndex } from './covered.ts';
+import { withIncludedAsKeys } from './merge.ts';
+import { idleMirrors } from './mirrored.ts';
 import type { Contender } from './selection.ts';
 import { bytesOf } from './size-model.ts';
 import type { AdvisorStatement } from './statement.ts';
@@ -17,6 +19,8 @@ import { type WriteCost, writeCost } from './write-cost.ts';
 
 /** Statements that are asked about, and candidates that are made, at once. */
 export const BATCH = 50;
+/** Share of the bytes of an index with INCLUDE at which one that has all columns as keys is a candidate, too. */
+const MUCH_SMALLER = 0.7;
 /** A partial index of more of the rows saves nothing over a whole one. */
 const MAX_PARTIAL_SHARE = 0.7;
 
@@ -43,6 +47,8 @@ export class CandidateMaker {
   readonly #rule: string;
   /** Keys of all that was wanted, taken or not. */
   readonly #seen = new Set<string>();
+  /** By the key of one that includes columns: the same with them as keys; null: it would not be much smaller. */
+  readonly #keyed = new Map<string, Candidate | null>();
 
   constructor(
     context: RuleContext,
@@ -68,15 +74,30 @@ export class CandidateMaker {
   async fromStatements(dearestFirst: readonly AdvisorStatement[], deadline: number): Promise<Made[]> {
     const wanted = new Map<string, Wanted>();
     for (const statement of dearestFirst) {
-      for (const [key, candidate] of candidatesOf(statement.usages, this.catalog)) {
-        const known = wanted.get(key);
-        if (known) known.by.push(statement);
-        if (known || this.#seen.has(key)) continue;
+      const asked = [...candidatesOf(statement.usages, this.catalog).values()];
+      const smaller: Candidate[] = [];
+      for (const one of asked) {
+        const keyed = await this.#deduplicated(one);
+        if (keyed && !asked.some(({ key }) => key === keyed.key)) smaller.push(keyed);
+      }
+      for (const candidate of [...asked, ...smaller]) {
+        const known = wanted.get(candidate.key);
+        if (known) {
+          if (known.by.at(-1) !== statement) known.by.push(statement);
+          continue;
+        }
+        if (this.#seen.has(candidate.key)) continue;
         const item = await this.#want(candidate, [statement]);
-        if (item) wanted.set(key, item);
+        if (item) wanted.set(candidate.key, item);
       }
     }
-    return this.#take([...wanted.values()], deadline);
+    const items = [...wanted.values()];
+    const idle = idleMirrors(items);
+    for (const key of idle) this.#seen.delete(key);
+    return this.#take(
+      items.filter(({ candidate }) => !idle.has(candidate.key)),
+      deadline,
+    );
   }
 
   /** More of them, made for these statements; what was wanted before is left out. */
@@ -102,6 +123,21 @@ export class CandidateMaker {
   /** Statements that read or write a table. */
   touching(tableOid: number): readonly AdvisorStatement[] {
     return this.#touching.get(tableOid) ?? [];
+  }
+
+  /** With its included columns as keys, where the rows repeat so much that the index is much smaller for it; else null. */
+  async #deduplicated(candidate: Candidate): Promise<Candidate | null> {
+    const known = this.#keyed.get(candidate.key);
+    if (known !== undefined) return known;
+    let keyed = withIncludedAsKeys(candidate);
+    if (keyed) {
+      const { table, selectivity } = candidate;
+      const included = await this.#sizes.sizeOf(candidate.definition, table, selectivity);
+      const all = await this.#sizes.sizeOf(keyed.definition, table, selectivity);
+      if (bytesOf(all) > MUCH_SMALLER * bytesOf(included)) keyed = null;
+    }
+    this.#keyed.set(candidate.key, keyed);
+    return keyed;
   }
 
   async #want(candidate: Candidate, by: AdvisorStatement[]): Promise<Wanted | null> {

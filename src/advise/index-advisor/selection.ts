@@ -82,12 +82,12 @@ export interface Selection {
 }
 
 /** Searching and asking in turns; each shows what the one before could not know. */
-const MAX_ROUNDS = 12;
+const MAX_ROUNDS = 24;
 /** Effort of the search between questions, and of the last one. */
 const SHAKES_BETWEEN = 8;
 const SHAKES_AT_LAST = 60;
 /** Times that contenders are made out of the best set's members. */
-const MAX_WIDENED = 2;
+const MAX_WIDENED = 3;
 
 /** Searches, asks, and searches again. */
 export async function selectIndexes(input: SelectionInput): Promise<Selection> {

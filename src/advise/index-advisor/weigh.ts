@@ -1,5 +1,6 @@
 /** From candidates to contenders: the planner is asked about each where it could matter. */
 import type { Rejection, RuleContext } from '../../domain/index.ts';
+import { askBeside } from './beside.ts';
 import { BATCH, type CandidateMaker, type Made } from './make-candidates.ts';
 import type { PlanBook } from './search/plan-book.ts';
 import { isInforming, isRelevant } from './search/relevance.ts';
@@ -16,8 +17,8 @@ const NEGLIGIBLE = 1e-5;
 const isNoticeable = (gain: number, before: number) =>
   gain > MINIMUM_ABSOLUTE_GAIN && gain > MINIMUM_STATEMENT_GAIN * before;
 
-/** Rounds of candidates between two looks at the clock. */
-const WAVES_AT_ONCE = 8;
+/** Statements between two looks at the clock. */
+const STATEMENTS_AT_ONCE = 32;
 
 export interface Weighing {
   maker: CandidateMaker;
@@ -111,8 +112,7 @@ async function askAboutAll(
 }
 
 /**
- * Each candidate alone, for the promising statements that it was made for. Candidates that no such statement has in
- * common are asked about together: to each statement, one is alone.
+ * Each candidate alone, for the promising statements that it was made for.
  * @returns those that there was no time for.
  */
 async function askAboutEach(
@@ -120,39 +120,18 @@ async function askAboutEach(
   { made, book }: Weighing,
   promising: ReadonlySet<AdvisorStatement>,
 ): Promise<Set<string>> {
-  const relevantTo = new Map<string, AdvisorStatement[]>(made.map(({ contender }) => [contender.handle, []]));
-  for (const statement of promising) {
-    for (const handle of book.relevant(statement)) relevantTo.get(handle)?.push(statement);
-  }
-  const waves: { handles: string[]; statements: Set<AdvisorStatement> }[] = [];
-  const taken = new Map<AdvisorStatement, Set<number>>();
+  const wanted = new Map<AdvisorStatement, string[]>([...promising].map((statement) => [statement, []]));
   for (const { contender, by } of made) {
-    const asked = by.filter((statement) => promising.has(statement));
-    if (asked.length === 0) continue;
-    const affected = relevantTo.get(contender.handle) ?? [];
-    let number = 0;
-    while (affected.some((statement) => taken.get(statement)?.has(number))) number += 1;
-    for (const statement of affected) {
-      const numbers = taken.get(statement) ?? new Set();
-      taken.set(statement, numbers.add(number));
-    }
-    const wave = waves[number] ?? { handles: [], statements: new Set() };
-    waves[number] = wave;
-    wave.handles.push(contender.handle);
-    for (const statement of asked) wave.statements.add(statement);
+    for (const statement of by) wanted.get(statement)?.push(contender.handle);
   }
+  const all = [...wanted];
   const unasked = new Set<string>();
-  for (let start = 0; start < waves.length; start += WAVES_AT_ONCE) {
-    const some = waves.slice(start, start + WAVES_AT_ONCE);
-    context.progress(`asking about each candidate: round ${start + 1} of ${waves.length}`);
+  for (let start = 0; start < all.length; start += STATEMENTS_AT_ONCE) {
+    const some = all.slice(start, start + STATEMENTS_AT_ONCE);
+    context.progress(`asking about each candidate: ${start} of ${all.length} statements`);
     if (Date.now() > context.deadline)
-      for (const { handles } of some) for (const one of handles) unasked.add(one);
-    else {
-      await book.askEach(
-        some.map(({ handles, statements }) => ({ statements: [...statements], set: new Set(handles) })),
-        Number.POSITIVE_INFINITY,
-      );
-    }
+      for (const [, handles] of some) for (const one of handles) unasked.add(one);
+    else await askBeside(book, book.present, new Map(some), Number.POSITIVE_INFINITY);
   }
   return unasked;
 }

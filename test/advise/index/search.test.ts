@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { askBeside } from '../../../src/advise/index-advisor/beside.ts';
 import { searchSets } from '../../../src/advise/index-advisor/search/local-search.ts';
 import { PlanBook } from '../../../src/advise/index-advisor/search/plan-book.ts';
 import { SetModel } from '../../../src/advise/index-advisor/search/set-model.ts';
@@ -130,6 +131,41 @@ describe('the book of plans', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('knows each candidate beside a set after asking about them in groups', async () => {
+    await fc.assert(
+      fc.asyncProperty(workload, fc.subarray(HANDLES), async (given, set) => {
+        const { ways, engine, book, all } = build(given);
+        for (const one of all) await book.cost(one, []);
+        const others = HANDLES.filter((handle) => !set.includes(handle));
+        await askBeside(book, new Set(set), new Map(all.map((one) => [one, others])), Infinity);
+        const asked = engine.asked;
+        for (const one of all) {
+          for (const handle of others) {
+            const beside = [...set, handle];
+            const possible = (ways.get(one.query.query_id) ?? []).filter((way) =>
+              way.needs.every((need) => beside.includes(need)),
+            );
+            const expected = Math.min(...possible.map(({ cost }) => cost));
+            expect(book.known(one, new Set(beside))?.cost).toBe(expected);
+          }
+        }
+        expect(engine.asked).toBe(asked);
+        // Never more than one by one and the groups that were there besides.
+        expect(asked).toBeLessThanOrEqual(all.length * (1 + 2 * others.length));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('asks once about a group that nothing of is used', async () => {
+    const { book, all, engine } = build([{ calls: 1, ways: [] }]);
+    await askBeside(book, new Set(), new Map(all.map((one) => [one, HANDLES.slice(0, 6)])), Infinity);
+    expect(engine.asked).toBe(1);
+    for (const handle of HANDLES.slice(0, 6)) {
+      expect(book.known(all[0] as AdvisorStatement, new Set([handle]))?.cost).toBe(1000);
+    }
   });
 
   it('keeps an expression that informs the planner out of what follows without it', async () => {

@@ -39,6 +39,8 @@ export function keySequences(wish: Wish, catalog: AdvisorCatalog): KeyPart[][] {
   };
   for (const one of [...equalities, ...ranges, ...joins, ...either]) add([one]);
   add(equalities);
+  // The other way round it serves this statement as well, and those that have but the last of the columns.
+  add(equalities.toReversed());
   for (const range of ranges) add([...equalities, range]);
   // Two ranges: the second filters within the index.
   if (ranges.length > 1) add([...equalities, ...ranges]);

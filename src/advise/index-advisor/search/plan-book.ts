@@ -62,6 +62,8 @@ interface Entry {
 export interface Ask {
   statements: readonly AdvisorStatement[];
   set: ReadonlySet<string>;
+  /** The place of the one sample of each that is asked about; absent: all of them. */
+  sample?: number;
 }
 
 /** What of an `Ask` is not known yet. */
@@ -195,7 +197,7 @@ export class PlanBook {
   }
 
   /** Of these statements' samples, those whose plan is not known under the set. */
-  #open({ statements, set }: Ask): OpenAsk {
+  #open({ statements, set, sample: only }: Ask): OpenAsk {
     const created = [...set].filter((handle) => !this.#leaving.has(handle)).sort();
     const hidden = [...this.#leaving].filter((handle) => !set.has(handle)).sort();
     const open = statements.flatMap((statement) => {
@@ -203,6 +205,7 @@ export class PlanBook {
       if (entry.error !== null) return [];
       const there = both(set, entry.relevant);
       return statement.samples.flatMap((sample, position) => {
+        if (only !== undefined && only !== position) return [];
         const plans = entry.samples[position]?.plans ?? [];
         return answers(plans, set, there) ? [] : [{ entry, sample, position }];
       });
@@ -242,6 +245,13 @@ export class PlanBook {
       for (const name of plan.indexes) indexes.add(name);
     }
     return weight === 0 ? null : { cost: sum / weight, indexes };
+  }
+
+  /** What the sample's plan under these candidates needs, as far as it is known or follows; null: it must be asked. */
+  needs(statement: AdvisorStatement, sample: number, set: ReadonlySet<string>): readonly string[] | null {
+    const entry = this.#entries.get(statement);
+    const plans = entry?.samples[sample]?.plans ?? [];
+    return entry ? (answers(plans, set, both(set, entry.relevant))?.needs ?? null) : null;
   }
 
   /** Cost under these candidates, asked for if need be; `error` is the engine's own word for why there is none. */
