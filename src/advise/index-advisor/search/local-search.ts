@@ -19,6 +19,12 @@ export interface SearchLimits {
   thorough: boolean;
 }
 
+/** One search. */
+interface Search extends SearchLimits {
+  /** Sets that no exchange makes better, by the budget. */
+  settled: Map<number, Set<string>>;
+}
+
 /** Shares of the budget that are searched for beginnings. */
 const SMALLER_BUDGETS = [0.25, 0.5, 0.7, 0.85];
 
@@ -30,14 +36,15 @@ const byRoot: Order = (gain, bytes) => gain / Math.sqrt(Math.max(8192, bytes));
  * The set of the least value within the budget, as far as the search found one.
  * @param start members of a set to begin with, beside the greedy ones; with it those existing indexes that stay.
  */
-export function searchSets(model: SetModel, limits: SearchLimits, start: readonly number[]): SetState {
+export function searchSets(model: SetModel, given: SearchLimits, start: readonly number[]): SetState {
+  const limits: Search = { ...given, settled: new Map() };
   const orders: Order[] = [(gain, bytes) => gain / Math.max(8192, bytes), byRoot, (gain) => gain];
   let best = new SetState(model);
-  const given = new SetState(model);
+  const first = new SetState(model);
   const starting = new Set(start);
-  given.remove(given.members().filter((one) => !starting.has(one)));
-  given.add(start);
-  if (given.bytes <= limits.budget_bytes) best = polish(given, limits);
+  first.remove(first.members().filter((one) => !starting.has(one)));
+  first.add(start);
+  if (first.bytes <= limits.budget_bytes) best = polish(first, limits);
   for (const order of start.length > 0 && !limits.thorough ? [] : orders) {
     const state = new SetState(model);
     grow(state, limits, order);
@@ -73,7 +80,7 @@ export function searchSets(model: SetModel, limits: SearchLimits, start: readonl
   return best;
 }
 
-function fits(state: SetState, bundle: readonly number[], { budget_bytes }: SearchLimits): boolean {
+function fits(state: SetState, bundle: readonly number[], { budget_bytes }: Search): boolean {
   if (state.bytes + state.bytesOf(bundle) > budget_bytes || state.clashes(bundle)) return false;
   return !state.crowds(bundle);
 }
@@ -82,7 +89,7 @@ function fits(state: SetState, bundle: readonly number[], { budget_bytes }: Sear
  * Bundles join while one pays, the first by `order`. What a bundle gains mostly falls as others join, so its last known
  * gain orders the queue and only the front is reckoned anew.
  */
-function grow(state: SetState, limits: SearchLimits, order: (gain: number, bytes: number) => number): void {
+function grow(state: SetState, limits: Search, order: (gain: number, bytes: number) => number): void {
   const rank = (bundle: readonly number[]) => {
     const gain = state.gainOf(bundle);
     return gain <= 0 ? Number.NEGATIVE_INFINITY : order(gain, state.bytesOf(bundle));
@@ -113,21 +120,29 @@ function grow(state: SetState, limits: SearchLimits, order: (gain: number, bytes
 }
 
 /** Members that do not pay leave, what pays joins, and room is made for what pays more, until nothing helps. */
-function polish(state: SetState, limits: SearchLimits, shaken = false): SetState {
+function polish(state: SetState, limits: Search, shaken = false): SetState {
   const limited = Number.isFinite(limits.budget_bytes);
   prune(state, state.members());
   if (limited || !shaken) grow(state, limits, byRoot);
+  const settled = limits.settled.get(limits.budget_bytes) ?? new Set();
+  limits.settled.set(limits.budget_bytes, settled);
   for (let better = true; better && Date.now() < limits.deadline; ) {
     better = false;
+    const key = limited ? keyOf(state) : null;
+    // Shaken sets often come back to one that was looked at all around before.
+    if (key !== null && settled.has(key)) break;
     for (const [place, bundle] of state.model.bundles.entries()) {
       // Under a budget, room anywhere matters to all; without one only what has to do with the bundle.
       if (!state.isWorthTrying(place) && !limited) continue;
       if (exchange(state, bundle, limits)) better = true;
     }
     if (better && limited) grow(state, limits, byRoot);
+    else if (key !== null && Date.now() < limits.deadline) settled.add(key);
   }
   return state;
 }
+
+const keyOf = (state: SetState) => [...state.members()].sort((a, b) => a - b).join(' ');
 
 /** Of these, members that cost more than they save leave, the most useless first. */
 function prune(state: SetState, among: readonly number[]): void {
@@ -144,7 +159,7 @@ function prune(state: SetState, among: readonly number[]): void {
 }
 
 /** Lets a bundle join and others leave, where the set is better for it. */
-function exchange(state: SetState, bundle: readonly number[], limits: SearchLimits): boolean {
+function exchange(state: SetState, bundle: readonly number[], limits: Search): boolean {
   const joining = bundle.filter((one) => !state.has[one]);
   if (joining.length === 0) return false;
   const gain = state.gainOf(joining);
@@ -178,7 +193,7 @@ function makeRoom(
   state: SetState,
   staying: readonly number[],
   before: number,
-  { budget_bytes, thorough }: SearchLimits,
+  { budget_bytes, thorough }: Search,
 ): boolean {
   while (state.bytes > budget_bytes) {
     if (state.value >= before) return false;
