@@ -12,14 +12,18 @@ import type { Contender, SelectionInput } from './selection.ts';
 import { BLOCK_BYTES } from './size-model.ts';
 import type { AdvisorStatement } from './statement.ts';
 
-/** Statements that are asked about at most while a set is grown step by step. */
+/** Sets that are asked about at most while one is grown step by step. */
 const GROWING_QUESTIONS = 3000;
+/** Tables whose first in the queue is asked about before its turn comes. */
+const GROWING_AT_ONCE = 24;
 /** Of those that supersede an existing index, so many are asked about in its place before the search. */
 const BEST_SUCCESSORS = 2;
-/** Neighbours of a set that are asked about in one round, the most promising first. */
+/** Neighbours of a set that are asked about in one round, the most promising first: so many, or a share of all. */
 const NEIGHBOURS = 96;
+const SHARE_OF_NEIGHBOURS = 1 / 6;
 /** Exchanges of a member for another that are asked about in one round. */
 const EXCHANGES = 32;
+const SHARE_OF_EXCHANGES = 1 / 16;
 
 /**
  * Asks about the statements whose cost under the set does not follow from what is known.
@@ -44,6 +48,17 @@ function unknownOf(
   return statements.filter((statement) => book.known(statement, set) === null);
 }
 
+/** What may join a growing set. */
+interface Growing {
+  /** Among the contenders. */
+  position: number;
+  handle: string;
+  table_oid: number;
+  rank: number;
+  /** In which the rank was reckoned. */
+  round: number;
+}
+
 /**
  * A greedy set, each step asked of the planner: on its way it shows the plans that need several indexes together. What
  * an index saves mostly falls as others join, so its last known gain orders the queue and the front is asked again.
@@ -64,10 +79,11 @@ export async function growByPlanner(
   }
   const rank = (position: number, gain: number) =>
     gain / Math.sqrt(Math.max(BLOCK_BYTES, weighed[position]?.size_bytes ?? 0));
-  const queue = contenders
+  const queue: Growing[] = contenders
     .map((contender, position) => {
       const gain = contender.alone - (weighed[position]?.charge ?? 0);
-      return { position, handle: contender.handle, rank: rank(position, gain), round: -1 };
+      const { handle, table_oid } = contender;
+      return { position, handle, table_oid, rank: rank(position, gain), round: -1 };
     })
     .filter((item) => item.rank > 0)
     .sort((a, b) => b.rank - a.rank);
@@ -85,10 +101,9 @@ export async function growByPlanner(
       bytes += size_bytes;
       round += 1;
     } else {
+      asked += await book.askEach(frontOf(queue, set, touching, round), input.deadline);
       const beside = new Set([...set, first.handle]);
       const touched = touching.get(first.handle) ?? [];
-      asked += await askAbout(input, set, touched);
-      asked += await askAbout(input, beside, touched);
       const gain = touched.reduce((sum, statement) => {
         const [before, after] = [book.known(statement, set), book.known(statement, beside)];
         return sum + ((before?.cost ?? 0) - (after?.cost ?? 0)) * statement.query.calls;
@@ -99,6 +114,31 @@ export async function growByPlanner(
       const place = queue.findIndex((item) => item.rank < first.rank);
       queue.splice(place === -1 ? queue.length : place, 0, first);
     }
+  }
+}
+
+/**
+ * The front of the queue with the set as it is and with each beside it: of further tables, too, for what joins on one
+ * mostly changes nothing on another.
+ */
+function* frontOf(
+  queue: readonly Growing[],
+  set: ReadonlySet<string>,
+  touching: ReadonlyMap<string, AdvisorStatement[]>,
+  round: number,
+): Generator<Ask> {
+  const tables = new Set<number>();
+  // One set for all of them: a copy for each would take longer than all else on thousands of indexes.
+  const beside = new Set(set);
+  for (const { handle, table_oid, round: known, rank } of queue) {
+    if (tables.size >= GROWING_AT_ONCE || rank <= 0) return;
+    if (known === round || tables.has(table_oid)) continue;
+    tables.add(table_oid);
+    const statements = touching.get(handle) ?? [];
+    yield { statements, set };
+    beside.add(handle);
+    yield { statements, set: beside };
+    beside.delete(handle);
   }
 }
 
@@ -137,7 +177,7 @@ export async function askNeighbours(
   const promising = [...hopes]
     .filter(([handle, { hope }]) => hope > (weighed[byHandle.get(handle) ?? -1]?.charge ?? 0))
     .sort(([, a], [, b]) => b.hope - a.hope)
-    .slice(0, NEIGHBOURS);
+    .slice(0, Math.max(NEIGHBOURS, SHARE_OF_NEIGHBOURS * contenders.length));
   const wanted = new Map<AdvisorStatement, string[]>();
   for (const [handle, { by }] of promising) {
     for (const statement of by) wanted.set(statement, [...(wanted.get(statement) ?? []), handle]);
@@ -197,11 +237,12 @@ export async function askExchanges(input: SelectionInput, set: ReadonlySet<strin
   const others = contenders
     .filter((one) => !set.has(one.handle) && members.has(one.table_oid))
     .sort((a, b) => Number(b.merged_of.length > 0) - Number(a.merged_of.length > 0) || worth(b) - worth(a));
+  const most = Math.max(EXCHANGES, SHARE_OF_EXCHANGES * contenders.length);
   const exchanges: Ask[] = [];
   const swapped = new Set(set);
   for (const other of others) {
     for (const member of members.get(other.table_oid) ?? []) {
-      if (exchanges.length >= EXCHANGES) break;
+      if (exchanges.length >= most) break;
       if (!mayStandFor(other, member)) continue;
       const using = (users.get(member.handle) ?? []).filter((one) => book.relevant(one).has(other.handle));
       if (using.length === 0) continue;

@@ -47,6 +47,8 @@ export class CandidateMaker {
   readonly #rule: string;
   /** Keys of all that was wanted, taken or not. */
   readonly #seen = new Set<string>();
+  /** By key and selectivity. */
+  readonly #sized = new Map<string, IndexSize>();
   /** By the key of one that includes columns: the same with them as keys; null: it would not be much smaller. */
   readonly #keyed = new Map<string, Candidate | null>();
 
@@ -131,13 +133,19 @@ export class CandidateMaker {
     if (known !== undefined) return known;
     let keyed = withIncludedAsKeys(candidate);
     if (keyed) {
-      const { table, selectivity } = candidate;
-      const included = await this.#sizes.sizeOf(candidate.definition, table, selectivity);
-      const all = await this.#sizes.sizeOf(keyed.definition, table, selectivity);
+      const included = await this.#sizeOf(candidate);
+      const all = await this.#sizeOf(keyed);
       if (bytesOf(all) > MUCH_SMALLER * bytesOf(included)) keyed = null;
     }
     this.#keyed.set(candidate.key, keyed);
     return keyed;
+  }
+
+  async #sizeOf({ key, definition, table, selectivity }: Candidate): Promise<IndexSize> {
+    const name = `${key} ${selectivity}`;
+    const size = this.#sized.get(name) ?? (await this.#sizes.sizeOf(definition, table, selectivity));
+    this.#sized.set(name, size);
+    return size;
   }
 
   async #want(candidate: Candidate, by: AdvisorStatement[]): Promise<Wanted | null> {
@@ -159,7 +167,7 @@ export class CandidateMaker {
       return null;
     }
     const known = share === null ? candidate : { ...candidate, selectivity: share };
-    const size = await this.#sizes.sizeOf(definition, table, known.selectivity);
+    const size = await this.#sizeOf(known);
     return { candidate: known, by, size };
   }
 
