@@ -3,6 +3,7 @@
  * tuples are packed into leaves up to the fill factor, equal keys merge into posting lists of a tenth of a page.
  */
 import type { IndexSize } from '../../domain/index.ts';
+import type { GroupClass as GroupShare } from './group-sizes.ts';
 import type { KeyFacts } from './key-facts.ts';
 
 const PAGE = 8192;
@@ -74,8 +75,8 @@ interface GroupClass {
   rows: number;
   /** Bytes of a plain tuple of these keys. */
   bytes: number;
-  /** Group sizes scatter as a Poisson distribution (values drawn at random). */
-  scattered: boolean;
+  /** 0: sizes scatter as a Poisson distribution (values drawn at random); 1: all are alike. */
+  evenness: number;
 }
 
 /** So many classes of about equally frequent values describe a column among others. */
@@ -95,10 +96,18 @@ function valueClasses(key: KeyFacts): ValueClass[] {
   const common = key.most_common_freqs.map((share) => ({ values: 1, share: share / present }));
   const rest = Math.max(0, 1 - common.reduce((sum, each) => sum + each.share, 0));
   const others = key.distinct - common.length;
-  if (common.length === 0)
-    return [{ values: Math.max(1, key.distinct), share: 1 / Math.max(1, key.distinct) }];
-  const all = rest > 1e-6 && others > 0 ? [...common, { values: others, share: rest / others }] : common;
-  return joinClasses(all, VALUE_CLASSES);
+  if (rest <= 1e-6 || others <= 0) return joinClasses(common, VALUE_CLASSES);
+  return joinClasses([...common, ...otherClasses(key.groups?.classes ?? [], others, rest)], VALUE_CLASSES);
+}
+
+/** Values that are not among the most common: those of each class as its rows and their number have it. */
+function otherClasses(classes: readonly GroupShare[], others: number, rest: number): ValueClass[] {
+  if (classes.length === 0) return [{ values: others, share: rest / others }];
+  const groups = classes.reduce((sum, { share, rows }) => sum + share / rows, 0);
+  return classes.map(({ share, rows }) => {
+    const values = Math.max(1e-9, (others * share) / rows / groups);
+    return { values, share: (rest * share) / values };
+  });
 }
 
 /** At most `limit` classes: neighbours by frequency become one, with their rows and their values summed. */
@@ -175,13 +184,13 @@ function groupClasses(keys: readonly KeyFacts[], rows: number, known?: number): 
     const header = present.length < keys.length ? TUPLE_HEADER_WITH_NULLS : TUPLE_HEADER;
     const bytes = tupleBytes(present, header);
     const [only] = present;
-    if (only === undefined) return [{ groups: 1, rows: count, bytes, scattered: false }];
+    if (only === undefined) return [{ groups: 1, rows: count, bytes, evenness: 1 }];
     if (present.length === 1) return singleKeyClasses(only, count, bytes);
     if (known !== undefined) {
       const groups = distinctCombinations(present, count, Math.max(1, known * share));
-      return [{ groups, rows: count / groups, bytes, scattered: true }];
+      return [{ groups, rows: count / groups, bytes, evenness: 0 }];
     }
-    return combinations(present, count).map((each) => ({ ...each, bytes, scattered: true }));
+    return combinations(present, count).map((each) => ({ ...each, bytes, evenness: 0 }));
   });
 }
 
@@ -193,20 +202,48 @@ function singleKeyClasses(key: KeyFacts, rows: number, bytes: number): GroupClas
     // pg_stats gives shares of all rows, nulls among them.
     const count = Math.min(rest, (share / (1 - key.null_frac)) * rows);
     if (count < 1) continue;
-    classes.push({ groups: 1, rows: count, bytes, scattered: false });
+    classes.push({ groups: 1, rows: count, bytes, evenness: 1 });
     rest -= count;
   }
   if (rest >= 1) {
     const distinct = distinctCombinations([key], rows) - classes.length;
     const others = Math.min(rest, Math.max(1, distinct));
-    classes.push({ groups: others, rows: rest / others, bytes, scattered: true });
+    const evenness = key.groups?.evenness ?? 0;
+    for (const { values, share } of otherClasses(key.groups?.classes ?? [], others, 1)) {
+      classes.push({ groups: values, rows: Math.max(1, rest * share), bytes, evenness });
+    }
   }
   return classes;
 }
 
-/** Sizes of groups of `mean` rows that each have at least one: quantiles of a Poisson distribution without zero. */
-function scatteredSizes(mean: number): number[] {
-  if (mean > 60 || mean <= 1.0001) return [mean];
+/**
+ * Sizes of groups of `mean` rows that each have at least one: quantiles of a Poisson distribution without zero, or a
+ * part of them (`evenness`) as near to the mean as whole numbers are.
+ */
+function scatteredSizes(mean: number, evenness: number): number[] {
+  if (mean <= 1.0001) return [1];
+  const random = mean > LARGE_GROUP ? normalSizes(mean) : poissonSizes(mean);
+  const sizes = random.map((size, at) => {
+    // Spread over the quantiles, so that what is left of the random ones is still all of their kinds.
+    const isEven = ((at * 5) % QUANTILES) + 0.5 < evenness * QUANTILES;
+    return isEven ? Math.floor(mean + (((at * 11) % QUANTILES) + 0.5) / QUANTILES) : size;
+  });
+  // Neighbours in the index are not neighbours in size.
+  return sizes.map((_, index) => sizes[(index * 13) % QUANTILES] ?? mean);
+}
+
+/** From here on a Poisson distribution is as good as a normal one. */
+const LARGE_GROUP = 60;
+
+/** Quantiles of a normal distribution of this mean and variance: by Tukey's lambda, right to a hundredth of a deviation. */
+function normalSizes(mean: number): number[] {
+  return Array.from({ length: QUANTILES }, (_, at) => {
+    const p = (at + 0.5) / QUANTILES;
+    return Math.max(1, Math.round(mean + (Math.sqrt(mean) * (p ** 0.135 - (1 - p) ** 0.135)) / 0.1975));
+  });
+}
+
+function poissonSizes(mean: number): number[] {
   let low = 1e-6;
   let high = mean;
   for (let step = 0; step < 50; step += 1) {
@@ -226,8 +263,7 @@ function scatteredSizes(mean: number): number[] {
     }
     sizes.push(size);
   }
-  // Neighbours in the index are not neighbours in size.
-  return sizes.map((_, index) => sizes[(index * 13) % QUANTILES] ?? mean);
+  return sizes;
 }
 
 /** Packs tuples into leaves as a build does. */
@@ -267,6 +303,8 @@ function deduplicatedLeaves(classes: readonly GroupClass[], fillfactor: number):
   );
   const scale = Math.max(1, tuples / SIMULATED_TUPLES);
   const packer = new LeafPacker(fillfactor);
+  const wanted = classes.reduce((sum, each) => sum + each.groups * each.rows, 0) / scale;
+  let packed = 0;
   for (const each of classes) {
     const perPosting = Math.max(1, Math.floor((Math.floor(MAX_POSTING / 8) * 8 - each.bytes) / TID));
     // A few huge groups are made smaller, many small ones fewer.
@@ -274,7 +312,7 @@ function deduplicatedLeaves(classes: readonly GroupClass[], fillfactor: number):
     const groups = shrinkRows
       ? Math.max(1, Math.round(each.groups))
       : Math.max(1, Math.round(each.groups / scale));
-    const sizes = each.scattered ? scatteredSizes(each.rows) : [each.rows];
+    const sizes = each.groups > 1 ? scatteredSizes(each.rows, each.evenness) : [each.rows];
     for (let group = 0; group < groups; group += 1) {
       let rows = (sizes[group % sizes.length] ?? each.rows) / (shrinkRows ? scale : 1);
       while (rows > 0.5) {
@@ -282,10 +320,13 @@ function deduplicatedLeaves(classes: readonly GroupClass[], fillfactor: number):
         const bytes = merged === 1 ? each.bytes : alignTo(each.bytes + merged * TID, 8);
         packer.add(bytes, bytes - each.bytes);
         rows -= merged;
+        packed += merged;
       }
     }
   }
-  return Math.max(1, Math.round((packer.pages - 0.5) * scale));
+  // Whole rows in whole groups are not quite as many as there are.
+  const missed = Math.min(1.25, Math.max(0.8, wanted / Math.max(1, packed)));
+  return Math.max(1, Math.round((packer.pages - 0.5) * scale * missed));
 }
 
 interface BtreeShape {

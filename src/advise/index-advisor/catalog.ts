@@ -1,7 +1,7 @@
 /** The snapshot as the index advisor looks things up in it. */
 import type { ColumnRow, IndexRow, Snapshot, TableRow } from '../../domain/index.ts';
+import { SAMPLED_ROWS_PER_TARGET } from './group-sizes.ts';
 import { type SchemaNames, schemaNames } from './naming.ts';
-import { SAMPLED_ROWS_PER_TARGET } from './referred-rows.ts';
 
 export interface AdvisorTable {
   /** A partitioned table's has its leaf partitions' pages, rows and counters together. */
@@ -12,7 +12,7 @@ export interface AdvisorTable {
   names: SchemaNames;
   /** Rows of the tables that its foreign keys of one column refer to, by the column. */
   referred: Map<string, number>;
-  /** Rows that ANALYZE looks at, of a column that has no target of its own. */
+  /** Rows that ANALYZE looks at: as many as the column of the highest target wants. */
   sampled_rows: number;
   /** OIDs of a partitioned table's leaf partitions; absent: it holds its rows itself. */
   leaves?: readonly number[];
@@ -53,7 +53,12 @@ export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
       },
     ]),
   );
-  for (const column of snapshot.columns) tables.get(column.table_oid)?.columns.set(column.name, column);
+  for (const column of snapshot.columns) {
+    const table = tables.get(column.table_oid);
+    table?.columns.set(column.name, column);
+    const wanted = SAMPLED_ROWS_PER_TARGET * (column.stattarget ?? 0);
+    if (table && wanted > table.sampled_rows) table.sampled_rows = wanted;
+  }
   for (const index of snapshot.indexes) tables.get(index.table_oid)?.indexes.push(index);
   const children = childrenOf(tables);
   for (const table of tables.values()) {

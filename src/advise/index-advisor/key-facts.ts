@@ -1,5 +1,6 @@
 /** What the size of an index depends on, key by key: width, alignment, distinct values, nulls. */
 import type { ColumnRow } from '../../domain/index.ts';
+import type { GroupSizes } from './group-sizes.ts';
 import { valueWidths } from './key-widths.ts';
 
 /** One key or included column of an index. */
@@ -12,6 +13,8 @@ export interface KeyFacts {
   widths: readonly number[];
   /** Distinct values, nulls apart. */
   distinct: number;
+  /** Rows that have the same value, the most common ones apart; null: no statistics, all alike at random. */
+  groups: GroupSizes | null;
   null_frac: number;
   /** Shares of the most common values; empty when none is known. */
   most_common_freqs: readonly number[];
@@ -57,6 +60,7 @@ export function columnFacts(column: ColumnRow, rows: number): KeyFacts {
     align: isShort ? 1 : (ALIGNMENTS[column.typalign] ?? 4),
     widths: valueWidths(column, width),
     distinct: distinctCount(stats?.n_distinct ?? -1, rows),
+    groups: null,
     null_frac: stats?.null_frac ?? 0,
     most_common_freqs: stats?.most_common_freqs ?? [],
     equalimage: !NOT_EQUALIMAGE.test(column.type) && !['r', 'm', 'c'].includes(column.typtype),
@@ -96,6 +100,7 @@ export function expressionFacts(expression: string, columns: readonly ColumnRow[
     // An unknown width may end anywhere between two multiples of the alignment.
     widths: fixed === null ? SPREAD.map((difference) => Math.max(1, width + difference)) : [fixed],
     distinct: Math.min(distinctOfExpression(source, rows, fixed), rows),
+    groups: null,
     null_frac: 0,
     most_common_freqs: [],
     equalimage: true,

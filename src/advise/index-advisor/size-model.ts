@@ -10,8 +10,8 @@ import { alignTo, btreeSize } from './btree-size.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
 import { sampledEntries } from './gin-entries.ts';
 import { ginSize } from './gin-size.ts';
+import { groupSizes, thinned } from './group-sizes.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
-import { distinctReferences } from './referred-rows.ts';
 
 export const BLOCK_BYTES = 8192;
 const USABLE = BLOCK_BYTES - 24;
@@ -104,7 +104,7 @@ function singleSize(input: SizeInput): IndexSize {
 function keyFacts(key: IndexDefinition['keys'][number], { table, expressions }: SizeInput): KeyFacts {
   const rows = rowCount(table);
   const column = columnOf(key, { table, expressions });
-  if (column !== undefined) return withReferences(columnFacts(column, rows), column, table);
+  if (column !== undefined) return withGroups(columnFacts(column, rows), column, table);
   const expression = key.expression ?? '';
   const words = new Set(expression.match(/"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []);
   const columns = [...table.columns.values()].filter(
@@ -115,26 +115,31 @@ function keyFacts(key: IndexDefinition['keys'][number], { table, expressions }: 
 
 const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['smallint', 'integer', 'bigint']);
 
-/** A foreign key's column has about as many values as what it refers to shows. */
-function withReferences(facts: KeyFacts, { name, type, stats }: ColumnRow, table: AdvisorTable): KeyFacts {
-  const referred = table.referred.get(name);
-  if (referred === undefined) return facts;
-  const distinct = distinctReferences({
+/** With what its statistics, its table and what it refers to tell about how many rows have the same value. */
+function withGroups(
+  facts: KeyFacts,
+  { name, type, stats, options }: ColumnRow,
+  table: AdvisorTable,
+): KeyFacts {
+  if (stats === null || table.sampled_rows <= 0) return facts;
+  const groups = groupSizes({
     estimate: facts.distinct,
-    rows: rowCount(table) * (1 - facts.null_frac),
-    referred,
+    is_counted: options?.n_distinct !== undefined,
+    rows: Math.max(1, rowCount(table) * (1 - facts.null_frac)),
+    referred: table.referred.get(name) ?? null,
     correlation: facts.correlation,
     sampled: table.sampled_rows,
-    bounds: WHOLE_NUMBERS.has(type)
-      ? (stats?.histogram_bounds ?? '').slice(1, -1).split(',').map(Number)
-      : [],
-    common: {
-      values: facts.most_common_freqs.length,
-      share:
-        facts.most_common_freqs.reduce((sum, share) => sum + share, 0) / Math.max(1e-9, 1 - facts.null_frac),
-    },
+    pages: table.row.main_pages,
+    bounds: WHOLE_NUMBERS.has(type) ? (stats.histogram_bounds ?? '').slice(1, -1).split(',').map(Number) : [],
+    common: commonOf(facts),
   });
-  return { ...facts, distinct };
+  return { ...facts, distinct: groups.distinct, groups };
+}
+
+/** The most common values: how many, and their share of the rows that are not null. */
+function commonOf({ most_common_freqs, null_frac }: KeyFacts): { values: number; share: number } {
+  const share = most_common_freqs.reduce((sum, each) => sum + each, 0) / Math.max(1e-9, 1 - null_frac);
+  return { values: most_common_freqs.length, share: Math.min(1, share) };
 }
 
 function columnOf(
@@ -162,7 +167,11 @@ function knownCombinations({ definition, table, statistics }: SizeInput): number
 /** Of a share of the rows, drawn without regard to this key: the rarer values of it do not all occur. */
 function ofSubset(key: KeyFacts, rows: number, selectivity: number): KeyFacts {
   if (selectivity >= 1) return key;
-  return { ...key, distinct: Math.max(1, key.distinct * (1 - Math.exp(-rows / key.distinct))) };
+  if (key.groups === null) {
+    return { ...key, distinct: Math.max(1, key.distinct * (1 - Math.exp(-rows / key.distinct))) };
+  }
+  const groups = thinned(key.groups, selectivity, key.most_common_freqs.length);
+  return { ...key, distinct: Math.max(1, Math.min(rows, groups.distinct)), groups };
 }
 
 /**
