@@ -11,6 +11,9 @@ export const SAMPLED_ROWS_PER_TARGET = 300;
 /** From this correlation on, rows of one value lie on the same pages: of these few are sampled, and all of their rows. */
 const LIES_TOGETHER = 0.9;
 
+/** ANALYZE's sample tells the evenness to about a tenth: nearly even is taken for even, the larger index. */
+const NEARLY_EVEN = 0.75;
+
 /** What is known of a column's values. */
 export interface SampledValues {
   /** What pg_stats.n_distinct says, as a count. */
@@ -96,7 +99,9 @@ function presentRows(expected: number, evenness: number): number {
 function evennessAt(values: SampledValues, shape: readonly number[], scale: number): number {
   const random = expectedEstimate(values, shape, scale, 0);
   const even = expectedEstimate(values, shape, scale, 1);
-  return even > random ? Math.min(1, Math.max(0, (values.estimate - random) / (even - random))) : 0;
+  if (even <= random) return 0;
+  const part = Math.max(0, (values.estimate - random) / (even - random));
+  return part > NEARLY_EVEN ? 1 : part;
 }
 
 /**

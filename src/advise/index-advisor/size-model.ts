@@ -8,6 +8,7 @@ import type {
 } from '../../domain/index.ts';
 import { alignTo, btreeSize } from './btree-size.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
+import { DEFAULT_BUILD, type GinBuild } from './gin-build.ts';
 import { sampledEntries } from './gin-entries.ts';
 import { ginSize } from './gin-size.ts';
 import { groupSizes, thinned } from './group-sizes.ts';
@@ -29,6 +30,8 @@ export interface SizeInput {
   expressions?: ReadonlyMap<string, ColumnRow> | undefined;
   /** CREATE STATISTICS objects: those of this table tell how many combinations of its columns there are. */
   statistics?: readonly ExtendedStatistics[];
+  /** Memory and method of a GIN's build; absent: PostgreSQL's defaults. */
+  gin_build?: GinBuild;
   /** Of a partitioned table: its leaf partitions, each with an index of its own. */
   partitions?: readonly AdvisorTable[];
 }
@@ -84,7 +87,8 @@ function singleSize(input: SizeInput): IndexSize {
           column: columnOf(definition.keys[position], input),
         })),
         rows,
-        Math.max(1, pages * input.selectivity),
+        Math.max(1, pages),
+        input.gin_build ?? DEFAULT_BUILD,
       );
     case 'hnsw':
       return hnswSize(keys, rows, Number(definition.options.m ?? 16));
