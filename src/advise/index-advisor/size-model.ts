@@ -9,8 +9,8 @@ import type {
 import { alignTo, btreeSize } from './btree-size.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
 import { DEFAULT_BUILD, type GinBuild } from './gin-build.ts';
-import { sampledEntries } from './gin-entries.ts';
 import { ginSize } from './gin-size.ts';
+import { gistSize } from './gist-size.ts';
 import { groupSizes, thinned } from './group-sizes.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
 
@@ -96,9 +96,13 @@ function singleSize(input: SizeInput): IndexSize {
       return ivfflatSize(keys, rows, Number(definition.options.lists ?? 100));
     default:
       return gistSize(
-        keys.map((key, position) => {
+        keys.map((facts, position) => {
           const asked = definition.keys[position];
-          return withSignature(key, columnOf(asked, input), asked?.opclass?.split('.').at(-1) ?? null, rows);
+          return {
+            facts,
+            column: columnOf(asked, input),
+            opclass: asked?.opclass?.split('.').at(-1) ?? null,
+          };
         }),
         rows,
       );
@@ -163,9 +167,26 @@ function knownCombinations({ definition, table, statistics }: SizeInput): number
     if (table_oid !== table.row.oid || !data?.n_distinct) continue;
     // {"1, 2": 33178} up to PostgreSQL 18.
     const counted = (JSON.parse(data.n_distinct) as Record<string, unknown>)[wanted];
-    if (typeof counted === 'number') return counted;
+    // The same estimator as of single columns (estimate_ndistinct() of mvdistinct.c).
+    if (typeof counted === 'number') return asCounted(counted, table);
   }
   return undefined;
+}
+
+/** Combinations that are there, out of what ANALYZE reckoned. */
+function asCounted(estimate: number, table: AdvisorTable): number {
+  if (table.sampled_rows <= 0) return estimate;
+  return groupSizes({
+    estimate,
+    is_counted: false,
+    rows: rowCount(table),
+    sampled: table.sampled_rows,
+    pages: table.row.main_pages,
+    correlation: null,
+    common: { values: 0, share: 0 },
+    referred: null,
+    bounds: [],
+  }).distinct;
 }
 
 /** Of a share of the rows, drawn without regard to this key: the rarer values of it do not all occur. */
@@ -240,40 +261,3 @@ function ivfflatSize(keys: readonly KeyFacts[], rows: number, lists: number): In
 /** Opaque data of eight bytes at each page's end. */
 const USABLE_BY_VECTORS = USABLE - 8;
 const vectorBytes = (keys: readonly KeyFacts[]) => keys.reduce((sum, key) => sum + key.width, 0);
-
-/** SIGLENINT × 4 + header: what a leaf keeps of a text or document whose list of hashes would be longer than a page takes. */
-const SIGNATURE_BYTES = 132;
-const LONGEST_LIST = 2_000;
-const TSVECTOR_LEXEME_BYTES = 14;
-
-/** tsvector_ops keeps 4 bytes a lexeme (gtsvector_compress()), gist_trgm_ops 3 bytes a trigram (gtrgm_compress()). */
-function withSignature(
-  key: KeyFacts,
-  column: ColumnRow | undefined,
-  opclass: string | null,
-  rows: number,
-): KeyFacts {
-  const each = opclass === 'gist_trgm_ops' ? 3 : column?.type === 'tsvector' ? 4 : null;
-  if (each === null || column === undefined) return key;
-  const sampled = sampledEntries(column, each === 3 ? 'gin_trgm_ops' : null, rows);
-  const met = sampled?.reduce((sum, { keys, rows: found }) => sum + keys * found, 0);
-  // Of a tsvector ANALYZE keeps no values, but its width: an entry, a lexeme of about five bytes and its position each.
-  const entries = met === undefined ? key.width / TSVECTOR_LEXEME_BYTES : met / rows;
-  if (sampled === null && each === 3) return key;
-  const bytes = 8 + each * entries;
-  const width = bytes > LONGEST_LIST ? SIGNATURE_BYTES : bytes;
-  return { ...key, width, align: 4, widths: [width] };
-}
-
-/** GiST: an entry of the key's bounding value a row, pages about three quarters full after splits. */
-function gistSize(keys: readonly KeyFacts[], rows: number): IndexSize {
-  const bytes = keys.reduce((sum, key) => alignTo(sum, key.align) + key.width, 8);
-  const perPage = Math.max(2, Math.floor(((USABLE - 16) * 0.75) / (alignTo(bytes, 8) + 4)));
-  let level = Math.max(1, Math.ceil(rows / perPage));
-  let pages = level;
-  while (level > 1) {
-    level = Math.ceil(level / perPage);
-    pages += level;
-  }
-  return { pages, tuples: rows, tree_height: null };
-}

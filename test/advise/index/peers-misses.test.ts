@@ -4,7 +4,14 @@ import { rule } from '../../../src/advise/rules/index/missing.ts';
 import type { RuleResult, Snapshot, WhatIf } from '../../../src/domain/index.ts';
 import { workloadFromSnapshot } from '../../../src/workload/index.ts';
 import { statementRow } from '../../support/rows.ts';
-import { contextOf, created, type SampleDatabase, sampleDatabase, twinOf } from '../rules/index/context.ts';
+import {
+  contextOf,
+  created,
+  type SampleDatabase,
+  sampleDatabase,
+  twinOf,
+  vacuumAll,
+} from '../rules/index/context.ts';
 
 let database: SampleDatabase;
 let snapshot: Snapshot;
@@ -23,7 +30,7 @@ beforeAll(async () => {
     INSERT INTO kept SELECT g, g * 7919 % 20011, repeat('k', 60) FROM generate_series(1, 20000) g;
     CREATE INDEX kept_code ON kept (code);
   `);
-  await database.query('VACUUM ANALYZE');
+  await vacuumAll(database);
   snapshot = await database.snapshot();
   whatIf = await twinOf(snapshot);
 });
