@@ -4,8 +4,8 @@
  * ginentrypage.c), so that what came in order leaves pages half full. What the next load of memory brings fills them.
  */
 import type { Snapshot } from '../../domain/index.ts';
-import { alignTo } from './btree-size.ts';
 import type { EntryClass } from './gin-entries.ts';
+import { alignTo } from './index-tuple.ts';
 
 /** What the server has for the build. */
 export interface GinBuild {

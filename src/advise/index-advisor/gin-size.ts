@@ -4,10 +4,10 @@
  * assumption where no statistics tell: such estimates are good to a factor of two.
  */
 import type { ColumnRow, IndexSize } from '../../domain/index.ts';
-import { alignTo } from './btree-size.ts';
 import { entryFill, type GinBuild } from './gin-build.ts';
 import { elementClasses } from './gin-elements.ts';
 import { type EntryClass, sampledEntries } from './gin-entries.ts';
+import { alignTo } from './index-tuple.ts';
 import type { KeyFacts } from './key-facts.ts';
 
 const PAGE = 8192;

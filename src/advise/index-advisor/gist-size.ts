@@ -5,8 +5,8 @@
  * spread evenly), points 0.67, scalars of btree_gist 0.59, two columns 0.70, signatures 0.75 and more.
  */
 import type { ColumnRow, IndexSize } from '../../domain/index.ts';
-import { alignTo } from './btree-size.ts';
 import { sampledEntries } from './gin-entries.ts';
+import { alignTo } from './index-tuple.ts';
 import type { KeyFacts } from './key-facts.ts';
 
 const USABLE = 8192 - 24 - 16;

@@ -6,12 +6,13 @@ import type {
   IndexDefinition,
   IndexSize,
 } from '../../domain/index.ts';
-import { alignTo, btreeSize } from './btree-size.ts';
+import { btreeSize } from './btree-size.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
 import { DEFAULT_BUILD, type GinBuild } from './gin-build.ts';
 import { ginSize } from './gin-size.ts';
 import { gistSize } from './gist-size.ts';
 import { groupSizes, thinned } from './group-sizes.ts';
+import { alignTo } from './index-tuple.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
 
 export const BLOCK_BYTES = 8192;
