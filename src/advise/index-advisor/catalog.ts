@@ -16,6 +16,8 @@ export interface AdvisorTable {
   sampled_rows: number;
   /** OIDs of a partitioned table's leaf partitions; absent: it holds its rows itself. */
   leaves?: readonly number[];
+  /** Tables that inherit from it and are no partitions, those below them with them: a statement over it reads them, too. */
+  heirs?: readonly AdvisorTable[];
 }
 
 export interface AdvisorCatalog {
@@ -60,9 +62,14 @@ export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
     if (table && wanted > table.sampled_rows) table.sampled_rows = wanted;
   }
   for (const index of snapshot.indexes) tables.get(index.table_oid)?.indexes.push(index);
-  const children = childrenOf(tables);
+  const children = childrenOf(tables, (row) => row.is_partition);
+  const inheriting = childrenOf(tables, (row) => !row.is_partition);
   for (const table of tables.values()) {
     if (table.row.relkind === 'p') sumUp(table, leavesOf(table, children));
+    const heirs = new Set(inheriting.get(table.row.oid) ?? []);
+    // A set's iteration reaches what is added meanwhile.
+    for (const heir of heirs) for (const below of inheriting.get(heir.row.oid) ?? []) heirs.add(below);
+    if (heirs.size > 0) table.heirs = [...heirs];
   }
   for (const { table_oid, type, columns, referenced_oid, valid } of snapshot.schema.constraints) {
     const [column, ...more] = columns;
@@ -82,11 +89,14 @@ export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
   };
 }
 
-function childrenOf(tables: ReadonlyMap<number, AdvisorTable>): Map<number, AdvisorTable[]> {
+function childrenOf(
+  tables: ReadonlyMap<number, AdvisorTable>,
+  counts: (row: TableRow) => boolean,
+): Map<number, AdvisorTable[]> {
   const children = new Map<number, AdvisorTable[]>();
   for (const table of tables.values()) {
     const parent = table.row.parent_oid;
-    if (parent === null || !table.row.is_partition) continue;
+    if (parent === null || !counts(table.row)) continue;
     const siblings = children.get(parent);
     if (siblings) siblings.push(table);
     else children.set(parent, [table]);

@@ -36,13 +36,21 @@ function addressBytes(gap: number): number {
 }
 
 /** What a document holds, by operator class: distinct entries a row, distinct entries in all, bytes an entry. */
-function entryClasses(key: KeyFacts, opclass: string | null, isText: boolean, rows: number): EntryClass[] {
+function entryClasses({ facts: key, opclass, is_text: isText, column }: GinKey, rows: number): EntryClass[] {
+  const isTsvector = column?.type === 'tsvector';
   const bytes = key.width;
   if (opclass === 'gin_trgm_ops') {
     // Trigrams of words: about one a character, from an alphabet that natural text uses a few thousand of.
     return zipf(Math.max(1, bytes * 0.95), Math.min(6_000, rows * bytes), rows, 4);
   }
   if (key.elements !== null || key.element_freqs.length > 0) return elementClasses(key, rows);
+  if (isTsvector) {
+    // None is in as many rows as ANALYZE lists: between all different and as few as Heaps' law has it.
+    const words = Math.max(1, (bytes - 8) / (8 + 7));
+    const all = rows * words;
+    const distinct = Math.max(1, Math.sqrt(all * Math.min(all, 20 * Math.sqrt(all))));
+    return [{ keys: distinct, rows: all / distinct, bytes: 8 }];
+  }
   if (isText) {
     const words = Math.max(1, bytes / 7);
     // Heaps' law: a text of n words uses about 20 n^0.5 different ones.
@@ -92,9 +100,9 @@ export function ginSize(
   let treePages = 0;
   let entries = 0;
   let innerBytes = 0;
-  const classes = keys.flatMap(({ facts, opclass, is_text, column }) => {
-    const sampled = column === undefined ? null : sampledEntries(column, opclass, rows);
-    return sampled ?? entryClasses(facts, opclass, is_text, rows);
+  const classes = keys.flatMap((key) => {
+    const sampled = key.column === undefined ? null : sampledEntries(key.column, key.opclass, rows);
+    return sampled ?? entryClasses(key, rows);
   });
   // Of several columns each entry says which one it is of (GinFormTuple()).
   const attribute = keys.length > 1 ? 2 : 0;

@@ -107,7 +107,7 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
       CREATE TABLE parent (id int PRIMARY KEY, code text UNIQUE);
       INSERT INTO parent SELECT g, md5(g::text) FROM generate_series(1, 150000) g;
       CREATE TABLE child AS SELECT 1 + floor(random() * 150000)::int anywhere, 1 + g / 3 together,
-        1 + floor(random() ^ 3 * 150000)::int skewed, md5((1 + g * 7919 % 133333)::text) code
+        1 + floor(random() ^ 3 * 150000)::int skewed, md5((1 + g::bigint * 7919 % 133333)::text) code
         FROM generate_series(0, 399998) g;
       ALTER TABLE child ADD FOREIGN KEY (anywhere) REFERENCES parent, ADD FOREIGN KEY (together) REFERENCES parent,
         ADD FOREIGN KEY (skewed) REFERENCES parent, ADD FOREIGN KEY (code) REFERENCES parent (code);
