@@ -73,7 +73,8 @@ export function sampledEntries(column: ColumnRow, opclass: string | null, rows: 
   if (common.length + bounds.length < FEWEST_VALUES) return null;
   const rest = Math.max(0, 1 - column.stats.null_frac - freqs.reduce((sum, share) => sum + share, 0));
   const seen = new Map<string, SeenEntry>();
-  const add = (value: string, share: number) => {
+  /** `met`: rows of ANALYZE's sample that the value stands for; of a common one more than enough to know it. */
+  const add = (value: string, share: number, met: number) => {
     let entries: Map<string, string>;
     try {
       entries = new Map([...found.extract(value)].map(({ entry, kind }) => [entry, kind]));
@@ -82,13 +83,13 @@ export function sampledEntries(column: ColumnRow, opclass: string | null, rows: 
     }
     for (const [entry, kind] of entries) {
       const known = seen.get(entry) ?? { share: 0, values: 0, kind };
-      seen.set(entry, { share: known.share + share, values: known.values + 1, kind });
+      seen.set(entry, { share: known.share + share, values: known.values + met, kind });
     }
   };
   common.forEach((value, place) => {
-    add(value, freqs[place] ?? 0);
+    add(value, freqs[place] ?? 0, KNOWN_VALUES);
   });
-  for (const value of bounds) add(value, rest / bounds.length);
+  for (const value of bounds) add(value, rest / bounds.length, 1);
   const bytesOf = (entry: string) => found.bytes ?? Math.min(127, Buffer.byteLength(entry)) + 1;
   const classes: EntryClass[] = [];
   const rare = new Map<string, RareEntries>();
@@ -109,7 +110,7 @@ export function sampledEntries(column: ColumnRow, opclass: string | null, rows: 
 interface SeenEntry {
   /** Of the rows. */
   share: number;
-  /** Of the values that were looked at, those that have it. */
+  /** Of the sampled rows that the values stand for, those that have it, as far as it matters. */
   values: number;
   kind: string;
 }
