@@ -52,6 +52,8 @@ export const affectedStatementSchema = z.object({
         /** SQL literals, one a sample; long ones are cut. */
         values: z.array(z.string()),
         source: z.string(),
+        /** How far a range reaches was erased and nothing tells it: what is saved rests on a guess. */
+        guessed: z.boolean().optional(),
       }),
     )
     .optional(),

@@ -8,6 +8,7 @@ export { formatArrayText, parseArrayText } from './array-text.ts';
 export { workloadFromSnapshot, workloadFromWindow } from './build.ts';
 export { composeWindows } from './compose.ts';
 export { concurrencyOf } from './concurrency.ts';
+export { constantTokens } from './constants.ts';
 export { diffSnapshots } from './delta.ts';
 export { workloadFromFiles } from './files.ts';
 export { readIndex } from './index-statement.ts';

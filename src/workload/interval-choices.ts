@@ -14,14 +14,21 @@ export function intervalChoice(
   /** Share of the rows that a call returned; null: not known. */
   share: number | null,
 ): ParameterChoice {
-  const weights = [0.5, 0.3, 0.2];
+  // Nothing tells which: the widest, which no index serves, counts as much as the narrowest.
+  const weights = [1, 1, 1];
   if (unit) {
     const units = ['1', '3'].map((each, index) => ({
       sql: quoteLiteral(each),
       weight: index === 0 ? 0.7 : 0.3,
       frequency: null,
     }));
-    return { column: values?.name ?? null, operator, choices: units, source: 'one and three of its unit' };
+    return {
+      column: values?.name ?? null,
+      operator,
+      choices: units,
+      source: 'one and three of its unit',
+      guessed: true,
+    };
   }
   if (values !== null && (values.family === 'timestamp' || values.family === 'date')) {
     const { bounds } = values.pool;
@@ -40,6 +47,7 @@ export function intervalChoice(
           weight: share === null ? (weights[index] ?? 0) : 1,
           frequency: null,
         })),
+        guessed: share === null,
         source:
           share === null
             ? 'reaching back to the newest 1%, 10% and 50% (pg_stats)'
@@ -57,5 +65,6 @@ export function intervalChoice(
     operator,
     choices,
     source: 'a day, a week, a month',
+    guessed: true,
   };
 }

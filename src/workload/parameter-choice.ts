@@ -9,6 +9,8 @@ export interface ParameterChoice {
   operator: string | null;
   choices: Choice[];
   source: string;
+  /** How far a range reaches was erased, and no observed rows tell it. */
+  guessed?: boolean;
   /** Of `column = $n` on a plain column: its relation in the statement, and its name. */
   equality?: { relation: number; attribute: string };
 }

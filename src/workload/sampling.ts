@@ -188,6 +188,7 @@ export async function sampleStatements(
       choice.choices.length === 1
         ? choice.choices.map((each) => each.sql)
         : kept.map((sample) => choiceAt(choice, sample)?.sql ?? 'NULL'),
+    ...(choice.guessed === true ? { guessed: true } : {}),
     source:
       (names.has(number) ? `variable ${names.get(number)}: ` : '') +
       choice.source +

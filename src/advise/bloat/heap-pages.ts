@@ -3,7 +3,7 @@
  * and heap_form_tuple() (heaptuple.c) for a row, raw_heap_insert() (rewriteheap.c) for a page, PostgreSQL 14 to 18.
  */
 import type { ColumnRow } from '../../domain/index.ts';
-import { alignTo } from '../index-advisor/btree-size.ts';
+import { alignTo } from '../index-advisor/index-tuple.ts';
 import { seededRandom } from './random.ts';
 import { storedWidths } from './stored-widths.ts';
 

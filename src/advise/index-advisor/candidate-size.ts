@@ -10,6 +10,7 @@ import {
 import type { Candidate, Condition } from './candidates/candidate.ts';
 import { shareOfConditions } from './candidates/compared-columns.ts';
 import type { AdvisorCatalog, AdvisorTable } from './catalog.ts';
+import { ginBuildOn } from './gin-build.ts';
 import { indexSize } from './size-model.ts';
 
 /**
@@ -22,6 +23,7 @@ const PLANNER_GUESS = 1 / 3;
 export class CandidateSizes {
   readonly #catalog: AdvisorCatalog;
   readonly #statistics: Snapshot['schema']['extended_statistics'];
+  readonly #snapshot: Snapshot;
   readonly #whatIf: WhatIf | null;
   readonly #expressions = new Map<string, ColumnRow | null>();
   /** Rows that the planner expects of a table, whole or under a predicate. */
@@ -30,6 +32,7 @@ export class CandidateSizes {
   /** @param whatIf null: expressions are guessed from the columns that they read. */
   constructor(catalog: AdvisorCatalog, snapshot: Snapshot, whatIf: WhatIf | null) {
     this.#catalog = catalog;
+    this.#snapshot = snapshot;
     this.#statistics = snapshot.schema.extended_statistics;
     this.#whatIf = whatIf;
   }
@@ -49,6 +52,7 @@ export class CandidateSizes {
       selectivity,
       expressions,
       statistics: this.#statistics,
+      gin_build: ginBuildOn(this.#snapshot, table.row.main_pages),
       partitions,
     });
   }

@@ -23,13 +23,14 @@ export function candidatesOf(usages: StatementUsage[], catalog: AdvisorCatalog):
   const found = new Map<string, Candidate>();
   for (const usage of usages) {
     usage.relations.forEach((relation, position) => {
-      const table = catalog.tables.get(relation.table_oid);
-      if (!table || table.row.main_pages < MIN_PAGES || !INDEXABLE.has(table.row.relkind)) return;
-      for (const candidate of candidatesOfRelation(
-        wishOf(usage, position, relation, table, catalog),
-        catalog,
-      )) {
-        if (!found.has(candidate.key)) found.set(candidate.key, candidate);
+      const named = catalog.tables.get(relation.table_oid);
+      // An index of a parent holds its own rows only: those that inherit from it want one each.
+      for (const table of named ? [named, ...(named.heirs ?? [])] : []) {
+        if (table.row.main_pages < MIN_PAGES || !INDEXABLE.has(table.row.relkind)) continue;
+        const wish = wishOf(usage, position, relation, table, catalog);
+        for (const candidate of candidatesOfRelation(wish, catalog)) {
+          if (!found.has(candidate.key)) found.set(candidate.key, candidate);
+        }
       }
     });
   }

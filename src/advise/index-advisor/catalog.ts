@@ -1,7 +1,7 @@
 /** The snapshot as the index advisor looks things up in it. */
 import type { ColumnRow, IndexRow, Snapshot, TableRow } from '../../domain/index.ts';
+import { SAMPLED_ROWS_PER_TARGET } from './group-sizes.ts';
 import { type SchemaNames, schemaNames } from './naming.ts';
-import { SAMPLED_ROWS_PER_TARGET } from './referred-rows.ts';
 
 export interface AdvisorTable {
   /** A partitioned table's has its leaf partitions' pages, rows and counters together. */
@@ -12,10 +12,12 @@ export interface AdvisorTable {
   names: SchemaNames;
   /** Rows of the tables that its foreign keys of one column refer to, by the column. */
   referred: Map<string, number>;
-  /** Rows that ANALYZE looks at, of a column that has no target of its own. */
+  /** Rows that ANALYZE looks at: as many as the column of the highest target wants. */
   sampled_rows: number;
   /** OIDs of a partitioned table's leaf partitions; absent: it holds its rows itself. */
   leaves?: readonly number[];
+  /** Tables that inherit from it and are no partitions, those below them with them: a statement over it reads them, too. */
+  heirs?: readonly AdvisorTable[];
 }
 
 export interface AdvisorCatalog {
@@ -53,11 +55,21 @@ export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
       },
     ]),
   );
-  for (const column of snapshot.columns) tables.get(column.table_oid)?.columns.set(column.name, column);
+  for (const column of snapshot.columns) {
+    const table = tables.get(column.table_oid);
+    table?.columns.set(column.name, column);
+    const wanted = SAMPLED_ROWS_PER_TARGET * (column.stattarget ?? 0);
+    if (table && wanted > table.sampled_rows) table.sampled_rows = wanted;
+  }
   for (const index of snapshot.indexes) tables.get(index.table_oid)?.indexes.push(index);
-  const children = childrenOf(tables);
+  const children = childrenOf(tables, (row) => row.is_partition);
+  const inheriting = childrenOf(tables, (row) => !row.is_partition);
   for (const table of tables.values()) {
     if (table.row.relkind === 'p') sumUp(table, leavesOf(table, children));
+    const heirs = new Set(inheriting.get(table.row.oid) ?? []);
+    // A set's iteration reaches what is added meanwhile.
+    for (const heir of heirs) for (const below of inheriting.get(heir.row.oid) ?? []) heirs.add(below);
+    if (heirs.size > 0) table.heirs = [...heirs];
   }
   for (const { table_oid, type, columns, referenced_oid, valid } of snapshot.schema.constraints) {
     const [column, ...more] = columns;
@@ -77,11 +89,14 @@ export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
   };
 }
 
-function childrenOf(tables: ReadonlyMap<number, AdvisorTable>): Map<number, AdvisorTable[]> {
+function childrenOf(
+  tables: ReadonlyMap<number, AdvisorTable>,
+  counts: (row: TableRow) => boolean,
+): Map<number, AdvisorTable[]> {
   const children = new Map<number, AdvisorTable[]>();
   for (const table of tables.values()) {
     const parent = table.row.parent_oid;
-    if (parent === null || !table.row.is_partition) continue;
+    if (parent === null || !counts(table.row)) continue;
     const siblings = children.get(parent);
     if (siblings) siblings.push(table);
     else children.set(parent, [table]);

@@ -8,7 +8,8 @@ function optionOf(key: IndexDefinition['keys'][number]): number {
   return (descending ? 1 : 0) | (nullsFirst ? 2 : 0);
 }
 
-const plain = (text: string) => text.replace(/[\s()"]/g, '').replace(/::text\b/g, '');
+/** Two texts of one expression are the same by this, whoever put parentheses, quotes and casts to text around it. */
+export const plain = (text: string) => text.replace(/[\s()"]/g, '').replace(/::text\b/g, '');
 
 /**
  * The existing valid index that starts with the candidate's keys, in this order or wholly reversed, over the same rows

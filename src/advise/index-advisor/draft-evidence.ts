@@ -103,7 +103,8 @@ export function overlapping({ candidate }: Contender): Evidence[] {
 export function parametersUsed(
   parameters: readonly SampledParameter[],
 ): NonNullable<AffectedStatement['parameters']> {
-  return parameters.map(({ number, column, values, source }) => ({
+  return parameters.map(({ number, column, values, source, guessed }) => ({
+    ...(guessed === true ? { guessed } : {}),
     number,
     column,
     values: values.slice(0, VALUES).map((value) => cut(value)),
@@ -118,15 +119,42 @@ export function sampleRows(affects: readonly AffectedStatement[]): Evidence[] {
   return affects
     .flatMap(({ query_id, parameters = [] }) =>
       parameters.map(
-        ({ number, column, values, source }): Evidence => ({
+        ({ number, column, values, source, guessed }): Evidence => ({
           name: `samples of $${number}${column === null ? '' : ` (${column})`} in ${query_id}`,
           value: values.join(', ').slice(0, 200),
           unit: null,
-          source,
-          level: 'simulated',
+          source: guessed === true ? `a guess, for the interval was erased: ${source}` : source,
+          level: guessed === true ? 'estimated' : 'simulated',
           formula: null,
         }),
       ),
     )
     .slice(0, ROWS);
+}
+
+/**
+ * Share of what an index saves that rests on intervals which pg_stat_statements erased (`at > now() - $1`).
+ * @param guessed query_ids of the statements that have one.
+ */
+export function guessedShare(affects: readonly AffectedStatement[], guessed: ReadonlySet<string>): number {
+  const saved = (items: readonly AffectedStatement[]) =>
+    items.reduce((sum, item) => sum + item.calls * Math.max(0, item.cost_before - item.cost_after), 0);
+  const all = saved(affects);
+  return all > 0 ? saved(affects.filter(({ query_id }) => guessed.has(query_id))) / all : 0;
+}
+
+/** The same as evidence; nothing where nothing is guessed. */
+export function guessedEvidence(share: number): Evidence[] {
+  if (share <= 0) return [];
+  return [
+    {
+      name: 'share of what it saves that rests on erased intervals',
+      value: share,
+      unit: 'share',
+      source: 'samples of the parameters',
+      level: 'estimated',
+      formula:
+        'Σ calls × saving of statements with a range back from now whose interval is $n and whose rows per call tell nothing ÷ Σ of all; narrow and wide intervals count alike',
+    },
+  ];
 }

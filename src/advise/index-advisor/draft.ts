@@ -12,7 +12,16 @@ import { savedAlone, savedShares } from './alone.ts';
 import { buildTime } from './build-time.ts';
 import { supersedes } from './covered.ts';
 import type { CrossCheck } from './cross-check.ts';
-import { callsADay, overlapping, parametersUsed, perDay, sampleRows, writersOf } from './draft-evidence.ts';
+import {
+  callsADay,
+  guessedEvidence,
+  guessedShare,
+  overlapping,
+  parametersUsed,
+  perDay,
+  sampleRows,
+  writersOf,
+} from './draft-evidence.ts';
 import { megabytes } from './left-out.ts';
 import { partitionIndexes } from './partition-indexes.ts';
 import type { Contender } from './selection.ts';
@@ -29,6 +38,9 @@ export interface DraftInput {
   checked: CrossCheck | null;
   rule: string;
 }
+
+/** So much of the confidence goes with what rests on guesses alone. */
+const GUESS = 0.4;
 
 /** One chosen index with what it does: the costs are those of the whole set with and without it. */
 export async function draftIndex(
@@ -78,6 +90,10 @@ export async function draftIndex(
   const { definition } = contender.candidate;
   const partitions = partitionIndexes(definition, contender.candidate.table.row, context.snapshot);
   const top = affects[0];
+  const guesses = advice.statements.filter(({ parameters }) =>
+    parameters.some((each) => each.guessed === true),
+  );
+  const guessed = guessedShare(affects, new Set(guesses.map(({ query }) => query.query_id)));
   const hurt = affects.filter((item) => item.cost_after > item.cost_before);
   return {
     rule,
@@ -100,7 +116,7 @@ export async function draftIndex(
       '. Other statistics, another mix of statements or an index made meanwhile would change this advice.',
     severity: severityOf(share),
     evidence_level: 'simulated',
-    confidence: hurt.length > 0 ? 0.7 : 0.85,
+    confidence: (hurt.length > 0 ? 0.7 : 0.85) * (1 - GUESS * guessed),
     estimate: {
       cost_before: without,
       cost_after: withIt,
@@ -156,6 +172,7 @@ export async function draftIndex(
       ...callsADay(affects),
       ...secondOpinion(contender, affects, checked),
       ...overlapping(contender),
+      ...guessedEvidence(guessed),
       ...sampleRows(affects),
     ],
     risk: {

@@ -1,6 +1,7 @@
 /** What the metapages of existing GIN indexes say, which no view shows: reckoned from statistics and the real length. */
 import type { GinShape, IndexDefinition, IndexRow, Snapshot } from '../../domain/index.ts';
 import { type AdvisorCatalog, advisorCatalog } from './catalog.ts';
+import { ginBuildOn } from './gin-build.ts';
 import { indexSize } from './size-model.ts';
 
 /** By the index's OID; only those over columns whose statistics tell what is in them. */
@@ -8,13 +9,13 @@ export function existingGinShapes(snapshot: Snapshot): Map<number, GinShape> {
   const catalog = advisorCatalog(snapshot);
   const shapes = new Map<number, GinShape>();
   for (const index of snapshot.indexes) {
-    const shape = index.method === 'gin' && index.main_pages > 1 ? shapeOf(index, catalog) : null;
+    const shape = index.method === 'gin' && index.main_pages > 1 ? shapeOf(index, catalog, snapshot) : null;
     if (shape) shapes.set(index.oid, shape);
   }
   return shapes;
 }
 
-function shapeOf(index: IndexRow, catalog: AdvisorCatalog): GinShape | null {
+function shapeOf(index: IndexRow, catalog: AdvisorCatalog, snapshot: Snapshot): GinShape | null {
   const table = catalog.tables.get(index.table_oid);
   if (!table) return null;
   const byAttnum = new Map([...table.columns.values()].map((column) => [column.attnum, column]));
@@ -45,7 +46,12 @@ function shapeOf(index: IndexRow, catalog: AdvisorCatalog): GinShape | null {
     where: predicate,
     options: reloptions,
   };
-  const { gin } = indexSize({ definition, table, selectivity });
+  const { gin } = indexSize({
+    definition,
+    table,
+    selectivity,
+    gin_build: ginBuildOn(snapshot, table.row.main_pages),
+  });
   if (!gin) return null;
   // The length is known: the parts are given their share of it.
   const scale = (index.main_pages - 1) / (gin.entry_pages + gin.data_pages);

@@ -1,6 +1,7 @@
 /** What the size of an index depends on, key by key: width, alignment, distinct values, nulls. */
 import type { ColumnRow } from '../../domain/index.ts';
-import { valueWidths } from './key-widths.ts';
+import type { GroupSizes } from './group-sizes.ts';
+import { elementsOf, valueWidths } from './key-widths.ts';
 
 /** One key or included column of an index. */
 export interface KeyFacts {
@@ -12,6 +13,8 @@ export interface KeyFacts {
   widths: readonly number[];
   /** Distinct values, nulls apart. */
   distinct: number;
+  /** Rows that have the same value, the most common ones apart; null: no statistics, all alike at random. */
+  groups: GroupSizes | null;
   null_frac: number;
   /** Shares of the most common values; empty when none is known. */
   most_common_freqs: readonly number[];
@@ -23,6 +26,8 @@ export interface KeyFacts {
   elements: number | null;
   /** Shares of the rows that have each of the most common elements, or lexemes of a tsvector. */
   element_freqs: readonly number[];
+  /** Stored bytes of an element or lexeme, varlena header included. */
+  element_bytes: number;
 }
 
 const ALIGNMENTS: Readonly<Record<string, KeyFacts['align']>> = { c: 1, s: 2, i: 4, d: 8 };
@@ -47,6 +52,27 @@ const UNKNOWN_WIDTH = 32;
 /** The planner's DEFAULT_NUM_DISTINCT. */
 const UNKNOWN_DISTINCT = 200;
 
+/** Of an element that is not known: a word of eight letters, or a number of eight bytes. */
+const ELEMENT_BYTES = 9;
+/** Element types of one length. */
+const ELEMENT_LENGTHS: Readonly<Record<string, number>> = {
+  smallint: 2,
+  integer: 4,
+  bigint: 8,
+  date: 4,
+  uuid: 16,
+  real: 4,
+  'double precision': 8,
+};
+
+function elementBytes({ type, stats }: ColumnRow): number {
+  const fixed = type.endsWith('[]') ? ELEMENT_LENGTHS[type.slice(0, -2)] : undefined;
+  if (fixed !== undefined) return fixed;
+  const known = elementsOf(stats?.most_common_elems);
+  if (known.length === 0) return ELEMENT_BYTES;
+  return 1 + known.reduce((sum, each) => sum + Math.min(126, Buffer.byteLength(each)), 0) / known.length;
+}
+
 /** Facts of a column. */
 export function columnFacts(column: ColumnRow, rows: number): KeyFacts {
   const { stats } = column;
@@ -57,6 +83,7 @@ export function columnFacts(column: ColumnRow, rows: number): KeyFacts {
     align: isShort ? 1 : (ALIGNMENTS[column.typalign] ?? 4),
     widths: valueWidths(column, width),
     distinct: distinctCount(stats?.n_distinct ?? -1, rows),
+    groups: null,
     null_frac: stats?.null_frac ?? 0,
     most_common_freqs: stats?.most_common_freqs ?? [],
     equalimage: !NOT_EQUALIMAGE.test(column.type) && !['r', 'm', 'c'].includes(column.typtype),
@@ -64,6 +91,7 @@ export function columnFacts(column: ColumnRow, rows: number): KeyFacts {
     elements: stats?.elem_count_histogram?.at(-1) ?? null,
     // The frequencies are followed by the least and the greatest, and of arrays by that of null elements.
     element_freqs: stats?.most_common_elem_freqs?.slice(0, column.type === 'tsvector' ? -2 : -3) ?? [],
+    element_bytes: elementBytes(column),
   };
 }
 
@@ -96,12 +124,14 @@ export function expressionFacts(expression: string, columns: readonly ColumnRow[
     // An unknown width may end anywhere between two multiples of the alignment.
     widths: fixed === null ? SPREAD.map((difference) => Math.max(1, width + difference)) : [fixed],
     distinct: Math.min(distinctOfExpression(source, rows, fixed), rows),
+    groups: null,
     null_frac: 0,
     most_common_freqs: [],
     equalimage: true,
     correlation: fixed === null ? null : (source?.stats?.correlation ?? null),
     elements: null,
     element_freqs: [],
+    element_bytes: ELEMENT_BYTES,
   };
 }
 

@@ -27,6 +27,15 @@ export function storedWidth(column: ColumnRow, value: string): number {
 }
 
 /**
+ * Bytes to add to each width so that their mean is what ANALYZE stored of it. It stores whole bytes, cut off
+ * (compute_scalar_stats() of analyze.c: `stawidth` is an integer): a mean of 4.8 is stored as 4.
+ */
+function shiftTo(averageWidth: number, mean: number): number {
+  if (Math.floor(mean) === averageWidth) return 0;
+  return Math.round(averageWidth + 0.5 - mean);
+}
+
+/**
  * Widths that the column's values have, each as likely as the others; one alone where all are alike. The mean is
  * pg_stats.avg_width: values only show how widths scatter about it.
  */
@@ -48,6 +57,5 @@ export function valueWidths(column: ColumnRow, averageWidth: number): number[] {
   }
   if (widths.length === 0) return [averageWidth];
   const mean = widths.reduce((sum, width) => sum + width, 0) / widths.length;
-  const shift = Math.round(averageWidth - mean);
-  return widths.map((width) => Math.max(1, width + shift));
+  return widths.map((width) => Math.max(1, width + shiftTo(averageWidth, mean)));
 }

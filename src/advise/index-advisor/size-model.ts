@@ -6,12 +6,14 @@ import type {
   IndexDefinition,
   IndexSize,
 } from '../../domain/index.ts';
-import { alignTo, btreeSize } from './btree-size.ts';
+import { btreeSize } from './btree-size.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
-import { sampledEntries } from './gin-entries.ts';
+import { DEFAULT_BUILD, type GinBuild } from './gin-build.ts';
 import { ginSize } from './gin-size.ts';
+import { gistSize } from './gist-size.ts';
+import { groupSizes, thinned } from './group-sizes.ts';
+import { alignTo } from './index-tuple.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
-import { distinctReferences } from './referred-rows.ts';
 
 export const BLOCK_BYTES = 8192;
 const USABLE = BLOCK_BYTES - 24;
@@ -29,6 +31,8 @@ export interface SizeInput {
   expressions?: ReadonlyMap<string, ColumnRow> | undefined;
   /** CREATE STATISTICS objects: those of this table tell how many combinations of its columns there are. */
   statistics?: readonly ExtendedStatistics[];
+  /** Memory and method of a GIN's build; absent: PostgreSQL's defaults. */
+  gin_build?: GinBuild;
   /** Of a partitioned table: its leaf partitions, each with an index of its own. */
   partitions?: readonly AdvisorTable[];
 }
@@ -84,7 +88,8 @@ function singleSize(input: SizeInput): IndexSize {
           column: columnOf(definition.keys[position], input),
         })),
         rows,
-        Math.max(1, pages * input.selectivity),
+        Math.max(1, pages),
+        input.gin_build ?? DEFAULT_BUILD,
       );
     case 'hnsw':
       return hnswSize(keys, rows, Number(definition.options.m ?? 16));
@@ -92,9 +97,13 @@ function singleSize(input: SizeInput): IndexSize {
       return ivfflatSize(keys, rows, Number(definition.options.lists ?? 100));
     default:
       return gistSize(
-        keys.map((key, position) => {
+        keys.map((facts, position) => {
           const asked = definition.keys[position];
-          return withSignature(key, columnOf(asked, input), asked?.opclass?.split('.').at(-1) ?? null, rows);
+          return {
+            facts,
+            column: columnOf(asked, input),
+            opclass: asked?.opclass?.split('.').at(-1) ?? null,
+          };
         }),
         rows,
       );
@@ -104,7 +113,7 @@ function singleSize(input: SizeInput): IndexSize {
 function keyFacts(key: IndexDefinition['keys'][number], { table, expressions }: SizeInput): KeyFacts {
   const rows = rowCount(table);
   const column = columnOf(key, { table, expressions });
-  if (column !== undefined) return withReferences(columnFacts(column, rows), column, table);
+  if (column !== undefined) return withGroups(columnFacts(column, rows), column, table);
   const expression = key.expression ?? '';
   const words = new Set(expression.match(/"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []);
   const columns = [...table.columns.values()].filter(
@@ -115,26 +124,31 @@ function keyFacts(key: IndexDefinition['keys'][number], { table, expressions }: 
 
 const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['smallint', 'integer', 'bigint']);
 
-/** A foreign key's column has about as many values as what it refers to shows. */
-function withReferences(facts: KeyFacts, { name, type, stats }: ColumnRow, table: AdvisorTable): KeyFacts {
-  const referred = table.referred.get(name);
-  if (referred === undefined) return facts;
-  const distinct = distinctReferences({
+/** With what its statistics, its table and what it refers to tell about how many rows have the same value. */
+function withGroups(
+  facts: KeyFacts,
+  { name, type, stats, options }: ColumnRow,
+  table: AdvisorTable,
+): KeyFacts {
+  if (stats === null || table.sampled_rows <= 0) return facts;
+  const groups = groupSizes({
     estimate: facts.distinct,
-    rows: rowCount(table) * (1 - facts.null_frac),
-    referred,
+    is_counted: options?.n_distinct !== undefined,
+    rows: Math.max(1, rowCount(table) * (1 - facts.null_frac)),
+    referred: table.referred.get(name) ?? null,
     correlation: facts.correlation,
     sampled: table.sampled_rows,
-    bounds: WHOLE_NUMBERS.has(type)
-      ? (stats?.histogram_bounds ?? '').slice(1, -1).split(',').map(Number)
-      : [],
-    common: {
-      values: facts.most_common_freqs.length,
-      share:
-        facts.most_common_freqs.reduce((sum, share) => sum + share, 0) / Math.max(1e-9, 1 - facts.null_frac),
-    },
+    pages: table.row.main_pages,
+    bounds: WHOLE_NUMBERS.has(type) ? (stats.histogram_bounds ?? '').slice(1, -1).split(',').map(Number) : [],
+    common: commonOf(facts),
   });
-  return { ...facts, distinct };
+  return { ...facts, distinct: groups.distinct, groups };
+}
+
+/** The most common values: how many, and their share of the rows that are not null. */
+function commonOf({ most_common_freqs, null_frac }: KeyFacts): { values: number; share: number } {
+  const share = most_common_freqs.reduce((sum, each) => sum + each, 0) / Math.max(1e-9, 1 - null_frac);
+  return { values: most_common_freqs.length, share: Math.min(1, share) };
 }
 
 function columnOf(
@@ -154,15 +168,36 @@ function knownCombinations({ definition, table, statistics }: SizeInput): number
     if (table_oid !== table.row.oid || !data?.n_distinct) continue;
     // {"1, 2": 33178} up to PostgreSQL 18.
     const counted = (JSON.parse(data.n_distinct) as Record<string, unknown>)[wanted];
-    if (typeof counted === 'number') return counted;
+    // The same estimator as of single columns (estimate_ndistinct() of mvdistinct.c).
+    if (typeof counted === 'number') return asCounted(counted, table);
   }
   return undefined;
+}
+
+/** Combinations that are there, out of what ANALYZE reckoned. */
+function asCounted(estimate: number, table: AdvisorTable): number {
+  if (table.sampled_rows <= 0) return estimate;
+  return groupSizes({
+    estimate,
+    is_counted: false,
+    rows: rowCount(table),
+    sampled: table.sampled_rows,
+    pages: table.row.main_pages,
+    correlation: null,
+    common: { values: 0, share: 0 },
+    referred: null,
+    bounds: [],
+  }).distinct;
 }
 
 /** Of a share of the rows, drawn without regard to this key: the rarer values of it do not all occur. */
 function ofSubset(key: KeyFacts, rows: number, selectivity: number): KeyFacts {
   if (selectivity >= 1) return key;
-  return { ...key, distinct: Math.max(1, key.distinct * (1 - Math.exp(-rows / key.distinct))) };
+  if (key.groups === null) {
+    return { ...key, distinct: Math.max(1, key.distinct * (1 - Math.exp(-rows / key.distinct))) };
+  }
+  const groups = thinned(key.groups, selectivity, key.most_common_freqs.length);
+  return { ...key, distinct: Math.max(1, Math.min(rows, groups.distinct)), groups };
 }
 
 /**
@@ -227,40 +262,3 @@ function ivfflatSize(keys: readonly KeyFacts[], rows: number, lists: number): In
 /** Opaque data of eight bytes at each page's end. */
 const USABLE_BY_VECTORS = USABLE - 8;
 const vectorBytes = (keys: readonly KeyFacts[]) => keys.reduce((sum, key) => sum + key.width, 0);
-
-/** SIGLENINT × 4 + header: what a leaf keeps of a text or document whose list of hashes would be longer than a page takes. */
-const SIGNATURE_BYTES = 132;
-const LONGEST_LIST = 2_000;
-const TSVECTOR_LEXEME_BYTES = 14;
-
-/** tsvector_ops keeps 4 bytes a lexeme (gtsvector_compress()), gist_trgm_ops 3 bytes a trigram (gtrgm_compress()). */
-function withSignature(
-  key: KeyFacts,
-  column: ColumnRow | undefined,
-  opclass: string | null,
-  rows: number,
-): KeyFacts {
-  const each = opclass === 'gist_trgm_ops' ? 3 : column?.type === 'tsvector' ? 4 : null;
-  if (each === null || column === undefined) return key;
-  const sampled = sampledEntries(column, each === 3 ? 'gin_trgm_ops' : null, rows);
-  const met = sampled?.reduce((sum, { keys, rows: found }) => sum + keys * found, 0);
-  // Of a tsvector ANALYZE keeps no values, but its width: an entry, a lexeme of about five bytes and its position each.
-  const entries = met === undefined ? key.width / TSVECTOR_LEXEME_BYTES : met / rows;
-  if (sampled === null && each === 3) return key;
-  const bytes = 8 + each * entries;
-  const width = bytes > LONGEST_LIST ? SIGNATURE_BYTES : bytes;
-  return { ...key, width, align: 4, widths: [width] };
-}
-
-/** GiST: an entry of the key's bounding value a row, pages about three quarters full after splits. */
-function gistSize(keys: readonly KeyFacts[], rows: number): IndexSize {
-  const bytes = keys.reduce((sum, key) => alignTo(sum, key.align) + key.width, 8);
-  const perPage = Math.max(2, Math.floor(((USABLE - 16) * 0.75) / (alignTo(bytes, 8) + 4)));
-  let level = Math.max(1, Math.ceil(rows / perPage));
-  let pages = level;
-  while (level > 1) {
-    level = Math.ceil(level / perPage);
-    pages += level;
-  }
-  return { pages, tuples: rows, tree_height: null };
-}

@@ -43,7 +43,11 @@ export async function prepareStatement(
     const usages = [original];
     const erased = new Set<string>();
     for (const sample of samples) {
-      const of = withoutGuesses(await statementUsage(sample.sql, catalog), original, parameters);
+      const of = withoutGuesses(
+        await statementUsage(sample.sql, catalog),
+        { text: query.query, written: original },
+        parameters,
+      );
       for (const text of of.erased) erased.add(text);
       const { usage } = of;
       usages.push({

@@ -1,5 +1,5 @@
 /** Sets as a whole: what leaves for what comes, one index for two statements, conditions, budgets, little time. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adviseIndexes } from '../../../src/advise/index-advisor/advise.ts';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
 import type { RuleContext, RuleResult, Snapshot, StatementRow, WhatIf } from '../../../src/domain/index.ts';
@@ -12,6 +12,7 @@ import {
   type SampleDatabase,
   sampleDatabase,
   twinOf,
+  vacuumAll,
 } from '../rules/index/context.ts';
 
 let database: SampleDatabase;
@@ -38,16 +39,7 @@ beforeAll(async () => {
     INSERT INTO documents SELECT g, jsonb_build_object('ip', '10.0.0.' || g % 250, 'request', md5(g::text)), md5(g::text), repeat('d', 80)
       FROM generate_series(1, 40000) g;
   `);
-  // A worker of autovacuum that began while the rows came holds VACUUM back from marking their pages as visible to all;
-  // index-only scans are dear then, and other sets right.
-  await vi.waitFor(
-    async () => {
-      await database.query('VACUUM ANALYZE');
-      const hidden = (await database.snapshot()).tables.filter((row) => row.relallvisible < row.relpages);
-      expect(hidden.map(({ name }) => name)).toEqual([]);
-    },
-    { timeout: 30_000, interval: 200 },
-  );
+  await vacuumAll(database);
   snapshot = await database.snapshot();
   whatIf = await twinOf(snapshot);
 });

@@ -1,0 +1,121 @@
+/** Statements that other advisors are known to get wrong, or not at all: each is right here. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { rule } from '../../../src/advise/rules/index/missing.ts';
+import type { RuleResult, Snapshot, WhatIf } from '../../../src/domain/index.ts';
+import { workloadFromSnapshot } from '../../../src/workload/index.ts';
+import { statementRow } from '../../support/rows.ts';
+import {
+  contextOf,
+  created,
+  type SampleDatabase,
+  sampleDatabase,
+  twinOf,
+  vacuumAll,
+} from '../rules/index/context.ts';
+
+let database: SampleDatabase;
+let snapshot: Snapshot;
+let whatIf: WhatIf;
+
+beforeAll(async () => {
+  database = await sampleDatabase(`
+    CREATE TABLE posts (id int PRIMARY KEY, status text, published boolean, author int, at timestamptz, score int, body text);
+    INSERT INTO posts SELECT g, CASE WHEN g % 100 = 0 THEN 'new' ELSE 'done' END, g % 4 = 0, g * 7919 % 9000,
+      timestamptz '2024-01-01' + (g * 7919 % 80000) * interval '1 minute', g * 20011 % 80021, repeat('b', 120)
+      FROM generate_series(1, 80000) g;
+    CREATE TABLE logs (id int, at timestamptz, tenant int, pad text);
+    INSERT INTO logs SELECT g, timestamptz '2024-01-01' + (g * 7919 % 80000) * interval '1 minute', g % 40, repeat('l', 80)
+      FROM generate_series(1, 80000) g;
+    CREATE TABLE kept (id int PRIMARY KEY, code int, pad text);
+    INSERT INTO kept SELECT g, g * 7919 % 20011, repeat('k', 60) FROM generate_series(1, 20000) g;
+    CREATE INDEX kept_code ON kept (code);
+  `);
+  await vacuumAll(database);
+  snapshot = await database.snapshot();
+  whatIf = await twinOf(snapshot);
+});
+
+afterAll(async () => {
+  await whatIf?.close();
+  await database?.close();
+});
+
+/** As pg_stat_statements shows it: constants replaced. */
+async function seen(query: string): Promise<RuleResult> {
+  const row = statementRow({
+    dbid: 1,
+    queryid: '1',
+    query,
+    calls: 1000,
+    total_exec_time_ms: 20_000,
+    mean_exec_time_ms: 20,
+    min_exec_time_ms: 1,
+    max_exec_time_ms: 40,
+    stddev_exec_time_ms: 1,
+    rows: 1000,
+  });
+  const workload = await workloadFromSnapshot({ ...snapshot, statements: [row] });
+  return rule.evaluate(await contextOf(snapshot, { what_if: whatIf, workload }));
+}
+
+const chosen = async (sql: string): Promise<string[]> =>
+  created((await rule.evaluate(await contextOf(snapshot, { what_if: whatIf, sql }))).recommendations);
+
+test('two columns where one alone halves the cost already: dexter keeps the worse (published)', async () => {
+  const [index, ...more] = await chosen(
+    "SELECT * FROM posts WHERE status = 'new' AND published = true AND author = 7;",
+  );
+  expect(more).toEqual([]);
+  expect(index).toMatch(/author/);
+  const [two, ...others] = await chosen("SELECT * FROM posts WHERE status = 'new' AND published;");
+  expect(others).toEqual([]);
+  // Both conditions are in it, as keys or as what the index holds rows of.
+  expect(two).toMatch(/status/);
+  expect(two).toMatch(/published/);
+});
+
+test('status = $1 where values are skewed: rare ones are tried, too, which a generic plan never is', async () => {
+  const result = await seen('SELECT * FROM posts WHERE status = $1');
+  expect(created(result.recommendations)).toEqual(['public.posts USING btree (status)']);
+  const values = result.recommendations[0]?.affects[0]?.parameters ?? [];
+  expect(JSON.stringify(values)).toContain('new');
+  // Nothing is known of what is asked for: no index of one value's rows.
+  expect(created(result.recommendations).join()).not.toContain('WHERE');
+});
+
+test('LIMIT $1 is a small number, not a tenth of the rows', async () => {
+  const result = await seen('SELECT * FROM logs ORDER BY at DESC LIMIT $1');
+  expect(created(result.recommendations)).toEqual([
+    expect.stringMatching(/^public\.logs USING btree \(at( DESC)?\)$/),
+  ]);
+  const affected = result.recommendations[0]?.affects[0];
+  expect(affected?.cost_after).toBeLessThan((affected?.cost_before ?? 0) / 20);
+});
+
+test('a descending order behind an equality, in one index', async () => {
+  const result = await seen('SELECT * FROM logs WHERE tenant = $1 ORDER BY at DESC LIMIT $2');
+  expect(created(result.recommendations)).toEqual([
+    expect.stringMatching(/^public\.logs USING btree \(tenant( DESC)?, at( DESC)?\)$/),
+  ]);
+});
+
+test('an index that exists is not proposed again, and the answer says which', async () => {
+  const result = await seen('SELECT * FROM kept WHERE code = $1');
+  expect(created(result.recommendations)).toEqual([]);
+  expect(result.rejections).toContainEqual(
+    expect.objectContaining({ code: 'covered_by_existing', candidate: 'public.kept USING btree (code)' }),
+  );
+});
+
+test('a unique column is not free: negative n_distinct is a share of the rows', async () => {
+  expect(created((await seen('SELECT * FROM posts WHERE id = $1')).recommendations)).toEqual([]);
+  expect(created((await seen('SELECT * FROM posts WHERE id < $1 AND score = $2')).recommendations)).toEqual([
+    expect.stringMatching(/^public\.posts USING btree \(score/),
+  ]);
+});
+
+test('a semicolon in a literal ends nothing, and upper case in one stays', async () => {
+  expect(await chosen("SELECT id FROM posts WHERE author = 7 AND body <> 'A;B';")).toEqual([
+    expect.stringMatching(/^public\.posts USING btree \(author/),
+  ]);
+});
