@@ -129,7 +129,7 @@ async function walBefore(
   const from = (await store.snapshots.around(targetId, then, at))?.from;
   if (!from || Date.parse(from.collected_at) > then.getTime()) return null;
   const { counters } = await store.snapshots.get(targetId, from.id);
-  const position_bytes = counters.xids?.wal_position_bytes ?? null;
+  const position_bytes = counters.transaction_ids?.wal_position_bytes ?? null;
   if (position_bytes === null) return null;
   return { position_bytes, seconds: (at.getTime() - Date.parse(from.collected_at)) / 1000 };
 }

@@ -167,7 +167,9 @@ describe.each([15, 18])('a batch for one restart on PostgreSQL %i', (major) => {
 
   it('is whole or nothing wherever it is interrupted', async () => {
     const rows = 3 * NAMES.length;
-    for (let last = 1; last <= rows; last += 1) {
+    // Each row on one major, the middle and the end of the writing on the other.
+    const points = major === 15 ? Array.from({ length: rows }, (_, at) => at + 1) : [4, 6, 7];
+    for (const last of points) {
       await approved();
       await run(async (number) => {
         if (number >= last) throw new Error('killed');
@@ -218,7 +220,8 @@ describe.each([15, 18])('a batch for one restart on PostgreSQL %i', (major) => {
     expect((shown.pending_restart as { name: string }[]).map(({ name }) => name).sort()).toEqual(
       NAMES.toSorted(),
     );
-    expect(shown).toMatchObject({ members: [], batches: [{ state: 'written' }] });
+    expect(shown.members).toEqual([]);
+    expect((shown.batches as { state: string }[])[0]?.state).toBe('written');
     // However late it is: the restart is not ours to be late with.
     const late = { ...at.service.services, now: () => new Date(Date.now() + 100 * 3_600_000) };
     await verifyAllApplied(late, at.targetId);

@@ -72,12 +72,14 @@ const decisions: Record<string, (store: Store, id: string, now: Date) => Promise
       before_snapshot_id: 'before',
       max_per_server: 2,
     }),
-  batch: (store, id) =>
-    store.restartBatches.create(
+  batch: async (store, id) => {
+    const standing = await store.recommendations.standing(targetId);
+    const approved = standing.filter(({ state }) => state === 'approved' || state === 'scheduled');
+    // Where nothing is approved, what is not must be refused.
+    const members = approved.length > 0 ? approved.map((one) => one.id) : [id];
+    return store.restartBatches.create(
       targetId,
-      [id, names[0] as string]
-        .filter((one, at, all) => all.indexOf(one) === at)
-        .map((one) => ({ recommendation_id: one, plan: planOf(one), actor: 'somebody' })),
+      members.map((one) => ({ recommendation_id: one, plan: planOf(one), actor: 'somebody' })),
       {
         batch_hash: hashOf(id),
         actor: 'somebody',
@@ -85,7 +87,8 @@ const decisions: Record<string, (store: Store, id: string, now: Date) => Promise
         before_snapshot_id: 'before',
         max_per_server: 2,
       },
-    ),
+    );
+  },
   by_hand: (store, id) =>
     store.applies.recordByHand(targetId, id, planOf(id), {
       seen_at: '2026-01-01T00:00:00.000Z',
