@@ -53,16 +53,16 @@ export function pairsOf(before: Side, after: Side): Pair[] {
 export function compareAll(pairs: readonly Pair[], shift: Shift, maxP: number): Compared[] {
   const tested = pairs.filter(comparable).map((pair) => testPair(pair, shift, maxP));
   const corrected = holm(tested.map((item) => item.decisive_p));
-  return tested.map(({ decisive_p: _, standard_error, effect, ...item }, position) => {
+  return tested.map(({ decisive_p: _, log_error, log_gain, effect, ...item }, position) => {
     const p = corrected[position] ?? 1;
     const significant = p < maxP && Math.abs(effect) >= MIN_EFFECT;
     const word = significant ? (effect > 0 ? 'faster' : 'slower') : 'same';
-    const reach = (Z_99 * standard_error) / item.pair.before.mean_exec_time_ms;
+    const reach = Z_99 * log_error;
     return {
       ...item,
       word,
       undecided: word === 'same' && Math.abs(effect) + reach >= MIN_EFFECT,
-      may_have_lost: reach - item.gain_ms / item.pair.before.mean_exec_time_ms,
+      may_have_lost: Math.exp(reach - log_gain) - 1,
     };
   });
 }
@@ -78,15 +78,14 @@ function testPair(pair: Pair, shift: Shift, maxP: number) {
     after: shift.intervals_after,
   });
   const parts = [
-    ...sides.before,
-    ...sides.after.map(({ variance, degrees }) => ({ variance: variance / shift.factor ** 2, degrees })),
-    // First-order: var(m·e^x) = m² · var(x).
-    ...(shift.controls > 0
-      ? [{ variance: adjusted ** 2 * shift.log_variance, degrees: shift.controls - 1 }]
-      : []),
+    ...relative(sides.before, was),
+    ...relative(sides.after, after.mean_exec_time_ms),
+    ...(shift.controls > 0 ? [{ variance: shift.log_variance, degrees: shift.controls - 1 }] : []),
   ];
+  const logGain = Math.log(was / adjusted);
   const rawGain = was - after.mean_exec_time_ms;
-  const both = corroborated ? [test(gain, parts)] : [test(gain, parts), test(rawGain, rawParts(pair, shift))];
+  const both = [test(logGain, parts)];
+  if (!corroborated) both.push(test(Math.log(was / after.mean_exec_time_ms), rawParts(pair, shift)));
   const agree = corroborated || Math.sign(gain) === Math.sign(rawGain);
   const smaller = corroborated || Math.abs(gain) < Math.abs(rawGain) ? gain : rawGain;
   const decisive = Math.max(...both);
@@ -113,8 +112,17 @@ function testPair(pair: Pair, shift: Shift, maxP: number) {
     corroborated,
     effect: agree ? smaller / was : 0,
     decisive_p: decisive,
-    standard_error: Math.sqrt(totalOf(parts)),
+    log_gain: logGain,
+    log_error: Math.sqrt(totalOf(parts)),
   };
+}
+
+/**
+ * First-order: var(ln m) = var(m) / m². Ratios are tested by their logarithms, for what load, drift and long tails do is
+ * in proportion: a mean of few calls of a long tail is mostly too low, and would be too sure of itself besides.
+ */
+function relative(parts: readonly VarianceOfMean[], mean: number): VarianceOfMean[] {
+  return parts.map(({ variance, degrees }) => ({ variance: variance / mean ** 2, degrees }));
 }
 
 /** Two-sided p; without any variance the means are exact, and differ or do not. */
@@ -124,24 +132,20 @@ function test(difference: number, parts: readonly VarianceOfMean[]): number {
 
 /** As measured, with whatever the load did: without intervals nobody knows how much that is, and it is assumed. */
 function rawParts(pair: Pair, shift: Shift): VarianceOfMean[] {
-  const { after, samples_before, samples_after } = pair;
+  const { before, after, samples_before, samples_after } = pair;
   const load = Math.min(samples_before.length, samples_after.length) < MIN_INTERVALS;
   const sides = sidesOf(pair, driftOf(shift));
   return [
-    ...sides.before,
-    ...sides.after,
-    ...(load && shift.controls > 0
-      ? [
-          {
-            variance: (after.mean_exec_time_ms * ASSUMED_DRIFT) ** 2,
-            degrees: Number.POSITIVE_INFINITY,
-          },
-        ]
-      : []),
+    ...relative(sides.before, before.mean_exec_time_ms),
+    ...relative(sides.after, after.mean_exec_time_ms),
+    ...(load && shift.controls > 0 ? [ASSUMED] : []),
   ];
 }
 
-/** Assumed, where there are no controls: then nothing was estimated. */
+/** Of a logarithm; nothing was estimated. */
+const ASSUMED: VarianceOfMean = { variance: ASSUMED_DRIFT ** 2, degrees: Number.POSITIVE_INFINITY };
+
+/** Assumed, where there are no controls. */
 const driftOf = (shift: Shift): VarianceOfMean => ({
   variance: shift.drift_variance,
   degrees: shift.controls > 0 ? shift.controls - 1 : Number.POSITIVE_INFINITY,
@@ -157,7 +161,7 @@ export const blocksPerCall = (query: WorkloadQuery) =>
 function corroborates(pair: Pair, gain: number, maxP: number): boolean {
   const { before, after, samples_before, samples_after } = pair;
   const moved = (was: number, is: number, pick: (sample: Sample) => number) => {
-    if (!(was > 0) || Math.sign(was - is) !== Math.sign(gain)) return false;
+    if (!(was > 0 && is > 0) || Math.sign(was - is) !== Math.sign(gain)) return false;
     if (Math.abs(was - is) / was < MIN_EFFECT) return false;
     const series = (samples: readonly Sample[], lengths: Pair['lengths_before']): Series => ({
       ...lengths,
@@ -168,11 +172,8 @@ function corroborates(pair: Pair, gain: number, maxP: number): boolean {
       series(samples_after, pair.lengths_after),
     ];
     const [first, second] = [varianceWith(earlier, later, was), varianceWith(later, earlier, is)];
-    const parts =
-      first && second
-        ? [first, second]
-        : [{ variance: (was * ASSUMED_DRIFT) ** 2, degrees: Number.POSITIVE_INFINITY }];
-    return test(was - is, parts) < maxP;
+    const parts = first && second ? [...relative([first], was), ...relative([second], is)] : [ASSUMED];
+    return test(Math.log(was / is), parts) < maxP;
   };
   return (
     moved(blocksPerCall(before), blocksPerCall(after), (sample) => sample.blocks_per_call) ||
