@@ -45,8 +45,9 @@ export function diskRefusal(need: number | null, budget: number | null): Drift |
 }
 
 /**
- * replay_lag stays at its last value while a standby replays nothing: then only the bytes grow. So much of WAL that a
- * connected standby has not replayed counts as a lag whatever the time says.
+ * replay_lag is worked out from samples of WAL that the standby has confirmed before (LagTrackerRead() of walsender.c):
+ * of one that was idle before it stood still there are none, and it is NULL or old. So much of WAL that a connected
+ * standby has not replayed counts as a lag whatever the time says.
  */
 const STALLED_BYTES = 256 * 2 ** 20;
 
@@ -65,7 +66,7 @@ export interface EarlierWal {
  * Standbys whose replay is further behind than `maxSeconds`, or that stand still. Without pg_monitor the columns are
  * NULL, and nothing is refused: the plan lists that as a limit.
  * @param earlier the end of WAL `maxSeconds` ago or before that: a standby that has not replayed it lags by that long,
- * whatever its replay_lag says, which stays at its last value while replay is paused. Null: nobody looked then.
+ * whatever its replay_lag says. Null: nobody looked then.
  */
 export async function lagRefusal(
   session: TargetSession,

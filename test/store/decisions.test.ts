@@ -14,9 +14,10 @@ import {
 import { openStore, type Store } from '../../src/store/index.ts';
 import { addTarget, type FreshStore, freshStore, recommendation } from './fixtures.ts';
 
-const ROUNDS = 60;
+const ROUNDS = 90;
 const AT_ONCE = 6;
 const DAY_MS = 86_400_000;
+const FAVOURED = ['approve', 'approve', 'apply', 'batch', 'reopen', 'finish', 'regress', 'void_approval'];
 
 let fresh: FreshStore;
 let replicas: Store[];
@@ -154,7 +155,7 @@ it('each change is applied once, for an approval of its plan, and the log tells 
     await Promise.all(
       Array.from({ length: AT_ONCE }, async () => {
         // What moves things on is drawn more often.
-        const word = draw() < 0.4 ? pick(['approve', 'apply', 'batch', 'reopen', 'finish']) : pick(words);
+        const word = draw() < 0.4 ? pick(FAVOURED) : pick(words);
         // A replica's clock may be a day off, either way.
         const now = new Date(Date.now() + (draw() - 0.5) * 2 * DAY_MS);
         try {
