@@ -32,7 +32,6 @@ export type { AnalysisHeader } from './analyses.ts';
 export { ALL_TARGETS, type ApplyStop } from './apply-policies.ts';
 export type { Apply } from './apply-row.ts';
 export { serverKey } from './cut-points.ts';
-export type { BatchMember } from './restart-batches.ts';
 export type { BaselineHeader } from './scorecards.ts';
 export type { SnapshotHeader } from './snapshots.ts';
 export type { ListedTarget, SyncResult } from './target-list.ts';
