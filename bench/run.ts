@@ -21,6 +21,7 @@ import { indexesOltpBenchmark } from './indexes-oltp.ts';
 import { parametersBenchmark } from './parameters.ts';
 import { settingsBenchmark } from './settings.ts';
 import { twinBenchmark } from './twin.ts';
+import { verificationBenchmark } from './verification.ts';
 import { whatIfBenchmark } from './what-if.ts';
 import { writeCostBenchmark } from './write-cost.ts';
 
@@ -37,6 +38,7 @@ const benchmarks: Record<string, Benchmark> = {
   'index-scale': indexScaleBenchmark,
   settings: settingsBenchmark,
   twin: twinBenchmark,
+  verification: verificationBenchmark,
   'what-if': whatIfBenchmark,
   'write-cost': writeCostBenchmark,
   parameters: parametersBenchmark,

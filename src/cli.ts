@@ -8,6 +8,7 @@ import { type AnalyzeOptions, analyzeOnce, reportFormats } from './commands/anal
 import { verifyAudit } from './commands/audit.ts';
 import { type ExportOptions, exportSnapshot } from './commands/export.ts';
 import { type MigrationOptions, writeMigrations } from './commands/migration.ts';
+import { renderRestartBatch } from './commands/restart-batch.ts';
 import {
   failingGrades,
   fails,
@@ -19,7 +20,7 @@ import { type TuneOptions, tune, tuneFormats, tuneWorkloads } from './commands/t
 import { type Config, environmentVariable, loadConfig } from './config.ts';
 import { runDemo } from './demo/index.ts';
 import { isUsable, PgLuthierError, type Report, ruleAreas } from './domain/index.ts';
-import { resolveDsn, whatIfEngines } from './pipeline/index.ts';
+import { resolveDsn, restartBatch, whatIfEngines } from './pipeline/index.ts';
 import { createProgress } from './progress.ts';
 import {
   migrationFormats,
@@ -232,6 +233,27 @@ export async function runCli(argv: string[]): Promise<number> {
       await store.close();
       await embedded?.stop();
       process.stdout.write('The store is up to date.\n');
+    });
+
+  program
+    .command('restart-batch')
+    .description(
+      'approved settings of a target that wait for a restart, and what they may take of memory together',
+    )
+    .argument('<target>', "the target's id")
+    .option('--json', 'print as JSON')
+    .action(async (target: string, options: { json?: boolean }) => {
+      const config = loadConfig();
+      const { store, embedded } = await openConfiguredStore(config, createLogger(config.log_level));
+      try {
+        const waiting = await restartBatch({ store }, target);
+        process.stdout.write(
+          options.json ? `${JSON.stringify(waiting, null, 2)}\n` : renderRestartBatch(waiting),
+        );
+      } finally {
+        await store.close();
+        await embedded?.stop();
+      }
     });
 
   program

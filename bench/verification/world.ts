@@ -3,6 +3,7 @@ import { verifyApply } from '../../src/apply/index.ts';
 import type { Change, StatementDelta, VerdictWord, WorkloadQuery } from '../../src/domain/index.ts';
 import { indexRow, snapshot, statementRow } from '../../test/workload/snapshots.ts';
 import { drawsOf } from '../draws.ts';
+import { type Draw, lognormalPool, series } from './chance.ts';
 
 /** What is true of the drawn server. Ratios are after / before. */
 export interface World {
@@ -47,57 +48,10 @@ const BLOCKS = 500;
 /** Of a call's blocks: parameters differ, the work differs. */
 const BLOCKS_SIGMA = 0.3;
 
-type Draw = () => number;
-
-function normal(draw: Draw): number {
-  return Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
-}
-
-/** A stationary AR(1) with this standard deviation. */
-function series(draw: Draw, length: number, deviation: number, rho: number): number[] {
-  let now = normal(draw) * deviation;
-  return Array.from({ length }, () => {
-    const value = now;
-    now = rho * now + Math.sqrt(1 - rho ** 2) * deviation * normal(draw);
-    return value;
-  });
-}
-
-const POOL = 2 ** 20;
-
-/** Running sums of log-normal draws with mean 1: any stretch of them is a sample, at the price of two look-ups. */
-class Pool {
-  private readonly sums = new Float64Array(POOL + 1);
-  private readonly squares = new Float64Array(POOL + 1);
-
-  constructor(sigma: number, seed: number) {
-    const draw = drawsOf(seed);
-    for (let at = 0; at < POOL; at += 1) {
-      const value = Math.exp(sigma * normal(draw) - sigma ** 2 / 2);
-      this.sums[at + 1] = (this.sums[at] ?? 0) + value;
-      this.squares[at + 1] = (this.squares[at] ?? 0) + value ** 2;
-    }
-  }
-
-  sample(draw: Draw, length: number): { sum: number; squares: number } {
-    const start = Math.floor(draw() * (POOL - length));
-    const between = (sums: Float64Array) => (sums[start + length] ?? 0) - (sums[start] ?? 0);
-    return { sum: between(this.sums), squares: between(this.squares) };
-  }
-}
-
-const pools = new Map<number, Pool>();
-
-function poolOf(sigma: number): Pool {
-  const pool = pools.get(sigma) ?? new Pool(sigma, 1 + Math.round(1000 * sigma));
-  pools.set(sigma, pool);
-  return pool;
-}
-
 /** The calls of one statement in one interval, log-normal with this mean. */
 function interval(draw: Draw, queryid: string, world: World, mean: number, blocks: number): StatementDelta {
   const calls = Math.max(1, Math.round(world.calls * (0.5 + draw())));
-  const times = poolOf(world.sigma).sample(draw, calls);
+  const times = lognormalPool(world.sigma).sample(draw, calls);
   const average = (times.sum * mean) / calls;
   return statementRow({
     queryid,
@@ -105,7 +59,7 @@ function interval(draw: Draw, queryid: string, world: World, mean: number, block
     total_exec_time_ms: times.sum * mean,
     mean_exec_time_ms: average,
     stddev_exec_time_ms: Math.sqrt(Math.max(0, (times.squares * mean ** 2) / calls - average ** 2)),
-    shared_blks_hit: Math.round(blocks * poolOf(BLOCKS_SIGMA).sample(draw, calls).sum),
+    shared_blks_hit: Math.round(blocks * lognormalPool(BLOCKS_SIGMA).sample(draw, calls).sum),
   });
 }
 
@@ -198,5 +152,6 @@ export function judged(world: World, seed: number): VerdictWord {
     otherwise_changed_query_ids: [],
     before: side('before'),
     after: side('after'),
+    max_p: 0.01,
   }).verdict.verdict;
 }

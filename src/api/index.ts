@@ -19,6 +19,7 @@ import { healthRoutes } from './routes/health.ts';
 import { jobRunRoutes } from './routes/job-runs.ts';
 import { plannedApplyRoutes } from './routes/planned-applies.ts';
 import { recommendationRoutes } from './routes/recommendations.ts';
+import { restartBatchRoutes } from './routes/restart-batches.ts';
 import { scorecardRoutes } from './routes/scorecards.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { statementRoutes } from './routes/statements.ts';
@@ -135,6 +136,7 @@ export function createApp(options: AppOptions): Router {
     analysisRoutes,
     recommendationRoutes,
     plannedApplyRoutes,
+    restartBatchRoutes,
     applyRoutes,
     applyEventRoutes,
     applyControlRoutes,

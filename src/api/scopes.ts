@@ -25,7 +25,7 @@ export function bearerOf(tokens: readonly ApiTokenEntry[], hash: Buffer): ApiTok
 const DECISIONS =
   /^\/v1\/targets\/[^/]+\/recommendations\/[^/]+\/(approve|dismiss|snooze|reopen|revoke-approval)$/;
 const APPLYING =
-  /^\/v1\/targets\/[^/]+\/(recommendations\/[^/]+\/(apply|schedule|unschedule)|applies\/[^/]+\/(cancel|verify)|apply-stop)$|^\/v1\/apply-stop$/;
+  /^\/v1\/targets\/[^/]+\/(recommendations\/[^/]+\/(apply|schedule|unschedule)|applies\/[^/]+\/(cancel|verify)|apply-stop|restart-batch\/apply)$|^\/v1\/apply-stop$/;
 const WORK = /^\/v1\/targets\/[^/]+\/(analyses|snapshots)$|^\/v1\/audit\/verify$/;
 
 /** Which scopes may send this request; one of them is enough. Every scope reads. */

@@ -11,6 +11,7 @@ import {
   sameForm,
   withSearchPathOf,
 } from './index-facts.ts';
+import { lockBudgets } from './lock-budgets.ts';
 import { leavePartitioned } from './partitioned-index.ts';
 import { isPartitioned } from './partitioned-tree.ts';
 import { dropIndexStatement } from './plan.ts';
@@ -28,9 +29,6 @@ import {
   setTimeouts,
 } from './run.ts';
 import { isBeingBuilt } from './transient-indexes.ts';
-
-/** Longest wait for locks of a clean-up, ms: it must not hold up a stop of the service for long. */
-const CLEANUP_LOCK_TIMEOUT_MS = 60_000;
 
 type CreateIndex = Extract<Change, { kind: 'index.create' }>;
 
@@ -91,7 +89,10 @@ export async function finishIndex(
   const wanting = index.keys.some((key) => key.expression !== null);
   if (wanting && !(facts.recovered && (await hasStatistics(run.session, index)))) {
     // Expressions have statistics only from the next ANALYZE on; without them the planner guesses.
-    await setTimeouts(run.session, { lock_timeout: 5_000, statement_timeout: run.statementTimeoutMs });
+    await setTimeouts(run.session, {
+      lock_timeout: lockBudgets.short.lock_timeout_ms,
+      statement_timeout: run.statementTimeoutMs,
+    });
     try {
       await journalled(run, 'analyze', `ANALYZE ${quoteQualified(index.schema, index.table)}`);
     } catch (error) {
@@ -144,7 +145,7 @@ export async function cleanUpAfter(
   }
   run.onProgress({ phase: 'removing the unfinished index', fraction: null, blockers: [] });
   await setTimeouts(run.session, {
-    lock_timeout: Math.min(run.lockBudgetMs, CLEANUP_LOCK_TIMEOUT_MS),
+    lock_timeout: Math.min(run.lockBudgetMs, lockBudgets.clean_up.lock_timeout_ms),
     statement_timeout: run.statementTimeoutMs,
   });
   try {

@@ -9,6 +9,7 @@ import {
 import { TargetQueryError } from '../target/index.ts';
 import { healIndex } from './heal-index.ts';
 import { findIndex, type IndexFacts, indexesOf } from './index-facts.ts';
+import { lockBudgets } from './lock-budgets.ts';
 import { dropIndexStatement } from './plan.ts';
 import { followed } from './progress.ts';
 import { withShortLock } from './reloptions.ts';
@@ -25,9 +26,6 @@ import {
   setTimeouts,
 } from './run.ts';
 import { type IndexesBefore, removeTransients } from './transient-indexes.ts';
-
-/** Longest single wait for AccessExclusive on a partitioned table and all below it, ms: all traffic queues behind it. */
-const WHOLE_TREE_LOCK_MS = 500;
 
 type DropIndex = Extract<Change, { kind: 'index.drop' }>;
 
@@ -47,7 +45,12 @@ export async function dropIndex(run: ApplyRun, change: DropIndex, statement: str
   try {
     // Of a partitioned index there is no concurrent drop: it locks the whole tree, so it may wait for a moment only.
     if (change.partitions) {
-      const refused = await withShortLock(run, 'statement', statement, WHOLE_TREE_LOCK_MS);
+      const refused = await withShortLock(
+        run,
+        'statement',
+        statement,
+        lockBudgets.whole_tree.lock_timeout_ms,
+      );
       if (refused) throw refused;
     } else {
       await followed(run, () => journalled(run, 'statement', statement));

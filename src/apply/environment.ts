@@ -45,30 +45,51 @@ export function diskRefusal(need: number | null, budget: number | null): Drift |
 }
 
 /**
- * replay_lag stays at its last value while a standby replays nothing: then only the bytes grow. So much of WAL that a
- * connected standby has not replayed counts as a lag whatever the time says.
+ * replay_lag is worked out from samples of WAL that the standby has confirmed before (LagTrackerRead() of walsender.c):
+ * of one that was idle before it stood still there are none, and it is NULL or old. So much of WAL that a connected
+ * standby has not replayed counts as a lag whatever the time says.
  */
 const STALLED_BYTES = 256 * 2 ** 20;
+
+/** What the end of WAL may differ by where nothing is written: headers of a new page. */
+const PAGE_BYTES = 8_192;
+
+/** Where the primary's WAL ended at an earlier time. */
+export interface EarlierWal {
+  /** From 0/0. */
+  position_bytes: number;
+  /** How long ago, s. */
+  seconds: number;
+}
 
 /**
  * Standbys whose replay is further behind than `maxSeconds`, or that stand still. Without pg_monitor the columns are
  * NULL, and nothing is refused: the plan lists that as a limit.
+ * @param earlier the end of WAL `maxSeconds` ago or before that: a standby that has not replayed it lags by that long,
+ * whatever its replay_lag says. Null: nobody looked then.
  */
-export async function lagRefusal(session: TargetSession, maxSeconds: number): Promise<Drift | null> {
-  const rows = await session.query<{ name: string; seconds: number | null; bytes: number }>(
-    `SELECT coalesce(nullif(application_name, ''), client_addr::text, 'pid ' || pid) AS name,
-            extract(epoch FROM replay_lag)::float8 AS seconds,
-            pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8 AS bytes
-     FROM pg_stat_replication
-     WHERE state IN ('streaming', 'catchup') AND NOT pg_is_in_recovery()
-       AND (replay_lag > make_interval(secs => $1::float8)
-            OR pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) > $2::float8)
-     ORDER BY replay_lag DESC NULLS LAST`,
-    [maxSeconds, STALLED_BYTES],
+export async function lagRefusal(
+  session: TargetSession,
+  maxSeconds: number,
+  earlier: EarlierWal | null,
+): Promise<Drift | null> {
+  const rows = await session.query<{ name: string; seconds: number | null; bytes: number; stalled: boolean }>(
+    `SELECT * FROM (
+       SELECT coalesce(nullif(application_name, ''), client_addr::text, 'pid ' || pid) AS name,
+              extract(epoch FROM replay_lag)::float8 AS seconds,
+              pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8 AS bytes,
+              coalesce($3::float8 - pg_wal_lsn_diff(replay_lsn, '0/0')::float8 > ${PAGE_BYTES}, false) AS stalled
+       FROM pg_stat_replication
+       WHERE state IN ('streaming', 'catchup') AND NOT pg_is_in_recovery()
+     ) AS standby
+     WHERE seconds > $1::float8 OR bytes > $2::float8 OR stalled
+     ORDER BY stalled DESC, seconds DESC NULLS LAST`,
+    [maxSeconds, STALLED_BYTES, earlier?.position_bytes ?? null],
   );
   const [worst] = rows;
   if (!worst) return null;
-  const behind = worst.seconds === null ? '' : `${worst.seconds.toFixed(1)} s and `;
+  const seconds = worst.stalled ? (earlier?.seconds ?? 0) : worst.seconds;
+  const behind = seconds === null ? '' : `${worst.stalled ? 'at least ' : ''}${seconds.toFixed(1)} s and `;
   return {
     code: 'replica_lag',
     message: `${rows.length} standby(s) lag: ${worst.name} is ${behind}${worst.bytes} bytes behind; the policy allows ${maxSeconds} s.`,

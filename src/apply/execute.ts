@@ -12,6 +12,7 @@ import { analyzeTable } from './analyze.ts';
 import { createIndex } from './create-index.ts';
 import { createStatistics } from './create-statistics.ts';
 import { dropIndex } from './drop-index.ts';
+import { lockBudgets } from './lock-budgets.ts';
 import { createPartitionedIndex } from './partitioned-index.ts';
 import { isPartitioned } from './partitioned-tree.ts';
 import { findDrift } from './preflight.ts';
@@ -24,8 +25,6 @@ import { applySetting } from './setting.ts';
 import { isAbort, stopReason } from './stopped.ts';
 import { vacuumTable } from './vacuum.ts';
 
-/** Concurrent index DDL blocks nobody while it waits: ten minutes, as GitLab's and Polar's migrations allow at most. */
-const DEFAULT_LOCK_BUDGET_MS = 10 * 60_000;
 /** GitLab's limit for a concurrent build: 20 h. Set outright: a role's default once killed builds half-way. */
 const DEFAULT_STATEMENT_TIMEOUT_MS = 20 * 3_600_000;
 const LOCK_PATIENCE_MS = 2_000;
@@ -78,7 +77,7 @@ export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Pro
       stop: (reason) => watchdog.abort(reason),
       yieldAfterMs: options.yieldAfterMs === undefined ? DEFAULT_YIELD_MS : options.yieldAfterMs,
     },
-    lockBudgetMs: options.lockBudgetMs ?? DEFAULT_LOCK_BUDGET_MS,
+    lockBudgetMs: options.lockBudgetMs ?? lockBudgets.concurrent.lock_timeout_ms,
     statementTimeoutMs,
     giveUpSession: () => lost.abort(),
   };

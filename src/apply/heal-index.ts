@@ -1,12 +1,10 @@
 /** REINDEX INDEX CONCURRENTLY of an index that an interrupted drop left invalid, with nothing of its own left behind. */
 import { findBlockers } from './blockers.ts';
 import { findIndex, type IndexFacts } from './index-facts.ts';
+import { lockBudgets } from './lock-budgets.ts';
 import { reindexStatement } from './plan.ts';
 import { type ApplyRun, setTimeouts } from './run.ts';
 import { cleanUp, type IndexesBefore, removeTransients } from './transient-indexes.ts';
-
-/** Longest wait for locks, ms: it must not hold up a stop of the service for long. */
-const LOCK_TIMEOUT_MS = 60_000;
 
 interface Healing {
   /** Is the index valid now? */
@@ -24,7 +22,7 @@ export async function healIndex(run: ApplyRun, index: IndexFacts, before: Indexe
   if ((await findBlockers(session, index.table_oid, 'users')).length > 0) return { valid: false, left: [] };
   run.onProgress({ phase: 'making the index valid again', fraction: null, blockers: [] });
   await setTimeouts(session, {
-    lock_timeout: Math.min(run.lockBudgetMs, LOCK_TIMEOUT_MS),
+    lock_timeout: Math.min(run.lockBudgetMs, lockBudgets.clean_up.lock_timeout_ms),
     statement_timeout: run.statementTimeoutMs,
   });
   await cleanUp(run, reindexStatement(index.schema, index.name));

@@ -5,17 +5,21 @@
  * what its own journal does not show as its own.
  */
 export type { Drift } from './drift.ts';
-export { diskNeed, diskRefusal, lagRefusal } from './environment.ts';
+export { diskNeed, diskRefusal, type EarlierWal, lagRefusal } from './environment.ts';
 export { executePlan } from './execute.ts';
 export { type IndexForm, resemblesDefinition } from './index-facts.ts';
+export { lockBudgetsMarkdown } from './lock-budgets.ts';
 export { asOwner } from './owner-session.ts';
 export { buildPlan, renderChange } from './plan.ts';
 export { preconditionDrift, readPreconditions, voidsApproval } from './preconditions.ts';
 export { preflight } from './preflight.ts';
 export { reloptionOf } from './preflight-table.ts';
 export { mayBeginAgain, recoverApply } from './recover.ts';
+export { recoverSettingBatch } from './recover-batch.ts';
 export { holds as roleSettingHolds } from './role-setting.ts';
+export { applySettingBatch, type BatchOutcomes } from './setting-batch.ts';
 export { sameSettingValue } from './setting-value.ts';
 export { type ApplyStep, stepsNow } from './steps.ts';
 export { ApplyStopped } from './stopped.ts';
+export { LOOKS, lookAt } from './verify/looks.ts';
 export { verifyApply } from './verify/verify.ts';

@@ -6,6 +6,7 @@
 import { type ApplyOutcome, quoteQualified } from '../domain/index.ts';
 import { TargetQueryError } from '../target/index.ts';
 import { canonicalForm, findIndex, sameForm, withSearchPathOf } from './index-facts.ts';
+import { lockBudgets } from './lock-budgets.ts';
 import {
   type Matches,
   type Member,
@@ -30,15 +31,6 @@ import {
 } from './run.ts';
 import { isAbort, stopReason } from './stopped.ts';
 import { cleanUp, isBeingBuilt } from './transient-indexes.ts';
-
-/**
- * Longest single wait, ms, of what blocks others while it waits: ON ONLY takes Share on the partitioned table, so that
- * every INSERT through it queues behind; ATTACH takes AccessExclusive on the child index, which every planner of the
- * partition needs.
- */
-const QUEUED_TRAFFIC_MS = 1_000;
-/** Longest wait for locks of a clean-up, ms. */
-const CLEANUP_LOCK_TIMEOUT_MS = 60_000;
 
 interface Reason {
   code: string;
@@ -117,7 +109,9 @@ const phaseOf = ({ how, member }: TreeStep, built: number, total: number) => {
 
 async function send(step: TreeStep, run: ApplyRun): Promise<TargetQueryError | null> {
   return withSearchPathOf(run.session, step.member.definition, async () => {
-    if (step.how !== 'concurrently') return withShortLock(run, 'statement', step.sql, QUEUED_TRAFFIC_MS);
+    if (step.how !== 'concurrently') {
+      return withShortLock(run, 'statement', step.sql, lockBudgets[step.how].lock_timeout_ms);
+    }
     await setTimeouts(run.session, {
       lock_timeout: run.lockBudgetMs,
       statement_timeout: run.statementTimeoutMs,
@@ -202,7 +196,7 @@ async function dropHalfBuilt(run: ApplyRun, member: Member): Promise<boolean> {
   if (await isBeingBuilt(run.session, left.table_oid)) return false;
   run.onProgress({ phase: 'removing the unfinished index', fraction: null, blockers: [] });
   await setTimeouts(run.session, {
-    lock_timeout: Math.min(run.lockBudgetMs, CLEANUP_LOCK_TIMEOUT_MS),
+    lock_timeout: Math.min(run.lockBudgetMs, lockBudgets.clean_up.lock_timeout_ms),
     statement_timeout: run.statementTimeoutMs,
   });
   return cleanUp(run, dropIndexStatement(member.schema, member.name));

@@ -104,7 +104,7 @@ export function mayBeginAgain(
   );
 }
 
-async function refuseStandby(session: TargetSession): Promise<void> {
+export async function refuseStandby(session: TargetSession): Promise<void> {
   const [server] = await session.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
   if (!server?.standby) return;
   throw new PgLuthierError({
@@ -116,7 +116,7 @@ async function refuseStandby(session: TargetSession): Promise<void> {
 }
 
 /** Rows that nobody could settle any more get the word that recovery found; of what is not the change itself, none. */
-async function settleOpen(
+export async function settleOpen(
   journal: Journal,
   entries: readonly JournalEntry[],
   outcome: ApplyOutcome,

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApplyOutcome, type Change, type JournalEntry, reloptionsByTable } from '../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
+import { lockBudgets } from './lock-budgets.ts';
 import { reloptionOf } from './preflight-table.ts';
 import { findRelation } from './relation.ts';
 import {
@@ -15,8 +16,6 @@ import {
   setTimeouts,
 } from './run.ts';
 
-/** Longest single wait: what queues behind us waits as long. */
-const LOCK_TIMEOUT_MS = 5_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 const RETRIED: ReadonlySet<string> = new Set([SQLSTATE.lock_not_available, SQLSTATE.deadlock_detected]);
@@ -55,7 +54,7 @@ export async function withShortLock(
   run: ApplyRun,
   purpose: 'statement' | 'analyze',
   statement: string,
-  lockTimeoutMs = LOCK_TIMEOUT_MS,
+  lockTimeoutMs: number = lockBudgets.short.lock_timeout_ms,
 ): Promise<TargetQueryError | null> {
   await setTimeouts(run.session, {
     lock_timeout: Math.min(lockTimeoutMs, run.lockBudgetMs),

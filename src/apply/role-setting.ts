@@ -6,6 +6,7 @@ import { type ApplyOutcome, type Change, quoteIdentifier, quoteLiteral } from '.
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
 import { isAllowedSetting } from './allowed.ts';
 import type { Checked, Drift } from './drift.ts';
+import { lockBudgets } from './lock-budgets.ts';
 import { type ApplyRun, applied, failed, journalled, needsAttention, reasonOf, setTimeouts } from './run.ts';
 import { readSetting } from './setting-state.ts';
 import { outOfBounds, type SettingState, sameSettingValue } from './setting-value.ts';
@@ -89,7 +90,7 @@ export async function applyRoleSetting(
   statement: string,
 ): Promise<ApplyOutcome> {
   await setTimeouts(run.session, {
-    lock_timeout: Math.min(run.lockBudgetMs, 5_000),
+    lock_timeout: Math.min(run.lockBudgetMs, lockBudgets.setting.lock_timeout_ms),
     statement_timeout: run.statementTimeoutMs,
   });
   try {

@@ -8,6 +8,7 @@ import {
   quoteLiteral,
 } from '../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
+import { lockBudgets } from './lock-budgets.ts';
 import {
   type ApplyRun,
   applicationName,
@@ -39,7 +40,7 @@ export async function applySetting(
 ): Promise<ApplyOutcome> {
   const previous = autoConfEntry(await readFileEntries(run.session, change.name));
   await setTimeouts(run.session, {
-    lock_timeout: Math.min(run.lockBudgetMs, 5_000),
+    lock_timeout: Math.min(run.lockBudgetMs, lockBudgets.setting.lock_timeout_ms),
     statement_timeout: run.statementTimeoutMs,
   });
   const facts = await settingFacts(run.session, change.name, previous);
@@ -61,7 +62,7 @@ export async function applySetting(
 }
 
 /** The journal's row that keeps the earlier entry. */
-function earlierEntryStatement(name: string): string {
+export function earlierEntryStatement(name: string): string {
   return `SELECT setting FROM pg_file_settings WHERE sourcefile ~ 'postgresql.auto.conf$' AND name = ${quoteLiteral(name)}`;
 }
 
@@ -91,7 +92,11 @@ async function takeBack(
 }
 
 /** What was there before, how to get back to exactly that, and for whom the new value does not count. */
-async function settingFacts(session: TargetSession, name: string, previous: string | null): Promise<Facts> {
+export async function settingFacts(
+  session: TargetSession,
+  name: string,
+  previous: string | null,
+): Promise<Facts> {
   const quoted = name.split('.').map(quoteIdentifier).join('.');
   return {
     previous_entry: previous,
@@ -106,7 +111,7 @@ async function settingFacts(session: TargetSession, name: string, previous: stri
 }
 
 /** Polls fresh sessions until the value is in force or only a restart is missing. */
-async function judgeSetting(
+export async function judgeSetting(
   run: Pick<ApplyRun, 'apply_id' | 'dsn' | 'openSession'>,
   change: SettingChange,
   facts: Facts,

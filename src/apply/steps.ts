@@ -1,19 +1,8 @@
 /** What an apply would send, statement by statement, with the locks and limits of each: the dry run. */
 import { type ApplyPlan, type Change, isTransactional } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
+import { type LockBudget, lockBudgets } from './lock-budgets.ts';
 import { isPartitioned, missingSteps, treeState } from './partitioned-tree.ts';
-
-/** How a statement waits for its lock. */
-interface LockBudget {
-  /** The strongest lock, and on what. */
-  lock: string;
-  /** What it keeps others from while it is held or waited for. */
-  blocks: string;
-  /** Longest single wait, ms. */
-  lock_timeout_ms: number;
-  /** Tried again with growing pauses until the apply's budget is used up. */
-  retried: boolean;
-}
 
 export interface ApplyStep extends LockBudget {
   sql: string;
@@ -21,47 +10,15 @@ export interface ApplyStep extends LockBudget {
   transactional: boolean;
 }
 
-const CONCURRENT: LockBudget = {
-  lock: 'ShareUpdateExclusive on the table',
-  blocks: 'other maintenance and DDL of the table; no reads, no writes',
-  lock_timeout_ms: 600_000,
-  retried: false,
-};
-const SHORT: LockBudget = { ...CONCURRENT, lock_timeout_ms: 5_000, retried: true };
-const SETTING: LockBudget = {
-  lock: 'none on tables',
-  blocks: 'another ALTER SYSTEM',
-  lock_timeout_ms: 5_000,
-  retried: false,
-};
-
+/** By the change's kind, and of an index by the form of the statement. */
 function budgetOf(change: Change, sql: string): LockBudget {
-  if (change.kind === 'setting' || change.kind === 'role.setting') return SETTING;
-  if (sql.startsWith('ALTER INDEX ')) {
-    return {
-      lock: 'AccessExclusive on the index that is attached',
-      blocks: 'planning of statements on that partition, for a moment',
-      lock_timeout_ms: 1_000,
-      retried: true,
-    };
-  }
+  if (change.kind === 'setting' || change.kind === 'role.setting') return lockBudgets.setting;
+  if (sql.startsWith('ALTER INDEX ')) return lockBudgets.attach;
   if (sql.startsWith('DROP INDEX ') && !sql.startsWith('DROP INDEX CONCURRENTLY')) {
-    return {
-      lock: 'AccessExclusive on the table and all its partitions',
-      blocks: 'everything on them, for a moment',
-      lock_timeout_ms: 500,
-      retried: true,
-    };
+    return lockBudgets.whole_tree;
   }
-  if (change.kind === 'index.create' && !sql.includes(' CONCURRENTLY ')) {
-    return {
-      lock: 'Share on the partitioned table',
-      blocks: 'writes through the partitioned table, for a moment',
-      lock_timeout_ms: 1_000,
-      retried: true,
-    };
-  }
-  return change.kind.startsWith('index.') ? CONCURRENT : SHORT;
+  if (change.kind === 'index.create' && !sql.includes(' CONCURRENTLY ')) return lockBudgets.only;
+  return change.kind.startsWith('index.') ? lockBudgets.concurrent : lockBudgets.short;
 }
 
 /** All steps of a plan, as on a target where none of them has been done. */

@@ -31,6 +31,7 @@ const indexSchema: z.ZodType<IndexRow> = z.object({
   constraint_name: z.string().nullable(),
   is_partition: z.boolean(),
   relkind: z.string(),
+  relfilenode: z.number(),
   relpages: z.number(),
   reltuples: z.number(),
   main_pages: z.number(),

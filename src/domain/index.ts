@@ -21,6 +21,7 @@ export * from './recommendation.ts';
 export * from './reloptions.ts';
 export * from './replication.ts';
 export * from './report.ts';
+export * from './restart-batch.ts';
 export * from './rule.ts';
 export * from './scorecard.ts';
 export * from './scorecard-metrics.ts';

@@ -271,6 +271,8 @@ export interface IndexRow {
   /** Part of a partitioned index. */
   is_partition: boolean;
   relkind: string;
+  /** pg_class.relfilenode: another one after each rebuild; 0: it has no file. Absent in snapshots of older versions. */
+  relfilenode?: number;
   relpages: number;
   reltuples: number;
   main_pages: number;

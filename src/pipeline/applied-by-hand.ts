@@ -11,6 +11,7 @@ import {
   tableOf,
 } from '../domain/index.ts';
 import type { SnapshotHeader } from '../store/index.ts';
+import { MAINTENANCE } from './maintained.ts';
 import { presentIn } from './present-change.ts';
 import type { Services } from './services.ts';
 
@@ -43,9 +44,11 @@ export async function recogniseByHand(
   const snapshot = await seen(store, targetId, last);
   let recognised = 0;
   for (const { id, change } of snapshot ? waiting : []) {
-    const found = snapshot && (await presentIn(snapshot, change));
+    const advised = await whenAdvised(store, targetId, id, last);
+    const reference = MAINTENANCE.has(change.kind) ? await atAdvice(store, targetId, advised) : null;
+    const found = snapshot && (await presentIn(snapshot, change, reference));
     if (!found) continue;
-    const edge = await whenItCame(store, targetId, id, change, last);
+    const edge = await whenItCame(store, targetId, { change, advised, reference }, last);
     if (!edge || (await isOurs(store, targetId, change, edge))) continue;
     try {
       const apply = await store.applies.recordByHand(targetId, id, buildPlan(found), {
@@ -80,23 +83,39 @@ async function seen(
   return blind ? null : store.snapshots.get(targetId, id);
 }
 
+/** ms since the epoch. */
+async function whenAdvised(
+  store: Store,
+  targetId: string,
+  id: string,
+  last: SnapshotHeader,
+): Promise<number> {
+  const [generation] = await store.recommendations.history(targetId, id);
+  return Date.parse(generation?.first_seen ?? last.collected_at);
+}
+
+/** The last full snapshot before the advice, which it was made from; null: there is none any more, or it was blind. */
+async function atAdvice(store: Store, targetId: string, advised: number): Promise<Snapshot | null> {
+  const header = await store.snapshots.fullBefore(targetId, {
+    collected_at: new Date(advised + 1).toISOString(),
+  });
+  return header && seen(store, targetId, header);
+}
+
 /** The last full snapshot without the change and the first with it; null: it was there when it was advised. */
 async function whenItCame(
   store: Store,
   targetId: string,
-  id: string,
-  change: Change,
+  { change, advised, reference }: { change: Change; advised: number; reference: Snapshot | null },
   last: SnapshotHeader,
 ): Promise<Edge | null> {
-  const [generation] = await store.recommendations.history(targetId, id);
-  const advised = Date.parse(generation?.first_seen ?? last.collected_at);
   let after = last;
   for (let looked = 0; looked < MOST_SNAPSHOTS; looked += 1) {
     const before = await store.snapshots.fullBefore(targetId, after);
     if (!before) return null;
     const snapshot = await seen(store, targetId, before);
     if (!snapshot) return null;
-    if (!(await presentIn(snapshot, change))) return { before, after };
+    if (!(await presentIn(snapshot, change, reference))) return { before, after };
     if (Date.parse(before.collected_at) < advised) return null;
     after = before;
   }
@@ -110,14 +129,20 @@ async function isOurs(
   change: Change,
   { before, after }: Edge,
 ): Promise<boolean> {
-  const subject = subjectOf(change);
+  const subject = MAINTENANCE.has(change.kind) ? placeOf : subjectOf;
   return (await store.applies.list(targetId, {})).some(
     ({ plan, actor, created_at, finished_at }) =>
       actor !== BY_HAND_ACTOR &&
-      subjectOf(plan.change) === subject &&
+      subject(plan.change) === subject(change) &&
       Date.parse(created_at) <= Date.parse(after.collected_at) &&
       Date.parse(finished_at ?? after.collected_at) >= Date.parse(before.collected_at),
   );
+}
+
+/** Builds, drops and statistics analyse their table, and rebuild where they were cut off: any of ours there counts. */
+function placeOf(change: Change): string {
+  const table = tableOf(change);
+  return JSON.stringify([table?.schema, table?.table]);
 }
 
 function subjectOf(change: Change): string {

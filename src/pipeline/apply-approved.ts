@@ -77,7 +77,7 @@ export async function startApply(
 }
 
 /** What makes the plan another one voids its approval, with the reason; what is only in its way does not. */
-async function drifted(
+export async function drifted(
   services: Services,
   targetId: string,
   recommendationId: string,

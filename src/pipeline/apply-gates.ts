@@ -1,5 +1,5 @@
 /** What holds an approved change off although the target is as it was: stops, windows, the policy, disk, standbys. */
-import { diskNeed, diskRefusal, lagRefusal } from '../apply/index.ts';
+import { diskNeed, diskRefusal, type EarlierWal, lagRefusal } from '../apply/index.ts';
 import {
   type ApplyPolicy,
   needsRestart,
@@ -98,19 +98,40 @@ function windowRefusals(policy: ApplyPolicy, recommendation: Recommendation, now
 
 /** Those that the target knows: free disk by the policy's budget, and standbys. */
 export async function gatesOfTarget(
+  services: Services,
   session: TargetSession,
-  { policy, recommendation }: Pick<GateOptions, 'policy' | 'recommendation'>,
+  { targetId, policy, recommendation }: Pick<GateOptions, 'targetId' | 'policy' | 'recommendation'>,
 ): Promise<{ refusals: Refusal[]; disk_bytes: number | null }> {
   const { change, estimate } = recommendation;
   const disk_bytes = await diskNeed(session, change, estimate.size_bytes);
   const found = [
     diskRefusal(disk_bytes, policy.disk_budget_bytes),
-    await lagRefusal(session, policy.max_replica_lag_seconds),
+    await lagRefusal(
+      session,
+      policy.max_replica_lag_seconds,
+      await walBefore(services, targetId, policy.max_replica_lag_seconds),
+    ),
   ];
   return {
     disk_bytes,
     refusals: found.flatMap((one) => (one ? [{ code: one.code, message: one.message, until: null }] : [])),
   };
+}
+
+/** The end of WAL by the newest snapshot that is at least so old. Null: there is none, or it did not see it. */
+async function walBefore(
+  { store, now }: Services,
+  targetId: string,
+  seconds: number,
+): Promise<EarlierWal | null> {
+  const at = now();
+  const then = new Date(at.getTime() - seconds * 1000);
+  const from = (await store.snapshots.around(targetId, then, at))?.from;
+  if (!from || Date.parse(from.collected_at) > then.getTime()) return null;
+  const { counters } = await store.snapshots.get(targetId, from.id);
+  const position_bytes = counters.transaction_ids?.wal_position_bytes ?? null;
+  if (position_bytes === null) return null;
+  return { position_bytes, seconds: (at.getTime() - Date.parse(from.collected_at)) / 1000 };
 }
 
 const remedies: Record<string, string> = {

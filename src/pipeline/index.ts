@@ -9,6 +9,7 @@ export { targetListHash } from '../target-list/index.ts';
 export { adviseTarget, loadTargetWindow, startAnalysis } from './advise-target.ts';
 export { analyse } from './analyse.ts';
 export { startApply } from './apply-approved.ts';
+export { startRestartBatch } from './apply-batch.ts';
 export { liftStop, setApplyPolicy, stopApplying } from './apply-policy.ts';
 export {
   actorOfToken,
@@ -25,6 +26,7 @@ export { exportMigration } from './export-migration.ts';
 export { loadWindow } from './load-window.ts';
 export { planApply } from './plan-apply.ts';
 export { recoverApplies } from './recover-applies.ts';
+export { restartBatch, type WaitingForRestart } from './restart-batch.ts';
 export { applyInWindow, lapseRecommendations } from './scheduled-applies.ts';
 export {
   comparedScorecard,

@@ -66,7 +66,7 @@ export async function inspect(
   return withReadSession(dsn, 'preflight', async (session) => {
     const { drift, blockers } = await preflight(session, plan);
     const now = await readPreconditions(session, plan.change);
-    const { refusals, disk_bytes } = await gatesOfTarget(session, options);
+    const { refusals, disk_bytes } = await gatesOfTarget(services, session, options);
     return {
       dsn,
       policy,

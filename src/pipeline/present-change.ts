@@ -14,17 +14,30 @@ import {
   type Snapshot,
 } from '../domain/index.ts';
 import { readIndex } from '../workload/index.ts';
+import { maintained } from './maintained.ts';
 
 /** Values of sessions like our own, not of the server. */
 const OWN_SOURCES: ReadonlySet<string> = new Set(['user', 'database', 'database user']);
 
 /**
  * The change as it stands in the snapshot, null where it does not or cannot be told: an index of the same definition
- * under whatever name, valid; an index gone, from a table that is there; a setting or a parameter in force. VACUUM,
- * ANALYZE, REINDEX and statistics leave nothing by which somebody else's could be told from autovacuum's or older ones.
+ * under whatever name, valid; an index gone, from a table that is there; a setting or a parameter in force; statistics
+ * of the same columns. What leaves nothing but a newer state is held against an earlier one: an index of the same
+ * definition in another file (REINDEX), a newer time of somebody's VACUUM or ANALYZE (autovacuum's has its own).
+ * @param reference the target when the change was advised; null: not known, and those kinds cannot be told.
  */
-export async function presentIn(snapshot: Snapshot, change: Change): Promise<Change | null> {
+export async function presentIn(
+  snapshot: Snapshot,
+  change: Change,
+  reference: Snapshot | null = null,
+): Promise<Change | null> {
   switch (change.kind) {
+    case 'index.reindex':
+    case 'vacuum':
+    case 'analyze':
+      return reference && maintained(snapshot, reference, change) ? change : null;
+    case 'statistics.create':
+      return presentStatistics(snapshot, change);
     case 'index.create':
       return presentIndex(snapshot, change);
     case 'index.drop':
@@ -101,6 +114,27 @@ async function formOf(row: IndexRow): Promise<{ form: IndexForm; unsaid: boolean
     predicate: row.predicate,
   };
   return { form, unsaid: unsaid.length > 0 };
+}
+
+/** pg_statistic_ext.stxkind of each kind. */
+const STATISTICS_LETTERS = { ndistinct: 'd', dependencies: 'f', mcv: 'm' } as const;
+
+/** Statistics of the same columns and nothing else, with at least the kinds that were advised, under any name. */
+function presentStatistics(
+  { schema, tables }: Snapshot,
+  change: Extract<Change, { kind: 'statistics.create' }>,
+): Change | null {
+  const table = tables.find((row) => row.schema === change.schema && row.name === change.table);
+  const columns = change.columns.toSorted().join('\n');
+  const found = schema.extended_statistics.find(
+    (row) =>
+      row.table_oid === table?.oid &&
+      row.schema === change.schema &&
+      row.expressions.length === 0 &&
+      row.columns.toSorted().join('\n') === columns &&
+      change.kinds.every((kind) => row.kinds.includes(STATISTICS_LETTERS[kind])),
+  );
+  return found ? { ...change, name: found.name } : null;
 }
 
 /** Gone, not renamed; and its table not gone with it. */

@@ -3,6 +3,7 @@ import { asOwner, mayBeginAgain, preflight, recoverApply } from '../apply/index.
 import { PgLuthierError } from '../domain/index.ts';
 import { openTarget } from '../target/index.ts';
 import { finishApply, runApply } from './apply-approved.ts';
+import { recoverBatch } from './apply-batch.ts';
 import type { Services } from './services.ts';
 import { targetDsn, withReadSession } from './target-session.ts';
 
@@ -28,7 +29,13 @@ export async function recoverApplies(
   const waiting = [...byTarget.values()];
   const worker = async () => {
     for (let applies = waiting.shift(); applies && !signal?.aborted; applies = waiting.shift()) {
-      for (const apply of applies) await recoverOne(services, apply, signal);
+      for (const apply of applies.filter(({ batch_id }) => batch_id === null)) {
+        await recoverOne(services, apply, signal);
+      }
+      for (const id of new Set(applies.flatMap(({ batch_id }) => batch_id ?? []))) {
+        const members = applies.filter(({ batch_id }) => batch_id === id);
+        await recoverBatch(services, id, members, signal);
+      }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));

@@ -1,6 +1,14 @@
 /** What happens to recommendations without a person: time passes, windows open, a policy approves. */
-import { PgLuthierError, refusesAuto, refusesRevert, type Target } from '../domain/index.ts';
+import {
+  needsRestart,
+  PgLuthierError,
+  type Recommendation,
+  refusesAuto,
+  refusesRevert,
+  type Target,
+} from '../domain/index.ts';
 import { startApply } from './apply-approved.ts';
+import { startBatch } from './apply-batch.ts';
 import { gatesWithoutTarget } from './apply-gates.ts';
 import { approveRecommendation } from './approve.ts';
 import { REVERT_RULE } from './propose-revert.ts';
@@ -31,7 +39,7 @@ export interface WindowResult {
 
 /**
  * Begins what waits for a window of this target, one after the other, and what its policy approves. Settings that only
- * a restart brings into force come last, together: so that one restart serves all of them. Each is waited for, since a
+ * a restart brings into force come last, as one batch: one restart serves all of them. Each is waited for, since a
  * server takes a bounded number at once.
  */
 export async function applyInWindow(services: Services, target: Pick<Target, 'id'>): Promise<WindowResult> {
@@ -39,6 +47,7 @@ export async function applyInWindow(services: Services, target: Pick<Target, 'id
   const result: WindowResult = { started: 0, held: {} };
   const policy = await store.applyPolicies.get(target.id);
   const due = await dueOf(services, target.id);
+  const restarts: { recommendation: Recommendation; actor: string }[] = [];
   for (const { id, actor, why } of due) {
     try {
       const recommendation = await store.recommendations.get(target.id, id);
@@ -56,6 +65,10 @@ export async function applyInWindow(services: Services, target: Pick<Target, 'id
       if (why !== null) {
         await approveRecommendation(services, target.id, id, recommendation.plan_hash, actor, why);
       }
+      if (needsRestart(recommendation.change)) {
+        restarts.push({ recommendation, actor });
+        continue;
+      }
       const apply = await startApply(services, target.id, id, actor);
       result.started += 1;
       services.logger.info(
@@ -67,7 +80,27 @@ export async function applyInWindow(services: Services, target: Pick<Target, 'id
       result.held[id] = error.code;
     }
   }
+  await writeTogether(services, target.id, restarts, result);
   return result;
+}
+
+/** All or none of them: who holds one off holds the batch. */
+async function writeTogether(
+  services: Services,
+  targetId: string,
+  members: readonly { recommendation: Recommendation; actor: string }[],
+  result: WindowResult,
+): Promise<void> {
+  const [first] = members;
+  if (!first) return;
+  try {
+    const { batch } = await startBatch(services, targetId, members, first.actor);
+    result.started += members.length;
+    services.logger.info({ target_id: targetId, batch_id: batch.id }, 'batch begun by its schedule');
+  } catch (error) {
+    if (!(error instanceof PgLuthierError)) throw error;
+    for (const { recommendation } of members) result.held[recommendation.id] = error.code;
+  }
 }
 
 interface Due {

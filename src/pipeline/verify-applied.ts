@@ -1,5 +1,5 @@
 /** Measures what an applied change gained: the window before it against the window after it. */
-import { verifyApply } from '../apply/index.ts';
+import { lookAt, verifyApply } from '../apply/index.ts';
 import {
   PgLuthierError,
   type Recommendation,
@@ -7,13 +7,14 @@ import {
   type Snapshot,
   type Verdict,
 } from '../domain/index.ts';
-import type { Apply } from '../store/index.ts';
+import type { Apply, SnapshotHeader } from '../store/index.ts';
 import { workloadFromWindow } from '../workload/index.ts';
 import { recogniseByHand } from './applied-by-hand.ts';
 import { cutWindow } from './cut-window.ts';
 import { loadWindow } from './load-window.ts';
 import { revertsOf } from './propose-revert.ts';
 import type { Services } from './services.ts';
+import { startOfAfter } from './start-of-after.ts';
 
 /** After so long without enough evidence a verification ends as inconclusive. */
 const VERIFICATION_DEADLINE_MS = 72 * 3_600_000;
@@ -48,7 +49,8 @@ export async function verifyApplied(services: Services, targetId: string, applyI
     new Date(Date.parse(beforeEnd.taken_at) - BEFORE_WINDOW_MS),
   );
   const latest = await store.snapshots.latest(targetId);
-  const afterStartId = apply.after_snapshot_id;
+  const start = await startOfAfter(services, apply);
+  const afterStartId = start.snapshot_id;
   if (!beforeStart || !latest || !afterStartId || latest.id === afterStartId) {
     throw new PgLuthierError({
       code: 'not_verifiable_yet',
@@ -58,8 +60,10 @@ export async function verifyApplied(services: Services, targetId: string, applyI
     });
   }
   const before = await loadWindow(services, targetId, beforeStart.id, apply.before_snapshot_id, beforeEnd);
-  const snapshotAfter = await store.snapshots.get(targetId, latest.id);
-  const after = await loadWindow(services, targetId, afterStartId, latest.id, snapshotAfter);
+  const afterStart = await store.snapshots.get(targetId, afterStartId);
+  const { end, max_p } = await endOfLook(store, targetId, afterStart, latest);
+  const snapshotAfter = await store.snapshots.get(targetId, end.id);
+  const after = await loadWindow(services, targetId, afterStartId, end.id, snapshotAfter);
   const cut = (from: [string, Snapshot], to: [string, Snapshot]) =>
     cutWindow(services, targetId, { id: from[0], snapshot: from[1] }, { id: to[0], snapshot: to[1] });
   const recommendation = await store.recommendations.get(targetId, apply.recommendation_id);
@@ -80,14 +84,13 @@ export async function verifyApplied(services: Services, targetId: string, applyI
       window: after,
       workload: await workloadFromWindow(after, snapshotAfter),
       snapshot: snapshotAfter,
-      intervals: await cut(
-        [afterStartId, await store.snapshots.get(targetId, afterStartId)],
-        [latest.id, snapshotAfter],
-      ),
+      intervals: await cut([afterStartId, afterStart], [end.id, snapshotAfter]),
     },
+    max_p,
   });
+  // What waits for a restart cannot be late: the restart is not ours.
   const overdue =
-    services.now().getTime() - Date.parse(apply.finished_at ?? apply.created_at) > VERIFICATION_DEADLINE_MS;
+    !start.waits_for_restart && services.now().getTime() - Date.parse(start.since) > VERIFICATION_DEADLINE_MS;
   const event = retry && !overdue ? null : eventOf[verdict.verdict];
   const told = withRevert(verdict, apply);
   if (event !== 'verify_failed') return store.applies.saveVerdict(targetId, applyId, told, event);
@@ -96,6 +99,20 @@ export async function verifyApplied(services: Services, targetId: string, applyI
   const reverts = await revertsOf(apply, told, recommendation, known);
   const proposed = { ...told, revert_recommendation_ids: reverts.map(({ id }) => id) };
   return store.applies.saveVerdict(targetId, applyId, reverts.length > 0 ? proposed : told, event, reverts);
+}
+
+/** Where the window after ends: at the last look that it has reached, or at the newest snapshot before the first. */
+async function endOfLook(
+  { snapshots }: Services['store'],
+  targetId: string,
+  { collected_at }: Snapshot,
+  latest: SnapshotHeader,
+): Promise<{ end: SnapshotHeader; max_p: number }> {
+  const start = Date.parse(collected_at);
+  const { after_seconds, max_p } = lookAt((Date.parse(latest.collected_at) - start) / 1000);
+  const reached =
+    after_seconds > 0 ? await snapshots.oldestSince(targetId, new Date(start + after_seconds * 1000)) : null;
+  return { end: reached ?? latest, max_p };
 }
 
 /** Statements that the advice was about; of a way back also those that the change was measured by. */

@@ -4,7 +4,11 @@ import { commented, type Migration, type MigrationParts } from './migration-part
 /** A text as a literal of JavaScript and of Python: JSON's escapes are both's. */
 const literal = (text: string) => JSON.stringify(text);
 
-/** `pgm.noTransaction()` in each direction (node-pg-migrate, Migrations: Transactions). */
+/**
+ * `pgm.noTransaction()` in each direction (node-pg-migrate, Migrations: Transactions). Its file names begin with 13 digits
+ * of ms or 17 of UTC: 14 are taken for a number of ms, and sort behind every other migration for ever (getNumericPrefix
+ * of 7.9).
+ */
 function nodePgMigrate({
   title,
   slug,
@@ -23,7 +27,7 @@ function nodePgMigrate({
       ? '// Nothing to undo.\nexport const down = () => {};'
       : `export const down = (pgm) => {\n${body(rollback)}\n};`;
   const content = `${commented('//', title)}\nexport const up = (pgm) => {\n${body(statements)}\n};\n\n${down}\n`;
-  return { files: [{ path: `${version()}_${slug}.mjs`, content }], notes: [] };
+  return { files: [{ path: `${version()}000_${slug}.mjs`, content }], notes: [] };
 }
 
 /** `disable_ddl_transaction!` (ActiveRecord::Migration, Transactional Migrations). */

@@ -111,7 +111,7 @@ function prisma({ title, slug, version, statements, rollback, transactional }: M
       downs.length === 0
         ? []
         : [
-            `Undo: npx prisma db execute --file ${downs.map(({ path }) => path).join(', then --file ')}; then prisma migrate resolve.`,
+            `Undo: npx prisma db execute --schema prisma/schema.prisma --file ${downs.map(({ path }) => path).join(', then --file ')}; then prisma migrate resolve.`,
           ],
   };
 }

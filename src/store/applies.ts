@@ -12,6 +12,7 @@ import {
 } from '../domain/index.ts';
 import { markCancelled, stopReason } from './apply-cancel.ts';
 import { refuseTooMany } from './apply-limits.ts';
+import { type Apply, toApply } from './apply-row.ts';
 import { type Database, newId } from './database.ts';
 import { notFound, sqlstate, UNIQUE_VIOLATION } from './errors.ts';
 import { journal } from './journal.ts';
@@ -19,26 +20,6 @@ import { jsonText } from './json-text.ts';
 import { holdTarget } from './locks.ts';
 import { proposeReverts, recordByHand, type SeenByHand, setAsideReverted } from './reverts.ts';
 import { lockNewest, step } from './transitions.ts';
-
-export interface Apply {
-  id: string;
-  target_id: string;
-  recommendation_id: string;
-  state: ApplyState;
-  plan: ApplyPlan;
-  actor: string;
-  created_at: string;
-  finished_at: string | null;
-  /** Taken right before the change: the end of the window before. */
-  before_snapshot_id: string;
-  /** Taken right after: the start of the window after; null until then. */
-  after_snapshot_id: string | null;
-  cancel_requested_at: string | null;
-  cancel_requested_by: string | null;
-  progress: Record<string, unknown> | null;
-  outcome: Record<string, unknown> | null;
-  verdict: Record<string, unknown> | null;
-}
 
 export interface ApplyStore {
   /**
@@ -85,35 +66,17 @@ export interface ApplyStore {
     reverts?: readonly Recommendation[],
   ): Promise<Apply>;
   /**
+   * The server runs anew since it was written: verification starts from this snapshot, the first of it.
+   * @param at pg_postmaster_start_time(), ISO.
+   */
+  restarted(targetId: string, applyId: string, at: string, snapshotId: string): Promise<Apply>;
+  /**
    * A change that was found on the target and that nobody applied through PgLuthier: an apply that is being verified,
    * and its recommendation with it.
    * @throws PgLuthierError `invalid_state_transition` where it was decided on otherwise meanwhile.
    */
   recordByHand(targetId: string, recommendationId: string, plan: ApplyPlan, seen: SeenByHand): Promise<Apply>;
   journal(targetId: string, applyId: string): Journal;
-}
-
-interface ApplyRow {
-  target_id: string;
-  apply_id: string;
-  generation: number;
-  state: string;
-  plan: unknown;
-  progress: unknown;
-  outcome: unknown;
-  verdict: unknown;
-  recommendation_id: string;
-  actor: string;
-  created_at: string;
-  finished_at: string | null;
-  before_snapshot_id: string;
-  after_snapshot_id: string | null;
-  cancel_requested_at: string | null;
-  cancel_requested_by: string | null;
-}
-
-function toApply({ apply_id, generation: _, ...row }: ApplyRow): Apply {
-  return { id: apply_id, ...row } as Apply;
 }
 
 const ends: Record<ApplyOutcome['outcome'], { state: ApplyState; event: RecommendationEvent }> = {
@@ -265,6 +228,17 @@ export function applyStore(db: Database): ApplyStore {
         }
         return toApply(row);
       }),
+    restarted: async (targetId, applyId, at, snapshotId) =>
+      toApply(
+        await db
+          .updateTable('pgluthier.apply')
+          .set({ restarted_at: at, after_snapshot_id: snapshotId })
+          .where('target_id', '=', targetId)
+          .where('apply_id', '=', applyId)
+          .where('state', '=', 'verifying')
+          .returningAll()
+          .executeTakeFirstOrThrow(),
+      ),
     recordByHand: async (targetId, recommendationId, plan, seen) =>
       toApply(await recordByHand(db, targetId, recommendationId, plan, seen)),
     journal: (targetId, applyId) => journal(db, targetId, applyId),

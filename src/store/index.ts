@@ -19,6 +19,7 @@ import { storeUnreachable } from './errors.ts';
 import { type JobRunStore, jobRunStore } from './job-runs.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import { type RecommendationStore, recommendationStore } from './recommendations.ts';
+import { type RestartBatchStore, restartBatchStore } from './restart-batches.ts';
 import { type RetentionStore, retentionStore } from './retention.ts';
 import { type RollUpStore, rollUpStore } from './roll-ups.ts';
 import { type ScorecardStore, scorecardStore } from './scorecards.ts';
@@ -28,8 +29,8 @@ import { type TargetScheduleStore, targetScheduleStore } from './target-schedule
 import { type TargetStore, targetStore } from './targets.ts';
 
 export type { AnalysisHeader } from './analyses.ts';
-export type { Apply } from './applies.ts';
 export { ALL_TARGETS, type ApplyStop } from './apply-policies.ts';
+export type { Apply } from './apply-row.ts';
 export { serverKey } from './cut-points.ts';
 export type { BaselineHeader } from './scorecards.ts';
 export type { SnapshotHeader } from './snapshots.ts';
@@ -53,6 +54,7 @@ export interface Store {
   recommendations: RecommendationStore;
   approvals: ApprovalStore;
   applies: ApplyStore;
+  restartBatches: RestartBatchStore;
   applyPolicies: ApplyPolicyStore;
   applyStops: ApplyStopStore;
   jobRuns: JobRunStore;
@@ -100,6 +102,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     recommendations: recommendationStore(db),
     approvals: approvalStore(db),
     applies: applyStore(db),
+    restartBatches: restartBatchStore(db),
     applyPolicies: applyPolicyStore(db),
     applyStops: applyStopStore(db),
     jobRuns: jobRunStore(db),

@@ -112,6 +112,18 @@ export interface Tables {
     verdict: JsonOrNull<unknown>;
     cancel_requested_at: TimeOrNull;
     cancel_requested_by: string | null;
+    batch_id: string | null;
+    restarted_at: TimeOrNull;
+  };
+  'pgluthier.restart_batch': {
+    target_id: string;
+    batch_id: string;
+    batch_hash: string;
+    actor: string;
+    created_at: Time;
+    state: string;
+    finished_at: TimeOrNull;
+    memory: JsonOrNull<unknown>;
   };
   'pgluthier.apply_policy': {
     target_id: string;

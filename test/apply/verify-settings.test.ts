@@ -12,6 +12,7 @@ function verify(before: SideParts, after: SideParts, change: Change) {
     otherwise_changed_query_ids: [],
     before: side(before),
     after: side(after),
+    max_p: 0.01,
   });
   return { word: verdict.verdict, reason: verdict.reason, measures: verdict.measures, retry };
 }

@@ -23,6 +23,7 @@ function verify(
     otherwise_changed_query_ids: options.otherwise ?? [],
     before: side(before),
     after: side(after),
+    max_p: 0.01,
   });
 }
 

@@ -79,6 +79,7 @@ export const verdict = (item: Recommendation, before: Side, after: Side) =>
     otherwise_changed_query_ids: [],
     before,
     after,
+    max_p: 0.01,
   }).verdict;
 
 /** With a table of 100,000 rows, two roles, and the least max_wal_size and checkpoint_timeout that there are. */

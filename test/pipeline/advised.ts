@@ -23,13 +23,18 @@ export interface Advised {
 
 export async function advised(major: number, sql: string): Promise<Advised> {
   const { dsn, drop } = await (await applyServer(major)).createDatabase({ sql });
+  return advisedOn(dsn, drop);
+}
+
+/** The same over a server of the test's own. */
+export async function advisedOn(dsn: string, drop: () => Promise<void>): Promise<Advised> {
   const service = await testService({}, { bert: ['approver', 'applier'] });
   const added = await service.ask('POST', '/v1/targets', { name: 'items', dsn });
   const targetId = String(added.body.id);
   const base = `/v1/targets/${targetId}`;
   const client = new pg.Client({ connectionString: dsn });
   await client.connect();
-  return {
+  const at: Advised = {
     service,
     targetId,
     base,
@@ -54,11 +59,12 @@ export async function advised(major: number, sql: string): Promise<Advised> {
       return (await service.ask('GET', `${base}/applies/${begun.body.id}`)).body;
     },
     stateOf: async (id) => (await service.ask('GET', `${base}/recommendations/${id}`)).body.state,
-    value: async (text) => Object.values((await client.query(text)).rows[0] ?? {})[0],
+    value: async (text) => Object.values((await at.client.query(text)).rows[0] ?? {})[0],
     close: async () => {
-      await client.end();
+      await at.client.end();
       await service.close();
       await drop();
     },
   };
+  return at;
 }

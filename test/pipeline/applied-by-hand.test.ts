@@ -7,7 +7,13 @@ const SCHEMA = `CREATE EXTENSION pg_stat_statements;
 CREATE TABLE items (id int, owner int, "Note" text);
 CREATE INDEX items_old ON items (owner, id);
 CREATE INDEX items_renamed ON items (owner, "Note");
-CREATE INDEX items_there ON items (id);`;
+CREATE INDEX items_there ON items (id);
+CREATE TABLE kept (id int, a int, b int);
+ALTER TABLE kept SET (autovacuum_enabled = off);
+INSERT INTO kept SELECT i, i % 10, i % 10 FROM generate_series(1, 2000) i;
+CREATE INDEX kept_plain ON kept (a);
+CREATE INDEX kept_live ON kept (b);
+CREATE INDEX kept_alone ON kept (id);`;
 
 const key = (over: Partial<IndexKey>): IndexKey => ({
   column: null,
@@ -162,6 +168,77 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
     expect(await at.service.services.store.audit.verify()).toMatchObject({ ok: true });
   });
 
+  it('are recognised where they are maintenance: other files, newer times, statistics of the same columns', async () => {
+    const reindex = (name: string, column: string): Change => ({
+      kind: 'index.reindex',
+      schema: 'public',
+      table: 'kept',
+      name,
+      definition: `CREATE INDEX ${name} ON public.kept USING btree (${column})`,
+    });
+    const on = { schema: 'public', table: 'kept' };
+    await at.client.query('ANALYZE items');
+    await look();
+    const asked: Record<string, Change> = {
+      plain: reindex('kept_plain', 'a'),
+      live: reindex('kept_live', 'b'),
+      vacuum: { kind: 'vacuum', ...on, freeze: false, analyze: true },
+      analyze: { kind: 'analyze', ...on },
+      statistics: {
+        kind: 'statistics.create',
+        ...on,
+        name: 'kept_stat',
+        kinds: ['dependencies'],
+        columns: ['b', 'a'],
+      },
+      // Traps: nobody rebuilt it; the table was analysed before the advice; other columns; no VACUUM FREEZE was run.
+      alone: reindex('kept_alone', 'id'),
+      before: { kind: 'analyze', schema: 'public', table: 'items' },
+      columns: { kind: 'statistics.create', ...on, name: 'kept_ids', kinds: ['mcv'], columns: ['id', 'a'] },
+      freeze: { kind: 'vacuum', schema: 'public', table: 'items', freeze: true, analyze: false },
+    };
+    for (const [id, change] of Object.entries(asked)) await at.propose(id, change);
+    const before = await look();
+    await verify();
+    for (const statement of [
+      'REINDEX INDEX kept_plain',
+      'REINDEX INDEX CONCURRENTLY kept_live',
+      'CREATE STATISTICS "By Hand" (dependencies, mcv) ON a, b FROM kept',
+      'VACUUM (ANALYZE) kept',
+    ]) {
+      await at.client.query(statement);
+    }
+    // Cumulative statistics are sent with a delay.
+    await expect
+      .poll(() => at.value("SELECT last_vacuum IS NOT NULL FROM pg_stat_user_tables WHERE relname = 'kept'"))
+      .toBe(true);
+    const after = await look();
+    await verify();
+    const applies = (await at.service.ask('GET', `${at.base}/applies`)).body.items as Record<
+      string,
+      unknown
+    >[];
+    const recognised = ['analyze', 'live', 'plain', 'statistics', 'vacuum'];
+    const those = applies.filter(({ recommendation_id }) => String(recommendation_id) in asked);
+    expect(those.map(({ recommendation_id }) => recommendation_id).sort()).toEqual(recognised);
+    for (const apply of those) {
+      expect(apply).toMatchObject({
+        actor: 'by hand',
+        before_snapshot_id: before.id,
+        after_snapshot_id: after.id,
+      });
+    }
+    const made = those.find(({ recommendation_id }) => recommendation_id === 'statistics');
+    expect(made?.plan).toMatchObject({ change: { name: 'By Hand' } });
+    await look();
+    await verify();
+    for (const id of ['analyze', 'vacuum']) expect(await at.stateOf(id), id).toBe('succeeded');
+    for (const id of ['live', 'plain', 'statistics']) {
+      expect(['verifying', 'succeeded', 'inconclusive'], id).toContain(await at.stateOf(id));
+    }
+    for (const id of ['alone', 'before', 'columns', 'freeze']) expect(await at.stateOf(id), id).toBe('open');
+  });
+
   it('are not seen in a snapshot that left the table alone because somebody held it', async () => {
     await look();
     await at.propose('held', drop('items_there', 'id'));
@@ -188,5 +265,19 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
     await look();
     await verify();
     expect(await at.stateOf('twin')).toBe('open');
+    // Statistics that we make analyse their table: nobody else did.
+    await at.propose('analyze_twin', { kind: 'analyze', schema: 'public', table: 'items' });
+    const statistics = await at.propose('ours_too', {
+      kind: 'statistics.create',
+      schema: 'public',
+      table: 'items',
+      name: 'items_stat',
+      kinds: ['dependencies'],
+      columns: ['id', 'owner'],
+    });
+    await at.applyNow(statistics);
+    await look();
+    await verify();
+    expect(await at.stateOf('analyze_twin')).toBe('open');
   });
 });

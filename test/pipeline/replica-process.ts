@@ -3,12 +3,18 @@
  * order a line from standard input, as JSON, starts each as soon as it comes, and answers each with a line.
  */
 import { createInterface } from 'node:readline';
-import { approveRecommendation, revokeApproval, startApply } from '../../src/pipeline/index.ts';
+import {
+  approveRecommendation,
+  revokeApproval,
+  startApply,
+  startRestartBatch,
+} from '../../src/pipeline/index.ts';
 import { replica } from './replica.ts';
 
 export interface Order {
   number: number;
-  act: 'approve' | 'revoke' | 'apply';
+  /** Of `batch` the hash is the batch's, and no recommendation is named. */
+  act: 'approve' | 'revoke' | 'apply' | 'batch';
   target_id: string;
   recommendation_id: string;
   plan_hash: string;
@@ -25,6 +31,8 @@ async function obey({ act, target_id, recommendation_id, plan_hash }: Order): Pr
       return approveRecommendation(services, target_id, recommendation_id, plan_hash, actor);
     case 'revoke':
       return revokeApproval(services, target_id, recommendation_id, actor);
+    case 'batch':
+      return startRestartBatch(services, target_id, plan_hash, actor);
     case 'apply':
       return startApply(services, target_id, recommendation_id, actor);
   }

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPlan, executePlan } from '../../src/apply/index.ts';
 import type { Change } from '../../src/domain/index.ts';
 import { approveRecommendation, recoverApplies, startApply } from '../../src/pipeline/index.ts';
+import { batchHash } from '../../src/pipeline/restart-batch.ts';
 import { openTarget } from '../../src/target/index.ts';
 import {
   applyDatabase,
@@ -102,6 +103,72 @@ async function startReplica(): Promise<Replica> {
 }
 
 describe('two processes that decide at once', () => {
+  it('begin a batch for one restart once, and a single one of it not beside that', async () => {
+    const [first, second] = await Promise.all([startReplica(), startReplica()]);
+    const settings = ['wal_buffers', 'max_worker_processes'];
+    const now = Object.fromEntries(
+      (
+        await rows<{ name: string; value: string }>(
+          dsn,
+          'SELECT name, current_setting(name) AS value FROM pg_settings WHERE name = ANY ($1)',
+          [settings],
+        )
+      ).map(({ name, value }) => [name, value]),
+    );
+    const wanted: Record<string, string> = { wal_buffers: '2MB', max_worker_processes: '9' };
+    const hashes: string[] = [];
+    for (const name of settings) {
+      const change: Change = {
+        kind: 'setting',
+        name,
+        value: wanted[name] ?? '',
+        current_value: now[name] ?? '',
+        context: 'postmaster',
+      };
+      const plan = buildPlan(change);
+      hashes.push(plan.plan_hash);
+      await fresh.store.recommendations.upsertFromAnalysis(
+        targetId,
+        'analysis',
+        [recommendation(name, { ...plan, kind: 'setting', rule: `test/${name}` })],
+        { now: new Date(), rules: [] },
+      );
+      const order = { target_id: targetId, recommendation_id: name, plan_hash: plan.plan_hash };
+      expect(await first.give({ act: 'approve', ...order })).toBe('ok');
+    }
+    const of = { target_id: targetId, recommendation_id: '', plan_hash: batchHash(hashes) };
+    const single = { target_id: targetId, recommendation_id: 'wal_buffers', plan_hash: '' };
+    const answers = await Promise.all([
+      first.give({ act: 'batch', ...of }),
+      second.give({ act: 'batch', ...of }),
+      first.give({ act: 'batch', ...of }),
+      second.give({ act: 'apply', ...single }),
+    ]);
+    expect(answers.filter((code) => code === 'ok')).toHaveLength(1);
+    for (const code of answers) {
+      expect([
+        'ok',
+        'invalid_state_transition',
+        'apply_in_progress',
+        'batch_changed',
+        'batch_empty',
+        'server_busy',
+        'target_drifted',
+      ]).toContain(code);
+    }
+    await Promise.all([first.end(), second.end()]);
+    const applies = (await fresh.store.applies.list(targetId, {})).filter(({ recommendation_id }) =>
+      settings.includes(recommendation_id),
+    );
+    expect(new Set(applies.map(({ recommendation_id }) => recommendation_id)).size).toBe(applies.length);
+    for (const { id, plan } of applies) {
+      const entries = await fresh.store.applies.journal(targetId, id).entries();
+      expect(entries.filter(({ sql }) => sql === plan.statements[0])).toHaveLength(1);
+    }
+    for (const name of settings) await rows(dsn, `ALTER SYSTEM RESET ${name}`);
+    await rows(dsn, 'SELECT pg_reload_conf()');
+  }, 60_000);
+
   it('approve, apply and take back: each step is taken once, the index built once', async () => {
     const [first, second] = await Promise.all([startReplica(), startReplica()]);
     const advice = await Promise.all(['a', 'b', 'c'].map((name) => advised(`race ${name}`)));

@@ -114,6 +114,8 @@ describe('migrations', () => {
   it('of node-pg-migrate are a module that sends the statements outside of a transaction', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'pgluthier-migration-'));
     const [file] = render('node-pg-migrate').files;
+    // 14 digits it takes for ms, and sorts them behind all others.
+    expect(file?.path).toMatch(/^\d{17}_/);
     const path = join(directory, file?.path ?? '');
     await writeFile(path, file?.content ?? '');
     const module = (await import(path)) as Record<'up' | 'down', (pgm: unknown) => void>;

@@ -16,7 +16,7 @@ SELECT
         (SELECT f.conname::text FROM pg_depend AS d JOIN pg_constraint AS f ON f.oid = d.objid
          WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.classid = 'pg_constraint'::regclass
              AND f.contype = 'f' AND f.conindid = c.oid ORDER BY f.conname LIMIT 1)) END AS constraint_name,
-    c.relispartition AS is_partition, c.relkind::text AS relkind,
+    c.relispartition AS is_partition, c.relkind::text AS relkind, c.relfilenode::int8 AS relfilenode,
     c.relpages::int8 AS relpages, c.reltuples::float8 AS reltuples,
     coalesce(e.size_bytes / current_setting('block_size')::int8, 0)::int8 AS main_pages,
     coalesce(e.size_bytes, 0)::int8 AS size_bytes,

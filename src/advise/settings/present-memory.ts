@@ -64,7 +64,7 @@ export function memoryPlan(context: RuleContext): MemoryPlan | Limit {
     : planFor(present.parallel_workers);
 }
 
-function presentMemory(context: RuleContext): MemoryUse | Limit {
+export function presentMemory(context: RuleContext): MemoryUse | Limit {
   const missing: string[] = [];
   const row = (name: string) => {
     const found = setting(context, name);

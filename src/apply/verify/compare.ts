@@ -1,12 +1,12 @@
 /** Statements before and after, each with what can be said of it. */
 import type { MeasuredStatement, WorkloadQuery } from '../../domain/index.ts';
 import type { Side } from './judgement.ts';
-import { MIN_INTERVALS, type Sample, samplesOf, varianceBetween } from './series.ts';
-import { ASSUMED_DRIFT, comparable, type Pair, type Shift, summaryOf } from './shift.ts';
-import { holm, type VarianceOfMean, varianceOfMean, welch } from './welch.ts';
+import { lengthsOf, MIN_INTERVALS, type Sample, type Series, samplesOf, varianceWith } from './series.ts';
+import { ASSUMED_DRIFT, comparable, type Pair, type Shift } from './shift.ts';
+import { sidesOf, totalOf } from './sides.ts';
+import { holm, type VarianceOfMean, welch } from './welch.ts';
 
-/** Significance after Holm's correction, and the smallest change that matters. */
-export const MAX_P = 0.01;
+/** The smallest change that matters. */
 export const MIN_EFFECT = 0.1;
 /** 99 % of a normal distribution lie within this many standard errors. */
 const Z_99 = 2.576;
@@ -21,6 +21,8 @@ export interface Compared {
   undecided: boolean;
   /** The blocks or WAL bytes of each call say the same as its time. */
   corroborated: boolean;
+  /** Share of its time that each call may have lost, at 99 %; below 0: it has won for certain. */
+  may_have_lost: number;
 }
 
 /** The statements that both sides know, by query_id. */
@@ -35,6 +37,8 @@ export function pairsOf(before: Side, after: Side): Pair[] {
         after: query,
         samples_before: samplesOf(before, found),
         samples_after: samplesOf(after, query),
+        lengths_before: lengthsOf(before),
+        lengths_after: lengthsOf(after),
       },
     ];
   });
@@ -46,37 +50,42 @@ export function pairsOf(before: Side, after: Side): Pair[] {
  * for reasons of their own, which must not be read as the statement's. Only where the blocks or the WAL of each call
  * moved the same way, which the load of a server does not do, is the first enough.
  */
-export function compareAll(pairs: readonly Pair[], shift: Shift): Compared[] {
-  const tested = pairs.filter(comparable).map((pair) => testPair(pair, shift));
+export function compareAll(pairs: readonly Pair[], shift: Shift, maxP: number): Compared[] {
+  const tested = pairs.filter(comparable).map((pair) => testPair(pair, shift, maxP));
   const corrected = holm(tested.map((item) => item.decisive_p));
-  return tested.map(({ decisive_p: _, standard_error, effect, ...item }, position) => {
+  return tested.map(({ decisive_p: _, log_error, log_gain, effect, ...item }, position) => {
     const p = corrected[position] ?? 1;
-    const significant = p < MAX_P && Math.abs(effect) >= MIN_EFFECT;
+    const significant = p < maxP && Math.abs(effect) >= MIN_EFFECT;
     const word = significant ? (effect > 0 ? 'faster' : 'slower') : 'same';
-    const reach = (Z_99 * standard_error) / item.pair.before.mean_exec_time_ms;
-    return { ...item, word, undecided: word === 'same' && Math.abs(effect) + reach >= MIN_EFFECT };
+    const reach = Z_99 * log_error;
+    return {
+      ...item,
+      word,
+      undecided: word === 'same' && Math.abs(effect) + reach >= MIN_EFFECT,
+      may_have_lost: Math.exp(reach - log_gain) - 1,
+    };
   });
 }
 
-function testPair(pair: Pair, shift: Shift) {
+function testPair(pair: Pair, shift: Shift, maxP: number) {
   const { before, after } = pair;
   const was = before.mean_exec_time_ms;
   const adjusted = after.mean_exec_time_ms / shift.factor;
   const gain = was - adjusted;
-  const corroborated = corroborates(pair, gain);
-  // First-order: var(m·e^x) = m² · var(x).
-  const drift: VarianceOfMean[] = corroborated ? [] : [driftOf(adjusted, shift)];
-  const ofAfter = varianceOfSide(after, pair.samples_after, shift.intervals_after);
+  const corroborated = corroborates(pair, gain, maxP);
+  const sides = sidesOf(pair, corroborated ? null : driftOf(shift), {
+    before: shift.intervals_before,
+    after: shift.intervals_after,
+  });
   const parts = [
-    varianceOfSide(before, pair.samples_before, shift.intervals_before),
-    { ...ofAfter, variance: ofAfter.variance / shift.factor ** 2 },
-    ...drift,
-    ...(shift.controls > 0
-      ? [{ variance: adjusted ** 2 * shift.log_variance, degrees: shift.controls - 1 }]
-      : []),
+    ...relative(sides.before, was),
+    ...relative(sides.after, after.mean_exec_time_ms),
+    ...(shift.controls > 0 ? [{ variance: shift.log_variance, degrees: shift.controls - 1 }] : []),
   ];
+  const logGain = Math.log(was / adjusted);
   const rawGain = was - after.mean_exec_time_ms;
-  const both = corroborated ? [test(gain, parts)] : [test(gain, parts), test(rawGain, rawParts(pair, shift))];
+  const both = [test(logGain, parts)];
+  if (!corroborated) both.push(test(Math.log(was / after.mean_exec_time_ms), rawParts(pair, shift)));
   const agree = corroborated || Math.sign(gain) === Math.sign(rawGain);
   const smaller = corroborated || Math.abs(gain) < Math.abs(rawGain) ? gain : rawGain;
   const decisive = Math.max(...both);
@@ -103,8 +112,17 @@ function testPair(pair: Pair, shift: Shift) {
     corroborated,
     effect: agree ? smaller / was : 0,
     decisive_p: decisive,
-    standard_error: Math.sqrt(parts.reduce((sum, part) => sum + part.variance, 0)),
+    log_gain: logGain,
+    log_error: Math.sqrt(totalOf(parts)),
   };
+}
+
+/**
+ * First-order: var(ln m) = var(m) / m². Ratios are tested by their logarithms, for what load, drift and long tails do is
+ * in proportion: a mean of few calls of a long tail is mostly too low, and would be too sure of itself besides.
+ */
+function relative(parts: readonly VarianceOfMean[], mean: number): VarianceOfMean[] {
+  return parts.map(({ variance, degrees }) => ({ variance: variance / mean ** 2, degrees }));
 }
 
 /** Two-sided p; without any variance the means are exact, and differ or do not. */
@@ -116,60 +134,46 @@ function test(difference: number, parts: readonly VarianceOfMean[]): number {
 function rawParts(pair: Pair, shift: Shift): VarianceOfMean[] {
   const { before, after, samples_before, samples_after } = pair;
   const load = Math.min(samples_before.length, samples_after.length) < MIN_INTERVALS;
-  const mean = after.mean_exec_time_ms;
+  const sides = sidesOf(pair, driftOf(shift));
   return [
-    varianceOfSide(before, samples_before),
-    varianceOfSide(after, samples_after),
-    driftOf(mean, shift),
-    ...(load && shift.controls > 0
-      ? [{ variance: (mean * ASSUMED_DRIFT) ** 2, degrees: Number.POSITIVE_INFINITY }]
-      : []),
+    ...relative(sides.before, before.mean_exec_time_ms),
+    ...relative(sides.after, after.mean_exec_time_ms),
+    ...(load && shift.controls > 0 ? [ASSUMED] : []),
   ];
 }
 
-/**
- * The larger of what the calls' own variance says and of what the intervals' means say.
- * @param together what the controls did in each interval, which is taken out.
- */
-function varianceOfSide(
-  query: WorkloadQuery,
-  samples: readonly Sample[],
-  together: ReadonlyMap<number, number> = new Map(),
-): VarianceOfMean {
-  const ofCalls = varianceOfMean(summaryOf(query));
-  const between = varianceBetween(
-    samples.map(({ interval, calls, mean_ms }) => ({
-      weight: calls,
-      value: mean_ms / (together.get(interval) ?? 1),
-    })),
-  );
-  return between && between.variance > ofCalls.variance ? between : ofCalls;
-}
+/** Of a logarithm; nothing was estimated. */
+const ASSUMED: VarianceOfMean = { variance: ASSUMED_DRIFT ** 2, degrees: Number.POSITIVE_INFINITY };
 
-function driftOf(mean: number, shift: Shift): VarianceOfMean {
-  return {
-    variance: mean ** 2 * shift.drift_variance,
-    // Assumed, where there are no controls: then nothing was estimated.
-    degrees: shift.controls > 0 ? shift.controls - 1 : Number.POSITIVE_INFINITY,
-  };
-}
+/** Assumed, where there are no controls. */
+const driftOf = (shift: Shift): VarianceOfMean => ({
+  variance: shift.drift_variance,
+  degrees: shift.controls > 0 ? shift.controls - 1 : Number.POSITIVE_INFINITY,
+});
 
-const blocksPerCall = (query: WorkloadQuery) =>
+export const blocksPerCall = (query: WorkloadQuery) =>
   (query.shared_blks_hit + query.shared_blks_read) / query.calls;
 
 /**
- * Did the work of each call, in blocks or bytes of WAL, move as its time did, by a tenth at least and, where there are
- * intervals to tell, beyond doubt?
+ * Did the work of each call, in blocks or bytes of WAL, move as its time did, by a tenth at least and beyond doubt?
+ * Without intervals nobody knows how much it moves by itself, and it is assumed.
  */
-function corroborates(pair: Pair, gain: number): boolean {
+function corroborates(pair: Pair, gain: number, maxP: number): boolean {
   const { before, after, samples_before, samples_after } = pair;
   const moved = (was: number, is: number, pick: (sample: Sample) => number) => {
-    if (!(was > 0) || Math.sign(was - is) !== Math.sign(gain)) return false;
+    if (!(was > 0 && is > 0) || Math.sign(was - is) !== Math.sign(gain)) return false;
     if (Math.abs(was - is) / was < MIN_EFFECT) return false;
-    const series = (samples: readonly Sample[]) =>
-      varianceBetween(samples.map((sample) => ({ weight: sample.calls, value: pick(sample) })));
-    const [first, second] = [series(samples_before), series(samples_after)];
-    return first === null || second === null || test(was - is, [first, second]) < MAX_P;
+    const series = (samples: readonly Sample[], lengths: Pair['lengths_before']): Series => ({
+      ...lengths,
+      samples: samples.map((sample) => ({ weight: sample.calls, value: pick(sample) })),
+    });
+    const [earlier, later] = [
+      series(samples_before, pair.lengths_before),
+      series(samples_after, pair.lengths_after),
+    ];
+    const [first, second] = [varianceWith(earlier, later, was), varianceWith(later, earlier, is)];
+    const parts = first && second ? [...relative([first], was), ...relative([second], is)] : [ASSUMED];
+    return test(Math.log(was / is), parts) < maxP;
   };
   return (
     moved(blocksPerCall(before), blocksPerCall(after), (sample) => sample.blocks_per_call) ||

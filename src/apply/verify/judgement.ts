@@ -24,6 +24,8 @@ export interface VerifyInput {
   otherwise_changed_query_ids: string[];
   before: Side;
   after: Side;
+  /** Two-sided p, after correction for several statements, below which a difference counts: see looks.ts. */
+  max_p: number;
 }
 
 /** A verdict, and whether more time could still change it. */

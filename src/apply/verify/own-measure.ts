@@ -1,7 +1,7 @@
 /** What a setting or a storage parameter is to move, before and after: a series of shares or rates, or a count. */
 import type { Verdict } from '../../domain/index.ts';
-import { MAX_P, MIN_EFFECT } from './compare.ts';
-import { MIN_INTERVALS, varianceBetween } from './series.ts';
+import { MIN_EFFECT } from './compare.ts';
+import { MIN_INTERVALS, type Series, varianceBetween, varianceWith } from './series.ts';
 import { regularisedIncompleteBeta, welch } from './welch.ts';
 
 export interface OwnMeasure {
@@ -16,50 +16,61 @@ export interface OwnMeasure {
   word: 'better' | 'worse' | 'same' | 'unknown' | 'none';
 }
 
+/** Events, what they are counted over, and the same interval by interval. */
+export interface Counted {
+  count: number;
+  exposure: number;
+  rates: Series;
+}
+
 interface Naming {
   name: string;
   unit: string;
   better: 'lower' | 'higher';
 }
 
-/** Interval by interval, each of the same weight, by Welch's test with variances of batch means. */
-export function compareSeries(
-  naming: Naming,
-  before: readonly number[],
-  after: readonly number[],
-): OwnMeasure {
+/** Interval by interval, each of the same weight, by Welch's test; each side varies as it shows and as the other does. */
+export function compareSeries(naming: Naming, before: Series, after: Series, maxP: number): OwnMeasure {
   const [was, is] = [meanOf(before), meanOf(after)];
-  const variances = [before, after].map((series) =>
-    varianceBetween(series.map((value) => ({ weight: 1, value }))),
-  );
-  const [first, second] = variances;
-  if (was === null || is === null || !first || !second) {
-    return measure(naming, was, is, null, 'unknown');
-  }
-  const p = welch(was - is, [first, second]) ?? (was === is ? 1 : 0);
-  return measure(naming, was, is, p);
+  if (was === null || is === null) return measure(naming, was, is, null, maxP, 'unknown');
+  const p = testSeries(before, after, was, is);
+  return p === null ? measure(naming, was, is, null, maxP, 'unknown') : measure(naming, was, is, p, maxP);
+}
+
+/** Null: too few intervals. */
+function testSeries(before: Series, after: Series, was: number, is: number): number | null {
+  const [first, second] = [varianceWith(before, after, was), varianceWith(after, before, is)];
+  // A side that is zero throughout says nothing of how the other varies, and is as sure as it shows.
+  const parts = [first ?? varianceBetween(before.samples), second ?? varianceBetween(after.samples)];
+  const [a, b] = parts;
+  if (!a || !b) return null;
+  return welch(was - is, [a, b]) ?? (was === is ? 1 : 0);
 }
 
 /**
  * Counts of rare events by their exposure (hours, bytes of WAL): given how many there were in all, those after are
  * binomial with the exposure's share where nothing has changed (the conditional test of two Poisson rates; Przyborowski &
- * Wilenski, Biometrika 31, 1940). Two-sided by twice the smaller tail.
+ * Wilenski, Biometrika 31, 1940). Two-sided by twice the smaller tail. Events that come in bursts are no Poisson
+ * process: where there are intervals, their rates must differ as well, by Welch's test.
  */
-export function compareCounts(
-  naming: Naming,
-  before: { count: number; exposure: number },
-  after: { count: number; exposure: number },
-): OwnMeasure {
-  if (!(before.exposure > 0) || !(after.exposure > 0)) return measure(naming, null, null, null, 'unknown');
+export function compareCounts(naming: Naming, before: Counted, after: Counted, maxP: number): OwnMeasure {
+  if (!(before.exposure > 0) || !(after.exposure > 0)) {
+    return measure(naming, null, null, null, maxP, 'unknown');
+  }
   const [was, is] = [before.count / before.exposure, after.count / after.exposure];
   const all = before.count + after.count;
-  if (all === 0) return measure(naming, was, is, null, 'none');
+  if (all === 0) return measure(naming, was, is, null, maxP, 'none');
   const share = after.exposure / (before.exposure + after.exposure);
   // P(X ≤ c) = I_{1−p}(n−c, c+1) (Abramowitz & Stegun 26.5.24).
   const atMost = (c: number) =>
     c < 0 ? 0 : c >= all ? 1 : regularisedIncompleteBeta(1 - share, all - c, c + 1);
-  const p = Math.min(1, 2 * Math.min(atMost(after.count), 1 - atMost(after.count - 1)));
-  return measure(naming, was, is, p);
+  const ofCounts = Math.min(1, 2 * Math.min(atMost(after.count), 1 - atMost(after.count - 1)));
+  const [ratesBefore, ratesAfter] = [meanOf(before.rates), meanOf(after.rates)];
+  const ofRates =
+    ratesBefore === null || ratesAfter === null
+      ? null
+      : testSeries(before.rates, after.rates, ratesBefore, ratesAfter);
+  return measure(naming, was, is, Math.max(ofCounts, ofRates ?? 0), maxP);
 }
 
 function measure(
@@ -67,6 +78,7 @@ function measure(
   before: number | null,
   after: number | null,
   p: number | null,
+  maxP: number,
   given?: OwnMeasure['word'],
 ): OwnMeasure {
   const found = { name, unit, before, after, p };
@@ -74,7 +86,7 @@ function measure(
   if (before === null || after === null || p === null) return { ...found, word: 'unknown' };
   if (before === 0 && after === 0) return { ...found, word: 'none' };
   const moved = before === 0 ? 1 : Math.abs(after - before) / before;
-  if (p >= MAX_P || moved < MIN_EFFECT) return { ...found, word: 'same' };
+  if (p >= maxP || moved < MIN_EFFECT) return { ...found, word: 'same' };
   return { ...found, word: after < before === (better === 'lower') ? 'better' : 'worse' };
 }
 
@@ -95,6 +107,6 @@ export function inWords({ name, before, after, unit, p, word }: OwnMeasure): str
   }
 }
 
-function meanOf(values: readonly number[]): number | null {
-  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+function meanOf({ samples }: Series): number | null {
+  return samples.length === 0 ? null : samples.reduce((sum, { value }) => sum + value, 0) / samples.length;
 }

@@ -19,6 +19,17 @@ export interface Sample {
   wal_bytes_per_call: number;
 }
 
+/** A measure over one side's window. */
+export interface Series {
+  /** One an interval, in their order, with their weights (calls; 1 where all count alike). */
+  samples: readonly { weight: number; value: number }[];
+  /** Variance of one interval's value that is counting noise, as of its calls; 0: not known apart. */
+  noise?: number;
+  /** Length of the whole window, and of one interval on average, s. */
+  seconds: number;
+  interval_seconds: number;
+}
+
 type Sums = Pick<StatementDelta, 'calls' | 'total_exec_time_ms' | 'wal_bytes'> & { blocks: number };
 
 const indexed = new WeakMap<Side, Map<string, Map<number, Sums>>>();
@@ -66,6 +77,55 @@ export function samplesOf(side: Side, query: Pick<WorkloadQuery, 'queryids'>): S
   });
 }
 
+/** Length of a side's window and of its intervals, s. */
+export function lengthsOf(side: Side): Pick<Series, 'seconds' | 'interval_seconds'> {
+  const { seconds } = side.window;
+  return { seconds, interval_seconds: seconds / Math.max(1, side.intervals?.length ?? 1) };
+}
+
+/** One value of each interval that has one, all of the same weight. */
+export function evenly(
+  side: Side,
+  measured: (interval: NonNullable<Side['intervals']>[number]) => number | null,
+): Series {
+  const values = (side.intervals ?? []).flatMap((interval) => measured(interval) ?? []);
+  return { ...lengthsOf(side), samples: values.map((value) => ({ weight: 1, value })) };
+}
+
+interface Moments {
+  mean: number;
+  /** Variance of a single interval's value. */
+  ofOne: number;
+  /** Variance of the weighted mean as if neighbours had nothing in common. */
+  ofMean: number;
+  /** (1+ρ)/(1−ρ). */
+  inflation: number;
+  degrees: number;
+}
+
+function momentsOf(samples: Series['samples']): Moments | null {
+  const k = samples.length;
+  if (k < MIN_INTERVALS) return null;
+  const weight = samples.reduce((sum, one) => sum + one.weight, 0);
+  const mean = samples.reduce((sum, one) => sum + one.weight * one.value, 0) / weight;
+  const residuals = samples.map(({ value }) => value - mean);
+  const ofMean =
+    (k / (k - 1)) *
+    samples.reduce((sum, one, at) => sum + ((one.weight / weight) * (residuals[at] ?? 0)) ** 2, 0);
+  const squares = residuals.reduce((sum, residual) => sum + residual ** 2, 0);
+  if (squares === 0) return { mean, ofOne: 0, ofMean: 0, inflation: 1, degrees: k - 1 };
+  const lagged = residuals.slice(1).reduce((sum, residual, at) => sum + residual * (residuals[at] ?? 0), 0);
+  const raw = lagged / squares;
+  const rho = Math.min(MAX_AUTOCORRELATION, Math.max(0, raw + (1 + 3 * raw) / k));
+  return {
+    mean,
+    ofOne: squares / (k - 1),
+    ofMean,
+    inflation: (1 + rho) / (1 - rho),
+    degrees: Math.max(2, (k * (1 - rho ** 2)) / (1 + rho ** 2) - 1),
+  };
+}
+
 /**
  * Variance of a weighted mean by the method of batch means (Law, Simulation Modeling and Analysis, 5th ed., §9.5.3): the
  * intervals' own means are the sample, so that whatever moves them together within an interval counts. Neighbours
@@ -73,24 +133,30 @@ export function samplesOf(side: Side, query: Pick<WorkloadQuery, 'queryids'>): S
  * short series by (1+3ρ)/k (Kendall, Biometrika 41, 1954), and its degrees of freedom fewer, as of k·(1−ρ²)/(1+ρ²)
  * independent ones (Bayley & Hammersley, J. Roy. Stat. Soc. Suppl. 8, 1946). Null with fewer than four intervals.
  */
-export function varianceBetween(
-  samples: readonly { weight: number; value: number }[],
-): VarianceOfMean | null {
-  const k = samples.length;
-  if (k < MIN_INTERVALS) return null;
-  const weight = samples.reduce((sum, one) => sum + one.weight, 0);
-  const mean = samples.reduce((sum, one) => sum + one.weight * one.value, 0) / weight;
-  const residuals = samples.map(({ value }) => value - mean);
-  const variance =
-    (k / (k - 1)) *
-    samples.reduce((sum, one, at) => sum + ((one.weight / weight) * (residuals[at] ?? 0)) ** 2, 0);
-  const squares = residuals.reduce((sum, residual) => sum + residual ** 2, 0);
-  if (squares === 0) return { variance: 0, degrees: k - 1 };
-  const lagged = residuals.slice(1).reduce((sum, residual, at) => sum + residual * (residuals[at] ?? 0), 0);
-  const raw = lagged / squares;
-  const rho = Math.min(MAX_AUTOCORRELATION, Math.max(0, raw + (1 + 3 * raw) / k));
-  return {
-    variance: (variance * (1 + rho)) / (1 - rho),
-    degrees: Math.max(2, (k * (1 - rho ** 2)) / (1 + rho ** 2) - 1),
-  };
+export function varianceBetween(samples: Series['samples']): VarianceOfMean | null {
+  const moments = momentsOf(samples);
+  return moments && { variance: moments.ofMean * moments.inflation, degrees: moments.degrees };
+}
+
+/**
+ * Variance of the mean `mean` over `seconds` of a process that varies, in relation to its mean, as the other side did:
+ * ten minutes cannot show how a day goes up and down, but the day before can. Let V be the variance of one interval of
+ * length ℓ beyond its noise. Of shorter windows the mean varies by V·ℓ/T at most, of longer ones by no more than V
+ * (T·Var grows with T where what is near resembles, and Var falls), and by V·(1+ρ)/(1−ρ)·ℓ/T where that is less.
+ * Null with fewer than four intervals there.
+ */
+export function varianceAsOf(other: Series, mean: number, seconds: number): VarianceOfMean | null {
+  const moments = momentsOf(other.samples);
+  if (!moments || moments.mean === 0 || !(seconds > 0)) return null;
+  const beyond = Math.max(0, moments.ofOne - (other.noise ?? 0)) / moments.mean ** 2;
+  const lengths = other.interval_seconds / seconds;
+  const share = lengths >= 1 ? lengths : Math.min(1, moments.inflation * lengths);
+  return { variance: beyond * share * mean ** 2, degrees: moments.degrees };
+}
+
+/** The larger of what a series shows of itself and of what the other side's does; null where neither shows anything. */
+export function varianceWith(own: Series, other: Series, mean: number): VarianceOfMean | null {
+  const [itself, borrowed] = [varianceBetween(own.samples), varianceAsOf(other, mean, own.seconds)];
+  if (!itself || !borrowed) return null;
+  return borrowed.variance > itself.variance ? borrowed : itself;
 }

@@ -1,6 +1,6 @@
 /** How much everything got slower or faster at once: what a change must not be credited with. */
 import type { WorkloadQuery } from '../../domain/index.ts';
-import type { Sample } from './series.ts';
+import type { Sample, Series } from './series.ts';
 import { varianceOfMean } from './welch.ts';
 
 /** Fewer calls than this on either side say nothing about a mean. */
@@ -23,6 +23,8 @@ export interface Pair {
   /** What it did in each interval; empty: the window was not cut. */
   samples_before: Sample[];
   samples_after: Sample[];
+  lengths_before: Pick<Series, 'seconds' | 'interval_seconds'>;
+  lengths_after: Pick<Series, 'seconds' | 'interval_seconds'>;
 }
 
 export interface Shift {
@@ -42,7 +44,7 @@ export interface Shift {
   intervals_after: ReadonlyMap<number, number>;
 }
 
-export function summaryOf(query: WorkloadQuery): { n: number; mean: number; stddev: number } {
+function summaryOf(query: WorkloadQuery): { n: number; mean: number; stddev: number } {
   return { n: query.calls, mean: query.mean_exec_time_ms, stddev: query.stddev_exec_time_ms };
 }
 

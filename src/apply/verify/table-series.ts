@@ -1,6 +1,8 @@
 /** What tables showed, interval by interval. */
-import type { TableRow } from '../../domain/index.ts';
+import type { TableRow, Window } from '../../domain/index.ts';
 import type { Side } from './judgement.ts';
+import type { Counted } from './own-measure.ts';
+import { evenly, type Series } from './series.ts';
 
 type Named = { schema: string; table: string };
 
@@ -9,31 +11,36 @@ function among(row: TableRow, tables: readonly Named[] | undefined): boolean {
 }
 
 /** Dead rows over all rows of these tables together, at the end of each interval; of all tables where none is named. */
-export function deadShare(side: Side, tables?: readonly Named[]): number[] {
-  return (side.intervals ?? []).flatMap(({ tables: rows }) => {
+export function deadShare(side: Side, tables?: readonly Named[]): Series {
+  return evenly(side, ({ tables: rows }) => {
     const counted = rows.filter((row) => among(row, tables));
     const dead = counted.reduce((sum, row) => sum + row.n_dead_tup, 0);
     const all = counted.reduce((sum, row) => sum + row.n_dead_tup + row.n_live_tup, 0);
-    return all > 0 ? [dead / all] : [];
+    return all > 0 ? dead / all : null;
   });
 }
 
 /** HOT updates over all updates of these tables together, in each interval that had some. */
-export function hotShare(side: Side, tables: readonly Named[]): number[] {
-  return (side.intervals ?? []).flatMap(({ window, tables: rows }) => {
+export function hotShare(side: Side, tables: readonly Named[]): Series {
+  return evenly(side, ({ window, tables: rows }) => {
     const oids = new Set(rows.filter((row) => among(row, tables)).map(({ oid }) => oid));
     const deltas = window.tables.filter(({ oid }) => oids.has(oid));
     const updates = deltas.reduce((sum, delta) => sum + delta.n_tup_upd, 0);
     const hot = deltas.reduce((sum, delta) => sum + delta.n_tup_hot_upd, 0);
-    return updates > 0 ? [hot / updates] : [];
+    return updates > 0 ? hot / updates : null;
   });
 }
 
 /** Runs of autovacuum on these tables in the whole window, and how long that was, hours. */
-export function autovacuumRuns(side: Side, tables: readonly Named[]): { count: number; exposure: number } {
+export function autovacuumRuns(side: Side, tables: readonly Named[]): Counted {
   const oids = new Set(side.snapshot.tables.filter((row) => among(row, tables)).map(({ oid }) => oid));
-  const count = side.window.tables
-    .filter(({ oid }) => oids.has(oid))
-    .reduce((sum, delta) => sum + delta.autovacuum_count, 0);
-  return { count, exposure: side.window.seconds / 3600 };
+  const runsIn = ({ tables: deltas }: Window) =>
+    deltas.filter(({ oid }) => oids.has(oid)).reduce((sum, delta) => sum + delta.autovacuum_count, 0);
+  return {
+    count: runsIn(side.window),
+    exposure: side.window.seconds / 3600,
+    rates: evenly(side, ({ window }) =>
+      window.seconds > 0 ? runsIn(window) / (window.seconds / 3600) : null,
+    ),
+  };
 }

@@ -4,7 +4,7 @@ import { type Compared, compareAll, pairsOf } from './compare.ts';
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { hotRatio } from './measures.ts';
 import { mentionsTable } from './mentions.ts';
-import { globalShift, MIN_CALLS } from './shift.ts';
+import { globalShift, MIN_CALLS, type Pair } from './shift.ts';
 
 /** A write that lost less than this by each call is not worth a word, ms. */
 export const MIN_WRITE_LOSS_MS = 0.05;
@@ -38,17 +38,17 @@ export function verifyIndexCreate(
   const shift = globalShift(
     pairs.filter((pair) => !changed.has(pair.after.query_id) && !onTable(pair.after.query)),
   );
-  const affected = compareAll(
-    pairs.filter((pair) => affectedIds.has(pair.after.query_id)),
+  const isAffected = (pair: Pair) => affectedIds.has(pair.after.query_id);
+  // One family: whichever of them is told to be slower, the verdict is the same.
+  const compared = compareAll(
+    pairs.filter((pair) => isAffected(pair) || (isWrite(pair.after.class) && onTable(pair.after.query))),
     shift,
+    input.max_p,
   );
-  const writes = compareAll(
-    pairs.filter(
-      (pair) =>
-        !affectedIds.has(pair.after.query_id) && isWrite(pair.after.class) && onTable(pair.after.query),
-    ),
-    shift,
-  ).filter((item) => item.word === 'slower' && -item.gain_ms > MIN_WRITE_LOSS_MS);
+  const affected = compared.filter(({ pair }) => isAffected(pair));
+  const writes = compared.filter(
+    (item) => !isAffected(item.pair) && item.word === 'slower' && -item.gain_ms > MIN_WRITE_LOSS_MS,
+  );
   const faster = affected.filter((item) => item.word === 'faster');
   const slower = affected.filter((item) => item.word === 'slower' && !isWrite(item.pair.after.class));
   const slowerWrites = [

@@ -12,7 +12,7 @@ import { asVerdictMeasure, compareCounts, compareSeries, inWords } from './own-m
 import { autovacuumRuns, deadShare, hotShare } from './table-series.ts';
 
 export function verifyReloptions(
-  { before, after }: VerifyInput,
+  { before, after, max_p }: VerifyInput,
   change: Extract<Change, { kind: 'table.reloptions' }>,
 ): Judgement {
   const family = reloptionsByTable(change);
@@ -20,16 +20,19 @@ export function verifyReloptions(
     { name: 'dead rows', unit: 'share', better: 'lower' },
     deadShare(before, family),
     deadShare(after, family),
+    max_p,
   );
   const runs = compareCounts(
     { name: 'runs of autovacuum', unit: 'per hour', better: 'lower' },
     autovacuumRuns(before, family),
     autovacuumRuns(after, family),
+    max_p,
   );
   const hot = compareSeries(
     { name: 'HOT updates', unit: 'share', better: 'higher' },
     hotShare(before, family),
     hotShare(after, family),
+    max_p,
   );
   const measures = [dead, runs, hot].map(asVerdictMeasure);
   const table = quoteQualified(change.schema, change.table);

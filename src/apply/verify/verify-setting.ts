@@ -1,10 +1,11 @@
 /** A setting: in force, and did it move what it is to move? */
-import type { Change } from '../../domain/index.ts';
+import type { Change, Window } from '../../domain/index.ts';
 import { holds } from '../role-setting.ts';
 import { sameSettingValue } from '../setting-value.ts';
 import { compareAll, pairsOf } from './compare.ts';
 import { type Judgement, judgement, type Side, type VerifyInput } from './judgement.ts';
 import { asVerdictMeasure, compareCounts, compareSeries, inWords, type OwnMeasure } from './own-measure.ts';
+import { evenly, type Series } from './series.ts';
 import { globalShift } from './shift.ts';
 import { deadShare } from './table-series.ts';
 
@@ -48,7 +49,7 @@ export function verifySetting(input: VerifyInput, change: SettingChange): Judgem
     return judgement('succeeded', `${inForce} No measure of a window shows more of it.`, false, { measures });
   }
   // It concerns all statements, so that none can be a control: only those count whose work changed as their time did.
-  const compared = compareAll(pairsOf(input.before, after), globalShift([]));
+  const compared = compareAll(pairsOf(input.before, after), globalShift([]), input.max_p);
   const telling = compared.filter(({ corroborated }) => corroborated);
   const found = { measures, statements: telling.map((item) => item.measured) };
   const won = telling
@@ -71,7 +72,7 @@ export function verifySetting(input: VerifyInput, change: SettingChange): Judgem
 
 /** In force for the role, and what its statements spill. */
 export function verifyRoleSetting(
-  { before, after }: VerifyInput,
+  { before, after, max_p }: VerifyInput,
   change: Extract<Change, { kind: 'role.setting' }>,
 ): Judgement {
   const { role, name } = change;
@@ -83,6 +84,7 @@ export function verifyRoleSetting(
     { name: `temporary files of a statement of ${role}`, unit: 'bytes per call', better: 'lower' },
     spills(before, role),
     spills(after, role),
+    max_p,
   );
   const measures = [asVerdictMeasure(own)];
   if (!row || !holds(change, entry?.value ?? null, row)) {
@@ -99,27 +101,30 @@ export function verifyRoleSetting(
   return judgement('inconclusive', said, true, { measures });
 }
 
-function ownMeasure(purpose: Purpose, { before, after }: VerifyInput): OwnMeasure | null {
+function ownMeasure(purpose: Purpose, { before, after, max_p }: VerifyInput): OwnMeasure | null {
   switch (purpose) {
     case 'spills':
       return compareSeries(
         { name: 'temporary files of a statement', unit: 'bytes per call', better: 'lower' },
         spills(before),
         spills(after),
+        max_p,
       );
     case 'checkpoints':
-      return checkpoints(before, after);
+      return checkpoints(before, after, max_p);
     case 'reads':
       return compareSeries(
         { name: 'blocks that were not in the cache', unit: 'share', better: 'lower' },
         reads(before),
         reads(after),
+        max_p,
       );
     case 'vacuum':
       return compareSeries(
         { name: 'dead rows of all tables', unit: 'share', better: 'lower' },
         deadShare(before),
         deadShare(after),
+        max_p,
       );
     case 'plans':
       return null;
@@ -127,25 +132,25 @@ function ownMeasure(purpose: Purpose, { before, after }: VerifyInput): OwnMeasur
 }
 
 /** @param role only of this role's statements. */
-function spills(side: Side, role?: string): number[] {
-  return (side.intervals ?? []).flatMap(({ window }) => {
+function spills(side: Side, role?: string): Series {
+  return evenly(side, ({ window }) => {
     const statements = window.statements.filter(({ user }) => role === undefined || user === role);
     const calls = statements.reduce((sum, row) => sum + row.calls, 0);
     const blocks = statements.reduce((sum, row) => sum + row.temp_blks_written, 0);
-    return calls > 0 ? [(blocks * side.snapshot.server.block_size) / calls] : [];
+    return calls > 0 ? (blocks * side.snapshot.server.block_size) / calls : null;
   });
 }
 
-function reads(side: Side): number[] {
-  return (side.intervals ?? []).flatMap(({ window }) => {
+function reads(side: Side): Series {
+  return evenly(side, ({ window }) => {
     const read = window.statements.reduce((sum, row) => sum + row.shared_blks_read, 0);
     const hit = window.statements.reduce((sum, row) => sum + row.shared_blks_hit, 0);
-    return read + hit > 0 ? [read / (read + hit)] : [];
+    return read + hit > 0 ? read / (read + hit) : null;
   });
 }
 
 /** By the WAL that was written, which is what asks for them; by the hour where that is not seen. */
-function checkpoints(before: Side, after: Side): OwnMeasure {
+function checkpoints(before: Side, after: Side, maxP: number): OwnMeasure {
   const counters = [before, after].map(({ window }) => window.counters);
   const [was, is] = counters.map((seen) => seen?.checkpoints?.requested);
   const [walBefore, walAfter] = counters.map((seen) => seen?.wal?.wal_bytes ?? null);
@@ -158,11 +163,15 @@ function checkpoints(before: Side, after: Side): OwnMeasure {
   if (was === undefined || is === undefined) {
     return { name: naming.name, unit: naming.unit, before: null, after: null, p: null, word: 'unknown' };
   }
-  const exposure = (side: Side, wal: number | null | undefined) =>
-    byWal ? (wal ?? 0) / 1e9 : side.window.seconds / 3600;
-  return compareCounts(
-    naming,
-    { count: was, exposure: exposure(before, walBefore) },
-    { count: is, exposure: exposure(after, walAfter) },
-  );
+  const exposure = ({ counters: seen, seconds }: Window) =>
+    byWal ? (seen?.wal?.wal_bytes ?? 0) / 1e9 : seconds / 3600;
+  const counted = (side: Side, count: number) => ({
+    count,
+    exposure: exposure(side.window),
+    rates: evenly(side, ({ window }) => {
+      const requested = window.counters?.checkpoints?.requested;
+      return requested === undefined || exposure(window) === 0 ? null : requested / exposure(window);
+    }),
+  });
+  return compareCounts(naming, counted(before, was), counted(after, is), maxP);
 }

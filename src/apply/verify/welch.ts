@@ -27,8 +27,12 @@ export function welch(difference: number, parts: readonly VarianceOfMean[]): num
   const variance = parts.reduce((sum, part) => sum + part.variance, 0);
   if (!(variance > 0)) return null;
   const spread = parts.reduce((sum, part) => sum + part.variance ** 2 / part.degrees, 0);
-  return studentTwoSided(difference / Math.sqrt(variance), variance ** 2 / spread);
+  // Assumed variances have endless degrees: beyond a million Student's t is the normal distribution to six digits.
+  const degrees = Math.min(MOST_DEGREES, variance ** 2 / spread);
+  return studentTwoSided(difference / Math.sqrt(variance), degrees);
 }
+
+const MOST_DEGREES = 1e6;
 
 /** P(|T| > |t|) for Student's t: I_{ν/(ν+t²)}(ν/2, 1/2) (Abramowitz & Stegun 26.7.1, 26.5.27). */
 export function studentTwoSided(t: number, degrees: number): number {
