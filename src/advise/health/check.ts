@@ -15,6 +15,8 @@ export interface Found {
   confidence?: number;
   /** What a remedy in the configuration needs; absent: neither. */
   needs?: 'reload' | 'restart';
+  /** Keys of other rules' recommendations: where all of them are made, this one says nothing new and goes. */
+  yields_to?: string[];
 }
 
 export interface Seen {
@@ -38,12 +40,16 @@ export function healthRule(
     description,
     evaluate: (context) => {
       const { found = [], rejections = [], limits = [] } = look(context);
+      const keyOf = (object: string) => `finding ${name} ${object}`;
       return {
-        recommendations: found.map(({ object, remedy, needs, ...rest }) =>
+        yields: new Map(
+          found.flatMap(({ object, yields_to }) => (yields_to?.length ? [[keyOf(object), yields_to]] : [])),
+        ),
+        recommendations: found.map(({ object, remedy, needs, yields_to: _, ...rest }) =>
           findingDraft({
             ...rest,
             rule: id,
-            key: `finding ${name} ${object}`,
+            key: keyOf(object),
             restart: needs === 'restart',
             reload: needs === 'reload',
             notes: [...remedy, `About this check: docs/health/${name}.md`],

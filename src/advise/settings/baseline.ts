@@ -33,6 +33,8 @@ export interface BaselineInput {
   connections?: number;
   /** autovacuum_max_workers; absent: PostgreSQL's default, 3. */
   autovacuum_workers?: number;
+  /** Share of RAM for shared_buffers where what was observed asks for more than the formula; absent: the formula's. */
+  buffers_share?: number;
   /** Parallel workers that may run together; absent: those of the baseline, or 8, PostgreSQL's default, where the CPUs are not known. */
   parallel_workers?: number;
 }
@@ -83,7 +85,8 @@ function wantedMemory(input: BaselineInput, connections: number) {
   const maintenanceCap = major <= 16 ? VACUUM_CAP_UNTIL_16 : 2 * GB;
   const workers = input.autovacuum_workers ?? DEFAULT_AUTOVACUUM_WORKERS;
   const maintenance = Math.min(roundMemory(ram / maintenanceShare), maintenanceCap);
-  const buffers = roundMemory(ram / buffersShare);
+  const share = input.buffers_share ?? 1 / buffersShare;
+  const buffers = roundMemory(ram * share);
   const cpus = input.cpu_count;
   const use: MemoryUse = {
     shared_buffers: buffers,
@@ -98,7 +101,11 @@ function wantedMemory(input: BaselineInput, connections: number) {
       (cpus === null ? DEFAULT_WORKERS : (parallelBaseline(cpus, type).max_parallel_workers?.value ?? cpus)),
     autovacuum_max_workers: workers,
   };
-  return { use, buffersShare, maintenanceShare, maintenanceCap };
+  const buffersFormula =
+    input.buffers_share === undefined
+      ? `/ ${buffersShare}`
+      : `× ${input.buffers_share} (a quarter was too little)`;
+  return { use, buffersFormula, maintenanceShare, maintenanceCap };
 }
 
 /**
@@ -153,7 +160,7 @@ export function memoryBaseline(input: BaselineInput): {
   const { ram_bytes: ram, workload_type: type } = input;
   const connections = input.connections ?? ampleConnections(input, connectionsOf(type));
   const wanted = wantedMemory(input, connections);
-  const { buffersShare, maintenanceShare, maintenanceCap } = wanted;
+  const { buffersFormula, maintenanceShare, maintenanceCap } = wanted;
   const size = formatMemory(ram);
   const desktop = type === 'desktop';
   const cacheShare = desktop ? 0.25 : 0.75;
@@ -162,7 +169,7 @@ export function memoryBaseline(input: BaselineInput): {
   const fitted = 'fitted into the budget of the whole set';
   const values = {
     max_connections: connectionsValue(input, use),
-    shared_buffers: memory(use.shared_buffers, `RAM ${size} / ${buffersShare}, ${fitted}`),
+    shared_buffers: memory(use.shared_buffers, `RAM ${size} ${buffersFormula}, ${fitted}`),
     effective_cache_size: memory(
       Math.max(roundMemory(ram * cacheShare), use.shared_buffers),
       `RAM ${size} × ${cacheShare}`,

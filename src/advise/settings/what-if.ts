@@ -71,7 +71,9 @@ export async function askSettings(
   const { what_if: whatIf } = context;
   if (whatIf === null) return { reason: 'there was no planner to ask' };
   const statements = await topStatements(context, options.masked_by);
-  if (statements.length === 0) return { reason: 'no statement of the workload could be planned' };
+  if (statements.length === 0) {
+    return { reason: 'no statement could be planned that the server’s own value counts for' };
+  }
   try {
     const now = await plansOf(context, whatIf, {}, statements);
     const then = await plansOf(context, whatIf, question, statements);
@@ -103,9 +105,13 @@ export async function plansOfNow(
 }
 
 async function topStatements(context: RuleContext, maskedBy?: string): Promise<AdvisorStatement[]> {
-  const masking = new Set(
-    context.snapshot.setting_overrides.filter(({ name }) => name === maskedBy).map(({ role }) => role),
+  const here = context.snapshot.server.database;
+  const masks = context.snapshot.setting_overrides.filter(
+    ({ name, database }) => name === maskedBy && (database === null || database === here),
   );
+  // ALTER DATABASE … SET goes before the server's value for everybody here.
+  if (masks.some(({ role }) => role === null)) return [];
+  const masking = new Set(masks.map(({ role }) => role));
   return (await workloadStatements(context))
     .filter(({ query }) => query.users.length === 0 || !query.users.every((user) => masking.has(user)))
     .toSorted((a, b) => b.query.share_of_time - a.query.share_of_time)

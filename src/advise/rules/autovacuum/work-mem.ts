@@ -5,7 +5,7 @@ import { deadRowTrigger } from '../../autovacuum/trigger.ts';
 import { computed, isLimit, measured, rejected } from '../../settings/facts.ts';
 import { memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
-import { formatMemory, GB } from '../../settings/units.ts';
+import { formatMemory, GB, MB, roundMemory } from '../../settings/units.ts';
 
 const ID = 'autovacuum/work-mem';
 const NAME = 'autovacuum_work_mem';
@@ -43,7 +43,7 @@ export const rule: Rule = {
       });
     }
     const room = roomBeside(context, memory, NAME);
-    const value = Math.min(needed, room);
+    const value = Math.min(Math.ceil(needed / MB) * MB, room > 0 ? roundMemory(room) : 0);
     if (value <= present) {
       return rejected({
         rule: ID,

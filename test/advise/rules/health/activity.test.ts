@@ -1,6 +1,6 @@
 /** Health of the moment: ages of identifiers, horizon, sessions, locks, connections, replication, archive. */
 import { describe, expect, test } from 'vitest';
-import { STOP_AGE } from '../../../../src/advise/health/wraparound.ts';
+import { STOP_AGE } from '../../../../src/advise/autovacuum/wraparound.ts';
 import { rule as archiver } from '../../../../src/advise/rules/health/archiver-failing.ts';
 import { rule as blocking } from '../../../../src/advise/rules/health/blocking-chain.ts';
 import { rule as connections } from '../../../../src/advise/rules/health/connections-near-limit.ts';

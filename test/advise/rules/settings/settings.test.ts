@@ -22,6 +22,7 @@ import {
   contextOf,
   databaseCounters,
   GB,
+  ioRow,
   MB,
   snapshotOf,
   walCounters,
@@ -83,6 +84,33 @@ describe('shared_buffers', () => {
   test('a chosen value is questioned where buffers miss', async () => {
     const snapshot = snapshotOf({ ...hits(0.8), settings: { shared_buffers: String((2 * GB) / 8192) } });
     expect(await said(buffers, snapshot)).toEqual(['shared_buffers: 2GB → 4GB']);
+  });
+  describe('with a quarter of RAM already', () => {
+    const poor = (evictions: number | null) =>
+      snapshotOf({
+        settings: { shared_buffers: String((4 * GB) / 8192) },
+        counters: { ...hits(0.8).counters, io: evictions === null ? null : [ioRow({ evictions })] },
+      });
+    test('two fifths where it misses and sessions evict pages, within the budget', async () => {
+      const draft = await draftOf(buffers, poor(500_000));
+      expect(draft.title).toBe('shared_buffers: 4GB → 6GB');
+      expect(draft.evidence).toContainEqual(
+        expect.objectContaining({ name: 'buffers that sessions evicted', value: 500_000 }),
+      );
+      expect(draft.evidence[0]?.formula).toContain('RAM 16GB × 0.4');
+      // 14 and 15 do not tell who evicts.
+      expect(await said(buffers, poor(null))).toEqual(['shared_buffers: 4GB → 6GB']);
+    });
+    test('quiet where what misses are scans that turn around in their ring', async () => {
+      expect(await said(buffers, poor(500))).toEqual(['rejected close_enough']);
+    });
+    test('and work_mem leaves it that room', async () => {
+      const spill = workloadQuery({ calls: 10, temp_blks_written: 2_000_000, total_exec_time_ms: 900 });
+      const titles = async (snapshot: Snapshot) =>
+        (await said(workMem, snapshot, { workload: workloadOf([spill]) }))[0] ?? '';
+      const megabytes = (title: string) => Number(/→ (\d+)MB$/.exec(title)?.[1]);
+      expect(megabytes(await titles(poor(500_000)))).toBeLessThan(megabytes(await titles(poor(500))));
+    });
   });
   test('is not made far larger than the database', async () => {
     const snapshot = snapshotOf({ server: { database_size_bytes: 800 * MB } });
@@ -312,6 +340,8 @@ test('wal_buffers: fires where they were full, quiet where not', async () => {
       },
     });
   expect(await said(walBuffers, full(6000))).toEqual(['wal_buffers: 4MB → 16MB']);
+  const { evidence } = await draftOf(walBuffers, full(6000));
+  expect(evidence.map(({ name }) => name)).toContain('worst-case memory after');
   expect(await said(walBuffers, full(10))).toEqual(['rejected rarely_full']);
   expect(await said(walBuffers, snapshotOf())).toEqual(['rejected no_evidence']);
 });
