@@ -12,5 +12,5 @@ export { suspectedIndexes } from './repairs/bloated-indexes.ts';
 export { compareScorecards } from './scorecard/compare.ts';
 export type { KnownAdvice } from './scorecard/input.ts';
 export { type ScoredMetrics, scoreMetrics, scoreTarget } from './scorecard/score.ts';
-export { hostSettings, NATURES as SETTING_NATURES } from './settings/host-set.ts';
+export { hostSettings, settingNatures } from './settings/host-set.ts';
 export { bareValue } from './settings/units.ts';

@@ -16,15 +16,13 @@ import {
   type Rule,
   type RuleContext,
   type TableRow,
-  type VacuumProgress,
   type Window,
 } from '../../../../src/domain/index.ts';
-import { tableRow } from '../../../support/rows.ts';
+import { tableRow, vacuumRow } from '../../../support/rows.ts';
 import {
   contextOf,
   GB,
   snapshotOf,
-  TAKEN_AT,
   tableDelta,
   windowOf,
 } from '../../../support/snapshot-builder.ts';
@@ -71,21 +69,6 @@ const workersAtWork = (sessions: number): ActivityGroup => ({
   query_id: null,
   sessions,
 });
-const vacuum = (parts: Partial<VacuumProgress> = {}): VacuumProgress => ({
-  pid: 1,
-  table_oid: 20_000,
-  phase: 'vacuuming indexes',
-  heap_blks_total: 500_000,
-  heap_blks_scanned: 500_000,
-  heap_blks_vacuumed: 0,
-  index_vacuum_count: 0,
-  is_autovacuum: true,
-  is_wraparound: false,
-  started_at: new Date(Date.parse(TAKEN_AT) - 3_600_000).toISOString(),
-  delay_time_ms: null,
-  ...parts,
-});
-
 describe('autovacuum/cost-limit', () => {
   test('fires where a day needs more than half of what is allowed, and doubles until it does not', async () => {
     // 2.8 million rows an hour each in 40 tables: each vacuum dirties half a million pages.
@@ -103,7 +86,7 @@ describe('autovacuum/cost-limit', () => {
     const activity = {
       ...noActivity,
       groups: [workersAtWork(3)],
-      vacuums: [vacuum({ delay_time_ms: 3_000_000 })],
+      vacuums: [vacuumRow({ delay_time_ms: 3_000_000 })],
     };
     expect(await changes(costLimitRule, busy(1, 100_000, { activity }))).toMatchObject([{ value: '400' }]);
     const free = { ...activity, groups: [workersAtWork(1)] };
@@ -204,14 +187,14 @@ describe('autovacuum/work-mem', () => {
 
   test('from 17 on only a second pass that was seen, which doubles it', async () => {
     expect(await codes(workMemRule, busy(1, 2e6, { ram_bytes: 64 * GB }, large))).toEqual(['one_pass']);
-    const activity = { ...noActivity, vacuums: [vacuum({ index_vacuum_count: 2 })] };
+    const activity = { ...noActivity, vacuums: [vacuumRow({ index_vacuum_count: 2 })] };
     expect(await changes(workMemRule, busy(1, 2e6, { ram_bytes: 64 * GB, activity }, large))).toMatchObject([
       { value: '128MB' },
     ]);
   });
 
   test('not beyond the memory that there is', async () => {
-    const activity = { ...noActivity, vacuums: [vacuum({ index_vacuum_count: 2 })] };
+    const activity = { ...noActivity, vacuums: [vacuumRow({ index_vacuum_count: 2 })] };
     const settings = { autovacuum_work_mem: String(3 * 1024 * 1024) };
     expect(await codes(workMemRule, busy(1, 2e6, { activity, settings }))).toEqual(['no_memory']);
   });
@@ -279,7 +262,7 @@ describe('wraparound', () => {
     expect(result.recommendations.map(({ change }) => change.kind)).toEqual(['finding']);
     expect(result.recommendations[0]?.rationale).toContain('replication slot forgotten');
     expect(result.rejections).toMatchObject([{ code: 'horizon_held' }]);
-    const vacuums = [vacuum({ table_oid: 16_384, is_wraparound: true })];
+    const vacuums = [vacuumRow({ table_oid: 16_384, is_wraparound: true })];
     expect(
       await codes(wraparoundRule, at(400_000_000, 7200, {}, { activity: { ...noActivity, vacuums } })),
     ).toEqual(['vacuum_running']);

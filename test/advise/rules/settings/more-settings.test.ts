@@ -383,7 +383,7 @@ describe('the rest', () => {
     expect(await said(parallelWorkers, stock({ cpu_count: 2 }))).toEqual([
       'rejected close_enough',
       'rejected larger_already',
-      'rejected larger_already',
+      'rejected close_enough',
     ]);
     expect((await said(parallelWorkers, stock({ cpu_count: 64, ram_bytes: 2 * GB }))).slice(-2)).toEqual([
       'rejected memory_budget',

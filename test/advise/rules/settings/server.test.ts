@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runRules } from '../../../../src/advise/engine.ts';
 import { loadRules } from '../../../../src/advise/registry.ts';
-import { hostSettings, NATURES } from '../../../../src/advise/settings/host-set.ts';
+import { hostSettings, settingNatures } from '../../../../src/advise/settings/host-set.ts';
 import { collectSnapshot } from '../../../../src/collect/index.ts';
 import { quoteIdentifier, quoteLiteral, type Snapshot } from '../../../../src/domain/index.ts';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../../../src/embedded/index.ts';
@@ -147,7 +147,9 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
         [name],
       );
       expect(row?.value, name).toBe(text);
-      expect({ unit: row?.unit, restart: row?.context === 'postmaster' }, name).toEqual(NATURES[name]);
+      expect({ unit: row?.unit, restart: row?.context === 'postmaster' }, name).toEqual(
+        settingNatures(major)[name],
+      );
     }
   });
 });

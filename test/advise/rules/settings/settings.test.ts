@@ -12,11 +12,13 @@ import { rule as workMem } from '../../../../src/advise/rules/settings/work-mem.
 import {
   diffCounters,
   draftSchema,
+  noActivity,
   noCounters,
   type Rule,
   type RuleContext,
   type Snapshot,
 } from '../../../../src/domain/index.ts';
+import { vacuumRow } from '../../../support/rows.ts';
 import {
   checkpointCounters,
   contextOf,
@@ -135,6 +137,28 @@ describe('effective_cache_size', () => {
     expect(draft.risk).toMatchObject({ restart: false, reload: true });
     expect(draft.evidence.find((item) => item.name === 'memory of the host')?.source).toBe('operator');
   });
+  test('less where other programs fill the host, by what is available there', async () => {
+    const usage = (gigabytes: number) => ({
+      value: {
+        read_at: '2026-03-01T12:00:00Z',
+        cpu_total_ticks: 1,
+        cpu_idle_ticks: 0,
+        memory_total_bytes: 16 * GB,
+        memory_available_bytes: gigabytes * GB,
+      },
+      source: '/proc/meminfo',
+    });
+    const on = (gigabytes: number) => {
+      const snapshot = snapshotOf({ settings: { shared_buffers: String((2 * GB) / 8192) } });
+      return { ...snapshot, host: { ...snapshot.host, usage: usage(gigabytes) } };
+    };
+    expect(await said(cacheSize, on(13))).toEqual(['effective_cache_size: 4GB → 12GB']);
+    const draft = await draftOf(cacheSize, on(6));
+    expect(draft.title).toBe('effective_cache_size: 4GB → 8GB');
+    expect(draft.evidence).toContainEqual(
+      expect.objectContaining({ name: 'memory available on the host', value: 6 * GB }),
+    );
+  });
   test('quiet where it is near, or was chosen; not where it contradicts shared_buffers', async () => {
     expect(await said(cacheSize, snapshotOf({ ram_bytes: 6 * GB }))).toEqual(['rejected close_enough']);
     const chosen = { effective_cache_size: String((2 * GB) / 8192) };
@@ -152,6 +176,16 @@ describe('maintenance_work_mem', () => {
     expect(draft.title).toBe('maintenance_work_mem: 64MB → 1GB');
     const after = draft.evidence.find((item) => item.name === 'worst-case memory after');
     expect(after?.formula).toContain('3 autovacuum workers × 1024MB');
+  });
+  test('a VACUUM in its second pass asks for more, also of a value that somebody chose', async () => {
+    const chosen = (index_vacuum_count: number) =>
+      snapshotOf({
+        ram_bytes: 64 * GB,
+        settings: { maintenance_work_mem: String(2 * 1024 * 1024), autovacuum_work_mem: '65536' },
+        activity: { ...noActivity, vacuums: [vacuumRow({ is_autovacuum: false, index_vacuum_count })] },
+      });
+    expect(await said(maintenance, chosen(2))).toEqual(['maintenance_work_mem: 2GB → 4GB']);
+    expect(await said(maintenance, chosen(1))).toEqual(['rejected close_enough']);
   });
   test('quiet where it is near, larger, or the budget leaves no room', async () => {
     expect(await said(maintenance, snapshotOf({ ram_bytes: 1 * GB }))).toEqual(['rejected memory_budget']);
