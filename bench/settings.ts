@@ -64,7 +64,7 @@ function plans(quick: boolean): Plan[] {
       load: 'analytic',
       type: 'dw',
       ram_bytes,
-      scale: quick ? 0.05 : 0.6,
+      scale: quick ? 0.05 : 0.4,
       size: 'less_ram',
       // A pass takes a second or two: a number of them, for a turn of seconds would end in the middle of one.
       amount: { transactions: quick ? 1 : 2 },

@@ -100,5 +100,12 @@ export function workMemByRole(context: RuleContext, plan: MemoryPlan): WorkMemBy
   const server = Math.min(plan.values.work_mem.value, Math.max(0, roomBeside(context, plan, 'work_mem')));
   const instead =
     others.length > 0 || roles.every(({ value, needed }) => value > Math.min(needed, roundMemory(server)));
-  return { roles, given: instead ? roles.filter(({ value, present }) => value > present) : [] };
+  return { roles, given: instead ? roles.filter(isWorthIt) : [] };
+}
+
+/** Less than what the spill needs, and less than twice what there is: the same files again, a little smaller. */
+const LEAST_FACTOR = 2;
+
+function isWorthIt({ value, needed, present }: RoleWorkMem): boolean {
+  return value > present && (value >= needed || value >= LEAST_FACTOR * present);
 }

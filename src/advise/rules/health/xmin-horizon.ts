@@ -24,16 +24,11 @@ export const rule = healthRule(
     'prepared transactions that hold a million transactions and are 30 minutes old, for slots and standbys from ten ' +
     'million; high from half of autovacuum_freeze_max_age. Sessions of a database are one finding, by the oldest. What ' +
     'autovacuum/xmin-horizon names, with the tables that suffer, is left to that rule.',
-  (context) => {
-    const oldest = new Map<string, Found>();
-    const holders = context.snapshot.activity.xmin_holders.toSorted((a, b) => ageOf(b) - ageOf(a));
-    for (const one of holders.flatMap((holder) => found(holder, context))) {
-      const first = oldest.get(one.object);
-      if (!first) oldest.set(one.object, one);
-      else first.yields_to?.push(...(one.yields_to ?? []));
-    }
-    return { found: [...oldest.values()] };
-  },
+  (context) => ({
+    found: context.snapshot.activity.xmin_holders
+      .toSorted((a, b) => ageOf(b) - ageOf(a))
+      .flatMap((holder) => found(holder, context)),
+  }),
 );
 
 const ageOf = ({ xmin_age, catalog_xmin_age }: XminHolder) => Math.max(xmin_age ?? 0, catalog_xmin_age ?? 0);

@@ -5,6 +5,7 @@ import { isLimit, limited, measured } from '../../settings/facts.ts';
 import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
 import { proposePlanned } from '../../settings/propose-planned.ts';
 import { formatMemory, roundMemory, settingBytes } from '../../settings/units.ts';
+import { isAnotherPath } from '../../settings/what-if.ts';
 
 const ID = 'settings/effective-cache-size';
 const NAME = 'effective_cache_size';
@@ -40,7 +41,11 @@ export const rule: Rule = {
       evidence: [...plan.inputs, ...cached.evidence],
       notes: ['It takes no memory. Plans may change: from sequential scans to index scans where it grows.'],
     };
-    return proposePlanned(context, proposal, { reprices: true, needs_flips: !contradiction });
+    return proposePlanned(context, proposal, {
+      reprices: true,
+      needs_flips: !contradiction,
+      counts: isAnotherPath,
+    });
   },
 };
 

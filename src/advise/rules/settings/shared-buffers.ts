@@ -6,7 +6,7 @@ import { worstCaseBytes } from '../../settings/memory-budget.ts';
 import { hitRatio } from '../../settings/observed.ts';
 import { type MemoryPlan, memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/present-memory.ts';
 import { type Proposal, propose } from '../../settings/propose.ts';
-import { formatMemory, roundMemory } from '../../settings/units.ts';
+import { aboutMemory, formatMemory, roundMemory } from '../../settings/units.ts';
 
 const ID = 'settings/shared-buffers';
 const NAME = 'shared_buffers';
@@ -46,7 +46,7 @@ function raise(context: RuleContext, plan: MemoryPlan): RuleResult {
   if (size !== null && present >= size) {
     return reject(
       'database_fits',
-      `${formatMemory(present)} holds the whole database (${formatMemory(size)}) already`,
+      `${formatMemory(present)} holds the whole database (${aboutMemory(size)}) already`,
     );
   }
   const hits = hitRatio(context);
@@ -79,7 +79,7 @@ function proposalOf(context: RuleContext, plan: MemoryPlan, value: number): Prop
     rule: ID,
     name: NAME,
     value,
-    formula: `${plan.values.shared_buffers.formula}${size === null ? '' : `, at most 1.25 × the database's ${formatMemory(size)}`}`,
+    formula: `${plan.values.shared_buffers.formula}${size === null ? '' : `, at most 1.25 × the database's ${aboutMemory(size)}`}`,
     why: observed
       ? `Only ${(100 * hits.ratio).toFixed(1)} % of the blocks asked for were found in buffers (${hits.period})${plan.input.buffers_share === undefined ? '' : ', which are a quarter of RAM already: sessions put each other’s pages out'}.`
       : `A quarter of the host's ${formatMemory(plan.ram_bytes)} is where PostgreSQL's documentation starts from.`,

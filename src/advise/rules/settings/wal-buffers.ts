@@ -10,6 +10,8 @@ const ID = 'settings/wal-buffers';
 const NAME = 'wal_buffers';
 const ENOUGH = 16 * MB;
 const MOST = 64 * MB;
+/** Counted for less, it says nothing of a habit. */
+const ENOUGH_SECONDS = 600;
 /** Rarer than this, nobody notices. */
 const FULL_PER_MINUTE = 1;
 
@@ -19,7 +21,7 @@ export const rule: Rule = {
   title: 'WAL buffers were full',
   description:
     'Fires where backends had to write WAL themselves because wal_buffers were full, more than once a minute ' +
-    '(pg_stat_wal.wal_buffers_full): 16 MB, then twice the present value, at most 64 MB, within the memory budget.',
+    '(pg_stat_wal.wal_buffers_full), over ten minutes at least: 16 MB, then twice the present value, at most 64 MB, within the memory budget.',
   evaluate: (context) => {
     const seen = observed(context, 'wal');
     const row = setting(context, NAME);
@@ -28,6 +30,12 @@ export const rule: Rule = {
     const reject = (code: string, reason: string) => rejected({ rule: ID, candidate: NAME, code, reason });
     if (seen === null || seen.seconds === null) {
       return reject('no_evidence', 'how often WAL buffers were full is not known over any time');
+    }
+    if (seen.seconds < ENOUGH_SECONDS) {
+      return reject(
+        'statistics_too_young',
+        `WAL buffers were counted for ${Math.round(seen.seconds)} s: a load of seconds is no habit`,
+      );
     }
     const perMinute = (seen.counted.wal_buffers_full * 60) / seen.seconds;
     if (perMinute < FULL_PER_MINUTE) {

@@ -5,7 +5,7 @@ import { budgetBytes } from '../../settings/memory-budget.ts';
 import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
 import { type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
 import { sumOf } from '../../settings/setting-draft.ts';
-import { bareValue, formatMemory } from '../../settings/units.ts';
+import { aboutMemory, bareValue, formatMemory } from '../../settings/units.ts';
 import { askSettings } from '../../settings/what-if.ts';
 import { affectedBy, answerEvidence } from '../../settings/what-if-evidence.ts';
 
@@ -50,7 +50,7 @@ function refusalOf(one: RoleWorkMem): { code: string; reason: string } {
   if (one.value <= one.present) {
     return {
       code: 'memory_budget',
-      reason: `about ${formatMemory(one.needed)} would do, but with ${one.sessions} sessions (${one.sessions_source}) the budget leaves nothing; a CONNECTION LIMIT for the role would make room`,
+      reason: `about ${formatMemory(one.needed)} would do, but with ${one.sessions} sessions (${one.sessions_source}) the budget leaves ${one.value > one.present ? `no more than ${formatMemory(one.value)}, which would spill as well` : 'nothing'}; a CONNECTION LIMIT for the role would make room`,
     };
   }
   return {
@@ -87,7 +87,7 @@ async function draftOf(
     key: `setting ${NAME} of role ${role}`,
     title: `${NAME} of role ${role}: ${shown} → ${value}`,
     rationale:
-      `${spill.statements.length} statement(s) of ${role}, ${(100 * spill.share_of_time).toFixed(1)} % of the time, wrote up to ${formatMemory(largest)} a call into temporary files. ` +
+      `${spill.statements.length} statement(s) of ${role}, ${(100 * spill.share_of_time).toFixed(1)} % of the time, wrote up to ${aboutMemory(largest)} a call into temporary files. ` +
       `More work_mem for this role alone leaves the others as they are.${one.value < needed ? ` About ${formatMemory(needed)} would be enough; the budget allows no more for ${one.sessions} sessions.` : ''} ` +
       `Its sessions have ${shown} now (${one.previous === null ? "the server's or the database's value" : 'ALTER ROLE'}). More sessions of the role than reckoned with, or an index that delivers the order, would change this advice.`,
     severity: spill.share_of_time >= 0.1 ? 'medium' : 'low',
@@ -107,7 +107,7 @@ async function draftOf(
         'proposed value',
         value,
         null,
-        `min(2 × the largest spill of a call, ${formatMemory(largest)}; what the budget leaves ${one.sessions} sessions and the parallel workers; 1GB)`,
+        `min(2 × the largest spill of a call, ${aboutMemory(largest)}; what the budget leaves ${one.sessions} sessions and the parallel workers; 1GB)`,
       ),
       presentValue(context, one, shown),
       ...spill.statements

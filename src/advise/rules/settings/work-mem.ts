@@ -8,7 +8,7 @@ import type { Proposal } from '../../settings/propose.ts';
 import { proposePlanned } from '../../settings/propose-planned.ts';
 import { workMemByRole } from '../../settings/role-work-mem.ts';
 import { MEMORY_PER_SPILLED_BYTE, type Spill, spillsOf } from '../../settings/spills.ts';
-import { formatMemory, MB, roundMemory } from '../../settings/units.ts';
+import { aboutMemory, formatMemory, MB, roundMemory } from '../../settings/units.ts';
 
 const ID = 'settings/work-mem';
 const NAME = 'work_mem';
@@ -58,7 +58,7 @@ export const rule: Rule = {
     if (value <= plan.present.work_mem) {
       const why =
         needed <= plan.present.work_mem
-          ? `the largest spill of a call (${formatMemory(largest)}) should fit into ${formatMemory(plan.present.work_mem)} already: several sorts, or more memory by role`
+          ? `the largest spill of a call (${aboutMemory(largest)}) should fit into ${formatMemory(plan.present.work_mem)} already: several sorts, or more memory by role`
           : `it would take about ${formatMemory(needed)}, but with ${plan.present.max_connections} connections the budget leaves ${formatMemory(Math.max(room, 0))}: set it with ALTER ROLE for ${rolesOf(spills)}, or lower max_connections`;
       return reject('memory_budget', why);
     }
@@ -67,9 +67,9 @@ export const rule: Rule = {
       rule: ID,
       name: NAME,
       value,
-      formula: `min(2 × the largest spill of a call, ${formatMemory(largest)}; what the budget leaves, ${formatMemory(Math.max(room, 0))}; 1GB)`,
+      formula: `min(2 × the largest spill of a call, ${aboutMemory(largest)}; what the budget leaves, ${formatMemory(Math.max(room, 0))}; 1GB)`,
       why:
-        `${spills.length} statement(s), ${(100 * share).toFixed(1)} % of the time, wrote up to ${formatMemory(largest)} a call into temporary files: ` +
+        `${spills.length} statement(s), ${(100 * share).toFixed(1)} % of the time, wrote up to ${aboutMemory(largest)} a call into temporary files: ` +
         `they sort or hash more than work_mem holds.${value < needed ? ` About ${formatMemory(needed)} would be enough; the budget allows no more than this for all sessions.` : ''}`,
       unless: `All of it comes from ${roles}: ALTER ROLE … SET work_mem confines it to those who need it. An index that delivers the order may end the sort altogether.`,
       severity: share >= 0.1 ? 'medium' : 'low',
@@ -106,7 +106,7 @@ function noSpillReason(context: RuleContext, present: number): string {
   const bytes = observed(context, 'database')?.counted.temp_bytes ?? 0;
   const elsewhere =
     bytes > 0
-      ? `, though ${formatMemory(bytes)} of temporary files were counted for the database (index builds, or statements that are not kept)`
+      ? `, though ${aboutMemory(bytes)} of temporary files were counted for the database (index builds, or statements that are not kept)`
       : '';
   return `no statement wrote temporary files with ${formatMemory(present)}${elsewhere}`;
 }

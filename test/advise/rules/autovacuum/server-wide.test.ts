@@ -19,13 +19,7 @@ import {
   type Window,
 } from '../../../../src/domain/index.ts';
 import { tableRow, vacuumRow } from '../../../support/rows.ts';
-import {
-  contextOf,
-  GB,
-  snapshotOf,
-  tableDelta,
-  windowOf,
-} from '../../../support/snapshot-builder.ts';
+import { contextOf, GB, snapshotOf, tableDelta, windowOf } from '../../../support/snapshot-builder.ts';
 
 async function evaluate(rule: Rule, context: RuleContext) {
   const result = await rule.evaluate(context);

@@ -62,6 +62,12 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
     );
   }
 
+  /** What a change of takes or gives memory. */
+  const MEMORY = new Set(
+    'shared_buffers work_mem hash_mem_multiplier maintenance_work_mem wal_buffers max_connections max_worker_processes max_parallel_workers'.split(
+      ' ',
+    ),
+  );
   const versioned: [name: string, from: number, to: number][] = [
     ['effective_io_concurrency', 14, 17],
     ['maintenance_io_concurrency', 14, 17],
@@ -94,6 +100,14 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
       await server.restart();
       const settings = await proposed(ram, kind);
       expect(settings.map(({ name }) => name)).toEqual(expect.arrayContaining(since(names.split(' '))));
+      for (const { name, evidence } of settings) {
+        const facts = new Map(evidence.map((row) => [row.name, row]));
+        expect(facts.get('proposed value')?.formula, name).toBeTruthy();
+        expect(facts.get('present value')?.source, name).toMatch(/^pg_settings: /);
+        if (!MEMORY.has(name)) continue;
+        for (const when of ['now', 'after'])
+          expect(facts.get(`worst-case memory ${when}`)?.value, name).toBeGreaterThan(0);
+      }
       for (const { name, value, change } of settings) {
         const [before] = await query<{ value: string }>('SELECT current_setting($1) AS value', [name]);
         if (change.kind === 'setting') expect(change.current_value, name).toBe(before?.value);
