@@ -106,6 +106,6 @@ export function workMemByRole(context: RuleContext, plan: MemoryPlan): WorkMemBy
 /** Less than what the spill needs, and less than twice what there is: the same files again, a little smaller. */
 const LEAST_FACTOR = 2;
 
-function isWorthIt({ value, needed, present }: RoleWorkMem): boolean {
+export function isWorthIt({ value, needed, present }: RoleWorkMem): boolean {
   return value > present && (value >= needed || value >= LEAST_FACTOR * present);
 }

@@ -3,7 +3,7 @@ import type { Evidence, RecommendationDraft, Rule, RuleContext } from '../../../
 import { computed, isLimit, limited, measured, setting } from '../../settings/facts.ts';
 import { budgetBytes } from '../../settings/memory-budget.ts';
 import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
-import { type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
+import { isWorthIt, type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
 import { sumOf } from '../../settings/setting-draft.ts';
 import { aboutMemory, bareValue, formatMemory } from '../../settings/units.ts';
 import { askSettings } from '../../settings/what-if.ts';
@@ -21,7 +21,8 @@ export const rule: Rule = {
     'ALTER ROLE … SET work_mem for a role whose statements wrote temporary blocks (pg_stat_statements counts by role) and take ' +
     'at least 0.5 % of the time, where other roles spill nothing, or where the server as a whole cannot be given as much. Twice the ' +
     "largest spill of a call, at most 1 GB and what the budget of the whole set leaves for the role's sessions: its CONNECTION LIMIT, " +
-    'else twice the most sessions at work in ten samples and more, else max_connections. Parallel workers count with it.',
+    'else twice the most sessions at work in ten samples and more, else max_connections. Parallel workers count with it. Quiet where ' +
+    'that is neither what the spill needs nor twice the present value: it would spill as well.',
   evaluate: async (context) => {
     const plan = memoryPlan(context);
     if (isLimit(plan)) return limited(plan);
@@ -47,7 +48,7 @@ function refusalOf(one: RoleWorkMem): { code: string; reason: string } {
       reason: `twice its largest spill, ${formatMemory(one.needed)}, is within the ${formatMemory(one.present)} that it has: several sorts in one statement, or spills of before`,
     };
   }
-  if (one.value <= one.present) {
+  if (!isWorthIt(one)) {
     return {
       code: 'memory_budget',
       reason: `about ${formatMemory(one.needed)} would do, but with ${one.sessions} sessions (${one.sessions_source}) the budget leaves ${one.value > one.present ? `no more than ${formatMemory(one.value)}, which would spill as well` : 'nothing'}; a CONNECTION LIMIT for the role would make room`,

@@ -109,11 +109,11 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
     await shop.database.query(
       'CREATE TABLE log (id int, t int) WITH (autovacuum_analyze_threshold = 2000000000, autovacuum_enabled = off)',
     );
-    await shop.counted('INSERT INTO log SELECT g, g FROM generate_series(1, 400000) g');
+    await shop.counted('INSERT INTO log SELECT g, g FROM generate_series(1, 1000000) g');
     await shop.database.query('VACUUM ANALYZE log');
     await shop.database.query('ALTER TABLE log RESET (autovacuum_enabled)');
     const before = await shop.database.snapshot();
-    await shop.counted('INSERT INTO log SELECT g, g FROM generate_series(1, 40000) g');
+    await shop.counted('INSERT INTO log SELECT g, g FROM generate_series(1, 100000) g');
     await shop.round();
     const after = await shop.database.snapshot();
     const old = rowOf(after, 'log');

@@ -226,7 +226,7 @@ describe('wraparound', () => {
     expect(slow?.severity).toBe('medium');
     const [failsafe] = (await evaluate(wraparoundRule, at(1_700_000_000, null))).recommendations;
     expect(failsafe?.severity).toBe('critical');
-    expect(failsafe?.title).toContain('444,483,648 left');
+    expect(failsafe?.title).toContain('444,483,647 left');
   });
 
   test('multixacts likewise, and another database by its name', async () => {

@@ -124,7 +124,14 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
       }
       const again = await proposed(ram, kind);
       // What its counters say is not undone by a setting; the values that hardware gives are.
-      const counted = ['max_wal_size', 'wal_buffers', 'work_mem', 'max_connections', 'min_wal_size'];
+      const counted = [
+        'max_wal_size',
+        'wal_buffers',
+        'work_mem',
+        'max_connections',
+        'min_wal_size',
+        'io_workers',
+      ];
       expect(again.map(({ name }) => name).filter((name) => !counted.includes(name))).toEqual([]);
     },
   );
