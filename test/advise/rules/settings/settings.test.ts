@@ -210,6 +210,18 @@ describe('work_mem', () => {
       expect.objectContaining({ name: 'spilled in a call of q1', value: 8 * MB, level: 'measured' }),
     );
   });
+  test('quiet where files are so small beside their statement’s time that they cost next to nothing', async () => {
+    const small = { workload: workloadOf([spilling(1), other]) };
+    expect(await said(workMem, snapshotOf({ disk_type: 'ssd' }), small)).toEqual([
+      'rejected spills_cost_little',
+    ]);
+    // 10 MB in 0.9 s: written and read back they are 0.2 s of a spinning disk.
+    expect(await said(workMem, snapshotOf({ disk_type: 'hdd' }), small)).not.toContain(
+      'rejected spills_cost_little',
+    );
+    const role = await workMem.evaluate(contextOf(snapshotOf({ disk_type: 'ssd' }), small));
+    expect(role.rejections[0]?.reason).toContain('at most 5.8 % of their time');
+  });
   test('never more than the budget leaves', async () => {
     const draft = await draftOf(workMem, snapshotOf(), { workload: workloadOf([spilling(2000), other]) });
     const value = (name: string) => Number(draft.evidence.find((item) => item.name === name)?.value);
