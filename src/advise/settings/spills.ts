@@ -60,12 +60,13 @@ export interface RoleSpill {
 }
 
 /**
- * Spills by who sent them, as far as they cost (spillsOf). pg_stat_statements has a row for each role; a workload's query joins them. Index builds and
- * other utility statements are no queries of the workload and stay out: they sort in maintenance_work_mem.
+ * Spills by who sent them, as far as they cost (spillsOf). pg_stat_statements has a row for each role; a workload's
+ * query joins them. Index builds and other utility statements are no queries of the workload and stay out: they sort in
+ * maintenance_work_mem.
  */
 export function spillsByRole(context: RuleContext): {
   spilling: RoleSpill[];
-  /** Roles that sent statements of the workload and spilled nothing. */
+  /** Roles that sent statements of the workload and spilled nothing that costs. */
   others: string[];
 } {
   const { window, snapshot, workload } = context;

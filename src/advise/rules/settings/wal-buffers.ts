@@ -11,7 +11,7 @@ const NAME = 'wal_buffers';
 const ENOUGH = 16 * MB;
 const MOST = 64 * MB;
 /** Counted for less, it says nothing of a habit. */
-const ENOUGH_SECONDS = 600;
+const ENOUGH_SECONDS = 300;
 /** Rarer than this, nobody notices. */
 const FULL_PER_MINUTE = 1;
 
@@ -21,7 +21,7 @@ export const rule: Rule = {
   title: 'WAL buffers were full',
   description:
     'Fires where backends had to write WAL themselves because wal_buffers were full, more than once a minute ' +
-    '(pg_stat_wal.wal_buffers_full), over ten minutes at least: 16 MB, then twice the present value, at most 64 MB, within the memory budget.',
+    '(pg_stat_wal.wal_buffers_full), over five minutes at least: 16 MB, then twice the present value, at most 64 MB, within the memory budget.',
   evaluate: (context) => {
     const seen = observed(context, 'wal');
     const row = setting(context, NAME);

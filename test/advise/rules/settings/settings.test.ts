@@ -390,7 +390,7 @@ test('wal_buffers: fires where they were full, quiet where not', async () => {
   expect(evidence.map(({ name }) => name)).toContain('worst-case memory after');
   expect(await said(walBuffers, full(10))).toEqual(['rejected rarely_full']);
   expect(await said(walBuffers, snapshotOf())).toEqual(['rejected no_evidence']);
-  const young = walCounters({ wal_buffers_full: 9000, stats_reset: '2026-03-01T11:55:00.000Z' });
+  const young = walCounters({ wal_buffers_full: 9000, stats_reset: '2026-03-01T11:56:00.000Z' });
   expect(await said(walBuffers, snapshotOf({ counters: { wal: young } }))).toEqual([
     'rejected statistics_too_young',
   ]);
