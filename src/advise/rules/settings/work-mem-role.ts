@@ -28,9 +28,9 @@ export const rule: Rule = {
     if (isLimit(plan)) return limited(plan);
     const recommendations: RecommendationDraft[] = [];
     const rejections = [];
-    const { roles, given } = workMemByRole(context, plan);
+    const { roles, given, instead } = workMemByRole(context, plan);
     for (const one of roles) {
-      const refusal = given.includes(one) ? null : refusalOf(one);
+      const refusal = given.includes(one) ? null : refusalOf(one, instead);
       if (refusal === null) recommendations.push(await draftOf(context, plan, one));
       else {
         const key = `setting ${NAME} of role ${one.role}`;
@@ -41,14 +41,14 @@ export const rule: Rule = {
   },
 };
 
-function refusalOf(one: RoleWorkMem): { code: string; reason: string } {
+function refusalOf(one: RoleWorkMem, instead: boolean): { code: string; reason: string } {
   if (one.needed <= one.present) {
     return {
       code: 'large_enough',
       reason: `twice its largest spill, ${formatMemory(one.needed)}, is within the ${formatMemory(one.present)} that it has: several sorts in one statement, or spills of before`,
     };
   }
-  if (!isWorthIt(one)) {
+  if (instead ? !isWorthIt(one) : one.value <= one.present) {
     return {
       code: 'memory_budget',
       reason: `about ${formatMemory(one.needed)} would do, but with ${one.sessions} sessions (${one.sessions_source}) the budget leaves ${one.value > one.present ? `no more than ${formatMemory(one.value)}, which would spill as well` : 'nothing'}; a CONNECTION LIMIT for the role would make room`,
