@@ -18,7 +18,7 @@ import {
   ourConfiguration,
   pgtuneConfiguration,
 } from './settings/contenders.ts';
-import { type LoadName, type LoadResult, type LoadRunner, loadRunner } from './settings/load.ts';
+import { type Amount, type LoadName, type LoadResult, type LoadRunner, loadRunner } from './settings/load.ts';
 import { type MemoryGroup, memoryGroup } from './settings/memory-group.ts';
 import type { PgtuneInput } from './settings/pgtune.ts';
 import { ratioOf, showRatio } from './settings/ratios.ts';
@@ -33,7 +33,8 @@ interface Plan {
   ram_bytes: number;
   scale: number;
   size: PgtuneInput['size'];
-  seconds: number;
+  /** Of one turn. */
+  amount: Amount;
   rounds: number;
 }
 
@@ -56,16 +57,17 @@ function plans(quick: boolean): Plan[] {
   const ram_bytes = (quick ? 256 : 1024) * MB;
   const size = 'less_ram';
   return [
-    { load: 'rw', type: 'oltp', ram_bytes, scale, size, seconds, rounds },
-    { load: 'ro', type: 'web', ram_bytes, scale, size, seconds, rounds },
+    { load: 'rw', type: 'oltp', ram_bytes, scale, size, amount: { seconds }, rounds },
+    { load: 'ro', type: 'web', ram_bytes, scale, size, amount: { seconds }, rounds },
     // In millions of sales.
     {
       load: 'analytic',
       type: 'dw',
       ram_bytes,
-      scale: quick ? 0.05 : 0.6,
+      scale: quick ? 0.05 : 0.4,
       size: 'less_ram',
-      seconds: quick ? 1 : 6,
+      // A pass takes a second or two: a number of them, for a turn of seconds would end in the middle of one.
+      amount: { transactions: quick ? 1 : 2 },
       rounds,
     },
   ];
@@ -77,6 +79,14 @@ interface Measured {
   configurations: Record<Contender, Configuration>;
   advice: string[];
   limited: boolean;
+}
+
+/** So many times as much, in whole seconds or transactions. */
+function times(amount: Amount, factor: number): Amount {
+  const whole = (value: number) => Math.max(1, Math.round(value * factor));
+  return 'seconds' in amount
+    ? { seconds: whole(amount.seconds) }
+    : { transactions: whole(amount.transactions) };
 }
 
 async function measure(plan: Plan, runner: LoadRunner): Promise<Measured> {
@@ -100,10 +110,20 @@ async function measure(plan: Plan, runner: LoadRunner): Promise<Measured> {
     if (plan.load === 'analytic') await createSales(client, Math.round(plan.scale * 1e6));
     else await createPgbenchTables(client, plan.scale);
     await client.end();
-    const run = (seconds: number) =>
-      runner.run(plan.load, server.dsn('postgres'), seconds, Math.max(1, Math.round(plan.scale)));
+    const run = async (amount: Amount): Promise<LoadResult> => {
+      const before = await group?.cpuMs();
+      const { transactions, ...timed } = await runner.run(
+        plan.load,
+        server.dsn('postgres'),
+        amount,
+        Math.max(1, Math.round(plan.scale)),
+      );
+      const after = await group?.cpuMs();
+      const cpu = typeof before === 'number' && typeof after === 'number' ? after - before : null;
+      return { ...timed, cpu_ms: cpu === null ? null : cpu / transactions };
+    };
     const host = { major: MAJOR, ram_bytes: plan.ram_bytes, cpus: CPUS, disk: 'ssd' as const };
-    const ours = await ourConfiguration(server, host, plan.type, group, () => run(2 * plan.seconds));
+    const ours = await ourConfiguration(server, host, plan.type, group, () => run(times(plan.amount, 2)));
     const configurations: Record<Contender, Configuration> = {
       default: { settings: {}, statements: [], left_out: [] },
       pgtune: await pgtuneConfiguration(server, { ...host, type: plan.type, size: plan.size }),
@@ -114,8 +134,8 @@ async function measure(plan: Plan, runner: LoadRunner): Promise<Measured> {
       for (const contender of ORDERS[round % ORDERS.length] ?? CONTENDERS) {
         await configure(server, configurations[contender], group);
         // Not counted: catalogs, plans, the first checkpoints.
-        await run(Math.max(1, Math.round(plan.seconds / 4)));
-        results[contender].push(await run(plan.seconds));
+        await run(times(plan.amount, 0.25));
+        results[contender].push(await run(plan.amount));
       }
     }
     return { plan, results, configurations, advice: ours.advice, limited: group !== null };
@@ -125,13 +145,15 @@ async function measure(plan: Plan, runner: LoadRunner): Promise<Measured> {
   }
 }
 
-const of = (results: readonly LoadResult[], key: keyof LoadResult) => results.map((result) => result[key]);
+/** NaN where it could not be told. */
+const of = (results: readonly LoadResult[], key: keyof LoadResult) =>
+  results.map((result) => result[key] ?? Number.NaN);
 const middle = (values: readonly number[]) =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 function show({ plan, results, configurations, advice, limited }: Measured): void {
   console.log(
-    `\n${plan.load}: ${plan.ram_bytes / MB} MB of memory${limited ? '' : ' (no control group could be made: not limited)'}, ${plan.rounds} rounds of ${plan.seconds} s`,
+    `\n${plan.load}: ${plan.ram_bytes / MB} MB of memory${limited ? '' : ' (no control group could be made: not limited)'}, ${plan.rounds} rounds of ${'seconds' in plan.amount ? `${plan.amount.seconds} s` : `${plan.amount.transactions} passes`}`,
   );
   const against = (contender: Contender, other: Contender, key: keyof LoadResult) =>
     contender === other ? '' : showRatio(ratioOf(of(results[contender], key), of(results[other], key)));
@@ -144,6 +166,7 @@ function show({ plan, results, configurations, advice, limited }: Measured): voi
       'throughput ÷ default': against(contender, 'default', 'per_second'),
       'throughput ÷ pgtune': against(contender, 'pgtune', 'per_second'),
       'P95 ÷ pgtune': against(contender, 'pgtune', 'p95_ms'),
+      'CPU of the server ÷ pgtune': against(contender, 'pgtune', 'cpu_ms'),
     })),
   );
   for (const contender of ['pgtune', 'ours'] as const) {
@@ -182,6 +205,15 @@ export async function settingsBenchmark({ quick, only }: BenchmarkOptions): Prom
   for (const { plan, results } of measured) {
     for (const other of ['pgtune', 'default'] as const) {
       const ratio = ratioOf(of(results.ours, 'per_second'), of(results[other], 'per_second'));
+      const cpu = ratioOf(of(results.ours, 'cpu_ms'), of(results[other], 'cpu_ms'));
+      if (Number.isFinite(cpu.mean)) {
+        figures[`cpu_vs_${other}_${plan.load}`] = {
+          value: Number(cpu.mean.toFixed(3)),
+          unit: 'ratio',
+          aim: 1,
+          better: 'lower',
+        };
+      }
       const name = `ratio_vs_${other}_${plan.load}`;
       figures[name] = { value: Number(ratio.mean.toFixed(3)), unit: 'ratio', aim: 1, better: 'higher' };
       figures[`${name}_low`] = {

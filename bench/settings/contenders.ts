@@ -2,11 +2,17 @@
 import pg from 'pg';
 import { hostSettings, loadRules } from '../../src/advise/index.ts';
 import { collectSnapshot } from '../../src/collect/index.ts';
-import { quoteIdentifier, quoteLiteral, type Recommendation } from '../../src/domain/index.ts';
+import {
+  type ActivityPoint,
+  quoteIdentifier,
+  quoteLiteral,
+  type Recommendation,
+  type Snapshot,
+} from '../../src/domain/index.ts';
 import type { EmbeddedServer } from '../../src/embedded/index.ts';
 import { analyse } from '../../src/pipeline/index.ts';
 import { openTarget } from '../../src/target/index.ts';
-import { diffSnapshots, workloadFromWindow } from '../../src/workload/index.ts';
+import { concurrencyOf, diffSnapshots, workloadFromWindow } from '../../src/workload/index.ts';
 import type { MemoryGroup } from './memory-group.ts';
 import { type PgtuneInput, pgtune } from './pgtune.ts';
 
@@ -92,8 +98,14 @@ export async function pgtuneConfiguration(
   return { ...(await takeable(server, pgtune(input))), statements: [] };
 }
 
+/** Analyses one after the other, as on consecutive nights: what the first one changed may show the next one more. */
+const NIGHTS = 2;
+/** Samples of sessions while the load runs: the service takes one a minute. */
+const SAMPLE_MS = 500;
+
 /**
- * Ours: the baseline for the same hardware, then what the advisor says after it has seen the load run with that.
+ * Ours: the baseline for the same hardware, then what the advisor says after it has seen the load run with that, and
+ * once more after that.
  * @param observe runs the load.
  */
 export async function ourConfiguration(
@@ -106,23 +118,74 @@ export async function ourConfiguration(
   const { ram_bytes, cpus, disk, major } = host;
   const set = hostSettings({ ram_bytes, cpu_count: cpus, disk_type: disk, major, workload_type: type });
   const texts = Object.fromEntries(Object.entries(set.values).map(([name, { text }]) => [name, text]));
-  const baseline = { ...(await takeable(server, texts)), statements: [] };
-  await configure(server, baseline, group);
+  let configuration: Configuration = { ...(await takeable(server, texts)), statements: [] };
+  const advice: string[] = [];
+  for (let night = 1; night <= NIGHTS; night += 1) {
+    await configure(server, configuration, group);
+    const report = await nightly(server, host, observe);
+    const advised = report.recommendations.filter(({ statements }) => statements.length > 0);
+    advice.push(
+      ...report.recommendations.map(
+        ({ title, kind }) => `${title}${kind === 'finding' ? ' (by hand)' : ''} (night ${night})`,
+      ),
+    );
+    if (advised.length === 0) break;
+    configuration = await withAdvice(server, configuration, advised);
+  }
+  return { configuration, advice };
+}
+
+/** What the rules of the area settings say of the load. */
+async function nightly(
+  server: EmbeddedServer,
+  { ram_bytes, cpus, disk }: Host,
+  observe: () => Promise<unknown>,
+) {
   await ask(server, ['SELECT pg_stat_statements_reset()']);
-  const snapshot = async () => {
-    const session = await openTarget(server.dsn(DATABASE), {
-      applicationName: 'pgluthier-bench',
-      readOnly: true,
-    });
-    const host_overrides = { ram_bytes, cpu_count: cpus, disk_type: disk };
-    return collectSnapshot(session, { host_overrides }).finally(() => session.close());
-  };
-  const before = await snapshot();
-  await observe();
-  await ask(server, ['SELECT pg_stat_force_next_flush()']);
-  const after = await snapshot();
-  const window = diffSnapshots(before, after);
-  const report = await analyse({
+  const session = await openTarget(server.dsn(DATABASE), {
+    applicationName: 'pgluthier-bench',
+    readOnly: true,
+  });
+  try {
+    const look = () =>
+      collectSnapshot(session, { host_overrides: { ram_bytes, cpu_count: cpus, disk_type: disk } });
+    const before = await look();
+    const points = await sampled(server, observe());
+    await ask(server, ['SELECT pg_stat_force_next_flush()']);
+    const after = await look();
+    return await analysed(before, after, points);
+  } finally {
+    await session.close();
+  }
+}
+
+/** Sessions at once, until what runs has ended. */
+async function sampled(server: EmbeddedServer, running: Promise<unknown>): Promise<ActivityPoint[]> {
+  const points: ActivityPoint[] = [];
+  let runs = true;
+  const ended = running.finally(() => {
+    runs = false;
+  });
+  while (runs) {
+    await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+    const [row] = await ask<Omit<ActivityPoint, 'taken_at' | 'oldest_xmin_age'>>(server, [
+      `SELECT count(*)::int AS total, (count(*) FILTER (WHERE state = 'active'))::int AS active,
+         (count(*) FILTER (WHERE state = 'idle'))::int AS idle,
+         (count(*) FILTER (WHERE state LIKE 'idle in transaction%'))::int AS idle_in_transaction,
+         (count(*) FILTER (WHERE state = 'active'))::int AS active_here, 0 AS waiting_for_lock
+       FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+         AND application_name <> 'pgluthier-bench'`,
+    ]);
+    if (row) points.push({ ...row, taken_at: new Date().toISOString(), oldest_xmin_age: null });
+  }
+  await ended;
+  return points;
+}
+
+async function analysed(before: Snapshot, after: Snapshot, points: readonly ActivityPoint[]) {
+  const concurrency = concurrencyOf(points);
+  const window = { ...diffSnapshots(before, after), ...(concurrency ? { concurrency } : {}) };
+  return analyse({
     target: { id: null, name: 'bench' },
     snapshot: after,
     window,
@@ -139,13 +202,6 @@ export async function ourConfiguration(
     now: () => new Date(),
     progress: () => {},
   });
-  const advised = report.recommendations.filter(({ statements }) => statements.length > 0);
-  return {
-    configuration: await withAdvice(server, baseline, advised),
-    advice: report.recommendations.map(
-      ({ title, kind }) => `${title}${kind === 'finding' ? ' (by hand)' : ''}`,
-    ),
-  };
 }
 
 /** Applies what was recommended and reads back what stands in postgresql.auto.conf then. */
@@ -162,7 +218,7 @@ async function withAdvice(
   ]);
   return {
     settings: Object.fromEntries(rows.map(({ name, setting }) => [name, setting])),
-    statements: statements.filter((sql) => /^ALTER (ROLE|DATABASE)/.test(sql)),
+    statements: [...baseline.statements, ...statements.filter((sql) => /^ALTER (ROLE|DATABASE)/.test(sql))],
     left_out: baseline.left_out,
   };
 }

@@ -16,20 +16,27 @@ export interface LoadResult {
   per_second: number;
   mean_ms: number;
   p95_ms: number;
+  /** CPU that the server took for one, ms: what other work on the machine slows down, it leaves nearly alone. Null: not to be told. */
+  cpu_ms: number | null;
 }
+
+/** How much of a load: for so long, or so many transactions of each client where one takes a good part of a turn. */
+export type Amount = { seconds: number } | { transactions: number };
+
+type Timed = Omit<LoadResult, 'cpu_ms'> & { transactions: number };
 
 export interface LoadRunner {
   /** What it is, for the table. */
   name: string;
-  /** @param seconds whole ones. */
-  run(load: LoadName, dsn: string, seconds: number, scale: number): Promise<LoadResult>;
+  run(load: LoadName, dsn: string, amount: Amount, scale: number): Promise<Timed>;
 }
 
 const CLIENTS: Record<LoadName, number> = { rw: 8, ro: 8, analytic: 2 };
 
-function summarise(latencies_ms: number[], seconds: number): LoadResult {
+function summarise(latencies_ms: number[], seconds: number): Timed {
   const sorted = latencies_ms.toSorted((a, b) => a - b);
   return {
+    transactions: sorted.length,
     per_second: sorted.length / seconds,
     mean_ms: sorted.reduce((sum, one) => sum + one, 0) / sorted.length,
     p95_ms: sorted[Math.ceil(0.95 * sorted.length) - 1] ?? Number.NaN,
@@ -45,7 +52,7 @@ export async function loadRunner(): Promise<LoadRunner> {
   }
 }
 
-async function byPgbench(load: LoadName, dsn: string, seconds: number, scale: number): Promise<LoadResult> {
+async function byPgbench(load: LoadName, dsn: string, amount: Amount, scale: number): Promise<Timed> {
   const folder = await mkdtemp(join(tmpdir(), 'pgluthier-load-'));
   try {
     const script = join(folder, 'analytic.sql');
@@ -57,7 +64,8 @@ async function byPgbench(load: LoadName, dsn: string, seconds: number, scale: nu
     }[load];
     const given = ['--no-vacuum', '--protocol=prepared', '--jobs=1', `--client=${CLIENTS[load]}`];
     const log = ['--log', `--log-prefix=${join(folder, 'log')}`];
-    const { stdout } = await run('pgbench', [...given, ...what, ...log, `--time=${seconds}`, dsn]);
+    const much = 'seconds' in amount ? `--time=${amount.seconds}` : `--transactions=${amount.transactions}`;
+    const { stdout } = await run('pgbench', [...given, ...what, ...log, much, dsn]);
     const per_second = Number(/^tps = ([\d.]+)/m.exec(stdout)?.[1]);
     if (!(per_second > 0)) throw new Error(`pgbench did not say how much it did: ${stdout}`);
     // Third field of each line: the transaction's time, µs.
@@ -69,14 +77,14 @@ async function byPgbench(load: LoadName, dsn: string, seconds: number, scale: nu
         if (time !== undefined) latencies.push(Number(time) / 1000);
       }
     }
-    return { ...summarise(latencies, seconds), per_second };
+    return { ...summarise(latencies, latencies.length / per_second), per_second };
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
 /** The scripts as pgbench's documentation has them. */
-async function byDriver(load: LoadName, dsn: string, seconds: number, scale: number): Promise<LoadResult> {
+async function byDriver(load: LoadName, dsn: string, amount: Amount, scale: number): Promise<Timed> {
   const upTo = (most: number) => 1 + Math.floor(Math.random() * most);
   const transactions: Record<LoadName, (client: pg.Client) => Promise<void>> = {
     ro: async (client) => {
@@ -108,11 +116,12 @@ async function byDriver(load: LoadName, dsn: string, seconds: number, scale: num
   };
   const latencies: number[] = [];
   const started = performance.now();
-  const end = started + 1000 * seconds;
+  const ended = (done: number) =>
+    'seconds' in amount ? performance.now() >= started + 1000 * amount.seconds : done >= amount.transactions;
   const one = async () => {
     const client = new pg.Client({ connectionString: dsn });
     await client.connect();
-    while (performance.now() < end) {
+    for (let done = 0; !ended(done); done += 1) {
       const began = performance.now();
       await transactions[load](client);
       latencies.push(performance.now() - began);

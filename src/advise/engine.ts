@@ -1,6 +1,7 @@
 /** Runs rules over a context; one that fails is a limit of the result, not the end of the others. */
 import { type Limit, PgLuthierError, type Rule, type RuleContext, type RuleResult } from '../domain/index.ts';
 import { withContradictions } from './repairs/contradictions.ts';
+import { saidOnce } from './said-once.ts';
 
 /** Told of each rule that failed, with the whole error: for the log, never for the result. */
 export type OnRuleFailure = (rule: Rule, error: unknown) => void;
@@ -16,6 +17,7 @@ export async function runRules(
   onFailure?: OnRuleFailure,
 ): Promise<RuleResult> {
   const total: RuleResult = { recommendations: [], rejections: [], limits: [] };
+  const yields = new Map<string, readonly string[]>();
   for (const [position, rule] of rules.entries()) {
     context.progress(`rule ${position + 1} of ${rules.length}: ${rule.title}`);
     try {
@@ -24,12 +26,15 @@ export async function runRules(
       total.rejections.push(...result.rejections);
       total.limits.push(...result.limits);
       if (result.coverage) total.coverage = result.coverage;
+      for (const [key, others] of result.yields ?? []) yields.set(key, others);
     } catch (error) {
       total.limits.push(failure(rule, error));
       onFailure?.(rule, error);
     }
   }
-  return { ...total, recommendations: withContradictions(total.recommendations) };
+  const { recommendations, rejections } = saidOnce(total.recommendations, yields);
+  total.rejections.push(...rejections);
+  return { ...total, recommendations: withContradictions(recommendations) };
 }
 
 function failure(rule: Rule, error: unknown): Limit {

@@ -12,6 +12,6 @@ export { suspectedIndexes } from './repairs/bloated-indexes.ts';
 export { compareScorecards } from './scorecard/compare.ts';
 export type { KnownAdvice } from './scorecard/input.ts';
 export { type ScoredMetrics, scoreMetrics, scoreTarget } from './scorecard/score.ts';
-export { hostSettings, NATURES as SETTING_NATURES } from './settings/host-set.ts';
+export { hostSettings, settingNatures } from './settings/host-set.ts';
 export { memoryOfSet } from './settings/set-memory.ts';
 export { bareValue } from './settings/units.ts';

@@ -34,6 +34,8 @@ const databaseSchema: Part<'database'> = z.object({
   sessions_abandoned: number,
   sessions_fatal: number,
   sessions_killed: number,
+  parallel_workers_to_launch: maybe,
+  parallel_workers_launched: maybe,
   numbackends: number,
   stats_reset: time,
 });

@@ -1,6 +1,6 @@
 /** Roles, databases, replication's definitions, triggers, extensions, configuration files: each by itself. */
 import { z } from 'zod';
-import type { InstanceFacts } from '../domain/index.ts';
+import type { InstanceFacts, WalDirectory } from '../domain/index.ts';
 import { type Reader, readNoun } from './reader.ts';
 import { reloptions } from './reloptions.ts';
 import { sqlVariant } from './variants.ts';
@@ -10,7 +10,9 @@ const maybeText = text.nullable();
 const flag = z.boolean();
 const number = z.number();
 
-type Row<K extends keyof InstanceFacts> = z.ZodType<NonNullable<InstanceFacts[K]>[number]>;
+type Row<K extends Exclude<keyof InstanceFacts, 'wal_directory'>> = z.ZodType<
+  NonNullable<InstanceFacts[K]>[number]
+>;
 
 const roleSchema: Row<'roles'> = z.object({
   oid: number,
@@ -92,7 +94,12 @@ const definerSchema: Row<'definer_functions'> = z.object({
   identity_arguments: text,
   is_parsed_early: flag,
 });
-const rightsSchema = z.object({ file_settings: flag });
+const rightsSchema = z.object({ file_settings: flag, wal_directory: flag });
+const walDirectorySchema: z.ZodType<WalDirectory> = z.object({
+  files: number,
+  bytes: number,
+  archive_ready: number,
+});
 const fileSettingSchema: Row<'file_settings'> = z.object({
   sourcefile: maybeText,
   sourceline: number.nullable(),
@@ -121,5 +128,8 @@ export async function readInstance(reader: Reader): Promise<InstanceFacts> {
   return {
     ...facts,
     file_settings: rights?.file_settings ? await read('file-settings', fileSettingSchema) : null,
+    wal_directory: rights?.wal_directory
+      ? ((await read('wal-directory', walDirectorySchema))[0] ?? null)
+      : null,
   };
 }

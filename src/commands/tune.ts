@@ -1,5 +1,5 @@
 /** `pgluthier tune`: settings for a host, with no database. */
-import { bareValue, hostSettings, SETTING_NATURES } from '../advise/index.ts';
+import { bareValue, hostSettings, settingNatures } from '../advise/index.ts';
 import type { DiskType } from '../domain/index.ts';
 import { PgLuthierError } from '../domain/index.ts';
 import {
@@ -27,6 +27,17 @@ export interface TuneOptions {
 /** Versions that the formulas were checked for. */
 const OLDEST = 10;
 const NEWEST = 19;
+/** Services and operators that write log lines in a format of their own, which others read. */
+const OWN_LOG_FORMAT: ReadonlySet<TuneOptions['format']> = new Set([
+  'rds',
+  'aurora',
+  'cloudsql',
+  'alloydb',
+  'azure',
+  'supabase',
+  'neon',
+  'cnpg',
+]);
 /** Below it nothing is left for the operating system. */
 const LEAST_RAM = 256 * 1024 ** 2;
 
@@ -51,10 +62,12 @@ export function tune(options: TuneOptions): string {
     workload_type: workload,
     ...(connections === undefined ? {} : { connections }),
   });
-  const settings = Object.entries(set.values).map(([name, { text, formula }]) => {
-    const nature = SETTING_NATURES[name];
+  const natures = settingNatures(pg);
+  const settings = Object.entries(set.values).flatMap(([name, { text, formula }]) => {
+    const nature = natures[name];
     if (!nature) throw new Error(`${name} has no nature`);
-    return { name, text, bare: bareValue(text, nature.unit), restart: nature.restart, formula };
+    if (name === 'log_line_prefix' && OWN_LOG_FORMAT.has(options.format)) return [];
+    return [{ name, text, bare: bareValue(text, nature.unit), restart: nature.restart, formula }];
   });
   const unknown = [
     ...(cpu === undefined ? ['--cpu: parallelism is left as it is'] : []),

@@ -92,18 +92,27 @@ function usedMultixacts(from: Counters, to: Counters): number | null {
   return grown.length > 0 ? Math.max(...grown) : null;
 }
 
+const PARALLEL = ['parallel_workers_to_launch', 'parallel_workers_launched'] as const;
+
+/** Nothing where one end does not tell (before 18, or a snapshot of before they were read): zero would be a number. */
+function parallelWorkers(from: Counters['database'], to: Counters['database']) {
+  const told = (row: Counters['database']) => PARALLEL.every((name) => typeof row?.[name] === 'number');
+  return from && to && told(from) && told(to) ? difference(from, to, PARALLEL) : {};
+}
+
 /** What was counted between two snapshots of one server. */
 export function diffCounters(from: Counters, to: Counters): CountersDelta {
   const between = <T extends object, K extends string>(a: T | null, b: T | null, keys: readonly K[]) =>
     a && b ? difference(a, b, keys) : null;
   const bgwriter = between(from.bgwriter, to.bgwriter, BGWRITER);
   const backend = [from.bgwriter?.buffers_backend, to.bgwriter?.buffers_backend];
+  const database = between(from.database, to.database, DATABASE);
   const xids =
     from.transaction_ids && to.transaction_ids
       ? to.transaction_ids.next_xid - from.transaction_ids.next_xid
       : null;
   return {
-    database: between(from.database, to.database, DATABASE),
+    database: database && { ...database, ...parallelWorkers(from.database, to.database) },
     checkpoints: between(from.checkpoints, to.checkpoints, CHECKPOINTS),
     wal: between(from.wal, to.wal, WAL),
     bgwriter: bgwriter && {

@@ -115,6 +115,14 @@ export interface FileSetting {
   error: string | null;
 }
 
+/** What pg_wal takes. How much its disk has left no function of SQL tells. */
+export interface WalDirectory {
+  files: number;
+  bytes: number;
+  /** Segments that wait for the archive. */
+  archive_ready: number;
+}
+
 /** Empty: none, or not seen, and a limit says so. */
 export interface InstanceFacts {
   roles: RoleRow[];
@@ -128,4 +136,6 @@ export interface InstanceFacts {
   definer_functions: DefinerFunction[];
   /** Null: this role may not see pg_file_settings (by default superusers only). */
   file_settings: FileSetting[] | null;
+  /** Null: this role may not list it (pg_monitor may). Absent: not read. */
+  wal_directory?: WalDirectory | null;
 }

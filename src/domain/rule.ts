@@ -51,6 +51,11 @@ export interface RuleResult {
   recommendations: RecommendationDraft[];
   rejections: Rejection[];
   limits: Limit[];
+  /**
+   * Its recommendations, by key, that say what others say better: where all of those keys are in the result, it becomes
+   * a rejection `said_elsewhere`. Absent: it has none.
+   */
+  yields?: ReadonlyMap<string, readonly string[]>;
   /** Filled by the rule that costs the workload's statements (index/missing): what the run covered. */
   coverage?: AnalysisCoverage;
 }

@@ -27,6 +27,9 @@ export interface DatabaseCounters {
   sessions_abandoned: number;
   sessions_fatal: number;
   sessions_killed: number;
+  /** Parallel workers that queries planned to start, and that started, 18+. Null before; absent: not read. */
+  parallel_workers_to_launch?: number | null;
+  parallel_workers_launched?: number | null;
   /** A gauge: backends now. */
   numbackends: number;
   stats_reset: string | null;

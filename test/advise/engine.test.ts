@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { runRules } from '../../src/advise/engine.ts';
+import { findingDraft } from '../../src/advise/health/finding.ts';
 import { PgLuthierError, type Rule, type RuleResult } from '../../src/domain/index.ts';
 import { contextOf, snapshotOf } from '../support/snapshot-builder.ts';
 
@@ -70,4 +71,48 @@ test('a rule that throws, or rejects, is a limit; the others still run', async (
   // What a defect says may hold the user's data: it goes to the log only.
   expect(JSON.stringify(result)).not.toContain('4711');
   expect(failed).toContainEqual(['health/throws', secret]);
+});
+
+test('what another rule says better is said once, by that rule; alone it is said', async () => {
+  const finding = (rule: string, key: string) =>
+    findingDraft({
+      rule,
+      key,
+      title: `${rule} on ${key}`,
+      rationale: 'r',
+      severity: 'low',
+      evidence: [{ name: 'n', value: 1, unit: null, source: 's', level: 'measured', formula: null }],
+      restart: false,
+      notes: [],
+    });
+  const result = (drafts: RuleResult['recommendations'], yields: RuleResult['yields'] = new Map()) => ({
+    recommendations: drafts,
+    rejections: [],
+    limits: [],
+    yields,
+  });
+  const symptom = ruleThat('health/symptom', () =>
+    result(
+      [finding('health/symptom', 'a'), finding('health/symptom', 'b'), finding('health/symptom', 'c')],
+      new Map([
+        ['a', ['cause of a']],
+        ['b', ['cause of a', 'cause of b']],
+      ]),
+    ),
+  );
+  const cause = ruleThat('health/cause', () => result([finding('health/cause', 'cause of a')]));
+  const keys = (from: RuleResult) => from.recommendations.map(({ key }) => key);
+  const both = await runRules([symptom, cause], contextOf(snapshotOf()));
+  // b is only told in part elsewhere.
+  expect(keys(both)).toEqual(['b', 'c', 'cause of a']);
+  expect(both.rejections).toEqual([
+    {
+      rule: 'health/symptom',
+      candidate: 'health/symptom on a',
+      code: 'said_elsewhere',
+      reason: 'health/cause says it: health/cause on cause of a',
+      key: 'a',
+    },
+  ]);
+  expect(keys(await runRules([symptom], contextOf(snapshotOf())))).toEqual(['a', 'b', 'c']);
 });

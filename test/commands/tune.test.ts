@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hostSettings, SETTING_NATURES } from '../../src/advise/index.ts';
+import { hostSettings, settingNatures } from '../../src/advise/index.ts';
 import { type TuneOptions, tune } from '../../src/commands/tune.ts';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
 import { matrix } from '../advise/settings/matrix.ts';
@@ -34,13 +34,14 @@ describe.each(availableMajors())('tune, PostgreSQL %i', (major) => {
   });
 
   it('knows units and restarts as the server does', async () => {
-    const names = Object.keys(SETTING_NATURES);
+    const natures = settingNatures(major);
+    const names = Object.keys(natures);
     const { rows } = await client.query(
       `SELECT name, unit, context = 'postmaster' AS restart FROM pg_settings WHERE name = ANY ($1) ORDER BY name`,
       [names],
     );
     expect(rows.map(({ name, ...nature }) => [name, nature])).toEqual(
-      names.toSorted().map((name) => [name, SETTING_NATURES[name]]),
+      names.toSorted().map((name) => [name, natures[name]]),
     );
   });
 
@@ -111,7 +112,7 @@ describe('tune', () => {
     expect(as('aurora')).toContain('modify-db-cluster-parameter-group');
     expect(as('supabase')).toContain('--config work_mem=24MB');
     expect(as('neon')).toContain(`ALTER DATABASE "your_database" SET work_mem = '24MB';`);
-    expect(as('azure')).toContain('--name log_autovacuum_min_duration --value 10000\n');
+    expect(as('azure')).toContain('--name log_autovacuum_min_duration --value 60000\n');
     expect(as('patroni')).toContain('    jit: "off"\n');
     expect(as('cnpg')).toContain('      shared_buffers: "4GB"\n');
     const json = JSON.parse(as('json'));
@@ -119,6 +120,22 @@ describe('tune', () => {
       expect.objectContaining({ name: 'shared_buffers', text: '4GB', bare: '524288', restart: true }),
     );
     expect(json.worst_case_bytes).toBeLessThan(16 * GB);
+  });
+
+  it('many CPUs get what pgtune gives them, a log its lines, and owners of the log’s format keep theirs', () => {
+    const of = (more: Partial<TuneOptions>) => tune({ ...usual, format: 'conf', ...more });
+    const large = of({ ram: 256 * GB, cpu: 64, disk: 'nvme', pg: 18 });
+    expect(large).toContain('autovacuum_max_workers = 5\n');
+    expect(large).toContain('io_workers = 16\n');
+    expect(of({ ram: 64 * GB, cpu: 16 })).toContain('autovacuum_max_workers = 4  # wants a restart\n');
+    expect(of({})).toContain('maintenance_io_concurrency = 200\n');
+    expect(of({ disk: 'hdd' })).not.toContain('maintenance_io_concurrency');
+    expect(of({})).toContain("log_line_prefix = '%m [%p] %q%u@%d %a '\n");
+    expect(of({})).toContain('log_min_duration_statement = 1s\n');
+    expect(of({ format: 'cloudsql' })).not.toContain('log_line_prefix');
+    // Two CPUs: never fewer workers than PostgreSQL's default without a reason that was measured.
+    expect(of({ cpu: 2 })).toContain('max_parallel_workers_per_gather = 2\n');
+    expect(of({ cpu: 1 })).toContain('max_parallel_workers_per_gather = 0\n');
   });
 
   it.each([

@@ -55,7 +55,7 @@ describe('a fast snapshot over a full one', () => {
        definer-functions definitions domains enums expression-statistics extended-expression-statistics extended-statistics extension-versions file-settings
        functions index-counters indexes inherits instance-rights partition-bounds partition-keys policies publications
        range-statistics range-types relations roles sequences setting-overrides settings subscriptions table-counters
-       tables tablespaces tree-statistics triggers views`.split(/\s+/),
+       tables tablespaces tree-statistics triggers views wal-directory`.split(/\s+/),
     );
   });
 });

@@ -1,10 +1,11 @@
 /** Requested checkpoints that become timed ones: seen, advised, applied by the product, on real servers. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testMajors } from '../support/servers.ts';
 import { advise, find, settingsServer, sideOf, verdict } from './settings-server.ts';
 
 // Each waits for a checkpoint that comes by time, 30 s at least: the servers wait together.
-describe.concurrent.each([15, 18])('PostgreSQL %i', (major) => {
+describe.concurrent.each(testMajors)('PostgreSQL %i', (major) => {
   let server: Awaited<ReturnType<typeof settingsServer>>;
   beforeAll(async () => {
     server = await settingsServer(major);

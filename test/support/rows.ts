@@ -2,7 +2,14 @@
  * Rows of a snapshot put together by hand. Each builder gives a plain row of a sound, quiet database and takes what a
  * test states otherwise; its table, index and column belong together by their OIDs.
  */
-import type { ColumnRow, ColumnStats, IndexRow, StatementRow, TableRow } from '../../src/domain/index.ts';
+import type {
+  ColumnRow,
+  ColumnStats,
+  IndexRow,
+  StatementRow,
+  TableRow,
+  VacuumProgress,
+} from '../../src/domain/index.ts';
 
 /** A statement that pg_stat_statements knows, not called yet. */
 export function statementRow(row: Partial<StatementRow> = {}): StatementRow {
@@ -168,5 +175,23 @@ export function columnStats(stats: Partial<ColumnStats> = {}): ColumnStats {
     most_common_elem_freqs: null,
     elem_count_histogram: null,
     ...stats,
+  };
+}
+
+/** A worker of autovacuum in its indexes for an hour, but for what is given. */
+export function vacuumRow(row: Partial<VacuumProgress> = {}): VacuumProgress {
+  return {
+    pid: 1,
+    table_oid: 20_000,
+    phase: 'vacuuming indexes',
+    heap_blks_total: 500_000,
+    heap_blks_scanned: 500_000,
+    heap_blks_vacuumed: 0,
+    index_vacuum_count: 0,
+    is_autovacuum: true,
+    is_wraparound: false,
+    started_at: '2026-03-01T11:00:00.000Z',
+    delay_time_ms: null,
+    ...row,
   };
 }

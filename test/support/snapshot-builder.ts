@@ -4,6 +4,7 @@
  */
 import type {
   Counters,
+  IoRow,
   RuleContext,
   SettingRow,
   Snapshot,
@@ -262,6 +263,31 @@ export function checkpointCounters(
     buffers_written: 0,
     stats_reset: '2026-02-19T12:00:00.000Z',
     ...counters,
+  };
+}
+
+/** A row of pg_stat_io of client backends, normal context, that did nothing but what is given. */
+export function ioRow(row: Partial<IoRow> = {}): IoRow {
+  return {
+    backend_type: 'client backend',
+    object: 'relation',
+    context: 'normal',
+    reads: 0,
+    read_bytes: 0,
+    read_time_ms: 0,
+    writes: 0,
+    write_bytes: 0,
+    write_time_ms: 0,
+    extends: 0,
+    extend_bytes: 0,
+    extend_time_ms: 0,
+    hits: 0,
+    evictions: 0,
+    reuses: 0,
+    fsyncs: 0,
+    fsync_time_ms: 0,
+    stats_reset: '2026-02-19T12:00:00.000Z',
+    ...row,
   };
 }
 

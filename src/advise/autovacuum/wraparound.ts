@@ -3,8 +3,11 @@ import type { RuleContext, TableRow } from '../../domain/index.ts';
 import { serverParameter } from './options.ts';
 import { xidsPerSecond } from './replay.ts';
 
-/** Identifiers are compared within 2³¹; the server refuses to give out more from 3 million before (SetTransactionIdLimit, 14 and newer; multixacts likewise). */
-export const STOP_AGE = 2 ** 31 - 3_000_000;
+/**
+ * The server wraps at the oldest identifier + 2³¹ − 1 and gives out no more from 3 million before (SetTransactionIdLimit,
+ * 14 and newer; multixacts likewise).
+ */
+export const STOP_AGE = 2 ** 31 - 1 - 3_000_000;
 /** Autovacuum comes at its max_age; so far beyond it, it does not get through. */
 export const BEHIND_FACTOR = 1.5;
 const DAY = 86_400;

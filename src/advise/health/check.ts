@@ -15,6 +15,8 @@ export interface Found {
   confidence?: number;
   /** What a remedy in the configuration needs; absent: neither. */
   needs?: 'reload' | 'restart';
+  /** Keys of other rules' recommendations: where all of them are made, this one says nothing new and goes. */
+  yields_to?: string[];
 }
 
 export interface Seen {
@@ -37,13 +39,18 @@ export function healthRule(
     title,
     description,
     evaluate: (context) => {
-      const { found = [], rejections = [], limits = [] } = look(context);
+      const { found: all = [], rejections = [], limits = [] } = look(context);
+      const found = onePerObject(all);
+      const keyOf = (object: string) => `finding ${name} ${object}`;
       return {
-        recommendations: found.map(({ object, remedy, needs, ...rest }) =>
+        yields: new Map(
+          found.flatMap(({ object, yields_to }) => (yields_to?.length ? [[keyOf(object), yields_to]] : [])),
+        ),
+        recommendations: found.map(({ object, remedy, needs, yields_to: _, ...rest }) =>
           findingDraft({
             ...rest,
             rule: id,
-            key: `finding ${name} ${object}`,
+            key: keyOf(object),
             restart: needs === 'restart',
             reload: needs === 'reload',
             notes: [...remedy, `About this check: docs/health/${name}.md`],
@@ -54,6 +61,41 @@ export function healthRule(
       };
     },
   };
+}
+
+const GRAVEST: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'info'];
+const EVIDENCE_OF_OTHERS = 10;
+
+/**
+ * The key is the finding's identity, so one object has one finding: two sessions of the same application that block
+ * others, two standbys of one name. The gravest speaks, the others are counted and are evidence.
+ */
+function onePerObject(all: readonly Found[]): Found[] {
+  const groups = new Map<string, Found[]>();
+  for (const one of all) groups.set(one.object, [...(groups.get(one.object) ?? []), one]);
+  return [...groups.values()].flatMap((group) => {
+    const [first, ...others] = group.toSorted(
+      (a, b) => GRAVEST.indexOf(a.severity) - GRAVEST.indexOf(b.severity),
+    );
+    if (!first || others.length === 0) return first ? [first] : [];
+    return [
+      {
+        ...first,
+        rationale: `${first.rationale} ${others.length} more like it were seen: ${others
+          .slice(0, 3)
+          .map(({ title }) => title)
+          .join('; ')}${others.length > 3 ? '; …' : ''}.`,
+        evidence: [
+          ...first.evidence,
+          ...others.flatMap(({ evidence }) => evidence).slice(0, EVIDENCE_OF_OTHERS),
+        ],
+        // Only where each of them is said elsewhere.
+        yields_to: group.every(({ yields_to }) => yields_to?.length)
+          ? group.flatMap(({ yields_to }) => yields_to ?? [])
+          : [],
+      },
+    ];
+  });
 }
 
 /** A noun that the snapshot does not hold: a limit of that noun, or an older version that did not read it. */

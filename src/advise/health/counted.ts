@@ -1,6 +1,7 @@
 /** Counters are sums since somebody reset them: what they say depends on since when, and that is said. */
 import type { Evidence, RuleContext, Severity, Snapshot } from '../../domain/index.ts';
 import { measured } from '../settings/facts.ts';
+import { statisticsBegan } from '../settings/observed.ts';
 import type { Found, Seen } from './check.ts';
 
 /** A shorter window is no day: what happened in it, made out as a rate, says less than the sum since the reset. */
@@ -18,12 +19,19 @@ export interface Counted {
 }
 
 /**
- * Since when cumulative counters count, days. Where no reset is recorded: since the start of the server, as statistics
- * do not outlast a crash; they may be older, never younger.
+ * Since when cumulative counters count, days. Where no reset is recorded they began with the cluster, or with the crash
+ * that discarded them: a restart in order keeps them, so the server's start alone would make a year's sum a day's.
  */
 export function daysCounted(snapshot: Snapshot, stats_reset: string | null): number {
-  const since = stats_reset ?? snapshot.server.started_at;
+  const since = stats_reset ?? countedSince(snapshot);
   return Math.max(0, (Date.parse(snapshot.taken_at) - Date.parse(since)) / 86_400_000);
+}
+
+/** The earlier of what the shared views tell (statisticsBegan) and the server's start, before which a crash was. */
+function countedSince(snapshot: Snapshot): string {
+  const began = statisticsBegan({ snapshot });
+  const { started_at } = snapshot.server;
+  return began !== null && Date.parse(began) < Date.parse(started_at) ? began : started_at;
 }
 
 /**
@@ -46,7 +54,11 @@ export function counted(
   }
   const days = daysCounted(snapshot, counter.stats_reset);
   if (days < MINIMUM_DAYS) return null;
-  return rate(counter.total, days, `${counter.source}, since ${counter.stats_reset ?? 'the server started'}`);
+  return rate(
+    counter.total,
+    days,
+    `${counter.source}, since ${counter.stats_reset ?? countedSince(snapshot)}`,
+  );
 }
 
 function rate(value: number, days: number, source: string): Counted {

@@ -20,7 +20,10 @@ export function sessionObject(session: SessionRow): string {
   return `${session.user ?? '?'}@${session.database ?? '?'} ${session.application_name ?? '(no name)'}`;
 }
 
-/** One finding a user, database and application, by its longest session. */
+/**
+ * One finding a user, database and application, by its longest session. Where nobody waits for them and all of them are
+ * named as holders of the xmin horizon, autovacuum/xmin-horizon says it: what it does to vacuum is its harm then.
+ */
 export function sessionsFound({ snapshot }: RuleContext, question: Question): Found[] {
   const groups = new Map<string, { session: SessionRow; ms: number }[]>();
   for (const session of snapshot.activity.sessions) {
@@ -58,6 +61,7 @@ export function sessionsFound({ snapshot }: RuleContext, question: Question): Fo
           'pg_stat_activity.backend_xmin',
         ),
       ],
+      yields_to: blocked.length > 0 ? [] : [...pids].map((pid) => `finding xmin horizon session ${pid}`),
       remedy: [
         ...members
           .slice(0, 5)

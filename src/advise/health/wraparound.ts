@@ -1,16 +1,12 @@
 /** How near identifiers are to their end: SetTransactionIdLimit() of varsup.c and SetMultiXactIdLimit() of multixact.c. */
 import type { RuleContext, TableRow } from '../../domain/index.ts';
 import { quoteQualified } from '../../domain/index.ts';
+import { STOP_AGE } from '../autovacuum/wraparound.ts';
 import { computed, measured, setting } from '../settings/facts.ts';
 import type { Found, Seen } from './check.ts';
 import { unseen } from './check.ts';
 import { count } from './words.ts';
 
-/**
- * Age at which the server refuses to hand out another one: the wrap limit is the oldest plus 2^31 − 1, and the stop
- * limit lies 3,000,000 before it (14 and newer; 2^31 − 1M, as some tools say, is too late by two million).
- */
-export const STOP_AGE = 2 ** 31 - 1 - 3_000_000;
 /** vacuum_failsafe_age and its like are 1.6 billion: then vacuum drops all else. Somebody should know before. */
 const HIGH_AGE = 1_200_000_000;
 const CRITICAL_AGE = 1_900_000_000;
@@ -43,6 +39,7 @@ export function wraparound(context: RuleContext, kind: Kind, rate_per_day: numbe
     const tables = here ? oldest(snapshot.tables, kind.table_age) : [];
     const finding: Found = {
       object: database.name,
+      yields_to: [`finding wraparound ${kind.table_age === 'xid_age' ? 'xid' : 'mxid'} ${database.name}`],
       title: `The oldest ${kind.words} of the database ${database.name} are ${count(age)} old`,
       rationale: `At ${count(STOP_AGE)} the server stops all writes, in every database; ${count(Math.max(0, STOP_AGE - age))} are left${days === null ? '' : `, ${Math.max(0, days).toFixed(1)} days at the present rate`}. Autovacuum should have come at ${freeze_max_age === null ? kind.setting : count(freeze_max_age)}: something keeps it from freezing, or it is too slow.`,
       severity,

@@ -3,6 +3,7 @@ import type { ChecklistItem, RuleContext, ScorecardMetric, ScorecardMetricId } f
 import type { ScorecardInput } from './input.ts';
 import { type Answer, answerByRules } from './rule-answer.ts';
 import * as see from './seen-answers.ts';
+import * as settings from './setting-answers.ts';
 
 /** What answers look at. */
 export interface Asked {
@@ -159,49 +160,49 @@ export const questions: readonly Question[] = [
     section: 'monitoring',
     from: 'guide',
     question: 'Are slow statements logged?',
-    answer: see.slowStatementsLogged,
+    answer: settings.slowStatementsLogged,
   },
   {
     id: 'waits_logged',
     section: 'monitoring',
     from: 'guide',
     question: 'Are checkpoints and waits for locks logged?',
-    answer: see.settingsOn('log_checkpoints', 'log_lock_waits'),
+    answer: settings.settingsOn('log_checkpoints', 'log_lock_waits'),
   },
   {
     id: 'io_timed',
     section: 'monitoring',
     from: 'ours',
     question: 'Is the time of reads and writes measured?',
-    answer: see.settingsOn('track_io_timing'),
+    answer: settings.settingsOn('track_io_timing'),
   },
   {
     id: 'crash_safe',
     section: 'operations',
     from: 'ours',
     question: 'Does committed data survive a crash?',
-    answer: see.settingsOn('fsync', 'full_page_writes'),
+    answer: settings.settingsOn('fsync', 'full_page_writes'),
   },
   {
     id: 'wal_kept_elsewhere',
     section: 'operations',
     from: 'ours',
     question: 'Is WAL archived or streamed to another server?',
-    answer: see.walKeptElsewhere,
+    answer: settings.walKeptElsewhere,
   },
   {
     id: 'checksums',
     section: 'operations',
     from: 'ours',
     question: 'Are data checksums on?',
-    answer: see.settingsOn('data_checksums'),
+    answer: settings.settingsOn('data_checksums'),
   },
   {
     id: 'idle_transactions_end',
     section: 'operations',
     from: 'ours',
     question: 'Does something end sessions that idle in a transaction?',
-    answer: see.idleTransactionsEnd,
+    answer: settings.idleTransactionsEnd,
   },
   {
     id: 'nothing_pending',

@@ -3,19 +3,36 @@ import type { BaselineValue, WorkloadType } from './baseline.ts';
 
 /** PostgreSQL's default of max_worker_processes: extensions and logical replication live off it too. */
 const DEFAULT_WORKERS = 8;
+/** PostgreSQL's default for a statement: on two CPUs one worker fewer was measured to gain nothing (docs/settings-benchmark.md). */
+const DEFAULT_WORKERS_A_STATEMENT = 2;
+
+/** autovacuum_max_workers, pgtune's: they share the cost limit, so only many CPUs with many tables have a use for more. */
+export function autovacuumWorkers(cpus: number | null): number {
+  if (cpus === null || cpus < 16) return 3;
+  return cpus < 32 ? 4 : 5;
+}
+
+/** io_workers of 18, pgtune's: its default of 3 up to 15 CPUs. 19 starts them by need. */
+export function ioWorkers(cpus: number): number {
+  return Math.min(32, Math.max(3, Math.floor(cpus / 4)));
+}
 
 /** The settings of parallel query for a host of so many CPUs. */
 export function parallelBaseline(cpus: number, type: WorkloadType): Record<string, BaselineValue> {
   const number = (value: number, formula: string): BaselineValue => ({ value, text: String(value), formula });
-  const half = Math.ceil(cpus / 2);
+  const half = Math.max(DEFAULT_WORKERS_A_STATEMENT, Math.ceil(cpus / 2));
   const perGather = type === 'dw' ? half : Math.min(half, 4);
+  const halfOf = `${cpus} CPUs / 2, at least ${DEFAULT_WORKERS_A_STATEMENT}`;
   return {
     max_worker_processes: number(Math.max(DEFAULT_WORKERS, cpus), `max(8, ${cpus} CPUs)`),
     max_parallel_workers: number(Math.max(1, cpus), `${cpus} CPUs`),
     max_parallel_workers_per_gather: number(
       cpus === 1 ? 0 : perGather,
-      type === 'dw' ? `${cpus} CPUs / 2` : `min(${cpus} CPUs / 2, 4); none on a single CPU`,
+      type === 'dw' ? halfOf : `min(${halfOf}, 4); none on a single CPU`,
     ),
-    max_parallel_maintenance_workers: number(Math.min(half, 4), `min(${cpus} CPUs / 2, 4)`),
+    max_parallel_maintenance_workers: number(
+      cpus === 1 ? 1 : Math.min(half, 4),
+      `min(${halfOf}, 4); 1 on a single CPU`,
+    ),
   };
 }

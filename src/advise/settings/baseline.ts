@@ -4,7 +4,7 @@
  * Pure: hardware in, values with their formulas out.
  */
 import type { DiskType } from '../../domain/index.ts';
-import { parallelBaseline } from './baseline-parallel.ts';
+import { autovacuumWorkers, ioWorkers, parallelBaseline } from './baseline-parallel.ts';
 import {
   budgetBytes,
   connectionsThatFit,
@@ -31,8 +31,10 @@ export interface BaselineInput {
   workload_type: WorkloadType;
   /** max_connections; absent: PostgreSQL's default, 100 (dw: 40), or as many as leave room for the rest of the set. */
   connections?: number;
-  /** autovacuum_max_workers; absent: PostgreSQL's default, 3. */
+  /** autovacuum_max_workers; absent: PostgreSQL's default of 3, 4 from 16 and 5 from 32 CPUs on. */
   autovacuum_workers?: number;
+  /** Share of RAM for shared_buffers where what was observed asks for more than the formula; absent: the formula's. */
+  buffers_share?: number;
   /** Parallel workers that may run together; absent: those of the baseline, or 8, PostgreSQL's default, where the CPUs are not known. */
   parallel_workers?: number;
 }
@@ -62,13 +64,14 @@ const memory = (value: number, formula: string): BaselineValue => ({
 });
 const plain = (value: number, formula: string): BaselineValue => ({ value, text: String(value), formula });
 
-/** Up to 16 vacuum used no more than this of its memory (MaxAllocSize of its array of row ids). */
-const VACUUM_CAP_UNTIL_16 = 1 * GB;
+/** Up to 16 vacuum used no more than 1 GB of its memory (MaxAllocSize of its array of row ids). */
+export function vacuumCap(major: number): number {
+  return major <= 16 ? 1 * GB : Number.POSITIVE_INFINITY;
+}
 /** PostgreSQL's default; of a warehouse pgtune's, where few large statements share the memory. */
 const connectionsOf = (type: WorkloadType) => (type === 'dw' ? 40 : 100);
 /** Fewer connections than this serve nobody. */
 export const LEAST_CONNECTIONS = 20;
-const DEFAULT_AUTOVACUUM_WORKERS = 3;
 const DEFAULT_WORKERS = 8;
 
 /** work_mem that connections are not to take away: PostgreSQL's default; a warehouse's sorts and hashes are larger. */
@@ -80,10 +83,11 @@ function wantedMemory(input: BaselineInput, connections: number) {
   // "With 1GB or more of RAM, a reasonable starting value for shared_buffers is 25 %" (PostgreSQL documentation, 19.4.1).
   const buffersShare = type === 'desktop' ? 16 : ram < 1 * GB ? 5 : 4;
   const maintenanceShare = type === 'dw' ? 8 : 16;
-  const maintenanceCap = major <= 16 ? VACUUM_CAP_UNTIL_16 : 2 * GB;
-  const workers = input.autovacuum_workers ?? DEFAULT_AUTOVACUUM_WORKERS;
+  const maintenanceCap = Math.min(2 * GB, vacuumCap(major));
+  const workers = input.autovacuum_workers ?? autovacuumWorkers(input.cpu_count);
   const maintenance = Math.min(roundMemory(ram / maintenanceShare), maintenanceCap);
-  const buffers = roundMemory(ram / buffersShare);
+  const share = input.buffers_share ?? 1 / buffersShare;
+  const buffers = roundMemory(ram * share);
   const cpus = input.cpu_count;
   const use: MemoryUse = {
     shared_buffers: buffers,
@@ -98,7 +102,11 @@ function wantedMemory(input: BaselineInput, connections: number) {
       (cpus === null ? DEFAULT_WORKERS : (parallelBaseline(cpus, type).max_parallel_workers?.value ?? cpus)),
     autovacuum_max_workers: workers,
   };
-  return { use, buffersShare, maintenanceShare, maintenanceCap };
+  const buffersFormula =
+    input.buffers_share === undefined
+      ? `/ ${buffersShare}`
+      : `× ${input.buffers_share} (a quarter was too little)`;
+  return { use, buffersFormula, maintenanceShare, maintenanceCap };
 }
 
 /**
@@ -153,7 +161,7 @@ export function memoryBaseline(input: BaselineInput): {
   const { ram_bytes: ram, workload_type: type } = input;
   const connections = input.connections ?? ampleConnections(input, connectionsOf(type));
   const wanted = wantedMemory(input, connections);
-  const { buffersShare, maintenanceShare, maintenanceCap } = wanted;
+  const { buffersFormula, maintenanceShare, maintenanceCap } = wanted;
   const size = formatMemory(ram);
   const desktop = type === 'desktop';
   const cacheShare = desktop ? 0.25 : 0.75;
@@ -162,7 +170,7 @@ export function memoryBaseline(input: BaselineInput): {
   const fitted = 'fitted into the budget of the whole set';
   const values = {
     max_connections: connectionsValue(input, use),
-    shared_buffers: memory(use.shared_buffers, `RAM ${size} / ${buffersShare}, ${fitted}`),
+    shared_buffers: memory(use.shared_buffers, `RAM ${size} ${buffersFormula}, ${fitted}`),
     effective_cache_size: memory(
       Math.max(roundMemory(ram * cacheShare), use.shared_buffers),
       `RAM ${size} × ${cacheShare}`,
@@ -196,12 +204,20 @@ const RANDOM_PAGE_COST: Record<DiskType, number> = { hdd: 4, ssd: 1.1, nvme: 1.1
 /** Reads ahead at once: pgtune's; NVMe kept at 256, since 1000 was never shown to give more. */
 const IO_CONCURRENCY: Record<DiskType, number> = { hdd: 2, ssd: 200, nvme: 256, san: 300 };
 
+/** maintenance_io_concurrency came with it. */
+const MAINTENANCE_IO_FROM = 13;
+
 /** What depends on the disks. From 18 on effective_io_concurrency is left at its default of 16. */
 export function diskBaseline(disk: DiskType, major: number): Record<string, BaselineValue> {
   const values: Record<string, BaselineValue> = {
     random_page_cost: plain(RANDOM_PAGE_COST[disk], `by disk type: ${disk}`),
   };
-  if (major < 18) values.effective_io_concurrency = plain(IO_CONCURRENCY[disk], `by disk type: ${disk}`);
+  if (major < 18) {
+    const ahead = plain(IO_CONCURRENCY[disk], `by disk type: ${disk}`);
+    values.effective_io_concurrency = ahead;
+    // For ANALYZE and recovery; its default of 10 is enough for a head that moves.
+    if (major >= MAINTENANCE_IO_FROM && disk !== 'hdd') values.maintenance_io_concurrency = ahead;
+  }
   return values;
 }
 
@@ -219,6 +235,15 @@ export function maxWalSizeOf(type: WorkloadType): number {
   return WAL_SIZE[type][1] * GB;
 }
 
+/** Background processes, by the CPUs: PostgreSQL's defaults are left out. */
+function processes({ workload_type, major }: BaselineInput, cpus: number): Record<string, BaselineValue> {
+  const values = parallelBaseline(cpus, workload_type);
+  const [vacuums, reads] = [autovacuumWorkers(cpus), ioWorkers(cpus)];
+  if (vacuums > 3) values.autovacuum_max_workers = plain(vacuums, '4 from 16 CPUs, 5 from 32 on');
+  if (major === 18 && reads > 3) values.io_workers = plain(reads, `${cpus} CPUs / 4, at most 32`);
+  return values;
+}
+
 /** The whole set for a host. */
 export function staticBaseline(input: BaselineInput): Baseline {
   const { values, use } = memoryBaseline(input);
@@ -234,7 +259,7 @@ export function staticBaseline(input: BaselineInput): Baseline {
         "PostgreSQL's default since 14: writes spread over the interval",
       ),
       wal_buffers: memory(roundMemory(use.wal_buffers), 'shared_buffers / 32, at most 16MB'),
-      ...(input.cpu_count === null ? {} : parallelBaseline(input.cpu_count, input.workload_type)),
+      ...(input.cpu_count === null ? {} : processes(input, input.cpu_count)),
     },
     worst_case_bytes: worstCaseBytes(use),
     budget_bytes: budgetBytes(input.ram_bytes),

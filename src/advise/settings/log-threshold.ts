@@ -1,5 +1,6 @@
 /** From which duration on statements can be logged without filling the log. */
 import type { RuleContext } from '../../domain/index.ts';
+import { LOG_STATEMENT_MS } from './log-settings.ts';
 
 const STEPS_MS = [250, 500, 1000, 2000, 5000, 10_000, 30_000];
 /** Lines an hour that a person may still look through. */
@@ -17,7 +18,7 @@ export interface LogThreshold {
  */
 export function logThreshold({ workload }: RuleContext): LogThreshold {
   const { queries, seconds } = workload;
-  if (seconds === null || seconds <= 0) return { ms: 1000, per_hour: null };
+  if (seconds === null || seconds <= 0) return { ms: LOG_STATEMENT_MS, per_hour: null };
   let last: LogThreshold = { ms: STEPS_MS[0] ?? 250, per_hour: 0 };
   for (const ms of STEPS_MS) {
     const lines = queries.reduce(

@@ -2,6 +2,7 @@
 import type { Evidence, Limit, RuleContext } from '../../domain/index.ts';
 import { type BaselineInput, memoryBaseline } from './baseline.ts';
 import { parallelBaseline } from './baseline-parallel.ts';
+import { observedBuffersShare } from './buffers-share.ts';
 import { computed, isLimit, ramInput, setting, settingNotVisible } from './facts.ts';
 import {
   budgetBytes,
@@ -35,8 +36,10 @@ export function memoryPlan(context: RuleContext): MemoryPlan | Limit {
   const present = presentMemory(context);
   if (isLimit(present)) return present;
   const type = workloadType(context);
+  const buffers_share = observedBuffersShare(context, ram.bytes);
   const planFor = (parallel_workers: number): MemoryPlan => {
     const input: BaselineInput = {
+      ...(buffers_share === undefined ? {} : { buffers_share }),
       ram_bytes: ram.bytes,
       cpu_count: null,
       disk_type: null,

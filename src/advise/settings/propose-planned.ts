@@ -1,5 +1,5 @@
 /** Proposals of settings that planning reads: what the planner would do otherwise is asked first, and may end them. */
-import type { RuleContext, RuleResult } from '../../domain/index.ts';
+import type { PlanChange, RuleContext, RuleResult } from '../../domain/index.ts';
 import { rejected } from './facts.ts';
 import { type Proposal, propose } from './propose.ts';
 import { askSettings } from './what-if.ts';
@@ -12,7 +12,7 @@ import { affectedBy, answerEvidence, noFlipReason, nothingFlips } from './what-i
 export async function proposePlanned(
   context: RuleContext,
   proposal: Proposal,
-  options: { reprices: boolean; needs_flips: boolean },
+  options: { reprices: boolean; needs_flips: boolean; counts?: (change: PlanChange) => boolean },
 ): Promise<RuleResult> {
   const first = propose(context, proposal);
   const setting = first.recommendations[0]?.setting;
@@ -20,7 +20,11 @@ export async function proposePlanned(
   const answer = await askSettings(
     context,
     { settings: { [setting.name]: setting.value } },
-    { masked_by: setting.name, reprices: options.reprices },
+    {
+      masked_by: setting.name,
+      reprices: options.reprices,
+      ...(options.counts ? { counts: options.counts } : {}),
+    },
   );
   const asked = !('reason' in answer);
   if (asked && options.needs_flips && nothingFlips(answer)) {

@@ -88,6 +88,8 @@ export interface WorkMemByRole {
   roles: RoleWorkMem[];
   /** Those that are given more; the server's own value is then left alone. Empty: it is the place, or nothing is. */
   given: RoleWorkMem[];
+  /** Single roles are the place at all. */
+  instead: boolean;
 }
 
 /**
@@ -100,5 +102,12 @@ export function workMemByRole(context: RuleContext, plan: MemoryPlan): WorkMemBy
   const server = Math.min(plan.values.work_mem.value, Math.max(0, roomBeside(context, plan, 'work_mem')));
   const instead =
     others.length > 0 || roles.every(({ value, needed }) => value > Math.min(needed, roundMemory(server)));
-  return { roles, given: instead ? roles.filter(({ value, present }) => value > present) : [] };
+  return { roles, given: instead ? roles.filter(isWorthIt) : [], instead };
+}
+
+/** Less than what the spill needs, and less than twice what there is: the same files again, a little smaller. */
+const LEAST_FACTOR = 2;
+
+export function isWorthIt({ value, needed, present }: RoleWorkMem): boolean {
+  return value > present && (value >= needed || value >= LEAST_FACTOR * present);
 }

@@ -7,20 +7,48 @@ import type { RuleContext, StatementDelta, WorkloadQuery } from '../../domain/in
  */
 export const MEMORY_PER_SPILLED_BYTE = 2;
 
+/** Bytes a second that a disk of a kind writes and reads in order, at least; what stays in the page cache is faster. */
+const DISK_RATE = { hdd: 100e6, ssd: 400e6, nvme: 400e6, san: 400e6 } as const;
+/** Files that take less of a statement's time than this: more work_mem was measured to gain nothing, and to lose CPU. */
+const COSTLY = 0.1;
+
 export interface Spill {
   query: WorkloadQuery;
   bytes_per_call: number;
+  /** Of its execution time, what writing its files and reading them back takes at most, 0..1. */
+  time_share: number;
+}
+
+/** By the disk's rate, a spinning disk's where its kind is not known; 1 where no time is known. */
+function timeShare({ snapshot }: RuleContext, bytes: number, time_ms: number): number {
+  if (time_ms <= 0) return 1;
+  const rate = DISK_RATE[snapshot.host.disk_type.value ?? 'hdd'];
+  return Math.min(1, (2 * bytes) / rate / (time_ms / 1000));
 }
 
 /** Statements that wrote temporary blocks, the largest per call first. */
-export function spillsOf({ workload, snapshot }: RuleContext): Spill[] {
+export function allSpills(context: RuleContext): Spill[] {
+  const { workload, snapshot } = context;
   return workload.queries
     .filter((query) => query.temp_blks_written > 0 && query.calls > 0)
-    .map((query) => ({
-      query,
-      bytes_per_call: (query.temp_blks_written * snapshot.server.block_size) / query.calls,
-    }))
+    .map((query) => {
+      const bytes = query.temp_blks_written * snapshot.server.block_size;
+      return {
+        query,
+        bytes_per_call: bytes / query.calls,
+        time_share: timeShare(context, bytes, query.total_exec_time_ms),
+      };
+    })
     .sort((a, b) => b.bytes_per_call - a.bytes_per_call);
+}
+
+/**
+ * Those of them whose files may take a tenth of their time. With 10 MB a second of execution, in the page cache, 64 MB of
+ * work_mem in place of 4 MB took 11 % more CPU (docs/settings-benchmark.md): sorts and hashes that stay in the
+ * processor's caches make up for files that small.
+ */
+export function spillsOf(context: RuleContext): Spill[] {
+  return allSpills(context).filter(({ time_share }) => time_share >= COSTLY);
 }
 
 export interface RoleSpill {
@@ -32,14 +60,16 @@ export interface RoleSpill {
 }
 
 /**
- * Spills by who sent them. pg_stat_statements has a row for each role; a workload's query joins them. Index builds and
- * other utility statements are no queries of the workload and stay out: they sort in maintenance_work_mem.
+ * Spills by who sent them, as far as they cost (spillsOf). pg_stat_statements has a row for each role; a workload's
+ * query joins them. Index builds and other utility statements are no queries of the workload and stay out: they sort in
+ * maintenance_work_mem.
  */
-export function spillsByRole({ window, snapshot, workload }: RuleContext): {
+export function spillsByRole(context: RuleContext): {
   spilling: RoleSpill[];
-  /** Roles that sent statements of the workload and spilled nothing. */
+  /** Roles that sent statements of the workload and spilled nothing that costs. */
   others: string[];
 } {
+  const { window, snapshot, workload } = context;
   const rows: readonly Pick<
     StatementDelta,
     'queryid' | 'user' | 'calls' | 'temp_blks_written' | 'total_exec_time_ms'
@@ -51,10 +81,10 @@ export function spillsByRole({ window, snapshot, workload }: RuleContext): {
     const query = queries.get(row.queryid);
     if (!query || row.user === null || row.calls === 0) continue;
     all.add(row.user);
-    if (row.temp_blks_written === 0) continue;
+    const temp_bytes = row.temp_blks_written * snapshot.server.block_size;
+    if (temp_bytes === 0 || timeShare(context, temp_bytes, row.total_exec_time_ms) < COSTLY) continue;
     const spill = roles.get(row.user) ?? { role: row.user, statements: [], share_of_time: 0 };
     roles.set(row.user, spill);
-    const temp_bytes = row.temp_blks_written * snapshot.server.block_size;
     spill.statements.push({ query, calls: row.calls, bytes_per_call: temp_bytes / row.calls, temp_bytes });
     if (workload.database_time_ms > 0)
       spill.share_of_time += row.total_exec_time_ms / workload.database_time_ms;

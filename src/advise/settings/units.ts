@@ -138,6 +138,12 @@ export function formatMemory(bytes: number): string {
   return showValue({ setting: String(Math.round(bytes / KB)), unit: 'kB', vartype: 'integer' });
 }
 
+/** Bytes that were measured, for a person: three digits with a unit. */
+export function aboutMemory(bytes: number): string {
+  const [name, unit] = UNITS.memory.find(([, size]) => bytes >= size) ?? ['B', 1];
+  return `${Number((bytes / unit).toPrecision(3))}${name}`;
+}
+
 /** Rounded down to a number that a person would write: whole MB with three significant bits, below 1 MB steps of 64 kB. */
 export function roundMemory(bytes: number): number {
   if (bytes < MB) return Math.max(64 * KB, Math.floor(bytes / (64 * KB)) * 64 * KB);

@@ -57,25 +57,39 @@ const ANOTHER_PLAN: ReadonlySet<PlanChange['kind']> = new Set([
   'node',
 ]);
 
+const isAnotherPlan = ({ kind }: PlanChange) => ANOTHER_PLAN.has(kind);
+
+/**
+ * Another way to the rows: what page costs and the cache are there to decide. That a sort on disk is reckoned cheaper
+ * (cost_tuplesort() takes part of random_page_cost for it), so that workers go or come, is no such thing.
+ */
+export function isAnotherPath({ kind, before, after }: PlanChange): boolean {
+  const method = (text: string | null) => text?.replaceAll('Parallel ', '') ?? null;
+  return (kind === 'access' || kind === 'join') && method(before) !== method(after);
+}
+
 /**
  * Asks for the plans of the top statements twice.
  * @param options.masked_by a setting: statements of roles that all have a value of their own for it are left out.
+ * @param options.counts which changes make another plan for this question; absent: any of its shape.
  * @param options.reprices costs mean something else under the new settings: then the plan of now is reckoned anew.
  * @returns a reason where there is nobody to ask, or nothing to ask about.
  */
 export async function askSettings(
   context: RuleContext,
   question: SettingsQuestion,
-  options: { masked_by?: string; reprices: boolean },
+  options: { masked_by?: string; reprices: boolean; counts?: (change: PlanChange) => boolean },
 ): Promise<SettingsAnswer | { reason: string }> {
   const { what_if: whatIf } = context;
   if (whatIf === null) return { reason: 'there was no planner to ask' };
   const statements = await topStatements(context, options.masked_by);
-  if (statements.length === 0) return { reason: 'no statement of the workload could be planned' };
+  if (statements.length === 0) {
+    return { reason: 'no statement could be planned that the server’s own value counts for' };
+  }
   try {
     const now = await plansOf(context, whatIf, {}, statements);
     const then = await plansOf(context, whatIf, question, statements);
-    const answer = compareAll(statements, now, then);
+    const answer = compareAll(statements, now, then, options.counts ?? isAnotherPlan);
     if (answer.statements === 0) return { reason: 'no statement of the workload could be planned' };
     if (options.reprices) await reckon(context, whatIf, question, answer.flips);
     return answer;
@@ -103,9 +117,13 @@ export async function plansOfNow(
 }
 
 async function topStatements(context: RuleContext, maskedBy?: string): Promise<AdvisorStatement[]> {
-  const masking = new Set(
-    context.snapshot.setting_overrides.filter(({ name }) => name === maskedBy).map(({ role }) => role),
+  const here = context.snapshot.server.database;
+  const masks = context.snapshot.setting_overrides.filter(
+    ({ name, database }) => name === maskedBy && (database === null || database === here),
   );
+  // ALTER DATABASE … SET goes before the server's value for everybody here.
+  if (masks.some(({ role }) => role === null)) return [];
+  const masking = new Set(masks.map(({ role }) => role));
   return (await workloadStatements(context))
     .filter(({ query }) => query.users.length === 0 || !query.users.every((user) => masking.has(user)))
     .toSorted((a, b) => b.query.share_of_time - a.query.share_of_time)
@@ -144,7 +162,12 @@ async function plansOf(
 /** The question itself is refused: no statement would have an answer. */
 const SETTING_ERRORS: ReadonlySet<string> = new Set(['setting_not_simulated', 'setting_refused']);
 
-function compareAll(statements: readonly AdvisorStatement[], now: Plans, then: Plans): SettingsAnswer {
+function compareAll(
+  statements: readonly AdvisorStatement[],
+  now: Plans,
+  then: Plans,
+  counts: (change: PlanChange) => boolean,
+): SettingsAnswer {
   const answer: SettingsAnswer = {
     statements: 0,
     share_of_time: 0,
@@ -164,7 +187,7 @@ function compareAll(statements: readonly AdvisorStatement[], now: Plans, then: P
     answer.costs.push({ statement, before: first.before.total_cost, after: first.after.total_cost });
     const flip = planned
       .map((each) => ({ ...each, changes: comparePlans(each.before, each.after) }))
-      .find(({ changes }) => changes.some(({ kind }) => ANOTHER_PLAN.has(kind)));
+      .find(({ changes }) => changes.some(counts));
     if (!flip) continue;
     answer.flips.push({ statement, ...flip, reckoned_before: null });
     answer.flipped_share += statement.query.share_of_time;

@@ -139,10 +139,16 @@ test('any host: what is proposed fits together, or makes nothing worse', async (
       fc.integer({ min: 10, max: 800 }),
       fc.integer({ min: 1, max: 20 }),
       fc.constantFrom(0.01, 1, 40),
-      async (megabytes, connections, workers, gigabytes) => {
+      fc.boolean(),
+      async (megabytes, connections, workers, gigabytes, hasQuarter) => {
         const before = snapshotOf({
           ram_bytes: megabytes * 1024 ** 2,
-          settings: { max_connections: String(connections), autovacuum_max_workers: String(workers) },
+          settings: {
+            max_connections: String(connections),
+            autovacuum_max_workers: String(workers),
+            // Then two fifths are proposed where they fit.
+            ...(hasQuarter ? { shared_buffers: String(megabytes * 32) } : {}),
+          },
           server: { database_size_bytes: 5000 * GB },
           counters: { database: databaseCounters({ blks_hit: 500_000, blks_read: 500_000 }) },
         });

@@ -28,18 +28,27 @@ export const rule: Rule = {
     'Fires for tables of 1 GB and more that reach autovacuum_freeze_max_age (or that of multixacts) within a week at the ' +
     'rate of the window: a VACUUM (FREEZE) before that, at an hour of your choice. Quiet without a window, for tables ' +
     'frozen for more than four fifths (18 tells), and for those that are beyond it (autovacuum/wraparound).',
-  evaluate: (context) => ({
-    recommendations: (['xid', 'mxid'] as const).flatMap((counter) => {
+  evaluate: (context) => {
+    const counters = (['xid', 'mxid'] as const).flatMap((counter) => {
       const facts = wraparoundFacts(counter, context);
-      if (facts === null) return [];
-      return tablesByAge(context, counter)
-        .filter(({ age }) => age <= BEHIND_FACTOR * facts.forced_at)
-        .flatMap((one) => forecast(one, facts))
+      return facts === null ? [] : [{ facts, tables: tablesByAge(context, counter) }];
+    });
+    // Tables that are behind by either counter are frozen by autovacuum/wraparound, and each is frozen once.
+    const taken = new Set(
+      counters.flatMap(({ facts, tables }) =>
+        tables.filter(({ age }) => age > BEHIND_FACTOR * facts.forced_at).map(({ table }) => table.oid),
+      ),
+    );
+    const recommendations = counters.flatMap(({ facts, tables }) => {
+      const drafts = tables
+        .filter(({ table }) => !taken.has(table.oid))
+        .flatMap((one) => forecast(one, facts).map((draft) => ({ draft, oid: one.table.oid })))
         .slice(0, MOST_TABLES);
-    }),
-    rejections: [],
-    limits: [],
-  }),
+      for (const { oid } of drafts) taken.add(oid);
+      return drafts.map(({ draft }) => draft);
+    });
+    return { recommendations, rejections: [], limits: [] };
+  },
 };
 
 function forecast({ table, age }: Aged, facts: WraparoundFacts): RecommendationDraft[] {

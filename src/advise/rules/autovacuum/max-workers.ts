@@ -3,7 +3,7 @@ import type { Rule } from '../../../domain/index.ts';
 import { pageBudget, queueNow } from '../../autovacuum/page-budget.ts';
 import { computed, isLimit, measured, rejected, setting } from '../../settings/facts.ts';
 import { roomFor } from '../../settings/memory-budget.ts';
-import { memoryPlan } from '../../settings/present-memory.ts';
+import { memoryPlan, together, worstCaseOf } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
 import { formatMemory } from '../../settings/units.ts';
 
@@ -62,7 +62,7 @@ export const rule: Rule = {
     if (isLimit(memory)) return { recommendations: [], rejections: [], limits: [memory] };
     const room = roomFor(
       'autovacuum_work_mem',
-      { ...memory.present, autovacuum_max_workers: value },
+      { ...together(context, memory), autovacuum_max_workers: value },
       memory.ram_bytes,
     );
     if (room < memory.present.autovacuum_work_mem) {
@@ -99,6 +99,7 @@ export const rule: Rule = {
           'bytes',
           `90 % of ${formatMemory(memory.ram_bytes)} less all else, / ${value} workers`,
         ),
+        ...worstCaseOf(memory, { ...memory.present, autovacuum_max_workers: value }),
       ],
     });
   },

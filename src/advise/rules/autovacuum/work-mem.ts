@@ -1,11 +1,12 @@
 /** autovacuum_work_mem: so that a vacuum reads each index once. */
-import type { Evidence, Rule, RuleContext } from '../../../domain/index.ts';
+import type { Rule, RuleContext } from '../../../domain/index.ts';
 import { churnOf } from '../../autovacuum/churn.ts';
+import { indexPasses } from '../../autovacuum/index-passes.ts';
 import { deadRowTrigger } from '../../autovacuum/trigger.ts';
-import { computed, isLimit, measured, rejected } from '../../settings/facts.ts';
+import { computed, isLimit, rejected } from '../../settings/facts.ts';
 import { memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
-import { formatMemory, GB } from '../../settings/units.ts';
+import { formatMemory, GB, MB, roundMemory } from '../../settings/units.ts';
 
 const ID = 'autovacuum/work-mem';
 const NAME = 'autovacuum_work_mem';
@@ -27,7 +28,7 @@ export const rule: Rule = {
     const memory = memoryPlan(context);
     if (isLimit(memory)) return { recommendations: [], rejections: [], limits: [memory] };
     const present = memory.present.autovacuum_work_mem;
-    const seen = passesSeen(context);
+    const seen = indexPasses(context, true);
     const before17 = context.snapshot.server.server_version_num < 170000;
     const largest = before17 ? largestTrigger(context) : null;
     const needed = Math.max(
@@ -43,7 +44,7 @@ export const rule: Rule = {
       });
     }
     const room = roomBeside(context, memory, NAME);
-    const value = Math.min(needed, room);
+    const value = Math.min(Math.ceil(needed / MB) * MB, room > 0 ? roundMemory(room) : 0);
     if (value <= present) {
       return rejected({
         rule: ID,
@@ -80,20 +81,6 @@ export const rule: Rule = {
     });
   },
 };
-
-function passesSeen({ snapshot }: RuleContext): Evidence[] {
-  return snapshot.activity.vacuums
-    .filter(({ is_autovacuum, index_vacuum_count }) => is_autovacuum && index_vacuum_count > 1)
-    .map(({ table_oid, index_vacuum_count }) => {
-      const table = snapshot.tables.find(({ oid }) => oid === table_oid);
-      return measured(
-        `passes over the indexes of ${table ? `${table.schema}.${table.name}` : `relation ${table_oid}`}`,
-        index_vacuum_count,
-        'passes',
-        'pg_stat_progress_vacuum.index_vacuum_count',
-      );
-    });
-}
 
 /** The largest number of dead rows that a changing table's vacuum is asked for. */
 function largestTrigger(context: RuleContext): { name: string; rows: number; formula: string } | null {

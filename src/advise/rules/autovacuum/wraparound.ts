@@ -26,7 +26,7 @@ export const rule: Rule = {
   area: 'autovacuum',
   title: 'Identifiers age towards wraparound',
   description:
-    'The server refuses to give out identifiers 3 million before 2³¹ (SetTransactionIdLimit). Fires for each database ' +
+    'The server refuses to give out identifiers 3 million before 2³¹ − 1 (SetTransactionIdLimit). Fires for each database ' +
     'whose oldest transaction or multixact is beyond 1.5 × autovacuum_freeze_max_age (autovacuum_multixact_freeze_max_age): ' +
     'critical beyond the failsafe age or with less than a week left at the rate of the window, high with less than a month. ' +
     'For tables of this database that hold the age, oldest first, a VACUUM (FREEZE) each, unless something that holds ' +
@@ -53,13 +53,28 @@ export const rule: Rule = {
       const tables = tablesByAge(context, counter);
       for (const one of tables.filter(({ age: old }) => old > behind).slice(0, MOST_TABLES)) {
         const judged = freezeNow(one, facts, context);
-        if ('change' in judged) recommendations.push(judged);
-        else rejections.push(judged);
+        if (!('change' in judged)) rejections.push(judged);
+        else withDraft(recommendations, judged);
       }
     }
     return { recommendations, rejections, limits: [] };
   },
 };
+
+const GRAVEST: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'info'];
+
+/** One VACUUM (FREEZE) a table: that its multixacts are old as well is more evidence for the same statement. */
+function withDraft(drafts: RecommendationDraft[], draft: RecommendationDraft): void {
+  const same = drafts.find(({ key }) => key === draft.key);
+  if (!same) {
+    drafts.push(draft);
+    return;
+  }
+  const known = new Set(same.evidence.map(({ name, unit }) => `${name} ${unit}`));
+  same.evidence.push(...draft.evidence.filter(({ name, unit }) => !known.has(`${name} ${unit}`)));
+  same.rationale = `${same.rationale} ${draft.title.replace(/^.*: its/, 'Its')}, too.`;
+  same.severity = GRAVEST.find((one) => one === same.severity || one === draft.severity) ?? same.severity;
+}
 
 /** Something as old as the table itself: VACUUM cannot freeze past it. Slots hold catalogs, too. */
 function heldBy(age: number, facts: WraparoundFacts, context: RuleContext): Holder | null {
@@ -75,7 +90,7 @@ function rateEvidence(age: number, facts: WraparoundFacts): RecommendationDraft[
   const days = daysUntil(age, STOP_AGE, facts.a_day);
   return [
     ...(facts.a_day === null ? [] : [measured(`${facts.noun} a day`, facts.a_day, facts.noun, facts.source)]),
-    computed('age at which the server refuses writes', STOP_AGE, facts.noun, '2³¹ − 3,000,000'),
+    computed('age at which the server refuses writes', STOP_AGE, facts.noun, '2³¹ − 1 − 3,000,000'),
     ...(days === null
       ? []
       : [
@@ -83,7 +98,7 @@ function rateEvidence(age: number, facts: WraparoundFacts): RecommendationDraft[
             'days until then',
             days,
             'days',
-            `(2³¹ − 3,000,000 − ${age}) / ${Math.round(facts.a_day ?? 0)} a day`,
+            `(2³¹ − 1 − 3,000,000 − ${age}) / ${Math.round(facts.a_day ?? 0)} a day`,
           ),
         ]),
     measured('autovacuum comes at', facts.forced_at, facts.noun, 'pg_settings'),

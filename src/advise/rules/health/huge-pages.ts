@@ -49,6 +49,7 @@ export const rule = healthRule(
             'SHOW shared_memory_size_in_huge_pages; (15 and newer) gives vm.nr_hugepages for the host; then huge_pages = try or on, and a restart.',
           ],
           needs: 'restart',
+          yields_to: ['setting huge_pages'],
         },
       ],
     };

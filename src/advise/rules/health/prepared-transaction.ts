@@ -17,6 +17,7 @@ export const rule = healthRule(
       return [
         {
           object: `${prepared.database} ${prepared.gid}`,
+          yields_to: [`finding xmin horizon prepared_transaction ${prepared.gid}`],
           title: `The transaction ${prepared.gid} in ${prepared.database} is prepared for ${span(ms)}`,
           rationale:
             'It keeps its locks and holds back vacuum until somebody ends it; no restart does. Mostly its transaction manager is gone or forgot it.',

@@ -3,9 +3,14 @@ import { healthRule } from '../../health/check.ts';
 import { DAY } from '../../health/words.ts';
 import { measured } from '../../settings/facts.ts';
 
+/** Day of the last releases that stand in KNOWN; minors come in February, May, August and November. */
+const KNOWN_AT = '2026-05-14';
+/** A quarter and a month: then a later minor is out, and this list is too old to say that there is none. */
+const OLD_DAYS = 120;
+
 /**
- * Last minor release that was known when this was written, and the day on which fixes for the major end (the versioning
- * policy of postgresql.org). A later minor than this is not known here: the finding says “at least”.
+ * Last minor release that was known at KNOWN_AT, and the day on which fixes for the major end (the versioning policy of
+ * postgresql.org). A later minor than this is not known here: the finding says “at least”.
  */
 const KNOWN: Record<number, { minor: number; ends: string }> = {
   14: { minor: 23, ends: '2026-11-12' },
@@ -20,7 +25,7 @@ export const rule = healthRule(
   'The server is old',
   'Medium where the major gets no more fixes, by the date of the versioning policy at the time of the snapshot; info within half a ' +
     'year before. Low where a later minor is known to this version of PgLuthier (it cannot know of all: the finding says “at ' +
-    'least”). Managed services name their own minors: there only the major is looked at.',
+    'least”); where that list is older than 120 days and knows no later one, a limit says so with its date. Managed services name their own minors: there only the major is looked at.',
   ({ snapshot }) => {
     const { server_version_num, managed_service } = snapshot.server;
     const major = Math.floor(server_version_num / 10_000);
@@ -64,13 +69,23 @@ export const rule = healthRule(
             'later minor',
             `${major}.${known.minor}`,
             null,
-            'list of releases in this version of PgLuthier',
+            `list of releases in this version of PgLuthier, of ${KNOWN_AT}`,
           ),
         ],
         remedy: ['Update the packages and restart, standbys first.'],
         needs: 'restart' as const,
       });
     }
-    return { found };
+    const listAge = (Date.parse(snapshot.taken_at) - Date.parse(KNOWN_AT)) / DAY;
+    if (found.length > 0 || managed_service !== null || listAge < OLD_DAYS) return { found };
+    return {
+      limits: [
+        {
+          code: 'releases_not_known',
+          message: `Whether ${major}.${minor} is the latest minor is not known: the list of releases here is of ${KNOWN_AT}, and new ones come each quarter.`,
+          remedy: 'See postgresql.org/support/versioning, or install a newer PgLuthier.',
+        },
+      ],
+    };
   },
 );

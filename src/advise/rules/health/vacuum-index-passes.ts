@@ -24,6 +24,7 @@ export const rule = healthRule(
           });
           return {
             object: table ? name : 'unknown relation',
+            yields_to: [`setting ${vacuum.is_autovacuum ? 'autovacuum_work_mem' : 'maintenance_work_mem'}`],
             title: `The vacuum of ${name} is in its pass ${vacuum.index_vacuum_count + 1} over the indexes`,
             rationale:
               'Each pass reads every index whole. With more memory, or a vacuum that comes before so many rows are dead, one is enough.',

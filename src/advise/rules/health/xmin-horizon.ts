@@ -22,14 +22,19 @@ export const rule = healthRule(
   'Something keeps vacuum from removing dead rows',
   'The oldest xmin of sessions, prepared transactions, slots and standbys (hot_standby_feedback). Fires for sessions and ' +
     'prepared transactions that hold a million transactions and are 30 minutes old, for slots and standbys from ten ' +
-    'million; high from half of autovacuum_freeze_max_age.',
+    'million; high from half of autovacuum_freeze_max_age. Sessions of a database are one finding, by the oldest. What ' +
+    'autovacuum/xmin-horizon names, with the tables that suffer, is left to that rule.',
   (context) => ({
-    found: context.snapshot.activity.xmin_holders.flatMap((holder) => found(holder, context)),
+    found: context.snapshot.activity.xmin_holders
+      .toSorted((a, b) => ageOf(b) - ageOf(a))
+      .flatMap((holder) => found(holder, context)),
   }),
 );
 
+const ageOf = ({ xmin_age, catalog_xmin_age }: XminHolder) => Math.max(xmin_age ?? 0, catalog_xmin_age ?? 0);
+
 function found(holder: XminHolder, context: RuleContext): Found[] {
-  const age = Math.max(holder.xmin_age ?? 0, holder.catalog_xmin_age ?? 0);
+  const age = ageOf(holder);
   const dated = holder.kind === 'session' || holder.kind === 'prepared_transaction';
   const open = dated ? elapsed(holder.since, context.snapshot.taken_at) : null;
   const isOld = open === null ? age >= OLD_ALONE : age >= OLD && open >= OLD_FOR;
@@ -41,6 +46,7 @@ function found(holder: XminHolder, context: RuleContext): Found[] {
   return [
     {
       object: `${holder.kind} ${holder.kind === 'session' ? (holder.database ?? 'no database') : holder.name}`,
+      yields_to: [`finding xmin horizon ${holder.kind} ${holder.name}`],
       title: `${WHAT[holder.kind]} ${name} holds back vacuum by ${count(age)} transactions`,
       rationale: `${onlyCatalog ? 'Rows of the system catalogs' : 'Rows'} that died since stay in the tables and indexes, whatever autovacuum does: tables grow, scans slow down, nothing is frozen. Tuning autovacuum is of no use before this is gone.`,
       severity: isHigh ? 'high' : 'medium',

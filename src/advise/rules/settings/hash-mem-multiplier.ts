@@ -6,7 +6,7 @@ import { memoryPlan, worstCaseOf } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
 import { workMemByRole } from '../../settings/role-work-mem.ts';
 import { spillsOf } from '../../settings/spills.ts';
-import { formatMemory } from '../../settings/units.ts';
+import { aboutMemory, formatMemory } from '../../settings/units.ts';
 
 const ID = 'settings/hash-mem-multiplier';
 const NAME = 'hash_mem_multiplier';
@@ -39,8 +39,8 @@ export const rule: Rule = {
       rule: ID,
       name: NAME,
       value,
-      formula: `2 × ${formatMemory(largest)} ÷ work_mem ${formatMemory(work_mem)}, in halves, at most 8 and within the budget`,
-      why: `${spills.length} statement(s), ${(100 * share).toFixed(1)} % of the time, wrote up to ${formatMemory(largest)} a call into temporary files, and all of them hash without sorting.`,
+      formula: `2 × ${aboutMemory(largest)} ÷ work_mem ${formatMemory(work_mem)}, in halves, at most 8 and within the budget`,
+      why: `${spills.length} statement(s), ${(100 * share).toFixed(1)} % of the time, wrote up to ${aboutMemory(largest)} a call into temporary files, and all of them hash without sorting.`,
       unless: 'Sorts that spill as well would speak for work_mem in its place.',
       severity: 'low',
       confidence: 0.55,

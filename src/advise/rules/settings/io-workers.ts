@@ -12,8 +12,8 @@ export const rule: Rule = {
   area: 'settings',
   title: 'Sessions wait for the processes that read for them',
   description:
-    'On 18 with io_method = worker: a quarter of the CPUs (at least 3, at most 32; pgtune), where at the snapshot more sessions waited for ' +
-    'asynchronous reads (AioIoCompletion) than there are workers. Quiet otherwise, with io_uring, which has none, and on 19, which ' +
+    'On 18 with io_method = worker: a quarter of the CPUs (at least 3, at most 32; pgtune), or twice as many as now within half of the ' +
+    'CPUs, where at the snapshot more sessions waited for asynchronous reads (AioIoCompletion) than there are workers. Quiet otherwise, with io_uring, which has none, and on 19, which ' +
     'starts workers by need.',
   evaluate: (context) => {
     const { snapshot } = context;
@@ -36,12 +36,15 @@ export const rule: Rule = {
         `${waiting} session(s) waited for asynchronous reads at the snapshot, ${present} workers read`,
       );
     }
-    const value = Math.min(MOST, Math.max(3, Math.floor(cpus.value / 4)));
+    const value = Math.min(
+      MOST,
+      Math.max(3, Math.floor(cpus.value / 4), Math.min(2 * present, Math.ceil(cpus.value / 2))),
+    );
     return propose(context, {
       rule: ID,
       name: NAME,
       value,
-      formula: `${cpus.value} CPUs / 4, at least 3, at most ${MOST}`,
+      formula: `max(${cpus.value} CPUs / 4; 2 × ${present} within half of the CPUs; 3), at most ${MOST}`,
       why: `${waiting} sessions waited for reads that ${present} workers do for all of them.`,
       unless: 'Disks that are saturated answer no faster with more workers: look at their queue first.',
       severity: 'low',

@@ -1,6 +1,7 @@
 /** What the log should tell when somebody asks in the morning why it was slow. */
 import type { Rule, RuleContext, RuleResult } from '../../../domain/index.ts';
 import { computed, rejected, setting } from '../../settings/facts.ts';
+import { LOG_AUTOVACUUM_MS, LOG_LINE_PREFIX, LOG_TEMP_FILES_MB } from '../../settings/log-settings.ts';
 import { logThreshold, MOST_PER_HOUR } from '../../settings/log-threshold.ts';
 import { type Proposal, propose } from '../../settings/propose.ts';
 import { MB } from '../../settings/units.ts';
@@ -26,14 +27,14 @@ const SWITCHES: Wanted[] = [
   },
   {
     name: 'log_temp_files',
-    value: 10 * MB,
+    value: LOG_TEMP_FILES_MB * MB,
     formula: '10MB: what a sort of work_mem’s size does not write',
     why: 'Statements that go to disk are logged with their text.',
     unless: 'A warehouse whose every statement spills wants a larger limit.',
   },
   {
     name: 'log_autovacuum_min_duration',
-    value: 60_000,
+    value: LOG_AUTOVACUUM_MS,
     formula: '1 min',
     why: 'Vacuums that take long are logged with what they did and what they waited for.',
     unless: 'It is 10 min by default since 15; very many large tables may be reason to leave that.',
@@ -107,9 +108,6 @@ function statements(context: RuleContext): RuleResult {
   });
 }
 
-/** %q ends it for background processes. Everything that a log analyser needs, and whose session it was. */
-const PREFIX = '%m [%p] %q%u@%d %a ';
-
 function prefix(context: RuleContext): RuleResult {
   const row = setting(context, 'log_line_prefix');
   const has = ['%u', '%d', '%a'].filter((part) => row?.setting.includes(part));
@@ -121,7 +119,7 @@ function prefix(context: RuleContext): RuleResult {
   }
   return one(context, {
     name: 'log_line_prefix',
-    value: PREFIX,
+    value: LOG_LINE_PREFIX,
     formula: 'time, process, role, database, application',
     why: 'Without role, database and application a line cannot be told from another’s.',
     unless:

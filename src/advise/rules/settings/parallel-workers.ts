@@ -1,11 +1,13 @@
 /** The pools that parallel workers come from, by the CPUs. */
 import type { Evidence, Rule, RuleContext, RuleResult } from '../../../domain/index.ts';
+import { percent } from '../../health/words.ts';
 import { parallelBaseline } from '../../settings/baseline-parallel.ts';
-import { isLimit, measured, rejected } from '../../settings/facts.ts';
+import { isLimit, measured, rejected, setting } from '../../settings/facts.ts';
 import { worstCaseBytes } from '../../settings/memory-budget.ts';
 import { type MemoryPlan, memoryPlan, worstCaseOf } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
 import { formatMemory } from '../../settings/units.ts';
+import { workerShortage } from '../../settings/worker-shortage.ts';
 import { workloadType } from '../../settings/workload-type.ts';
 
 const ID = 'settings/parallel-workers';
@@ -20,7 +22,8 @@ export const rule: Rule = {
   description:
     'max_worker_processes and max_parallel_workers: one a CPU where there are more than eight, PostgreSQL’s default, below which ' +
     'nothing is lowered (replication and extensions live off the same pool); max_parallel_maintenance_workers: half of the CPUs, at ' +
-    'most four. Only ever raises, and only within the memory budget, in which every worker counts as a session. Formula: pgtune.',
+    'most four. Counts as observed where fewer than nine tenths of at least 100 workers that plans wanted could start (18 and newer). ' +
+    'Only ever raises, and only within the memory budget, in which every worker counts as a session. Formula: pgtune.',
   evaluate: (context) => {
     const cpus = context.snapshot.host.cpu_count;
     const whole: RuleResult = { recommendations: [], rejections: [], limits: [] };
@@ -54,6 +57,16 @@ function one(
   const wanted = parallelBaseline(cpus, workloadType(context).type)[name];
   if (!wanted) throw new Error(`no ${name}`);
   const counts = name !== 'max_parallel_maintenance_workers';
+  const shortage = counts ? workerShortage(context) : null;
+  const present = Number(setting(context, name)?.setting);
+  if (shortage && name === 'max_parallel_workers' && present >= wanted.value) {
+    return rejected({
+      rule: ID,
+      candidate: name,
+      code: 'cpus_taken',
+      reason: `only ${percent(shortage.share_started)} of the workers that plans wanted could start, but ${present} may run on ${cpus} CPUs: more would wait for a CPU; fewer a statement (max_parallel_workers_per_gather) would share them out`,
+    });
+  }
   const after = memory && counts ? { ...memory.present, parallel_workers: wanted.value } : null;
   if (memory && after && wanted.value > Math.max(memory.parallel_workers, DEFAULT_WORKERS)) {
     return rejected({
@@ -69,14 +82,18 @@ function one(
     value: wanted.value,
     formula: wanted.formula,
     why: counts
-      ? `${cpus} CPUs are more than the workers that may run at all.`
+      ? `${cpus} CPUs are more than the workers that may run at all${shortage ? `: only ${percent(shortage.share_started)} of those that plans wanted could start, and statements ran with fewer` : ''}.`
       : 'CREATE INDEX and VACUUM may use more CPUs than they do.',
     unless: 'CPUs that are busy with sessions leave nothing to workers.',
-    severity: 'info',
-    confidence: 0.5,
+    severity: shortage ? 'low' : 'info',
+    confidence: shortage ? 0.65 : 0.5,
     direction: 'raise',
-    observed: false,
-    evidence: [...evidence, ...(memory && after ? worstCaseOf(memory, after) : [])],
+    observed: shortage !== null,
+    evidence: [
+      ...evidence,
+      ...(shortage?.evidence ?? []),
+      ...(memory && after ? worstCaseOf(memory, after) : []),
+    ],
     notes:
       name === 'max_parallel_workers'
         ? ['No more run than max_worker_processes allows: that one wants a restart.']

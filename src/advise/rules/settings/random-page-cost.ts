@@ -5,7 +5,8 @@ import { diskInput, isLimit, limited, measured, setting } from '../../settings/f
 import { readLatency } from '../../settings/io-latency.ts';
 import { hitRatio } from '../../settings/observed.ts';
 import { proposePlanned } from '../../settings/propose-planned.ts';
-import { formatMemory } from '../../settings/units.ts';
+import { aboutMemory, formatMemory } from '../../settings/units.ts';
+import { isAnotherPath } from '../../settings/what-if.ts';
 
 const ID = 'settings/random-page-cost';
 const NAME = 'random_page_cost';
@@ -58,7 +59,7 @@ export const rule: Rule = {
         'Plans change with it, mostly from sequential to index scans: watch the slowest statements afterwards.',
       ],
     };
-    return proposePlanned(context, proposal, { reprices: true, needs_flips: true });
+    return proposePlanned(context, proposal, { reprices: true, needs_flips: true, counts: isAnotherPath });
   },
 };
 
@@ -107,7 +108,7 @@ function cached(context: RuleContext): Wanted | null {
   if (size > CACHED_SHARE * ram.value || hits.ratio < CACHED_HIT_RATIO) return null;
   return {
     ratio: CACHED_COST,
-    formula: `${CACHED_COST}: the database's ${formatMemory(size)} stay in the host's ${formatMemory(ram.value)}`,
+    formula: `${CACHED_COST}: the database's ${aboutMemory(size)} stay in the host's ${formatMemory(ram.value)}`,
     why: `Pages come from memory, where a random one costs what the next one costs: ${(100 * hits.ratio).toFixed(1)} % were found in buffers (${hits.period}), and the database is small beside the RAM.`,
     evidence: [
       measured('size of this database', size, 'bytes', 'pg_database_size'),

@@ -1,19 +1,17 @@
 /** shared_buffers from the host's memory, the size of the database and what buffers really serve. */
-import type { Evidence, Rule, RuleContext, RuleResult } from '../../../domain/index.ts';
+import type { Rule, RuleContext, RuleResult } from '../../../domain/index.ts';
+import { evictionsOf, MOST_BUFFERS_OF_RAM, POOR_HIT_RATIO } from '../../settings/buffers-share.ts';
 import { isLimit, limited, measured, rejected } from '../../settings/facts.ts';
 import { worstCaseBytes } from '../../settings/memory-budget.ts';
 import { hitRatio } from '../../settings/observed.ts';
 import { type MemoryPlan, memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/present-memory.ts';
 import { type Proposal, propose } from '../../settings/propose.ts';
-import { formatMemory, roundMemory } from '../../settings/units.ts';
+import { aboutMemory, formatMemory, roundMemory } from '../../settings/units.ts';
 
 const ID = 'settings/shared-buffers';
 const NAME = 'shared_buffers';
-/** Below this share of blocks found in buffers, more of them would be of use; above the other, they would not. */
-const POOR_HIT_RATIO = 0.95;
+/** Above this share of blocks found in buffers, more of them would be of no use. */
 const GOOD_HIT_RATIO = 0.99;
-/** "It is unlikely that more than 40 % of RAM works better" (PostgreSQL documentation, 19.4.1). */
-const MOST_SHARE = 0.4;
 /** Room for growth above the database's present size. */
 const GROWTH = 1.25;
 
@@ -23,14 +21,15 @@ export const rule: Rule = {
   title: 'shared_buffers does not fit the host',
   description:
     'A quarter of RAM (a fifth below 1 GB), within the memory budget of the whole set, never far more than the ' +
-    'database is large. Counts as observed where fewer than 95 % of the blocks asked for were found in buffers; quiet ' +
+    'database is large. Counts as observed where fewer than 95 % of the blocks asked for were found in buffers; where that is so ' +
+    'with a quarter of RAM already, and sessions evict pages (pg_stat_io, 16 and newer), two fifths of RAM within the budget; quiet ' +
     'where 99 % are, or where the database fits already. More than 40 % of RAM is questioned when the worst case of ' +
     'the set exceeds RAM. Formula: PostgreSQL documentation 19.4.1 and pgtune.',
   evaluate: (context) => {
     const plan = memoryPlan(context);
     if (isLimit(plan)) return limited(plan);
     const present = plan.present.shared_buffers;
-    if (present > MOST_SHARE * plan.ram_bytes && worstCaseBytes(plan.present) > plan.ram_bytes) {
+    if (present > MOST_BUFFERS_OF_RAM * plan.ram_bytes && worstCaseBytes(plan.present) > plan.ram_bytes) {
       return propose(context, {
         ...proposalOf(context, plan, plan.values.shared_buffers.value),
         ...tooLarge(plan),
@@ -47,7 +46,7 @@ function raise(context: RuleContext, plan: MemoryPlan): RuleResult {
   if (size !== null && present >= size) {
     return reject(
       'database_fits',
-      `${formatMemory(present)} holds the whole database (${formatMemory(size)}) already`,
+      `${formatMemory(present)} holds the whole database (${aboutMemory(size)}) already`,
     );
   }
   const hits = hitRatio(context);
@@ -75,13 +74,14 @@ function proposalOf(context: RuleContext, plan: MemoryPlan, value: number): Prop
   const hits = hitRatio(context);
   const size = context.snapshot.server.database_size_bytes;
   const observed = hits !== null && hits.ratio < POOR_HIT_RATIO;
+  const evicted = evictionsOf(context);
   return {
     rule: ID,
     name: NAME,
     value,
-    formula: `${plan.values.shared_buffers.formula}${size === null ? '' : `, at most 1.25 × the database's ${formatMemory(size)}`}`,
+    formula: `${plan.values.shared_buffers.formula}${size === null ? '' : `, at most 1.25 × the database's ${aboutMemory(size)}`}`,
     why: observed
-      ? `Only ${(100 * hits.ratio).toFixed(1)} % of the blocks asked for were found in buffers (${hits.period}).`
+      ? `Only ${(100 * hits.ratio).toFixed(1)} % of the blocks asked for were found in buffers (${hits.period})${plan.input.buffers_share === undefined ? '' : ', which are a quarter of RAM already: sessions put each other’s pages out'}.`
       : `A quarter of the host's ${formatMemory(plan.ram_bytes)} is where PostgreSQL's documentation starts from.`,
     unless:
       'A hit ratio of 99 % or more, or other heavy users of memory on this host, would speak against it.',
@@ -102,24 +102,11 @@ function proposalOf(context: RuleContext, plan: MemoryPlan, value: number): Prop
               `pg_stat_database, ${hits.blocks} blocks ${hits.period}`,
             ),
           ]),
-      ...evictions(context),
+      ...(evicted === null ? [] : [evicted.evidence]),
       ...worstCaseEvidence(context, plan, NAME, value),
     ],
     notes: ['Other databases of this server share these buffers; their sizes are not seen from here.'],
   };
-}
-
-/** Buffers that sessions had to empty before they could read (pg_stat_io, 16 and newer). */
-function evictions({ window, snapshot }: RuleContext): Evidence[] {
-  const rows = window?.counters?.io ?? snapshot.counters.io;
-  if (!rows) return [];
-  const evicted = rows
-    .filter((row) => row.backend_type === 'client backend' && row.context === 'normal')
-    .reduce((sum, row) => sum + (row.evictions ?? 0), 0);
-  const period = window?.counters?.io
-    ? `over a window of ${Math.round(window.seconds)} s`
-    : 'since the reset';
-  return [measured('buffers that sessions evicted', evicted, 'blocks', `pg_stat_io.evictions, ${period}`)];
 }
 
 function tooLarge(plan: MemoryPlan): Partial<Proposal> {

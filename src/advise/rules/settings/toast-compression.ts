@@ -2,7 +2,7 @@
 import type { Rule } from '../../../domain/index.ts';
 import { limited, measured, rejected, setting, settingNotVisible } from '../../settings/facts.ts';
 import { propose } from '../../settings/propose.ts';
-import { formatMemory, GB } from '../../settings/units.ts';
+import { aboutMemory, GB } from '../../settings/units.ts';
 
 const ID = 'settings/toast-compression';
 const NAME = 'default_toast_compression';
@@ -27,14 +27,14 @@ export const rule: Rule = {
     const toast = context.snapshot.tables.reduce((sum, { toast_bytes }) => sum + toast_bytes, 0);
     const all = context.snapshot.server.database_size_bytes;
     if (toast < LEAST_BYTES || (all !== null && toast < LEAST_SHARE * all)) {
-      return reject('little_toast', `${formatMemory(Math.max(1024, toast))} lie in TOAST tables`);
+      return reject('little_toast', `${aboutMemory(toast)} lie in TOAST tables`);
     }
     return propose(context, {
       rule: ID,
       name: NAME,
       value: 'lz4',
       formula: 'TOAST ≥ 1GB and ≥ 5 % of the database; pg_settings.enumvals has lz4',
-      why: `${formatMemory(toast)} lie in TOAST tables; lz4 reads and writes such values with less CPU.`,
+      why: `${aboutMemory(toast)} lie in TOAST tables; lz4 reads and writes such values with less CPU.`,
       unless: 'Values that are compressed by the application already are stored as they are, either way.',
       severity: 'info',
       confidence: 0.5,

@@ -3,9 +3,9 @@ import type { Evidence, RecommendationDraft, Rule, RuleContext } from '../../../
 import { computed, isLimit, limited, measured, setting } from '../../settings/facts.ts';
 import { budgetBytes } from '../../settings/memory-budget.ts';
 import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
-import { type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
+import { isWorthIt, type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
 import { sumOf } from '../../settings/setting-draft.ts';
-import { bareValue, formatMemory } from '../../settings/units.ts';
+import { aboutMemory, bareValue, formatMemory } from '../../settings/units.ts';
 import { askSettings } from '../../settings/what-if.ts';
 import { affectedBy, answerEvidence } from '../../settings/what-if-evidence.ts';
 
@@ -21,15 +21,16 @@ export const rule: Rule = {
     'ALTER ROLE … SET work_mem for a role whose statements wrote temporary blocks (pg_stat_statements counts by role) and take ' +
     'at least 0.5 % of the time, where other roles spill nothing, or where the server as a whole cannot be given as much. Twice the ' +
     "largest spill of a call, at most 1 GB and what the budget of the whole set leaves for the role's sessions: its CONNECTION LIMIT, " +
-    'else twice the most sessions at work in ten samples and more, else max_connections. Parallel workers count with it.',
+    'else twice the most sessions at work in ten samples and more, else max_connections. Parallel workers count with it. Quiet where ' +
+    'that is neither what the spill needs nor twice the present value: it would spill as well.',
   evaluate: async (context) => {
     const plan = memoryPlan(context);
     if (isLimit(plan)) return limited(plan);
     const recommendations: RecommendationDraft[] = [];
     const rejections = [];
-    const { roles, given } = workMemByRole(context, plan);
+    const { roles, given, instead } = workMemByRole(context, plan);
     for (const one of roles) {
-      const refusal = given.includes(one) ? null : refusalOf(one);
+      const refusal = given.includes(one) ? null : refusalOf(one, instead);
       if (refusal === null) recommendations.push(await draftOf(context, plan, one));
       else {
         const key = `setting ${NAME} of role ${one.role}`;
@@ -40,17 +41,17 @@ export const rule: Rule = {
   },
 };
 
-function refusalOf(one: RoleWorkMem): { code: string; reason: string } {
+function refusalOf(one: RoleWorkMem, instead: boolean): { code: string; reason: string } {
   if (one.needed <= one.present) {
     return {
       code: 'large_enough',
       reason: `twice its largest spill, ${formatMemory(one.needed)}, is within the ${formatMemory(one.present)} that it has: several sorts in one statement, or spills of before`,
     };
   }
-  if (one.value <= one.present) {
+  if (instead ? !isWorthIt(one) : one.value <= one.present) {
     return {
       code: 'memory_budget',
-      reason: `about ${formatMemory(one.needed)} would do, but with ${one.sessions} sessions (${one.sessions_source}) the budget leaves nothing; a CONNECTION LIMIT for the role would make room`,
+      reason: `about ${formatMemory(one.needed)} would do, but with ${one.sessions} sessions (${one.sessions_source}) the budget leaves ${one.value > one.present ? `no more than ${formatMemory(one.value)}, which would spill as well` : 'nothing'}; a CONNECTION LIMIT for the role would make room`,
     };
   }
   return {
@@ -87,7 +88,7 @@ async function draftOf(
     key: `setting ${NAME} of role ${role}`,
     title: `${NAME} of role ${role}: ${shown} → ${value}`,
     rationale:
-      `${spill.statements.length} statement(s) of ${role}, ${(100 * spill.share_of_time).toFixed(1)} % of the time, wrote up to ${formatMemory(largest)} a call into temporary files. ` +
+      `${spill.statements.length} statement(s) of ${role}, ${(100 * spill.share_of_time).toFixed(1)} % of the time, wrote up to ${aboutMemory(largest)} a call into temporary files. ` +
       `More work_mem for this role alone leaves the others as they are.${one.value < needed ? ` About ${formatMemory(needed)} would be enough; the budget allows no more for ${one.sessions} sessions.` : ''} ` +
       `Its sessions have ${shown} now (${one.previous === null ? "the server's or the database's value" : 'ALTER ROLE'}). More sessions of the role than reckoned with, or an index that delivers the order, would change this advice.`,
     severity: spill.share_of_time >= 0.1 ? 'medium' : 'low',
@@ -107,7 +108,7 @@ async function draftOf(
         'proposed value',
         value,
         null,
-        `min(2 × the largest spill of a call, ${formatMemory(largest)}; what the budget leaves ${one.sessions} sessions and the parallel workers; 1GB)`,
+        `min(2 × the largest spill of a call, ${aboutMemory(largest)}; what the budget leaves ${one.sessions} sessions and the parallel workers; 1GB)`,
       ),
       presentValue(context, one, shown),
       ...spill.statements

@@ -1,5 +1,6 @@
 /** work_mem from what really spilled, within what the memory allows. */
 import type { Evidence, Rule, RuleContext } from '../../../domain/index.ts';
+import { percent } from '../../health/words.ts';
 import { computed, isLimit, limited, measured, rejected } from '../../settings/facts.ts';
 import { hashMemory } from '../../settings/hash-memory.ts';
 import { observed } from '../../settings/observed.ts';
@@ -7,8 +8,8 @@ import { memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/presen
 import type { Proposal } from '../../settings/propose.ts';
 import { proposePlanned } from '../../settings/propose-planned.ts';
 import { workMemByRole } from '../../settings/role-work-mem.ts';
-import { MEMORY_PER_SPILLED_BYTE, type Spill, spillsOf } from '../../settings/spills.ts';
-import { formatMemory, MB, roundMemory } from '../../settings/units.ts';
+import { allSpills, MEMORY_PER_SPILLED_BYTE, type Spill, spillsOf } from '../../settings/spills.ts';
+import { aboutMemory, formatMemory, MB, roundMemory } from '../../settings/units.ts';
 
 const ID = 'settings/work-mem';
 const NAME = 'work_mem';
@@ -21,7 +22,8 @@ export const rule: Rule = {
   area: 'settings',
   title: 'work_mem is too small for what statements sort and hash',
   description:
-    'Fires only on spills: statements that wrote temporary blocks and take at least 0.5 % of the time together. ' +
+    'Fires only on spills: statements that wrote temporary blocks, whose files may take a tenth of their time (2 × bytes at 400 MB a ' +
+    'second, 100 MB on a spinning or unknown disk), and which take at least 0.5 % of the time together. ' +
     'Proposes twice the largest spill of a call, at most what the budget of the whole set leaves for ' +
     '3 × (max_connections + parallel workers) of it, and 1 GB. Quiet where all of it comes from some of the roles only: ' +
     'settings/work-mem-role gives it to those. Quiet without spills: memory alone is no reason.',
@@ -29,8 +31,10 @@ export const rule: Rule = {
     const plan = memoryPlan(context);
     if (isLimit(plan)) return limited(plan);
     const reject = (code: string, reason: string) => rejected({ rule: ID, candidate: NAME, code, reason });
+    const all = allSpills(context);
+    if (all.length === 0) return reject('nothing_spills', noSpillReason(context, plan.present.work_mem));
     const spills = spillsOf(context);
-    if (spills.length === 0) return reject('nothing_spills', noSpillReason(context, plan.present.work_mem));
+    if (spills.length === 0) return reject('spills_cost_little', cheapReason(all));
     const share = spills.reduce((sum, spill) => sum + spill.query.share_of_time, 0);
     if (share < LEAST_SHARE_OF_TIME) {
       return reject(
@@ -58,7 +62,7 @@ export const rule: Rule = {
     if (value <= plan.present.work_mem) {
       const why =
         needed <= plan.present.work_mem
-          ? `the largest spill of a call (${formatMemory(largest)}) should fit into ${formatMemory(plan.present.work_mem)} already: several sorts, or more memory by role`
+          ? `the largest spill of a call (${aboutMemory(largest)}) should fit into ${formatMemory(plan.present.work_mem)} already: several sorts, or more memory by role`
           : `it would take about ${formatMemory(needed)}, but with ${plan.present.max_connections} connections the budget leaves ${formatMemory(Math.max(room, 0))}: set it with ALTER ROLE for ${rolesOf(spills)}, or lower max_connections`;
       return reject('memory_budget', why);
     }
@@ -67,9 +71,9 @@ export const rule: Rule = {
       rule: ID,
       name: NAME,
       value,
-      formula: `min(2 × the largest spill of a call, ${formatMemory(largest)}; what the budget leaves, ${formatMemory(Math.max(room, 0))}; 1GB)`,
+      formula: `min(2 × the largest spill of a call, ${aboutMemory(largest)}; what the budget leaves, ${formatMemory(Math.max(room, 0))}; 1GB)`,
       why:
-        `${spills.length} statement(s), ${(100 * share).toFixed(1)} % of the time, wrote up to ${formatMemory(largest)} a call into temporary files: ` +
+        `${spills.length} statement(s), ${(100 * share).toFixed(1)} % of the time, wrote up to ${aboutMemory(largest)} a call into temporary files: ` +
         `they sort or hash more than work_mem holds.${value < needed ? ` About ${formatMemory(needed)} would be enough; the budget allows no more than this for all sessions.` : ''}`,
       unless: `All of it comes from ${roles}: ALTER ROLE … SET work_mem confines it to those who need it. An index that delivers the order may end the sort altogether.`,
       severity: share >= 0.1 ? 'medium' : 'low',
@@ -92,6 +96,12 @@ export const rule: Rule = {
   },
 };
 
+function cheapReason(all: readonly Spill[]): string {
+  const largest = Math.max(...all.map(({ bytes_per_call }) => bytes_per_call));
+  const share = Math.max(...all.map(({ time_share }) => time_share));
+  return `${all.length} statement(s) wrote up to ${aboutMemory(largest)} a call into temporary files, but writing and reading them back takes at most ${percent(share)} of their time: larger sorts and hashes would not be faster by it`;
+}
+
 /** How much of the worst case was near: that all connections sort at once is the bound, not the habit. */
 function activeNote({ window, snapshot }: RuleContext): string[] {
   const seen = window?.concurrency;
@@ -106,7 +116,7 @@ function noSpillReason(context: RuleContext, present: number): string {
   const bytes = observed(context, 'database')?.counted.temp_bytes ?? 0;
   const elsewhere =
     bytes > 0
-      ? `, though ${formatMemory(bytes)} of temporary files were counted for the database (index builds, or statements that are not kept)`
+      ? `, though ${aboutMemory(bytes)} of temporary files were counted for the database (index builds, or statements that are not kept)`
       : '';
   return `no statement wrote temporary files with ${formatMemory(present)}${elsewhere}`;
 }
@@ -116,12 +126,12 @@ function rolesOf(spills: Spill[]): string {
   return roles.length === 0 ? 'roles that are not visible' : `role ${roles.join(', ')}`;
 }
 
-function spillEvidence({ query, bytes_per_call }: Spill): Evidence {
+function spillEvidence({ query, bytes_per_call, time_share }: Spill): Evidence {
   return {
     name: `spilled in a call of ${query.query_id}`,
     value: bytes_per_call,
     unit: 'bytes',
-    source: `pg_stat_statements.temp_blks_written over ${query.calls} calls, ${(100 * query.share_of_time).toFixed(1)} % of the time`,
+    source: `pg_stat_statements.temp_blks_written over ${query.calls} calls, ${(100 * query.share_of_time).toFixed(1)} % of the time; writing and reading them back takes up to ${percent(time_share)} of its own`,
     level: 'measured',
     formula: null,
   };

@@ -13,7 +13,8 @@ import { type Churning, churningDatabase, hour, ROWS, rowOf } from './churning.t
 
 const newest = Math.max(...testMajors);
 
-describe.each([...new Set([Math.min(...testMajors), newest])])('PostgreSQL %i', (major) => {
+// The insert-only table on every major, the others on the newest.
+describe.each(testMajors)('PostgreSQL %i', (major) => {
   let shop: Churning;
   beforeAll(async () => {
     shop = await churningDatabase(major);

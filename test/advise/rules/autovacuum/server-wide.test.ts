@@ -16,18 +16,10 @@ import {
   type Rule,
   type RuleContext,
   type TableRow,
-  type VacuumProgress,
   type Window,
 } from '../../../../src/domain/index.ts';
-import { tableRow } from '../../../support/rows.ts';
-import {
-  contextOf,
-  GB,
-  snapshotOf,
-  TAKEN_AT,
-  tableDelta,
-  windowOf,
-} from '../../../support/snapshot-builder.ts';
+import { tableRow, vacuumRow } from '../../../support/rows.ts';
+import { contextOf, GB, snapshotOf, tableDelta, windowOf } from '../../../support/snapshot-builder.ts';
 
 async function evaluate(rule: Rule, context: RuleContext) {
   const result = await rule.evaluate(context);
@@ -71,21 +63,6 @@ const workersAtWork = (sessions: number): ActivityGroup => ({
   query_id: null,
   sessions,
 });
-const vacuum = (parts: Partial<VacuumProgress> = {}): VacuumProgress => ({
-  pid: 1,
-  table_oid: 20_000,
-  phase: 'vacuuming indexes',
-  heap_blks_total: 500_000,
-  heap_blks_scanned: 500_000,
-  heap_blks_vacuumed: 0,
-  index_vacuum_count: 0,
-  is_autovacuum: true,
-  is_wraparound: false,
-  started_at: new Date(Date.parse(TAKEN_AT) - 3_600_000).toISOString(),
-  delay_time_ms: null,
-  ...parts,
-});
-
 describe('autovacuum/cost-limit', () => {
   test('fires where a day needs more than half of what is allowed, and doubles until it does not', async () => {
     // 2.8 million rows an hour each in 40 tables: each vacuum dirties half a million pages.
@@ -103,7 +80,7 @@ describe('autovacuum/cost-limit', () => {
     const activity = {
       ...noActivity,
       groups: [workersAtWork(3)],
-      vacuums: [vacuum({ delay_time_ms: 3_000_000 })],
+      vacuums: [vacuumRow({ delay_time_ms: 3_000_000 })],
     };
     expect(await changes(costLimitRule, busy(1, 100_000, { activity }))).toMatchObject([{ value: '400' }]);
     const free = { ...activity, groups: [workersAtWork(1)] };
@@ -198,20 +175,20 @@ describe('autovacuum/work-mem', () => {
     // 40 million dead rows: 229 MB.
     expect(change).toMatchObject({
       name: 'autovacuum_work_mem',
-      value: expect.stringMatching(/^2\d\dMB$|^23\d{4}kB$/) as string,
+      value: expect.stringMatching(/^2\d\dMB$/) as string,
     });
   });
 
   test('from 17 on only a second pass that was seen, which doubles it', async () => {
     expect(await codes(workMemRule, busy(1, 2e6, { ram_bytes: 64 * GB }, large))).toEqual(['one_pass']);
-    const activity = { ...noActivity, vacuums: [vacuum({ index_vacuum_count: 2 })] };
+    const activity = { ...noActivity, vacuums: [vacuumRow({ index_vacuum_count: 2 })] };
     expect(await changes(workMemRule, busy(1, 2e6, { ram_bytes: 64 * GB, activity }, large))).toMatchObject([
       { value: '128MB' },
     ]);
   });
 
   test('not beyond the memory that there is', async () => {
-    const activity = { ...noActivity, vacuums: [vacuum({ index_vacuum_count: 2 })] };
+    const activity = { ...noActivity, vacuums: [vacuumRow({ index_vacuum_count: 2 })] };
     const settings = { autovacuum_work_mem: String(3 * 1024 * 1024) };
     expect(await codes(workMemRule, busy(1, 2e6, { activity, settings }))).toEqual(['no_memory']);
   });
@@ -249,7 +226,7 @@ describe('wraparound', () => {
     expect(slow?.severity).toBe('medium');
     const [failsafe] = (await evaluate(wraparoundRule, at(1_700_000_000, null))).recommendations;
     expect(failsafe?.severity).toBe('critical');
-    expect(failsafe?.title).toContain('444,483,648 left');
+    expect(failsafe?.title).toContain('444,483,647 left');
   });
 
   test('multixacts likewise, and another database by its name', async () => {
@@ -279,7 +256,7 @@ describe('wraparound', () => {
     expect(result.recommendations.map(({ change }) => change.kind)).toEqual(['finding']);
     expect(result.recommendations[0]?.rationale).toContain('replication slot forgotten');
     expect(result.rejections).toMatchObject([{ code: 'horizon_held' }]);
-    const vacuums = [vacuum({ table_oid: 16_384, is_wraparound: true })];
+    const vacuums = [vacuumRow({ table_oid: 16_384, is_wraparound: true })];
     expect(
       await codes(wraparoundRule, at(400_000_000, 7200, {}, { activity: { ...noActivity, vacuums } })),
     ).toEqual(['vacuum_running']);
@@ -299,6 +276,13 @@ describe('wraparound', () => {
       { kind: 'vacuum', freeze: true },
     ]);
     expect(await changes(forcedRule, at(170_000_000, 720_000))).toEqual([]);
+    // Once a table, whatever ages; and not where it is behind already, which is the other rule's.
+    const both = at(170_000_000, 720_000, { ...large, mxid_age: 380_000_000 });
+    if (both.window?.counters) both.window.counters.mxids = 720_000;
+    expect(await changes(forcedRule, both)).toHaveLength(1);
+    expect(await changes(forcedRule, at(170_000_000, 720_000, { ...large, mxid_age: 650_000_000 }))).toEqual(
+      [],
+    );
     expect(await changes(forcedRule, at(20_000_000, 720_000, large))).toEqual([]);
     expect(await changes(forcedRule, at(170_000_000, null, large))).toEqual([]);
     expect(await changes(forcedRule, at(170_000_000, 720_000, { ...large, relallfrozen: 950_000 }))).toEqual(

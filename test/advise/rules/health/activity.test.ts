@@ -1,6 +1,8 @@
 /** Health of the moment: ages of identifiers, horizon, sessions, locks, connections, replication, archive. */
 import { describe, expect, test } from 'vitest';
-import { STOP_AGE } from '../../../../src/advise/health/wraparound.ts';
+import { STOP_AGE } from '../../../../src/advise/autovacuum/wraparound.ts';
+import { runRules } from '../../../../src/advise/engine.ts';
+import { rule as named } from '../../../../src/advise/rules/autovacuum/xmin-horizon.ts';
 import { rule as archiver } from '../../../../src/advise/rules/health/archiver-failing.ts';
 import { rule as blocking } from '../../../../src/advise/rules/health/blocking-chain.ts';
 import { rule as connections } from '../../../../src/advise/rules/health/connections-near-limit.ts';
@@ -15,7 +17,7 @@ import { rule as xid } from '../../../../src/advise/rules/health/xid-wraparound.
 import { rule as horizon } from '../../../../src/advise/rules/health/xmin-horizon.ts';
 import { noActivity, noReplication, type Snapshot, type XminHolder } from '../../../../src/domain/index.ts';
 import { tableRow } from '../../../support/rows.ts';
-import { GB, MB, windowOf } from '../../../support/snapshot-builder.ts';
+import { contextOf, GB, MB, windowOf } from '../../../support/snapshot-builder.ts';
 import { ago, evaluated, session, settingRow, slot, snapshotOf, told, withSettings } from './cases.ts';
 
 const database = (age: number, mxid_age = 1) => ({
@@ -102,6 +104,38 @@ describe('the horizon', () => {
   ])('%j', async (row, expected) => {
     expect(await told(horizon, holder(row))).toEqual(expected);
   });
+});
+
+test('sessions of one database that hold the horizon are one finding, and it is left to who names each of them', async () => {
+  const holders = [20, 21].map((pid, place) => ({
+    kind: 'session' as const,
+    name: String(pid),
+    database: 'app',
+    xmin_age: 3_000_000 + place,
+    catalog_xmin_age: null,
+    since: ago(7200),
+  }));
+  const snapshot = snapshotOf({ activity: { ...noActivity, xmin_holders: holders } });
+  const { recommendations, yields } = await evaluated(horizon, snapshot);
+  expect(recommendations.map(({ title }) => title)).toEqual([
+    'A session (pid 21) holds back vacuum by 3,000,001 transactions',
+  ]);
+  expect(recommendations[0]?.rationale).toContain('1 more like it were seen: A session (pid 20)');
+  expect(yields?.get('finding xmin-horizon session app')).toEqual([
+    'finding xmin horizon session 21',
+    'finding xmin horizon session 20',
+  ]);
+  // With the rule of autovacuum beside it, each is named once.
+  const { recommendations: all, rejections } = await runRules(
+    [horizon, named],
+    contextOf(
+      snapshotOf({ server: { database: 'app' }, activity: { ...noActivity, xmin_holders: holders } }),
+    ),
+  );
+  expect(all.map(({ rule }) => rule)).toEqual(['autovacuum/xmin-horizon', 'autovacuum/xmin-horizon']);
+  expect(rejections.map(({ rule, code }) => [rule, code])).toEqual([
+    ['health/xmin-horizon', 'said_elsewhere'],
+  ]);
 });
 
 describe('sessions', () => {

@@ -16,6 +16,7 @@ import {
   databaseCounters,
   GB,
   tableDelta,
+  walCounters,
   windowOf,
   workloadOf,
   workloadQuery,
@@ -54,11 +55,22 @@ describe('the age of the statistics', () => {
       expect([rule.id, recommendations, rejections[0]?.code]).toEqual([rule.id, [], 'statistics_too_young']);
     }
   });
-  test('never reset: since the server started, which they may precede', async () => {
-    const started = { ...database({ deadlocks: 280, stats_reset: null }) };
-    const { recommendations } = await evaluated(deadlocks, started);
+  test('never reset: since the cluster began or crashed, whatever restarts came since', async () => {
+    const cluster = (began: number, started_at: string) =>
+      snapshotOf({
+        server: { started_at, stats_reset: null },
+        counters: {
+          database: databaseCounters({ deadlocks: 280, stats_reset: null }),
+          wal: walCounters({ stats_reset: ago(began) }),
+        },
+      });
+    const { recommendations } = await evaluated(deadlocks, cluster(28 * DAY, ago(28 * DAY - 5)));
     expect(recommendations[0]?.title).toBe('10 deadlock(s) a day');
-    expect(recommendations[0]?.evidence[0]?.source).toContain('since the server started');
+    expect(recommendations[0]?.evidence[0]?.source).toContain(`since ${ago(28 * DAY)}`);
+    // A year's sum is no day's, though the server was restarted yesterday.
+    expect(await told(deadlocks, cluster(365 * DAY, ago(DAY)))).toEqual([]);
+    // Shared counters that somebody reset a minute ago began later than the server.
+    expect(await told(deadlocks, cluster(60, ago(DAY)))).toEqual(['medium deadlocks database']);
   });
   test('a window of a day goes before the sum since the reset; a shorter one does not', async () => {
     const snapshot = database({ deadlocks: 5000 });

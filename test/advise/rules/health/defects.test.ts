@@ -1,6 +1,6 @@
 /** What goes wrong in other tools, held on to here. Disks that rotate: test/target/host-facts.test.ts. */
 import { expect, test } from 'vitest';
-import { STOP_AGE } from '../../../../src/advise/health/wraparound.ts';
+import { STOP_AGE } from '../../../../src/advise/autovacuum/wraparound.ts';
 import { rule as rarely } from '../../../../src/advise/rules/health/index-rarely-used.ts';
 import { rule as slots } from '../../../../src/advise/rules/health/replication-slot.ts';
 import { rule as duplicate } from '../../../../src/advise/rules/index/duplicate.ts';

@@ -359,6 +359,10 @@ describe('roles and versions', () => {
     const of = (server_version_num: number, taken_at: string, managed_service: string | null = null) =>
       snapshotOf({ taken_at, server: { server_version_num, managed_service } });
     expect(await told(version, of(180099, '2026-06-01T00:00:00Z'))).toEqual([]);
+    const limits = async (at: string) =>
+      (await evaluated(version, of(180099, at))).limits.map(({ code }) => code);
+    expect(await limits('2026-06-01T00:00:00Z')).toEqual([]);
+    expect(await limits('2026-12-01T00:00:00Z')).toEqual(['releases_not_known']);
     expect(await told(version, of(140099, '2026-06-01T00:00:00Z'))).toEqual(['info server-version major 14']);
     expect(await told(version, of(140099, '2026-12-01T00:00:00Z'))).toEqual([
       'medium server-version major 14',
@@ -419,10 +423,20 @@ describe('settings', () => {
     const silent = withSettings(
       snapshotOf(),
       timeout,
-      settingRow('log_lock_waits', 'off'),
-      settingRow('log_temp_files', '-1', { vartype: 'integer', unit: 'kB' }),
+      settingRow('log_lock_waits', 'off', { boot_val: 'off' }),
+      settingRow('log_temp_files', '-1', { vartype: 'integer', unit: 'kB', boot_val: '-1' }),
     );
     expect(await told(logging, silent)).toEqual(['info logging-and-timeouts logging']);
+    // What the rules of the area settings propose is theirs; what somebody switched off they never question.
+    const off = withSettings(silent, settingRow('log_checkpoints', 'off', { boot_val: 'on' }));
+    expect(await told(logging, off)).toEqual([
+      'info logging-and-timeouts logging',
+      'info logging-and-timeouts logging switched off',
+    ]);
+    const { yields } = await evaluated(logging, off);
+    expect([...(yields ?? [])]).toEqual([
+      ['finding logging-and-timeouts logging', ['setting log_lock_waits', 'setting log_temp_files']],
+    ]);
     const idler = session({ state: 'idle in transaction', state_change: ago(600) });
     const idle = withSettings(snapshotOf({ activity: { ...noActivity, sessions: [idler] } }), timeout);
     expect(await told(logging, idle)).toEqual([

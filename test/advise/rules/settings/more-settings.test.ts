@@ -343,6 +343,8 @@ describe('reads', () => {
   test('io_workers: where more sessions wait than workers read', async () => {
     const parts = { cpu_count: 32, ...waiting('AioIoCompletion', 10) };
     expect(await said(ioWorkers, stock(parts))).toEqual(['io_workers: 3 → 8']);
+    // A quarter of 12 CPUs are the 3 that there are.
+    expect(await said(ioWorkers, stock({ ...parts, cpu_count: 12 }))).toEqual(['io_workers: 3 → 6']);
     expect(await said(ioWorkers, stock({ cpu_count: 32, ...waiting('AioIoCompletion', 2) }))).toEqual([
       'rejected few_wait',
     ]);
@@ -381,13 +383,37 @@ describe('the rest', () => {
     expect(await said(parallelWorkers, stock({ cpu_count: 2 }))).toEqual([
       'rejected close_enough',
       'rejected larger_already',
-      'rejected larger_already',
+      'rejected close_enough',
     ]);
     expect((await said(parallelWorkers, stock({ cpu_count: 64, ram_bytes: 2 * GB }))).slice(-2)).toEqual([
       'rejected memory_budget',
       'rejected memory_budget',
     ]);
     expect(await said(parallelWorkers, stock({ cpu_count: null }))).toEqual(['rejected host_unknown']);
+  });
+  test('parallel workers that plans wanted and did not get (18) speak against a chosen limit, but not for more than CPUs', async () => {
+    const wanting = (cpu_count: number, started: number, most: string) =>
+      stock(
+        {
+          cpu_count,
+          settings: { max_parallel_workers: most },
+          counters: {
+            database: databaseCounters({
+              parallel_workers_to_launch: 1000,
+              parallel_workers_launched: started,
+            }),
+          },
+        },
+        {},
+      );
+    expect(await said(parallelWorkers, wanting(8, 400, '2'))).toContain('max_parallel_workers: 2 → 8');
+    const { recommendations } = await parallelWorkers.evaluate(contextOf(wanting(8, 400, '2')));
+    expect(recommendations[0]).toMatchObject({ severity: 'low', evidence_level: 'measured' });
+    expect(recommendations[0]?.evidence).toContainEqual(
+      expect.objectContaining({ name: 'share that started', value: 0.4 }),
+    );
+    expect(await said(parallelWorkers, wanting(8, 990, '2'))).toContain('rejected set_by_operator');
+    expect(await said(parallelWorkers, wanting(4, 400, '8'))).toContain('rejected cpus_taken');
   });
   test('max_locks_per_transaction: partitions with their indexes, by hand, and first on standbys', async () => {
     const tree = (partitions: number) => [

@@ -120,6 +120,13 @@ describe('work_mem by role', () => {
   test('quiet where memory is short, and left to the server where everybody spills', async () => {
     const short = await workMemRole.evaluate(spilling(10, snapshotOf({ ram_bytes: 1 * GB })));
     expect(short.rejections.map(({ code }) => code)).toEqual(['memory_budget']);
+    // 6 GB leave 100 sessions a little more than they have: 2,000 MB would spill as now.
+    const little = await workMemRole.evaluate(spilling(2000, snapshotOf({ ram_bytes: 6 * GB })));
+    expect(little.recommendations).toEqual([]);
+    expect(little.rejections[0]).toMatchObject({
+      code: 'memory_budget',
+      reason: expect.stringMatching(/leaves no more than \d+MB, which would spill as well/) as string,
+    });
     const both = spilling(10, snapshotOf(), { both: true });
     expect((await workMemRole.evaluate(both)).rejections.map(({ code }) => code)).toEqual([
       'no_other_roles',

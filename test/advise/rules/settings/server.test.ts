@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runRules } from '../../../../src/advise/engine.ts';
 import { loadRules } from '../../../../src/advise/registry.ts';
-import { hostSettings, NATURES } from '../../../../src/advise/settings/host-set.ts';
+import { hostSettings, settingNatures } from '../../../../src/advise/settings/host-set.ts';
 import { collectSnapshot } from '../../../../src/collect/index.ts';
 import { quoteIdentifier, quoteLiteral, type Snapshot } from '../../../../src/domain/index.ts';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../../../src/embedded/index.ts';
@@ -62,6 +62,12 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
     );
   }
 
+  /** What a change of takes or gives memory. */
+  const MEMORY = new Set(
+    'shared_buffers work_mem hash_mem_multiplier maintenance_work_mem wal_buffers max_connections max_worker_processes max_parallel_workers'.split(
+      ' ',
+    ),
+  );
   const versioned: [name: string, from: number, to: number][] = [
     ['effective_io_concurrency', 14, 17],
     ['maintenance_io_concurrency', 14, 17],
@@ -94,6 +100,14 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
       await server.restart();
       const settings = await proposed(ram, kind);
       expect(settings.map(({ name }) => name)).toEqual(expect.arrayContaining(since(names.split(' '))));
+      for (const { name, evidence } of settings) {
+        const facts = new Map(evidence.map((row) => [row.name, row]));
+        expect(facts.get('proposed value')?.formula, name).toBeTruthy();
+        expect(facts.get('present value')?.source, name).toMatch(/^pg_settings: /);
+        if (!MEMORY.has(name)) continue;
+        for (const when of ['now', 'after'])
+          expect(facts.get(`worst-case memory ${when}`)?.value, name).toBeGreaterThan(0);
+      }
       for (const { name, value, change } of settings) {
         const [before] = await query<{ value: string }>('SELECT current_setting($1) AS value', [name]);
         if (change.kind === 'setting') expect(change.current_value, name).toBe(before?.value);
@@ -110,7 +124,14 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
       }
       const again = await proposed(ram, kind);
       // What its counters say is not undone by a setting; the values that hardware gives are.
-      const counted = ['max_wal_size', 'wal_buffers', 'work_mem', 'max_connections', 'min_wal_size'];
+      const counted = [
+        'max_wal_size',
+        'wal_buffers',
+        'work_mem',
+        'max_connections',
+        'min_wal_size',
+        'io_workers',
+      ];
       expect(again.map(({ name }) => name).filter((name) => !counted.includes(name))).toEqual([]);
     },
   );
@@ -147,7 +168,9 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
         [name],
       );
       expect(row?.value, name).toBe(text);
-      expect({ unit: row?.unit, restart: row?.context === 'postmaster' }, name).toEqual(NATURES[name]);
+      expect({ unit: row?.unit, restart: row?.context === 'postmaster' }, name).toEqual(
+        settingNatures(major)[name],
+      );
     }
   });
 });

@@ -12,16 +12,19 @@ import { rule as workMem } from '../../../../src/advise/rules/settings/work-mem.
 import {
   diffCounters,
   draftSchema,
+  noActivity,
   noCounters,
   type Rule,
   type RuleContext,
   type Snapshot,
 } from '../../../../src/domain/index.ts';
+import { vacuumRow } from '../../../support/rows.ts';
 import {
   checkpointCounters,
   contextOf,
   databaseCounters,
   GB,
+  ioRow,
   MB,
   snapshotOf,
   walCounters,
@@ -84,6 +87,33 @@ describe('shared_buffers', () => {
     const snapshot = snapshotOf({ ...hits(0.8), settings: { shared_buffers: String((2 * GB) / 8192) } });
     expect(await said(buffers, snapshot)).toEqual(['shared_buffers: 2GB → 4GB']);
   });
+  describe('with a quarter of RAM already', () => {
+    const poor = (evictions: number | null) =>
+      snapshotOf({
+        settings: { shared_buffers: String((4 * GB) / 8192) },
+        counters: { ...hits(0.8).counters, io: evictions === null ? null : [ioRow({ evictions })] },
+      });
+    test('two fifths where it misses and sessions evict pages, within the budget', async () => {
+      const draft = await draftOf(buffers, poor(500_000));
+      expect(draft.title).toBe('shared_buffers: 4GB → 6GB');
+      expect(draft.evidence).toContainEqual(
+        expect.objectContaining({ name: 'buffers that sessions evicted', value: 500_000 }),
+      );
+      expect(draft.evidence[0]?.formula).toContain('RAM 16GB × 0.4');
+      // 14 and 15 do not tell who evicts.
+      expect(await said(buffers, poor(null))).toEqual(['shared_buffers: 4GB → 6GB']);
+    });
+    test('quiet where what misses are scans that turn around in their ring', async () => {
+      expect(await said(buffers, poor(500))).toEqual(['rejected close_enough']);
+    });
+    test('and work_mem leaves it that room', async () => {
+      const spill = workloadQuery({ calls: 10, temp_blks_written: 2_000_000, total_exec_time_ms: 900 });
+      const titles = async (snapshot: Snapshot) =>
+        (await said(workMem, snapshot, { workload: workloadOf([spill]) }))[0] ?? '';
+      const megabytes = (title: string) => Number(/→ (\d+)MB$/.exec(title)?.[1]);
+      expect(megabytes(await titles(poor(500_000)))).toBeLessThan(megabytes(await titles(poor(500))));
+    });
+  });
   test('is not made far larger than the database', async () => {
     const snapshot = snapshotOf({ server: { database_size_bytes: 800 * MB } });
     expect(await said(buffers, snapshot)).toEqual(['shared_buffers: 128MB → 960MB']);
@@ -107,6 +137,28 @@ describe('effective_cache_size', () => {
     expect(draft.risk).toMatchObject({ restart: false, reload: true });
     expect(draft.evidence.find((item) => item.name === 'memory of the host')?.source).toBe('operator');
   });
+  test('less where other programs fill the host, by what is available there', async () => {
+    const usage = (gigabytes: number) => ({
+      value: {
+        read_at: '2026-03-01T12:00:00Z',
+        cpu_total_ticks: 1,
+        cpu_idle_ticks: 0,
+        memory_total_bytes: 16 * GB,
+        memory_available_bytes: gigabytes * GB,
+      },
+      source: '/proc/meminfo',
+    });
+    const on = (gigabytes: number) => {
+      const snapshot = snapshotOf({ settings: { shared_buffers: String((2 * GB) / 8192) } });
+      return { ...snapshot, host: { ...snapshot.host, usage: usage(gigabytes) } };
+    };
+    expect(await said(cacheSize, on(13))).toEqual(['effective_cache_size: 4GB → 12GB']);
+    const draft = await draftOf(cacheSize, on(6));
+    expect(draft.title).toBe('effective_cache_size: 4GB → 8GB');
+    expect(draft.evidence).toContainEqual(
+      expect.objectContaining({ name: 'memory available on the host', value: 6 * GB }),
+    );
+  });
   test('quiet where it is near, or was chosen; not where it contradicts shared_buffers', async () => {
     expect(await said(cacheSize, snapshotOf({ ram_bytes: 6 * GB }))).toEqual(['rejected close_enough']);
     const chosen = { effective_cache_size: String((2 * GB) / 8192) };
@@ -124,6 +176,16 @@ describe('maintenance_work_mem', () => {
     expect(draft.title).toBe('maintenance_work_mem: 64MB → 1GB');
     const after = draft.evidence.find((item) => item.name === 'worst-case memory after');
     expect(after?.formula).toContain('3 autovacuum workers × 1024MB');
+  });
+  test('a VACUUM in its second pass asks for more, also of a value that somebody chose', async () => {
+    const chosen = (index_vacuum_count: number) =>
+      snapshotOf({
+        ram_bytes: 64 * GB,
+        settings: { maintenance_work_mem: String(2 * 1024 * 1024), autovacuum_work_mem: '65536' },
+        activity: { ...noActivity, vacuums: [vacuumRow({ is_autovacuum: false, index_vacuum_count })] },
+      });
+    expect(await said(maintenance, chosen(2))).toEqual(['maintenance_work_mem: 2GB → 4GB']);
+    expect(await said(maintenance, chosen(1))).toEqual(['rejected close_enough']);
   });
   test('quiet where it is near, larger, or the budget leaves no room', async () => {
     expect(await said(maintenance, snapshotOf({ ram_bytes: 1 * GB }))).toEqual(['rejected memory_budget']);
@@ -147,6 +209,18 @@ describe('work_mem', () => {
     expect(draft.evidence).toContainEqual(
       expect.objectContaining({ name: 'spilled in a call of q1', value: 8 * MB, level: 'measured' }),
     );
+  });
+  test('quiet where files are so small beside their statement’s time that they cost next to nothing', async () => {
+    const small = { workload: workloadOf([spilling(1), other]) };
+    expect(await said(workMem, snapshotOf({ disk_type: 'ssd' }), small)).toEqual([
+      'rejected spills_cost_little',
+    ]);
+    // 10 MB in 0.9 s: written and read back they are 0.2 s of a spinning disk.
+    expect(await said(workMem, snapshotOf({ disk_type: 'hdd' }), small)).not.toContain(
+      'rejected spills_cost_little',
+    );
+    const role = await workMem.evaluate(contextOf(snapshotOf({ disk_type: 'ssd' }), small));
+    expect(role.rejections[0]?.reason).toContain('at most 5.8 % of their time');
   });
   test('never more than the budget leaves', async () => {
     const draft = await draftOf(workMem, snapshotOf(), { workload: workloadOf([spilling(2000), other]) });
@@ -312,8 +386,14 @@ test('wal_buffers: fires where they were full, quiet where not', async () => {
       },
     });
   expect(await said(walBuffers, full(6000))).toEqual(['wal_buffers: 4MB → 16MB']);
+  const { evidence } = await draftOf(walBuffers, full(6000));
+  expect(evidence.map(({ name }) => name)).toContain('worst-case memory after');
   expect(await said(walBuffers, full(10))).toEqual(['rejected rarely_full']);
   expect(await said(walBuffers, snapshotOf())).toEqual(['rejected no_evidence']);
+  const young = walCounters({ wal_buffers_full: 9000, stats_reset: '2026-03-01T11:56:00.000Z' });
+  expect(await said(walBuffers, snapshotOf({ counters: { wal: young } }))).toEqual([
+    'rejected statistics_too_young',
+  ]);
 });
 
 test('checkpoint_completion_target: fires on the old default only', async () => {
