@@ -7,7 +7,7 @@ type Send = () => Promise<object[]>;
 /** `send` sends the statement; without a call of it the statement never runs. */
 type Around = (sql: string, send: Send, session: TargetSession) => Promise<object[]>;
 
-const options: SessionOptions = { applicationName: 'pgluthier:test', readOnly: true };
+export const watchedOptions: SessionOptions = { applicationName: 'pgluthier:test', readOnly: true };
 
 /** A full snapshot, each statement of which goes through `around`. */
 export async function collectWatched(
@@ -15,17 +15,21 @@ export async function collectWatched(
   around: Around = (_, send) => send(),
   bounds: Partial<SessionOptions> = {},
 ): Promise<Snapshot> {
-  const session = await openTarget(dsn, { ...options, ...bounds });
-  const watched: TargetSession = {
-    ...session,
-    query: <T extends object>(sql: string, parameters?: unknown[]) =>
-      around(sql, () => session.query(sql, parameters), session) as Promise<T[]>,
-  };
+  const session = await openTarget(dsn, { ...watchedOptions, ...bounds });
   try {
-    return await collectSnapshot(watched);
+    return await collectOn(session, around);
   } finally {
     await session.close();
   }
+}
+
+/** The same in a session that somebody has opened. */
+export function collectOn(session: TargetSession, around: Around): Promise<Snapshot> {
+  return collectSnapshot({
+    ...session,
+    query: <T extends object>(sql: string, parameters?: unknown[]) =>
+      around(sql, () => session.query(sql, parameters), session) as Promise<T[]>,
+  });
 }
 
 /** Does `action` once, before the first statement with this text in it. */
