@@ -70,7 +70,7 @@ describe('a light server', () => {
     const orphaned = await startOwner({ temporaryDirectory, embedded });
     await abandon(orphaned);
     expect(await query(orphaned.server.dsn, 'select 1 as alive')).toEqual([{ alive: 1 }]);
-    const next = await startOwner({ temporaryDirectory });
+    const next = await startOwner({ temporaryDirectory, embedded: { light: 'disk' } });
     expect(running(orphaned.server.pid)).toBe(false);
     expect(existsSync(dirname(orphaned.server.dataDirectory))).toBe(false);
     next.process.kill('SIGTERM');
