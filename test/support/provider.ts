@@ -23,6 +23,9 @@ const TEST_SETTINGS = {
   shared_preload_libraries: 'pg_stat_statements',
   // A server serves many test files: with the default of 5,000 what one runs would evict another's.
   'pg_stat_statements.max': '50000',
+  // A worker that came while a test runs would analyse its tables, mark their pages as visible, or hold its VACUUM back
+  // by a snapshot: what a snapshot says, or a plan costs, would depend on the minute. Tests of autovacuum ask for one.
+  autovacuum_naptime: '1d',
 };
 
 /** testcontainers' HTTP client (undici 8) needs Node 22.19; below 24 the embedded servers serve. */

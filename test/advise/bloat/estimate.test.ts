@@ -18,7 +18,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
   let drop: () => Promise<void>;
 
   beforeAll(async () => {
-    const server = await testServer({ major, settings: { autovacuum: 'off' } });
+    const server = await testServer({ major });
     const database = await server.createDatabase();
     drop = database.drop;
     await makeZoo(database.dsn);

@@ -131,7 +131,7 @@ describe.each([15, 18])('on a server, PostgreSQL %i', (major) => {
        INSERT INTO t SELECT g, md5(g::text), g FROM generate_series(1, 120000) g;
        CREATE INDEX by_v ON t (v);
        CREATE INDEX by_w ON t (w);`,
-      await testServer({ major, settings: { autovacuum: 'off' } }),
+      await testServer({ major }),
     );
     // Deleted all over: pages stay, a tenth full.
     await database.query('DELETE FROM t WHERE id % 10 <> 0');
