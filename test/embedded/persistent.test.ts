@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
+import { shortTemporaryDirectory } from '../../src/embedded/private-directory.ts';
 import { abandon, gone, query, running, startOwner } from './owner.ts';
 
 const copy = promisify(execFile);
@@ -23,7 +24,7 @@ const copy = promisify(execFile);
 let temporaryDirectory = '';
 const strangers: ChildProcess[] = [];
 beforeAll(async () => {
-  temporaryDirectory = await mkdtemp('/tmp/emb-');
+  temporaryDirectory = await mkdtemp(join(shortTemporaryDirectory(), 'emb-'));
   await chmod(temporaryDirectory, 0o755);
 });
 afterAll(async () => {

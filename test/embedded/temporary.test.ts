@@ -11,7 +11,7 @@ const light = 'disk';
 
 let temporaryDirectory = '';
 beforeAll(async () => {
-  temporaryDirectory = await mkdtemp('/tmp/emb-');
+  temporaryDirectory = await mkdtemp(join(shortTemporaryDirectory(), 'emb-'));
   await chmod(temporaryDirectory, 0o755);
 });
 afterAll(() => rm(temporaryDirectory, { recursive: true, force: true }));

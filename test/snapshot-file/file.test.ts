@@ -164,7 +164,7 @@ describe('a snapshot file', () => {
       await ended;
       const names = await readdir(folder);
       if (names.includes('app.snapshot'))
-        expect((await readSnapshotFile(path)).snapshot.tables).toHaveLength(30_000);
+        expect((await readSnapshotFile(path)).snapshot.tables).toHaveLength(10_000);
       else expect(round).toBeLessThan(2);
       for (const name of names) if (name.endsWith('.tmp')) await rm(join(folder, name));
     }
