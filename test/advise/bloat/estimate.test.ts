@@ -91,9 +91,9 @@ test('nothing from statistics that are missing or old, and a limit names the tab
   expect(of({ relkind: 'p' })).toEqual({ relations: [], limits: [] });
 });
 
-describe('health/bloat', () => {
+describe('health/bloat', async () => {
+  const rule = (await loadRules()).find(({ id }) => id === 'health/bloat');
   const drafts = async (table: Parameters<typeof tableRow>[0]) => {
-    const rule = (await loadRules()).find(({ id }) => id === 'health/bloat');
     const result = await rule?.evaluate(
       contextOf(snapshotOf({ tables: [tableRow(table)], columns: [column] })),
     );
