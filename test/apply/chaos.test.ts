@@ -19,9 +19,7 @@ const LEAST_RUNS = 200;
 let servers: EmbeddedServer[] = [];
 beforeAll(async () => {
   servers = await Promise.all(
-    majors.map((major) =>
-      startEmbedded({ major, light: 'disk', settings: chaosSettings, name: `chaos${major}` }),
-    ),
+    majors.map((major) => startEmbedded({ major, settings: chaosSettings, name: `chaos${major}` })),
   );
 });
 afterAll(async () => {

@@ -2,12 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import { buildPlan, executePlan, recoverApply } from '../../../src/apply/index.ts';
 import { type ApplyOutcome, type ApplyPlan, PgLuthierError } from '../../../src/domain/index.ts';
 import type { EmbeddedServer } from '../../../src/embedded/index.ts';
 import { openTarget } from '../../../src/target/index.ts';
-import { compiled } from '../../support/compiled.ts';
 import { fileJournal, newJournal } from '../journal.ts';
 import { client, newApplyId, rows, until } from '../target.ts';
 import { type Ended, foreignState, violationsOf } from './invariants.ts';
@@ -30,6 +30,8 @@ export interface Run {
 /** Rounds of points, then one in the middle of each statement. */
 const ROUNDS = Math.max(...subjects.map(({ entries }) => pointsOf(entries).length));
 export const rounds: (number | 'middle')[] = [...Array.from({ length: ROUNDS }, (_, n) => n), 'middle'];
+
+const script = fileURLToPath(new URL('service-process.ts', import.meta.url));
 
 /** @returns how many applies it were, and what went wrong with them. */
 export async function playRound(
@@ -111,8 +113,7 @@ function allWait(dsn: string, runs: readonly Run[]): Promise<boolean> {
 async function killService(dsn: string, runs: readonly Run[], holders: pg.Client[]): Promise<null[]> {
   const path = `${runs[0]?.journal}.runs`;
   writeFileSync(path, JSON.stringify(runs.map((run) => ({ ...run, dsn }))));
-  const script = await compiled('test/apply/chaos/service-process');
-  const child: ChildProcess = spawn(process.execPath, [script, path], {
+  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', script, path], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let said = '';
