@@ -33,10 +33,10 @@ CREATE EXTENSION pg_stat_statements;
 CREATE TABLE person (id int PRIMARY KEY, email text NOT NULL, born date NOT NULL, city text NOT NULL);
 INSERT INTO person SELECT g, CASE WHEN g % 50 = 0 THEN '${PERSON}' ELSE 'p' || g || '@example.org' END,
   date '1950-01-01' + g % 20000, CASE WHEN g % 3 = 0 THEN 'Gotham' ELSE 'City ' || g % 900 END
-  FROM generate_series(1, 30000) AS g;
+  FROM generate_series(1, 60000) AS g;
 CREATE TABLE visit (person_id int NOT NULL, at timestamptz NOT NULL, pages int NOT NULL);
-INSERT INTO visit SELECT g % 30000, timestamptz '2026-01-01' + g * interval '1 minute', g % 30
-  FROM generate_series(1, 100000) AS g;
+INSERT INTO visit SELECT g % 60000, timestamptz '2026-01-01' + g * interval '1 minute', g % 30
+  FROM generate_series(1, 200000) AS g;
 VACUUM ANALYZE;
 SELECT pg_stat_statements_reset();
 `;
