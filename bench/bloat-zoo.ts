@@ -260,7 +260,7 @@ const until = async (client: pg.Client, sql: string): Promise<void> => {
   }
 };
 
-/** Makes all specimens in an empty database where autovacuum is off, vacuums, analyses, and waits for the counters. */
+/** Makes all specimens in an empty database where autovacuum does not come, vacuums, analyses, and waits for the counters. */
 export async function makeZoo(dsn: string): Promise<void> {
   await inSession(dsn, async (client) => {
     for (const specimen of bloatZoo) for (const sql of specimenSql(specimen)) await client.query(sql);

@@ -123,6 +123,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       }
     },
     ping,
-    close: () => db.destroy(),
+    close: async () => {
+      await db.destroy();
+      // Kysely ends the pool only if it was asked anything itself; a migration goes past it.
+      if (!pool.ending) await pool.end();
+    },
   };
 }

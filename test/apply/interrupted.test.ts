@@ -1,11 +1,11 @@
 /** Builds that are cut off in the middle: nothing of ours stays behind, nothing of others is touched. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildPlan, recoverApply } from '../../src/apply/index.ts';
 import type { Journal } from '../../src/domain/index.ts';
 import { openTarget } from '../../src/target/index.ts';
+import { compiled } from '../support/compiled.ts';
 import { newJournal } from './journal.ts';
 import {
   apply,
@@ -96,10 +96,10 @@ describe('a client that is killed', () => {
     const holder = await snapshotHolder(dsn);
     const journal = newJournal();
     const applyId = newApplyId();
-    const script = fileURLToPath(new URL('crash-process.ts', import.meta.url));
+    const script = await compiled('test/apply/crash-process');
     const child = spawn(
       process.execPath,
-      ['--import', 'tsx', script, dsn, applyId, journal.path, JSON.stringify(buildPlan(change))],
+      [script, dsn, applyId, journal.path, JSON.stringify(buildPlan(change))],
       { stdio: 'ignore' },
     );
     await waitingBuild(dsn);
@@ -121,10 +121,10 @@ describe('a client that is killed', () => {
       dsn,
       `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET client_connection_check_interval = 200', current_database()); END $$`,
     );
-    const script = fileURLToPath(new URL('crash-process.ts', import.meta.url));
+    const script = await compiled('test/apply/crash-process');
     const child = spawn(
       process.execPath,
-      ['--import', 'tsx', script, dsn, applyId, journal.path, JSON.stringify(buildPlan(change))],
+      [script, dsn, applyId, journal.path, JSON.stringify(buildPlan(change))],
       { stdio: 'ignore' },
     );
     await waitingBuild(dsn);

@@ -139,15 +139,19 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     const earlier = await temporary();
     const bounds = new Set<string>();
     let pid = 0;
-    const snapshot = await collectWatched(created.dsn, async (_, send, session) => {
-      pid = session.pid;
-      const [row] = await session.query<{ bounds: string }>(
-        `SELECT concat_ws(' ', current_setting('statement_timeout'), current_setting('lock_timeout'),
-            current_setting('default_transaction_read_only')) AS bounds`,
-      );
-      bounds.add(row?.bounds ?? '');
-      return send();
-    });
+    const snapshot = await collectWatched(
+      created.dsn,
+      async (_, send, session) => {
+        pid = session.pid;
+        const [row] = await session.query<{ bounds: string }>(
+          `SELECT concat_ws(' ', current_setting('statement_timeout'), current_setting('lock_timeout'),
+              current_setting('default_transaction_read_only')) AS bounds`,
+        );
+        bounds.add(row?.bounds ?? '');
+        return send();
+      },
+      { patient: false },
+    );
     // The shorter one: while ends of columns are looked up.
     expect([...bounds]).toEqual(['30s 1s on', '100ms 1s on']);
     expect(snapshot.limits).toEqual([]);

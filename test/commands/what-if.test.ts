@@ -38,7 +38,7 @@ describe.skipIf(installation === undefined)('analyze --what-if (needs postgresql
        -- calls: 10
        SELECT * FROM sale WHERE words @@ to_tsquery('simple', 'w7');`,
     );
-    server = await startEmbedded({ installation, settings: { autovacuum: 'off' } });
+    server = await startEmbedded({ installation, light: 'disk', settings: { autovacuum: 'off' } });
     const client = new pg.Client({ connectionString: server.dsn() });
     await client.connect();
     await client.query(`CREATE DATABASE without_it`);

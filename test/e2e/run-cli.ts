@@ -1,21 +1,13 @@
 /** The command line as a user runs it, in a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { inject } from 'vitest';
 import { packageRoot } from '../../src/package-root.ts';
-import type { PoolAnswer } from '../support/pool.ts';
+import { compiled } from '../support/compiled.ts';
 
 export interface CliResult {
   code: number | null;
   out: string;
   err: string;
-}
-
-async function compiledProgram(): Promise<string> {
-  const response = await fetch(new URL('program', inject('serverPool')));
-  const answer = (await response.json()) as PoolAnswer;
-  if (!('folder' in answer)) throw new Error(`The program was not compiled: ${JSON.stringify(answer)}`);
-  return join(answer.folder, 'src', 'main.js');
 }
 
 /** @param home of the process, which finds nobody else's settings there. */
@@ -24,7 +16,7 @@ export async function startCli(
   args: string[],
   environment: Record<string, string> = {},
 ): Promise<ChildProcess> {
-  return spawn(process.execPath, [await compiledProgram(), ...args], {
+  return spawn(process.execPath, [await compiled('src/main'), ...args], {
     cwd: packageRoot,
     env: { PATH: process.env.PATH, HOME: home, PGLUTHIER_DATA_DIR: join(home, 'data'), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -13,9 +13,14 @@ describe.concurrent.each(testMajors)('PostgreSQL %i', (major) => {
   afterAll(async () => server?.stop());
 
   test('requested checkpoints become timed ones with max_wal_size', async () => {
+    // What it waits for is asked of the server, a snapshot each time would be dear. 17 moved the counters.
+    const counters =
+      major < 17
+        ? 'checkpoints_timed::int AS timed, checkpoints_req::int AS requested FROM pg_stat_bgwriter'
+        : 'num_timed::int AS timed, num_requested::int AS requested FROM pg_stat_checkpointer';
     const count = async () => {
-      const { checkpoints } = (await server.look()).counters;
-      return { timed: checkpoints?.timed ?? 0, requested: checkpoints?.requested ?? 0 };
+      const { rows } = await server.run(`SELECT ${counters}`);
+      return rows[0] as { timed: number; requested: number };
     };
     const load = () =>
       server.run(
@@ -25,7 +30,7 @@ describe.concurrent.each(testMajors)('PostgreSQL %i', (major) => {
     const start = await count();
     while ((await count()).requested < start.requested + 6) await load();
     // A window of less than one checkpoint_timeout (30 s) is too young to tell a rate of WAL.
-    while (Date.parse((await server.look()).taken_at) - Date.parse(first.taken_at) < 31_000) await sleep(500);
+    while (Date.now() - Date.parse(first.taken_at) < 31_500) await sleep(500);
     const before = await sideOf(first, await server.look());
     const advice = find(await advise(before), 'settings/max-wal-size', 'max_wal_size');
     expect(advice.evidence.map(({ name }) => name)).toContain('WAL in one checkpoint_timeout');
@@ -34,8 +39,10 @@ describe.concurrent.each(testMajors)('PostgreSQL %i', (major) => {
     await server.run('CHECKPOINT');
     const second = await server.look();
     const quiet = await count();
-    const written = async () =>
-      Number((await server.look()).counters.wal?.wal_bytes) - Number(second.counters.wal?.wal_bytes);
+    const written = async () => {
+      const { rows } = await server.run('SELECT wal_bytes::float8 AS bytes FROM pg_stat_wal');
+      return rows[0].bytes - Number(second.counters.wal?.wal_bytes);
+    };
     while ((await written()) < 150 * 1024 ** 2) await load();
     while ((await count()).timed === quiet.timed) await sleep(500);
     const after = await sideOf(second, await server.look());

@@ -87,6 +87,7 @@ export async function settingsServer(major: number) {
   const server = await startEmbedded({
     major,
     name: `settings${major}`,
+    light: 'disk',
     settings: {
       shared_preload_libraries: 'pg_stat_statements',
       max_wal_size: '32MB',

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Report, reportSchema } from '../../src/domain/index.ts';
@@ -15,6 +16,7 @@ beforeAll(async () => {
   await chmod(directory, 0o711);
   server = await startEmbedded({
     name: 'test-export',
+    light: 'disk',
     settings: { shared_preload_libraries: 'pg_stat_statements' },
   });
 });
@@ -55,6 +57,20 @@ async function work(): Promise<void> {
   }
 }
 
+/** Until a session that collects has come and gone. */
+async function firstLookEnded(): Promise<void> {
+  const client = new pg.Client({ connectionString: server.dsn('postgres') });
+  await client.connect();
+  for (let come = false, here = false; !come || here; await sleep(10)) {
+    const { rows } = await client.query(
+      "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgluthier:collect') AS here",
+    );
+    here = rows[0].here;
+    come ||= here;
+  }
+  await client.end();
+}
+
 async function analyze(args: string[]): Promise<Report> {
   const { code, out, err } = await runCli(directory, ['analyze', ...args, '--json', '--only', 'index']);
   expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
@@ -84,7 +100,7 @@ it('gives, with no database at all, the advice that the database itself gives', 
   await exported('whole.snapshot');
   await exported('stripped.snapshot', '--strip', 'literals');
   const watching = exported('window.snapshot', '--window', '6');
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await firstLookEnded();
   await work();
   await watching;
   expect((await stat(file('whole.snapshot'))).mode & 0o777).toBe(0o600);

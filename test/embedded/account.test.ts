@@ -63,7 +63,7 @@ async function isLink(path: string): Promise<boolean> {
 // Setting another uid takes root; as a normal user every other test of this folder covers the same ground.
 describe.skipIf(!asRoot)('started by root', () => {
   it('runs as an account without rights', async () => {
-    const server = await startEmbedded();
+    const server = await startEmbedded({ light: 'disk' });
     const owner = await stat(`/proc/${server.pid}`);
     expect(owner.uid).toBe(65534);
     expect((await stat(server.socketDirectory)).mode & 0o777).toBe(0o700);

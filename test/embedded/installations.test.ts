@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function version(installation: Installation): Promise<string> {
-  const server = await startEmbedded({ installation });
+  const server = await startEmbedded({ installation, light: 'disk' });
   try {
     expect(server.major).toBe(installation.major);
     const [row] = await query(server.dsn(), 'show server_version');

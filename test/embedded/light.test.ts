@@ -4,11 +4,12 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmbedded } from '../../src/embedded/index.ts';
 import { MEMORY_DIRECTORY, memoryDirectory } from '../../src/embedded/memory-files.ts';
+import { shortTemporaryDirectory } from '../../src/embedded/private-directory.ts';
 import { abandon, gone, query, running, startOwner } from './owner.ts';
 
 let temporaryDirectory = '';
 beforeAll(async () => {
-  temporaryDirectory = await mkdtemp('/tmp/light-');
+  temporaryDirectory = await mkdtemp(join(shortTemporaryDirectory(), 'light-'));
   await chmod(temporaryDirectory, 0o755);
 });
 afterAll(() => rm(temporaryDirectory, { recursive: true, force: true }));
@@ -70,7 +71,7 @@ describe('a light server', () => {
     const orphaned = await startOwner({ temporaryDirectory, embedded });
     await abandon(orphaned);
     expect(await query(orphaned.server.dsn, 'select 1 as alive')).toEqual([{ alive: 1 }]);
-    const next = await startOwner({ temporaryDirectory });
+    const next = await startOwner({ temporaryDirectory, embedded: { light: 'disk' } });
     expect(running(orphaned.server.pid)).toBe(false);
     expect(existsSync(dirname(orphaned.server.dataDirectory))).toBe(false);
     next.process.kill('SIGTERM');

@@ -1,12 +1,11 @@
 /** Starts servers on request of a test, as a process that the test can kill: `owner-process.ts <options as JSON>`. */
 import { pathToFileURL } from 'node:url';
 
-const [optionsJson = '{}', index = new URL('../../src/embedded/index.ts', import.meta.url).href] =
-  process.argv.slice(2);
+const [optionsJson = '{}', other] = process.argv.slice(2);
 
-const { startEmbedded } = (await import(
-  index.startsWith('file:') ? index : pathToFileURL(index).href
-)) as typeof import('../../src/embedded/index.ts');
+type Embedded = typeof import('../../src/embedded/index.ts');
+const { startEmbedded }: Embedded =
+  other === undefined ? await import('../../src/embedded/index.ts') : await import(pathToFileURL(other).href);
 
 function say(message: unknown): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);

@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { vi } from 'vitest';
 import type { EmbeddedOptions } from '../../src/embedded/index.ts';
+import { compiled } from '../support/compiled.ts';
 
-const script = fileURLToPath(new URL('./owner-process.ts', import.meta.url));
+/** For an installation that is not compiled. */
+const source = fileURLToPath(new URL('./owner-process.ts', import.meta.url));
 const loader = import.meta.resolve('tsx');
 
 export interface Announced {
@@ -36,15 +38,12 @@ export interface OwnerOptions {
 
 /** @throws Error with the PgLuthierError's code in front of its message. */
 export async function startOwner(options: OwnerOptions): Promise<Owner> {
+  const script = options.index
+    ? ['--import', loader, source]
+    : [await compiled('test/embedded/owner-process')];
   const child = spawn(
     process.execPath,
-    [
-      '--import',
-      loader,
-      script,
-      JSON.stringify(options.embedded ?? {}),
-      ...(options.index ? [options.index] : []),
-    ],
+    [...script, JSON.stringify(options.embedded ?? {}), ...(options.index ? [options.index] : [])],
     {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { PATH: process.env.PATH, TMPDIR: options.temporaryDirectory, HOME: options.temporaryDirectory },

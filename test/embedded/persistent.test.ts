@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import {
   chmod,
@@ -12,15 +12,19 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
+import { shortTemporaryDirectory } from '../../src/embedded/private-directory.ts';
 import { abandon, gone, query, running, startOwner } from './owner.ts';
+
+const copy = promisify(execFile);
 
 let temporaryDirectory = '';
 const strangers: ChildProcess[] = [];
 beforeAll(async () => {
-  temporaryDirectory = await mkdtemp('/tmp/emb-');
+  temporaryDirectory = await mkdtemp(join(shortTemporaryDirectory(), 'emb-'));
   await chmod(temporaryDirectory, 0o755);
 });
 afterAll(async () => {
@@ -29,13 +33,20 @@ afterAll(async () => {
 });
 
 let count = 0;
-/** A cluster with one table, stopped; its directory. */
+let first = '';
+/** A cluster with one table, stopped; its directory. The first is made, the others are what a DBA's copy would be. */
 async function stoppedCluster(): Promise<string> {
   count += 1;
   const dataDirectory = join(temporaryDirectory, `cluster${count}`, 'data');
-  const server = await startEmbedded({ dataDirectory });
-  await query(server.dsn(), 'create table kept as select 42 as n');
-  await server.stop();
+  if (first === '') {
+    const original = join(temporaryDirectory, 'original');
+    const server = await startEmbedded({ dataDirectory: original });
+    await query(server.dsn(), 'create table kept as select 42 as n');
+    await server.stop();
+    first = original;
+  }
+  await mkdir(dirname(dataDirectory));
+  await copy('cp', ['-a', first, dataDirectory]);
   return dataDirectory;
 }
 

@@ -3,11 +3,15 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { availableMajors, startEmbedded } from '../../src/embedded/index.ts';
+import { shortTemporaryDirectory } from '../../src/embedded/private-directory.ts';
 import { abandon, gone, type Owner, query, running, startOwner } from './owner.ts';
+
+// Where it does not matter how a cluster comes about it is a copy of a template: initdb takes a second.
+const light = 'disk';
 
 let temporaryDirectory = '';
 beforeAll(async () => {
-  temporaryDirectory = await mkdtemp('/tmp/emb-');
+  temporaryDirectory = await mkdtemp(join(shortTemporaryDirectory(), 'emb-'));
   await chmod(temporaryDirectory, 0o755);
 });
 afterAll(() => rm(temporaryDirectory, { recursive: true, force: true }));
@@ -46,7 +50,7 @@ describe('a temporary server', () => {
   });
 
   it('keeps its data and its address over a restart', async () => {
-    const server = await startEmbedded({ listen: 'tcp' });
+    const server = await startEmbedded({ listen: 'tcp', light });
     const { pid, port } = server;
     await query(server.dsn(), 'create table kept as select 42 as n');
     await query(server.dsn(), "alter system set work_mem = '9MB'");
@@ -61,7 +65,7 @@ describe('a temporary server', () => {
   });
 
   it('listens on 127.0.0.1 with a password, or on no port at all', async () => {
-    const server = await startEmbedded({ listen: 'tcp' });
+    const server = await startEmbedded({ listen: 'tcp', light });
     const wrong = new URL(server.dsn());
     wrong.password = 'guess';
     await expect(query(wrong.href, 'select 1')).rejects.toMatchObject({ code: '28P01' });
@@ -72,19 +76,19 @@ describe('a temporary server', () => {
     );
     expect(tcp).toEqual({ addresses: '127.0.0.1', verifier: 'SCRAM-SHA-256', ssl: false });
     await server.stop();
-    const quiet = await startEmbedded();
+    const quiet = await startEmbedded({ light });
     const [socket] = await query(quiet.dsn(), "select current_setting('listen_addresses') as addresses");
     expect(socket).toEqual({ addresses: '' });
     await quiet.stop();
   });
 
   it('reaches databases whose names need escaping', async () => {
-    const server = await startEmbedded({ listen: 'tcp' });
+    const server = await startEmbedded({ listen: 'tcp', light });
     const name = 'Größe "x"/100%:a=b&c+d@';
     await query(server.dsn(), `create database "${name.replaceAll('"', '""')}"`);
     expect(await query(server.dsn(name), 'select current_database() as name')).toEqual([{ name }]);
     await server.stop();
-    const quiet = await startEmbedded();
+    const quiet = await startEmbedded({ light });
     await query(quiet.dsn(), `create database "${name.replaceAll('"', '""')}"`);
     expect(await query(quiet.dsn(name), 'select current_database() as name')).toEqual([{ name }]);
     await quiet.stop();
@@ -108,14 +112,17 @@ describe('a temporary server', () => {
   });
 
   it('says what the log says when it cannot start, and leaves nothing', async () => {
-    const before = new Set(readdirSync(join('/tmp', `pgluthier-${process.getuid?.()}`)));
-    await expect(startEmbedded({ name: 'broken', settings: { work_mem: 'banana' } })).rejects.toMatchObject({
+    const folder = join(shortTemporaryDirectory(), `pgluthier-${process.getuid?.()}`);
+    const before = new Set(readdirSync(folder));
+    await expect(
+      startEmbedded({ name: 'broken', light, settings: { work_mem: 'banana' } }),
+    ).rejects.toMatchObject({
       code: 'embedded_start_failed',
       message: expect.stringMatching(/work_mem.*banana/),
     });
-    const after = readdirSync(join('/tmp', `pgluthier-${process.getuid?.()}`));
+    const after = readdirSync(folder);
     expect(after.filter((entry) => entry.startsWith('broken') && !before.has(entry))).toEqual([]);
-    await expect(startEmbedded({ settings: { 'work_mem = 1\nfsync': 'x' } })).rejects.toMatchObject({
+    await expect(startEmbedded({ light, settings: { 'work_mem = 1\nfsync': 'x' } })).rejects.toMatchObject({
       code: 'embedded_setting_invalid',
     });
     await expect(startEmbedded({ major: 9 })).rejects.toMatchObject({ code: 'embedded_major_unavailable' });
@@ -132,18 +139,18 @@ describe('the end of the process that owns a temporary server', () => {
   ];
 
   it.each(ends)('by %s takes the server and its folder along', async (_how, end) => {
-    const owner = await startOwner({ temporaryDirectory });
+    const owner = await startOwner({ temporaryDirectory, embedded: { light } });
     expect(running(owner.server.pid)).toBe(true);
     end(owner);
     await gone(owner.server);
   });
 
   it('without its watchdog leaves an orphan, which the next start removes', async () => {
-    const orphaned = await startOwner({ temporaryDirectory });
-    const other = await startOwner({ temporaryDirectory });
+    const orphaned = await startOwner({ temporaryDirectory, embedded: { light } });
+    const other = await startOwner({ temporaryDirectory, embedded: { light } });
     await abandon(orphaned);
     expect(await query(orphaned.server.dsn, 'select 1 as alive')).toEqual([{ alive: 1 }]);
-    const next = await startOwner({ temporaryDirectory });
+    const next = await startOwner({ temporaryDirectory, embedded: { light } });
     expect(running(orphaned.server.pid)).toBe(false);
     expect(existsSync(dirname(orphaned.server.dataDirectory))).toBe(false);
     expect(await query(other.server.dsn, 'select 1 as alive')).toEqual([{ alive: 1 }]);

@@ -22,6 +22,7 @@ async function run(sql: string, values: unknown[] = []): Promise<unknown[]> {
 
 beforeAll(async () => {
   server = await startEmbedded({
+    light: 'disk',
     name: 'test-collect-target',
     settings: { shared_preload_libraries: 'pg_stat_statements' },
   });

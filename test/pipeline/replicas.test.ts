@@ -4,7 +4,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPlan, executePlan } from '../../src/apply/index.ts';
 import type { Change } from '../../src/domain/index.ts';
@@ -21,11 +20,10 @@ import {
   waitingBuild,
 } from '../apply/target.ts';
 import { addTarget, type FreshStore, freshStore, recommendation } from '../store/fixtures.ts';
+import { compiled } from '../support/compiled.ts';
 import { tcpFront } from '../target/tcp-front.ts';
 import { replica } from './replica.ts';
 import type { Order } from './replica-process.ts';
-
-const script = fileURLToPath(new URL('replica-process.ts', import.meta.url));
 
 let fresh: FreshStore;
 let targetId: string;
@@ -76,7 +74,7 @@ let orders = 0;
 async function startReplica(): Promise<Replica> {
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--import', 'tsx', script, fresh.dsn, fresh.secretKey.toString('base64'), dsn],
+    [await compiled('test/pipeline/replica-process'), fresh.dsn, fresh.secretKey.toString('base64'), dsn],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   const waiting = new Map<number, (code: string) => void>();

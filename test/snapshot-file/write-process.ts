@@ -6,7 +6,7 @@ import { snapshotOf } from '../support/snapshot-builder.ts';
 
 const [path = ''] = process.argv.slice(2);
 const snapshot = snapshotOf({
-  tables: Array.from({ length: 30_000 }, (_, at) =>
+  tables: Array.from({ length: 10_000 }, (_, at) =>
     tableRow({ oid: at + 1, name: `t${at} ${Math.random()}` }),
   ),
 });

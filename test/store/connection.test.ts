@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
+import pg from 'pg';
 import { expect, it } from 'vitest';
 import { parseInt8, parseTimestamp } from '../../src/store/database.ts';
 import { openStore } from '../../src/store/index.ts';
@@ -41,6 +42,19 @@ it('says so when it was not migrated', async () => {
   await expect(store.targets.list()).rejects.toMatchObject({ code: 'store_not_migrated' });
   await store.close();
   await database.drop();
+});
+
+it('leaves no session behind when it was only migrated', async () => {
+  const server = await testServer();
+  const database = await server.createDatabase();
+  const store = await openStore({ dsn: database.dsn, secretKey: randomBytes(32) });
+  await store.migrate();
+  await store.close();
+  const admin = new pg.Client({ connectionString: server.dsn() });
+  await admin.connect();
+  // Without FORCE: the server waits for sessions that end, 5 s, and then refuses.
+  await admin.query(`DROP DATABASE ${database.name}`);
+  await admin.end();
 });
 
 it('survives losing its connections, idle and at work, and goes on', async () => {

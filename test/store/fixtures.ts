@@ -10,7 +10,7 @@ import {
 } from '../../src/domain/index.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { statementRow } from '../support/rows.ts';
-import { testMajors, testServer } from '../support/servers.ts';
+import { type TestServer, testMajors, testServer } from '../support/servers.ts';
 
 /** The oldest and the newest major that the store is tested on. */
 export const storeMajors = [Math.min(...testMajors), Math.max(...testMajors)];
@@ -24,10 +24,23 @@ export interface FreshStore {
   close(): Promise<void>;
 }
 
-/** A migrated store in a database of its own. */
+/** By major: the name of a database that holds a migrated store and nothing else. It stays until the run's end. */
+const templates = new Map<number, Promise<string>>();
+
+async function makeTemplate(server: TestServer): Promise<string> {
+  const { dsn, name } = await server.createDatabase();
+  const store = await openStore({ dsn, secretKey: randomBytes(32), poolSize: 1 });
+  await store.migrate();
+  await store.close();
+  return name;
+}
+
+/** A migrated store in a database of its own: a copy of one whose migrations have run. */
 export async function freshStore(major = 18, poolSize = 10): Promise<FreshStore> {
   const server = await testServer({ major });
-  const database = await server.createDatabase();
+  const template = templates.get(major) ?? makeTemplate(server);
+  templates.set(major, template);
+  const database = await server.createDatabase({ template: await template });
   const secretKey = randomBytes(32);
   const store = await openStore({ dsn: database.dsn, secretKey, poolSize });
   await store.migrate();

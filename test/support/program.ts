@@ -1,6 +1,9 @@
-/** The program as it is shipped: compiled by the project's own build, once a run, when a test first asks for it. */
+/**
+ * The program as it is shipped, and the scripts that tests run in processes of their own (`*-process.ts`): compiled once
+ * a run, when a test first asks for it, by the compiler and the options of the project's own build.
+ */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../src/package-root.ts';
@@ -23,7 +26,10 @@ export class CompiledProgram {
     await mkdir(PARENT, { recursive: true });
     const folder = await mkdtemp(join(PARENT, 'dist-'));
     const compiler = join(packageRoot, 'node_modules', '.bin', 'tsc');
-    const args = ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', folder];
+    // Other users run it, too.
+    await chmod(folder, 0o755);
+    const project = join('test', 'support', 'program.tsconfig.json');
+    const args = ['-p', project, '--noCheck', '--outDir', folder];
     try {
       await run(compiler, args, { cwd: packageRoot });
     } catch (error) {

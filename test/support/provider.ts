@@ -23,6 +23,9 @@ const TEST_SETTINGS = {
   shared_preload_libraries: 'pg_stat_statements',
   // A server serves many test files: with the default of 5,000 what one runs would evict another's.
   'pg_stat_statements.max': '50000',
+  // A worker that came while a test runs would analyse its tables, mark their pages as visible, or hold its VACUUM back
+  // by a snapshot: what a snapshot says, or a plan costs, would depend on the minute. Tests of autovacuum ask for one.
+  autovacuum_naptime: '1d',
 };
 
 /** testcontainers' HTTP client (undici 8) needs Node 22.19; below 24 the embedded servers serve. */
@@ -47,7 +50,13 @@ export const testMajors: number[] = docker
 export async function startServer(request: ServerRequest): Promise<ProvidedServer> {
   const settings = { ...TEST_SETTINGS, ...request.settings };
   if (!docker) {
-    const server = await startEmbedded({ major: request.major, settings, name: `test${request.major}` });
+    // Copied from a cluster that initdb made before: a second each, of some thirty.
+    const server = await startEmbedded({
+      major: request.major,
+      settings,
+      name: `test${request.major}`,
+      light: 'disk',
+    });
     return { dsn: server.dsn('postgres'), superuser: server.superuser, stop: () => server.stop('immediate') };
   }
   const { PostgreSqlContainer } = await import('@testcontainers/postgresql');

@@ -28,15 +28,25 @@ export interface TestServerOptions {
   preload?: string[];
 }
 
-async function run(dsn: string, sql: string): Promise<void> {
+async function run(dsn: string, ...statements: string[]): Promise<void> {
   const client = new pg.Client({ connectionString: dsn, application_name: 'pgluthier-test' });
   await client.connect();
   try {
-    await client.query(sql);
+    for (const sql of statements) await client.query(sql);
   } finally {
     await client.end();
   }
 }
+
+/**
+ * What ran in a database stays in pg_stat_statements when that is dropped: thousands of long texts by the end of a run,
+ * which each collection on this server would read. Where the module is loaded, its extension is in `postgres`.
+ */
+const FORGET = `do $$ begin
+  if to_regprocedure('pg_stat_statements_info()') is not null then
+    perform pg_stat_statements_reset(0, oid, 0) from pg_database where datname = 'NAME';
+  end if;
+end $$`;
 
 let created = 0;
 
@@ -73,7 +83,8 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
       return {
         name,
         dsn: dsn(name),
-        drop: () => run(dsn(), `drop database ${quoteIdentifier(name)} with (force)`),
+        drop: () =>
+          run(dsn(), FORGET.replace('NAME', name), `drop database ${quoteIdentifier(name)} with (force)`),
       };
     },
   };

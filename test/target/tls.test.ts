@@ -40,7 +40,7 @@ describe.skipIf(!haveOpenSsl)('TLS (skipped where there is no openssl to make a 
       { stdio: 'ignore' },
     );
     expect(made.status).toBe(0);
-    server = await startEmbedded({ listen: 'tcp', name: 'tls' });
+    server = await startEmbedded({ listen: 'tcp', light: 'disk', name: 'tls' });
     // The server's own account must own its key: it is written by the server, into its data directory.
     const admin = new pg.Client({ connectionString: server.dsn() });
     await admin.connect();

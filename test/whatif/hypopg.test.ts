@@ -94,7 +94,7 @@ describe.skipIf(installation === undefined)(
 
     beforeAll(async () => {
       if (!installation) return;
-      server = await startEmbedded({ installation, settings: { autovacuum: 'off' } });
+      server = await startEmbedded({ installation, light: 'disk', settings: { autovacuum: 'off' } });
       client = new pg.Client({ connectionString: server.dsn() });
       await client.connect();
       await client.query('CREATE DATABASE without_it');

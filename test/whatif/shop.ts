@@ -1,12 +1,12 @@
 /** A database with most of what changes a plan: skew, partitions, inheritance, every index method, own types and names. */
 import { type IndexDefinition, indexDefinitionSchema } from '../../src/domain/index.ts';
 
-/** Values come from md5 of the row's number, as float8 (numeric is slow): the same on each server. `u(i, salt)` is uniform in [0, 1). */
+/** Values come from a hash of the row's number, which is the same on each server. `u(i, salt)` is uniform in [0, 1). */
 export function shopSchema(major: number): string {
   return `
 CREATE EXTENSION pg_trgm;
 CREATE FUNCTION u(i int8, salt text) RETURNS float8 IMMUTABLE LANGUAGE sql AS
-  $$ SELECT ('x' || substr(md5(i::text || salt), 1, 8))::bit(32)::int8 / float8 '4294967296' $$;
+  $$ SELECT (hashint8extended(i, hashtextextended(salt, 0)) & 4294967295) / float8 '4294967296' $$;
 CREATE SCHEMA "Shop Ü";
 CREATE TYPE "Shop Ü".tier AS ENUM ('none', 'silver', 'gold');
 CREATE DOMAIN "Shop Ü".money AS numeric(12,2) CHECK (VALUE >= 0);

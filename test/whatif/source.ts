@@ -1,8 +1,8 @@
 /** A real database beside its twin: what the one plans, the other should. */
 import pg from 'pg';
-import { collectSnapshot } from '../../src/collect/index.ts';
 import type { ColumnStats, Snapshot } from '../../src/domain/index.ts';
 import { openTarget } from '../../src/target/index.ts';
+import { collectOn } from '../collect/watched.ts';
 import { testServer } from '../support/servers.ts';
 
 export interface Source {
@@ -41,7 +41,7 @@ export async function openSource(major: number, statements: string[]): Promise<S
   for (const sql of [...statements, 'CREATE EXTENSION pageinspect']) await client.query(sql);
   const collect = async () => {
     const session = await openTarget(database.dsn, { applicationName: 'pgluthier-test', readOnly: true });
-    const collected = await collectSnapshot(session).finally(() => session.close());
+    const collected = await collectOn(session).finally(() => session.close());
     await readMore(client, collected);
     return collected;
   };

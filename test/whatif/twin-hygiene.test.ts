@@ -10,6 +10,7 @@ import type { PlannableStatement } from '../../src/domain/index.ts';
 import type { EmbeddedServer } from '../../src/embedded/index.ts';
 import { openTwin } from '../../src/whatif/index.ts';
 import { running } from '../embedded/owner.ts';
+import { compiled } from '../support/compiled.ts';
 import { openSource, type Source } from './source.ts';
 
 const asIs = { created: [], hidden: [] };
@@ -116,8 +117,8 @@ describe('what a twin takes and leaves', () => {
     const directory = await mkdtemp(join(tmpdir(), 'twin-snapshot-'));
     const file = join(directory, 'snapshot.json');
     await writeFile(file, JSON.stringify(source.snapshot));
-    const script = join(import.meta.dirname, 'twin-process.ts');
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, file], {
+    const script = await compiled('test/whatif/twin-process');
+    const child = spawn(process.execPath, [script, file], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     try {

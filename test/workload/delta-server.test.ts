@@ -14,7 +14,11 @@ describe.each(majors)('what happens to counters of PostgreSQL %i', (major) => {
   let server: EmbeddedServer;
 
   beforeAll(async () => {
-    server = await startEmbedded({ major, settings: { shared_preload_libraries: 'pg_stat_statements' } });
+    server = await startEmbedded({
+      major,
+      light: 'disk',
+      settings: { shared_preload_libraries: 'pg_stat_statements' },
+    });
     await run('create extension pg_stat_statements', 'create table t (a int)', 'create table u (a int)');
   }, 60_000);
   afterAll(() => server.stop());

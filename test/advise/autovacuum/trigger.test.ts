@@ -1,7 +1,9 @@
 /** The trigger that we reckon is the row at which autovacuum of a real server comes: not one earlier, not one later. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deadRowTrigger, insertTrigger } from '../../../src/advise/autovacuum/trigger.ts';
 import { quoteIdentifier, type Snapshot, type TableRow } from '../../../src/domain/index.ts';
+import { rows as ask } from '../../apply/target.ts';
 import { testMajors, testServer } from '../../support/servers.ts';
 import { type SampleDatabase, sampleDatabase } from '../rules/index/context.ts';
 
@@ -50,9 +52,13 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
 
   async function vacuumed(names: string[]): Promise<void> {
     for (;;) {
-      const { tables } = await database.snapshot();
-      if (names.every((name) => tables.some((row) => row.name === name && row.autovacuum_count > 0))) return;
-      await database.query('SELECT pg_sleep(0.2)');
+      const seen = await ask(
+        database.dsn,
+        'SELECT FROM pg_stat_user_tables WHERE relname = ANY ($1) AND autovacuum_count > 0',
+        [names],
+      );
+      if (seen.length === names.length) return;
+      await sleep(100);
     }
   }
 

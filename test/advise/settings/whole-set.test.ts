@@ -16,6 +16,9 @@ import {
 import { statementRow } from '../rules/settings/busy-server.ts';
 import { matrix } from './matrix.ts';
 
+// Once: each load asks for some hundred modules.
+const rules = (await loadRules()).filter(({ area }) => area === 'settings');
+
 /**
  * A count of its own, by the names of pg_settings: three sorts a process, or a sort and a hash, every autovacuum worker,
  * one index build, and what roles have beyond the others.
@@ -81,13 +84,11 @@ function analyse(snapshot: Snapshot, gigabytes: number, by: 'all' | 'roles' = 'a
     }),
   );
   const statements = by === 'roles' ? rows : [];
-  return loadRules().then((rules) =>
-    runRules(
-      rules.filter((rule) => rule.area === 'settings'),
-      contextOf(
-        { ...snapshot, statements },
-        { workload: workloadOf([spilling, workloadQuery({ query_id: 'q2', queryids: ['2'] })]) },
-      ),
+  return runRules(
+    rules,
+    contextOf(
+      { ...snapshot, statements },
+      { workload: workloadOf([spilling, workloadQuery({ query_id: 'q2', queryids: ['2'] })]) },
     ),
   );
 }

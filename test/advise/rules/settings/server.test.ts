@@ -16,7 +16,7 @@ import { busy, concurrency } from './busy-server.ts';
 describe.each(availableMajors())('PostgreSQL %i', (major) => {
   let server: EmbeddedServer;
   beforeAll(async () => {
-    server = await startEmbedded({ major, name: `advise${major}` });
+    server = await startEmbedded({ major, light: 'disk', name: `advise${major}` });
   });
   afterAll(async () => server?.stop('immediate'));
 
