@@ -126,8 +126,8 @@ async function walBefore(
 ): Promise<EarlierWal | null> {
   const at = now();
   const then = new Date(at.getTime() - seconds * 1000);
-  const from = (await store.snapshots.around(targetId, then, at))?.from;
-  if (!from || Date.parse(from.collected_at) > then.getTime()) return null;
+  const from = await store.snapshots.newestUntil(targetId, then);
+  if (!from) return null;
   const { counters } = await store.snapshots.get(targetId, from.id);
   const position_bytes = counters.transaction_ids?.wal_position_bytes ?? null;
   if (position_bytes === null) return null;

@@ -88,6 +88,8 @@ export interface SnapshotStore {
   latest(targetId: string): Promise<SnapshotHeader | null>;
   /** The oldest that holds something and is not older than `since`. */
   oldestSince(targetId: string, since: Date): Promise<SnapshotHeader | null>;
+  /** The newest not after this time (our clock); null: there is none. */
+  newestUntil(targetId: string, until: Date): Promise<SnapshotHeader | null>;
   /**
    * Two to make the window `from`..`to` of: the last not after `from` and the first not before `to`, or where there is
    * none, the nearest on the other side. Null while there are not two.
@@ -423,6 +425,7 @@ export function snapshotStore(db: Database, cache: LruCache = new LruCache(CACHE
       return row ? toHeader(row) : null;
     },
     oldestSince: (targetId, since) => nearest(targetId, '>=', since),
+    newestUntil: (targetId, until) => nearest(targetId, '<=', until),
     around: async (targetId, from, to) => {
       const first = (await nearest(targetId, '<=', from)) ?? (await nearest(targetId, '>=', from));
       const last = (await nearest(targetId, '>=', to)) ?? (await nearest(targetId, '<=', to));

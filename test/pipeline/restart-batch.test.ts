@@ -236,7 +236,7 @@ describe.each([15, 18])('a batch for one restart on PostgreSQL %i', (major) => {
     const first = await collectTarget(at.service.services, at.targetId);
     await collectTarget(at.service.services, at.targetId);
     await verifyAllApplied(at.service.services, at.targetId);
-    const started = Date.parse(String(await at.value('SELECT pg_postmaster_start_time()')));
+    const started = ((await at.value('SELECT pg_postmaster_start_time()')) as Date).getTime();
     for (const apply of await applies()) {
       expect(Date.parse(String(apply.restarted_at))).toBe(started);
       expect(apply.after_snapshot_id).toBe(first.id);
