@@ -9,24 +9,39 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildPlan, executePlan, preflight } from '../src/apply/index.ts';
-import type { Change } from '../src/domain/index.ts';
+import type { Change, Journal } from '../src/domain/index.ts';
 import { availableMajors, startEmbedded } from '../src/embedded/index.ts';
 import { packageRoot } from '../src/package-root.ts';
 import { openTarget } from '../src/target/index.ts';
-import { BACK, changes, SCHEMA } from './apply/changes.ts';
+import { BACK, changes, PARTITIONED_BACK, partitionedChanges, SCHEMA } from './apply/changes.ts';
+import { LOCK_WAIT_SETTINGS, readLog } from './apply/lock-waits.ts';
 import { memoryJournal } from './apply/memory-journal.ts';
-import { obstacles } from './apply/obstacles.ts';
-import { connect, traffic, watchWaits } from './apply/traffic.ts';
+import { type Obstacle, obstacles } from './apply/obstacles.ts';
+import { strongestLock } from './apply/strongest-lock.ts';
+import {
+  backendsOf,
+  connect,
+  SHOPPING_STATEMENTS,
+  shopping,
+  traffic,
+  waitsOfTraffic,
+} from './apply/traffic.ts';
 import type { Benchmark, Figure } from './benchmark.ts';
 import { judged, scenarios } from './verification/index.ts';
 
 /** Longest wait for locks that the changes of the traffic part are given, ms. */
 const LOCK_BUDGET_MS = 1_500;
+/** So long others may wait for them there before they give way, ms. */
+const YIELD_MS = 1_000;
 /** A transaction younger than this is no blocker yet (blockers.ts), ms. */
 const ORDINARY_MS = 2_100;
 
 let applies = 0;
-function apply(dsn: string, change: Change, lockBudgetMs?: number) {
+function apply(
+  dsn: string,
+  change: Change,
+  options: { lockBudgetMs?: number; yieldAfterMs?: number; journal?: Journal } = {},
+) {
   applies += 1;
   return executePlan(buildPlan(change), {
     dsn,
@@ -34,7 +49,7 @@ function apply(dsn: string, change: Change, lockBudgetMs?: number) {
     openSession: openTarget,
     journal: memoryJournal(),
     onProgress: () => {},
-    ...(lockBudgetMs === undefined ? {} : { lockBudgetMs }),
+    ...options,
   });
 }
 
@@ -51,7 +66,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 async function putBack(dsn: string): Promise<void> {
   const client = await connect(dsn, 'bench');
-  for (const statement of BACK) await client.query(statement);
+  for (const statement of [...BACK, ...PARTITIONED_BACK]) await client.query(statement);
   await client.end();
 }
 
@@ -107,35 +122,37 @@ async function overhead(dsn: string, times: number): Promise<Record<string, unkn
   return rows;
 }
 
-/** Each change under load with each obstacle. */
+/** Each change under load with each obstacle: by the server's log, how long the load's statements waited for it. */
 async function waits(dsn: string): Promise<Record<string, unknown>[]> {
   const rows: Record<string, unknown>[] = [];
   for (const obstacle of obstacles) {
-    for (const change of changes) {
+    for (const change of [...changes, ...partitionedChanges]) {
       await putBack(dsn);
-      const watcher = await watchWaits(dsn);
-      const load = traffic(dsn, 4, async (client, number) => {
-        const id = 1 + (number % 5_000);
-        await client.query('UPDATE items SET n = n + 1 WHERE id = $1', [id]);
-        await client.query('SELECT count(*) FROM items WHERE id BETWEEN $1 AND $1 + 20', [id]);
-      });
-      const remove = await obstacle.place(dsn);
-      const outcome = await apply(dsn, change, LOCK_BUDGET_MS);
-      await remove();
-      const { done, errors } = await load.stop();
-      const { worst_ms, samples } = await watcher.stop();
-      rows.push({
-        part: 'traffic',
-        case: `${change.kind}, ${obstacle.name}`,
-        worst_wait_ms: worst_ms,
-        outcome: outcome === null ? 'open' : 'code' in outcome ? outcome.code : outcome.outcome,
-        statements: 2 * done,
-        errors: errors.length,
-        samples,
-      });
+      rows.push(await underLoad(dsn, change, obstacle));
     }
   }
   return rows;
+}
+
+async function underLoad(dsn: string, change: Change, obstacle: Obstacle): Promise<Record<string, unknown>> {
+  const { end: begun } = await readLog(dsn);
+  const load = traffic(dsn, 4, shopping);
+  const remove = await obstacle.place(dsn);
+  const journal = memoryJournal();
+  const applied = apply(dsn, change, { lockBudgetMs: LOCK_BUDGET_MS, yieldAfterMs: YIELD_MS, journal });
+  const outcome = await applied;
+  await remove();
+  const { done, errors } = await load.stop();
+  const found = await waitsOfTraffic(dsn, begun, await backendsOf(journal), strongestLock(change));
+  return {
+    part: 'traffic',
+    case: `${change.kind}${'partitions' in change ? ' on partitions' : ''}, ${obstacle.name}`,
+    worst_wait_ms: Math.max(0, ...found.map(({ ms }) => ms)),
+    waits: found.length,
+    outcome: outcome === null ? 'open' : 'code' in outcome ? outcome.code : outcome.outcome,
+    statements: SHOPPING_STATEMENTS * done,
+    errors: errors.length,
+  };
 }
 
 function verdicts(draws: number): Record<string, unknown>[] {
@@ -179,7 +196,7 @@ function chaos(): { runs: number | null; violations: number | null } {
 
 export const applyBenchmark: Benchmark = async ({ quick }) => {
   const major = Math.max(...availableMajors());
-  const server = await startEmbedded({ major, name: 'bench-apply' });
+  const server = await startEmbedded({ major, name: 'bench-apply', settings: LOCK_WAIT_SETTINGS });
   const rows: Record<string, unknown>[] = [];
   try {
     const dsn = server.dsn();

@@ -1,7 +1,7 @@
 /** Who may be in the way of a change. */
 import { connect } from './traffic.ts';
 
-interface Obstacle {
+export interface Obstacle {
   name: string;
   /** Puts it in the way; the returned function takes it away. */
   place(dsn: string): Promise<() => Promise<void>>;
@@ -13,6 +13,30 @@ async function holding(dsn: string, ...statements: string[]): Promise<() => Prom
   return () => client.end();
 }
 
+/** Who wants a table for itself alone: not the traffic, but all of that is behind it. */
+const MIGRATION = 'shop migration';
+
+/** Waits until a session of ours has its lock, then wants the same table for itself alone, until `stopped`. */
+async function behindOurs(dsn: string, stopped: () => boolean): Promise<void> {
+  const client = await connect(dsn, MIGRATION);
+  try {
+    while (!stopped()) {
+      const { rows } = await client.query<{ name: string }>(
+        `SELECT l.relation::regclass::text AS name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+         WHERE l.granted AND l.mode = 'ShareUpdateExclusiveLock' AND a.application_name LIKE 'pgluthier:apply:%'
+           AND l.relation IN ('items'::regclass, 'visits_1'::regclass, 'visits_2'::regclass)
+           AND EXISTS (SELECT FROM pg_locks w WHERE w.pid = l.pid AND NOT w.granted)`,
+      );
+      const [found] = rows;
+      if (!found) continue;
+      await client.query(`BEGIN; LOCK TABLE ${found.name} IN ACCESS EXCLUSIVE MODE; COMMIT`);
+      return;
+    }
+  } finally {
+    await client.end();
+  }
+}
+
 export const obstacles: Obstacle[] = [
   { name: 'nobody in the way', place: () => Promise.resolve(() => Promise.resolve()) },
   {
@@ -21,14 +45,20 @@ export const obstacles: Obstacle[] = [
   },
   {
     name: 'a writer idle in its transaction',
-    place: (dsn) => holding(dsn, 'BEGIN', 'UPDATE items SET n = n + 1 WHERE id = 0'),
+    place: (dsn) =>
+      holding(
+        dsn,
+        'BEGIN',
+        'UPDATE items SET n = n + 1 WHERE id = 0',
+        'UPDATE visits SET id = id WHERE id = 0',
+      ),
   },
   {
     name: 'a queue of lock waiters',
     // The first holds the table, the others want it for themselves alone, a second at most.
     place: async (dsn) => {
       const release = await holding(dsn, 'BEGIN', 'LOCK TABLE items IN SHARE UPDATE EXCLUSIVE MODE');
-      const waiters = await Promise.all([1, 2, 3].map(() => connect(dsn)));
+      const waiters = await Promise.all([1, 2, 3].map(() => connect(dsn, MIGRATION)));
       const waiting = waiters.map(async (client) => {
         await client.query("SET lock_timeout = '1s'");
         await client.query('LOCK TABLE items IN ROW EXCLUSIVE MODE').catch(() => {});
@@ -37,6 +67,24 @@ export const obstacles: Obstacle[] = [
       return async () => {
         await Promise.all(waiting);
         for (const client of waiters) await client.end();
+        await release();
+      };
+    },
+  },
+  {
+    name: 'a migration behind ours',
+    // A long transaction keeps ours waiting with its lock; the migration queues behind, and the traffic behind that.
+    place: async (dsn) => {
+      const release = await holding(
+        dsn,
+        'BEGIN ISOLATION LEVEL REPEATABLE READ',
+        'SELECT count(*) FROM other',
+      );
+      let stopped = false;
+      const migrating = behindOurs(dsn, () => stopped);
+      return async () => {
+        stopped = true;
+        await migrating;
         await release();
       };
     },

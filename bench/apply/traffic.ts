@@ -1,9 +1,9 @@
 /** An application's statements while a table is changed, and how long any of them waited for the change. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import type { Journal } from '../../src/domain/index.ts';
+import { type LockWait, lockWaits, readLog, waitsOn } from './lock-waits.ts';
 
 export const APPLICATION = 'shop backend';
-const SAMPLE_MS = 5;
 
 export async function connect(dsn: string, application_name = APPLICATION): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: dsn, application_name });
@@ -43,36 +43,35 @@ export function traffic(
   };
 }
 
+/** What an application does with the tables of changes.ts, over and over. */
+export async function shopping(client: pg.Client, number: number): Promise<void> {
+  const id = 1 + (number % 5_000);
+  await client.query('UPDATE items SET n = n + 1 WHERE id = $1', [id]);
+  await client.query('SELECT count(*) FROM items WHERE id BETWEEN $1 AND $1 + 20', [id]);
+  await client.query('INSERT INTO visits VALUES ($1, $2)', [number, number % 200]);
+}
+
+/** Statements of `shopping`. */
+export const SHOPPING_STATEMENTS = 3;
+
 /**
- * Looks every few milliseconds which statements of the application wait for a session of an apply, by
- * pg_blocking_pids (holders of a conflicting lock, and those that queue before it), and for how long by then.
+ * What the traffic's statements waited for ours, in the server's log since `begun` (an offset from `readLog`).
+ * @param ours backends of ours.
+ * @param mode the strongest lock that they take.
  */
-export async function watchWaits(
+export async function waitsOfTraffic(
   dsn: string,
-): Promise<{ stop(): Promise<{ worst_ms: number; samples: number }> }> {
-  const client = await connect(dsn, 'bench watcher');
-  let [stopped, worst, samples] = [false, 0, 0];
-  const watching = (async () => {
-    while (!stopped) {
-      const { rows } = await client.query<{ ms: number | null }>(
-        `SELECT max(extract(epoch FROM clock_timestamp() - l.waitstart) * 1000)::float8 AS ms
-         FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-         WHERE NOT l.granted AND a.application_name = $1 AND EXISTS (
-           SELECT FROM unnest(pg_blocking_pids(l.pid)) AS b(pid) JOIN pg_stat_activity o ON o.pid = b.pid
-           WHERE o.application_name LIKE 'pgluthier:apply:%')`,
-        [APPLICATION],
-      );
-      worst = Math.max(worst, rows[0]?.ms ?? 0);
-      samples += 1;
-      await sleep(SAMPLE_MS);
-    }
-  })();
-  return {
-    stop: async () => {
-      stopped = true;
-      await watching;
-      await client.end();
-      return { worst_ms: worst, samples };
-    },
-  };
+  begun: number,
+  ours: ReadonlySet<number>,
+  mode: string,
+): Promise<LockWait[]> {
+  const { text } = await readLog(dsn, begun);
+  return waitsOn(lockWaits(text), (pid) => (ours.has(pid) ? mode : null)).filter(
+    ({ application }) => application === APPLICATION,
+  );
+}
+
+/** The backends that a journal names. */
+export async function backendsOf(journal: Journal): Promise<Set<number>> {
+  return new Set((await journal.entries()).flatMap(({ backend_pid }) => backend_pid ?? []));
 }

@@ -9,7 +9,7 @@ type Analyze = Extract<Change, { kind: 'analyze' }>;
 
 export async function analyzeTable(run: ApplyRun, change: Analyze, statement: string): Promise<ApplyOutcome> {
   const before = await lastAnalyze(run.session, change);
-  run.signal?.throwIfAborted();
+  run.signal.throwIfAborted();
   await recordLastRun(run, change, before);
   const begun = performance.now();
   const refused = await withShortLock(run, 'statement', statement);

@@ -15,19 +15,18 @@ import { lockBudgets } from './lock-budgets.ts';
 import { leavePartitioned } from './partitioned-index.ts';
 import { isPartitioned } from './partitioned-tree.ts';
 import { dropIndexStatement } from './plan.ts';
-import { followed } from './progress.ts';
 import { findRelation } from './relation.ts';
 import {
   type ApplyRun,
   applied,
   type Facts,
   failed,
-  journalled,
   needsAttention,
   reasonOf,
   SQLSTATE,
   setTimeouts,
 } from './run.ts';
+import { journalled } from './statement.ts';
 import { isBeingBuilt } from './transient-indexes.ts';
 
 type CreateIndex = Extract<Change, { kind: 'index.create' }>;
@@ -38,8 +37,9 @@ export async function createIndex(
   statement: string,
 ): Promise<ApplyOutcome> {
   const { index } = change;
+  const table = await findRelation(run.session, index.schema, index.table);
   const form = await canonicalForm(run.session, index);
-  const twin = await equivalentIndex(run.session, index, form);
+  const twin = table && form && (await equivalentIndex(run.session, table.oid, form));
   if (twin) {
     return failed(
       'equivalent_index_exists',
@@ -52,9 +52,7 @@ export async function createIndex(
   });
   const begun = performance.now();
   try {
-    await withSearchPathOf(run.session, index, () =>
-      followed(run, () => journalled(run, 'statement', statement)),
-    );
+    await withSearchPathOf(run.session, index, () => journalled(run, 'statement', statement));
   } catch (error) {
     if (!(error instanceof TargetQueryError)) throw error;
     const [code, message] = reasonOf(run, error);
@@ -62,11 +60,12 @@ export async function createIndex(
     if (error.sqlstate === SQLSTATE.duplicate_table) return failed(code, message);
     return cleanUpAfter(run, change, form, { code, message });
   }
-  return finishIndex(run, change, form, { duration_ms: Math.round(performance.now() - begun) });
+  return finishIndex(run, change, form, { duration_ms: Math.round(performance.now() - begun) }, table?.oid);
 }
 
 /**
  * Checks the built index and gives it statistics where it needs its own.
+ * @param tableOid of the table that was looked at last; absent: not known.
  * @param facts.recovered it was built before a crash: an ANALYZE that had its effect by then is not sent again.
  */
 export async function finishIndex(
@@ -74,11 +73,20 @@ export async function finishIndex(
   { index }: CreateIndex,
   form: IndexForm | null,
   facts: Facts,
+  tableOid?: number,
 ): Promise<ApplyOutcome> {
   const built = await findIndex(run.session, index.schema, index.name);
   const name = quoteQualified(index.schema, index.name);
   if (!built?.is_valid) {
     return needsAttention('index_not_valid', `${name} was built but is ${built ? 'invalid' : 'not there'}.`);
+  }
+  if (tableOid !== undefined && built.table_oid !== tableOid) {
+    // Renamed between our last look and the statement.
+    return needsAttention(
+      'relation_replaced',
+      `${name} was built, but the table's name led to another one by then: to OID ${built.table_oid}, and ${tableOid} was approved.`,
+      { index_oid: built.oid, definition: built.definition },
+    );
   }
   if (!isAsDefined(built, index, form)) {
     return needsAttention(
@@ -96,7 +104,7 @@ export async function finishIndex(
     try {
       await journalled(run, 'analyze', `ANALYZE ${quoteQualified(index.schema, index.table)}`);
     } catch (error) {
-      if (!(error instanceof TargetQueryError) && !run.signal?.aborted) throw error;
+      if (!(error instanceof TargetQueryError) && !run.signal.aborted) throw error;
       facts.analyze_failed = error instanceof Error ? error.message : String(error);
     }
   }
@@ -177,11 +185,9 @@ async function hasStatistics(session: TargetSession, { schema, name }: IndexDefi
 
 async function equivalentIndex(
   session: TargetSession,
-  index: IndexDefinition,
-  form: IndexForm | null,
+  tableOid: number,
+  form: IndexForm,
 ): Promise<IndexFacts | null> {
-  const relation = form && (await findRelation(session, index.schema, index.table));
-  if (!relation) return null;
-  const others = await indexesOf(session, relation.oid);
+  const others = await indexesOf(session, tableOid);
   return others.find((other) => other.is_valid && sameForm(other.form, form)) ?? null;
 }

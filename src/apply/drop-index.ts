@@ -11,20 +11,19 @@ import { healIndex } from './heal-index.ts';
 import { findIndex, type IndexFacts, indexesOf } from './index-facts.ts';
 import { lockBudgets } from './lock-budgets.ts';
 import { dropIndexStatement } from './plan.ts';
-import { followed } from './progress.ts';
 import { withShortLock } from './reloptions.ts';
 import {
   type ApplyRun,
   applied,
   type Facts,
   failed,
-  journalled,
   needsAttention,
   reasonOf,
   recordedState,
   recordState,
   setTimeouts,
 } from './run.ts';
+import { journalled } from './statement.ts';
 import { type IndexesBefore, removeTransients } from './transient-indexes.ts';
 
 type DropIndex = Extract<Change, { kind: 'index.drop' }>;
@@ -35,7 +34,7 @@ export async function dropIndex(run: ApplyRun, change: DropIndex, statement: str
   const facts = keptFacts(index);
   const known = (await indexesOf(run.session, index.table_oid)).map(({ oid }) => oid);
   const before: IndexesBefore = { index_oid: index.oid, known };
-  run.signal?.throwIfAborted();
+  run.signal.throwIfAborted();
   await recordState(run, keptStatement(change), { facts, before });
   await setTimeouts(run.session, {
     lock_timeout: run.lockBudgetMs,
@@ -53,12 +52,24 @@ export async function dropIndex(run: ApplyRun, change: DropIndex, statement: str
       );
       if (refused) throw refused;
     } else {
-      await followed(run, () => journalled(run, 'statement', statement));
+      await journalled(run, 'statement', statement);
     }
   } catch (error) {
     if (!(error instanceof TargetQueryError)) throw error;
     const [code, message] = reasonOf(run, error);
     return judgeDrop(run, change, { code, message }, facts, before);
+  }
+  const [still] = await run.session.query<{ name: string }>(
+    'SELECT $1::oid::regclass::text AS name FROM pg_class WHERE oid = $1',
+    [index.oid],
+  );
+  if (still) {
+    // Renamed between our last look and the statement: it was an index of another OID that went.
+    return needsAttention(
+      'another_index_dropped',
+      `The index that was approved is ${still.name} now; its former name led to another one by then, and that one was dropped.`,
+      facts,
+    );
   }
   return applied({ ...facts, duration_ms: Math.round(performance.now() - begun) });
 }

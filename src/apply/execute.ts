@@ -2,45 +2,38 @@
 import {
   type ApplyOutcome,
   type ApplyPlan,
-  type ApplyProgress,
-  type Journal,
+  type JournalEntry,
   PgLuthierError,
+  type Preconditions,
 } from '../domain/index.ts';
-import type { openTarget } from '../target/index.ts';
-import { tryApplyLock } from './advisory-lock.ts';
 import { analyzeTable } from './analyze.ts';
+import { type RunOptions, withRun } from './begin-run.ts';
 import { createIndex } from './create-index.ts';
 import { createStatistics } from './create-statistics.ts';
+import type { Drift } from './drift.ts';
 import { dropIndex } from './drop-index.ts';
 import { lockBudgets } from './lock-budgets.ts';
 import { createPartitionedIndex } from './partitioned-index.ts';
 import { isPartitioned } from './partitioned-tree.ts';
+import { preconditionDrift, readPreconditions } from './preconditions.ts';
 import { findDrift } from './preflight.ts';
 import { recoverApply } from './recover.ts';
 import { reindexIndex } from './reindex-index.ts';
 import { setReloptions } from './reloptions.ts';
 import { applyRoleSetting } from './role-setting.ts';
-import { type ApplyRun, applicationName, commitDurably, failed, needsAttention } from './run.ts';
+import { type ApplyRun, failed, needsAttention } from './run.ts';
 import { applySetting } from './setting.ts';
 import { isAbort, stopReason } from './stopped.ts';
 import { vacuumTable } from './vacuum.ts';
 
 /** GitLab's limit for a concurrent build: 20 h. Set outright: a role's default once killed builds half-way. */
 const DEFAULT_STATEMENT_TIMEOUT_MS = 20 * 3_600_000;
-const LOCK_PATIENCE_MS = 2_000;
-/** A migration that waits for our build has all traffic of its table behind it. */
-const DEFAULT_YIELD_MS = 30_000;
 
-export interface ExecuteOptions {
-  dsn: string;
-  apply_id: string;
-  openSession: typeof openTarget;
-  journal: Journal;
-  onProgress: (progress: ApplyProgress) => void;
+export interface ExecuteOptions extends RunOptions {
+  /** What the approval took for granted; absent: the definitions alone are compared. */
+  preconditions?: Preconditions | null;
   /** Aborted: the running statement is cancelled, and what it left is cleaned up. */
   signal?: AbortSignal;
-  /** Others may wait for us so long, ms; then our statement gives way. Null: for ever; default 30 s. */
-  yieldAfterMs?: number | null;
   /** Longest wait for locks, ms; default 10 minutes. */
   lockBudgetMs?: number;
   /** Longest run of one statement, ms; default 20 hours. */
@@ -55,49 +48,46 @@ export interface ExecuteOptions {
  * then. Errors of the journal pass through: the next start recovers.
  */
 export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Promise<ApplyOutcome | null> {
-  const statementTimeoutMs = options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS;
-  const lost = new AbortController();
-  const watchdog = new AbortController();
-  const session = await options.openSession(options.dsn, {
-    applicationName: applicationName(options.apply_id),
-    readOnly: false,
-    statementTimeoutMs: 60_000,
-    lockTimeoutMs: 5_000,
-    signal: lost.signal,
-  });
-  const run: ApplyRun = {
-    apply_id: options.apply_id,
-    dsn: options.dsn,
-    openSession: options.openSession,
-    session,
-    journal: options.journal,
-    onProgress: options.onProgress,
-    signal: options.signal ? AbortSignal.any([options.signal, watchdog.signal]) : watchdog.signal,
-    watchdog: {
-      stop: (reason) => watchdog.abort(reason),
-      yieldAfterMs: options.yieldAfterMs === undefined ? DEFAULT_YIELD_MS : options.yieldAfterMs,
+  const { preconditions, ...given } = options;
+  return withRun(
+    {
+      ...given,
+      lockBudgetMs: options.lockBudgetMs ?? lockBudgets.concurrent.lock_timeout_ms,
+      statementTimeoutMs: options.statementTimeoutMs ?? DEFAULT_STATEMENT_TIMEOUT_MS,
     },
-    lockBudgetMs: options.lockBudgetMs ?? lockBudgets.concurrent.lock_timeout_ms,
-    statementTimeoutMs,
-    giveUpSession: () => lost.abort(),
-  };
-  try {
-    // Held: another session runs or recovers this apply, and brings it to its end.
-    if (!(await tryApplyLock(session, options.apply_id, LOCK_PATIENCE_MS))) return null;
-    await commitDurably(session);
-    const drift = await findDrift(session, plan);
-    const [first] = drift;
-    if (first) {
-      return failed(first.code, drift.map((item) => item.message).join(' '), { drift });
-    }
-    return await runKind(run, plan);
-  } catch (error) {
-    if (run.signal?.aborted && isAbort(error)) return await stoppedBetween(run, plan);
-    if (isLoss(error)) return await afterLoss(plan, options);
-    throw error;
-  } finally {
-    await session.close();
-  }
+    async (run) => {
+      // Only now, with the lock: who had it before may have left more than there was to be read until then.
+      if (!mayRun(plan, await run.journal.entries())) return null;
+      try {
+        const drift = await driftNow(run, plan, preconditions ?? null);
+        const [first] = drift;
+        if (first) return failed(first.code, drift.map((item) => item.message).join(' '), { drift });
+        return await runKind(run, plan);
+      } catch (error) {
+        if (run.signal.aborted && isAbort(error)) return await stoppedBetween(run, plan);
+        if (isLoss(error)) return await afterLoss(plan, options);
+        throw error;
+      }
+    },
+  );
+}
+
+/**
+ * Rows that another process left and nobody settled are for recovery to judge; and but for a build of an index, which
+ * may begin again, an apply that has sent anything is never run a second time.
+ */
+function mayRun({ change }: ApplyPlan, entries: readonly JournalEntry[]): boolean {
+  if (change.kind !== 'index.create') return entries.length === 0;
+  const open = entries.some(({ state }) => state === 'intended');
+  const built = entries.some(({ state, purpose }) => state === 'done' && purpose === 'statement');
+  return !open && (isPartitioned(change) || !built);
+}
+
+/** Between the last look and this one a snapshot was taken, which may take minutes. */
+async function driftNow(run: ApplyRun, plan: ApplyPlan, then: Preconditions | null): Promise<Drift[]> {
+  const drift = await findDrift(run.session, plan);
+  if (drift.length > 0 || then === null) return drift;
+  return preconditionDrift(plan.change, then, await readPreconditions(run.session, plan.change));
 }
 
 function runKind(run: ApplyRun, plan: ApplyPlan): Promise<ApplyOutcome> {
@@ -135,10 +125,11 @@ async function afterLoss(plan: ApplyPlan, options: ExecuteOptions): Promise<Appl
     return await recoverApply({
       plan,
       apply_id: options.apply_id,
-      entries: await options.journal.entries(),
       dsn: options.dsn,
       openSession: options.openSession,
       journal: options.journal,
+      onProgress: options.onProgress,
+      ...(options.yieldAfterMs === undefined ? {} : { yieldAfterMs: options.yieldAfterMs }),
     });
   } catch (error) {
     // The target is away, or a standby answers: what was left is looked into once it is back.

@@ -124,7 +124,7 @@ export async function canonicalForm(
     const copy = `pg_temp.${quoteIdentifier(index.table)}`;
     await session.query(`CREATE TEMPORARY TABLE ${copy} (LIKE ${quoteQualified(index.schema, index.table)})`);
     await withSearchPathOf(session, index, () =>
-      session.query(renderIndexDefinition({ ...index, schema: 'pg_temp' })),
+      session.query(renderIndexDefinition({ ...index, schema: 'pg_temp' }), [], { single: true }),
     );
     const [row] = await session.query<IndexFacts>(
       `${FACTS} WHERE x.indrelid = (SELECT c.oid FROM pg_class c
@@ -150,16 +150,10 @@ export async function withSearchPathOf<T>(
   index: IndexDefinition,
   work: () => Promise<T>,
 ): Promise<T> {
-  const bare = index.keys.flatMap(({ opclass }) =>
-    opclass === null || opclass.includes('.') ? [] : [opclass],
-  );
-  const schemas = await session.query<{ schema: string }>(
-    `SELECT DISTINCT n.nspname AS schema
-     FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am m ON m.oid = o.opcmethod
-     WHERE m.amname = $1 AND o.opcname = ANY ($2::text[]) AND n.nspname <> 'pg_catalog' ORDER BY 1`,
-    [index.method, bare],
-  );
-  const path = ['pg_catalog', ...schemas.map(({ schema }) => quoteIdentifier(schema))].join(', ');
+  const schemas = await schemasOfOpclasses(session, index);
+  // Sessions have pg_catalog alone.
+  if (schemas.length === 0) return work();
+  const path = ['pg_catalog', ...schemas.map(quoteIdentifier)].join(', ');
   const setPath = (value: string) => session.query("SELECT set_config('search_path', $1, false)", [value]);
   await setPath(path);
   try {
@@ -168,6 +162,21 @@ export async function withSearchPathOf<T>(
     // Refused where the session is lost or its transaction has failed: then the path goes with it.
     await setPath('pg_catalog').catch(() => {});
   }
+}
+
+/** Schemas, besides pg_catalog, of the operator classes that the definition names without one. */
+export async function schemasOfOpclasses(session: TargetSession, index: IndexDefinition): Promise<string[]> {
+  const bare = index.keys.flatMap(({ opclass }) =>
+    opclass === null || opclass.includes('.') ? [] : [opclass],
+  );
+  if (bare.length === 0) return [];
+  const rows = await session.query<{ schema: string }>(
+    `SELECT DISTINCT n.nspname AS schema
+     FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am m ON m.oid = o.opcmethod
+     WHERE m.amname = $1 AND o.opcname = ANY ($2::text[]) AND n.nspname <> 'pg_catalog' ORDER BY 1`,
+    [index.method, bare],
+  );
+  return rows.map(({ schema }) => schema);
 }
 
 /** Same method, keys, order, operator classes, predicate: one can stand for the other. */

@@ -17,18 +17,9 @@ import {
   treeState,
 } from './partitioned-tree.ts';
 import { dropIndexStatement } from './plan.ts';
-import { followed } from './progress.ts';
 import { withShortLock } from './reloptions.ts';
-import {
-  type ApplyRun,
-  applied,
-  type Facts,
-  failed,
-  journalled,
-  needsAttention,
-  reasonOf,
-  setTimeouts,
-} from './run.ts';
+import { type ApplyRun, applied, type Facts, failed, needsAttention, reasonOf, setTimeouts } from './run.ts';
+import { journalled, tidying } from './statement.ts';
 import { isAbort, stopReason } from './stopped.ts';
 import { cleanUp, isBeingBuilt } from './transient-indexes.ts';
 
@@ -51,7 +42,7 @@ export async function createPartitionedIndex(
   for (;;) {
     const [step] = missingSteps(await treeState(run.session, change, matches));
     if (!step) break;
-    if (run.signal?.aborted) return leaveStopped(run, change, matches);
+    if (run.signal.aborted) return leaveStopped(run, change, matches);
     const refused = await sent(step, {
       ...run,
       onProgress: (progress) =>
@@ -91,7 +82,7 @@ async function sent(step: TreeStep, run: ApplyRun): Promise<TargetQueryError | '
   try {
     return await send(step, run);
   } catch (error) {
-    if (run.signal?.aborted && isAbort(error)) return 'stopped';
+    if (run.signal.aborted && isAbort(error)) return 'stopped';
     throw error;
   }
 }
@@ -117,7 +108,7 @@ async function send(step: TreeStep, run: ApplyRun): Promise<TargetQueryError | n
       statement_timeout: run.statementTimeoutMs,
     });
     try {
-      await followed(run, () => journalled(run, 'statement', step.sql));
+      await journalled(run, 'statement', step.sql);
       return null;
     } catch (error) {
       if (error instanceof TargetQueryError) return error;
@@ -156,7 +147,7 @@ export async function leavePartitioned(
   known?: Matches,
 ): Promise<ApplyOutcome> {
   // What is left to do is to tidy up: the signal that stopped the rest does not stop that.
-  const run: ApplyRun = { ...given, signal: undefined };
+  const run = tidying(given);
   const matches = known ?? (await exactMatches(run, change));
   const stuck: string[] = [];
   for (const { member, index } of await treeState(run.session, change, matches)) {

@@ -80,6 +80,7 @@ const NOT_THE_PLANS: ReadonlySet<string> = new Set([
   'reloption_not_allowed',
   'configuration_files_broken',
   'replacement_missing',
+  'search_path_unsafe',
 ]);
 
 /** Does this make the plan another one than what was approved, so that the approval is void? */

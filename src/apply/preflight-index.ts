@@ -7,6 +7,7 @@ import { mayIndex, notOwned } from './index-rights.ts';
 import { isPartitioned } from './partitioned-tree.ts';
 import { changedPartitions, checkPartitionedCreate } from './preflight-partitioned.ts';
 import { findRelation, missingColumns, type Relation } from './relation.ts';
+import { shadowingNames } from './safe-names.ts';
 
 export async function checkIndexCreate(
   session: TargetSession,
@@ -17,7 +18,7 @@ export async function checkIndexCreate(
   const table = quoteQualified(index.schema, index.table);
   const relation = await findRelation(session, index.schema, index.table);
   if (!relation) return missing('relation_missing', `There is no table ${table} any more.`);
-  const drift = indexable(relation, table);
+  const drift = [...indexable(relation, table), ...(await shadowingNames(session, index))];
   const columns = [...index.keys.flatMap((key) => key.column ?? []), ...index.include];
   const gone = await missingColumns(session, relation.oid, columns);
   if (gone.length > 0) {

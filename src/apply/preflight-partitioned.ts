@@ -6,6 +6,7 @@ import { type IndexFacts, indexesOf, resemblesDefinition } from './index-facts.t
 import { mayIndex } from './index-rights.ts';
 import { type MemberState, type PartitionedCreate, treeState } from './partitioned-tree.ts';
 import { findRelation, missingColumns } from './relation.ts';
+import { shadowingNames } from './safe-names.ts';
 
 type PartitionedDrop = NonNullable<Extract<Change, { kind: 'index.drop' }>['partitions']>;
 
@@ -51,6 +52,7 @@ export async function checkPartitionedCreate(
     ...changedTables(table, now, partitions),
     ...mayIndex(top, table),
     ...(await onEach(session, change)),
+    ...(await shadowingNames(session, index)),
   ];
   if (drift.length === 0) {
     drift.push(...(await equalToTop(session, change, top.oid)));

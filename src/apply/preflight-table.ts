@@ -18,7 +18,7 @@ export function reloptionOf(
     : (relation.reloptions[name] ?? null);
 }
 
-/** All tables of the change; `table_oid` is the first one's. */
+/** All tables of the change. */
 export async function checkReloptions(
   session: TargetSession,
   change: Extract<Change, { kind: 'table.reloptions' }>,
@@ -28,6 +28,7 @@ export async function checkReloptions(
   return {
     drift: checked.flatMap(({ drift }) => drift),
     table_oid: checked[0]?.table_oid ?? null,
+    more_oids: checked.slice(1).flatMap(({ table_oid }) => table_oid ?? []),
   };
 }
 

@@ -10,6 +10,7 @@ import { checkSetting } from './preflight-setting.ts';
 import { checkStatistics } from './preflight-statistics.ts';
 import { checkAnalyze, checkReloptions, checkVacuum } from './preflight-table.ts';
 import { checkRoleSetting } from './role-setting.ts';
+import { tooLongNames } from './safe-names.ts';
 
 /** Versions whose CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY could corrupt an index (fixed in 14.4). */
 const CORRUPTING = { from: 140000, to: 140003 };
@@ -70,7 +71,7 @@ async function refusals(session: TargetSession, plan: ApplyPlan): Promise<Drift[
       },
     ];
   }
-  return [];
+  return tooLongNames(plan.change);
 }
 
 function checkKind(session: TargetSession, { change }: ApplyPlan): Promise<Checked> {

@@ -1,7 +1,7 @@
 /** A batch that a crash left open: written as a whole it stands, written in part it is taken back. */
 import type { ApplyOutcome, JournalEntry } from '../domain/index.ts';
-import { refuseStandby, settleOpen } from './recover.ts';
-import { failed, journalled, needsAttention, recordedState } from './run.ts';
+import { settleOpen } from './recover.ts';
+import { failed, needsAttention, recordedState } from './run.ts';
 import { earlierEntryStatement, settingFacts } from './setting.ts';
 import {
   type BatchOptions,
@@ -13,11 +13,13 @@ import {
 } from './setting-batch.ts';
 import { autoConfEntry, readFileEntries, readSetting } from './setting-state.ts';
 import { sameSettingValue } from './setting-value.ts';
+import { journalled } from './statement.ts';
+import { ApplyHeld } from './stopped.ts';
 
 type State = 'unsent' | 'written' | 'not_written' | 'changed';
 
 /**
- * Null: a session of before still works on it; try again later.
+ * Null: a session of before still works on it, or what it must send may not be sent now; try again later.
  * @throws PgLuthierError when the target cannot be reached; `target_is_standby`.
  */
 export async function recoverSettingBatch(options: BatchOptions): Promise<BatchOutcomes | null> {
@@ -25,7 +27,6 @@ export async function recoverSettingBatch(options: BatchOptions): Promise<BatchO
   if (opened === null) return null;
   const { session, members } = opened;
   try {
-    await refuseStandby(session);
     const entries = new Map<Member, JournalEntry[]>();
     for (const member of members) entries.set(member, await member.run.journal.entries());
     const states = new Map<Member, State>();
@@ -40,6 +41,9 @@ export async function recoverSettingBatch(options: BatchOptions): Promise<BatchO
       found.set(options.applies[at]?.apply_id ?? '', own);
     }
     return found;
+  } catch (error) {
+    if (error instanceof ApplyHeld) return null;
+    throw error;
   } finally {
     await session.close();
   }

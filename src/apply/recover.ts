@@ -5,25 +5,24 @@ import {
   type Change,
   type Journal,
   type JournalEntry,
-  PgLuthierError,
   quoteQualified,
 } from '../domain/index.ts';
-import type { openTarget, TargetSession } from '../target/index.ts';
-import { tryApplyLock } from './advisory-lock.ts';
 import { lastAnalyze } from './analyze.ts';
+import { type RunOptions, withRun } from './begin-run.ts';
 import { cleanUpAfter, finishIndex, isAsDefined } from './create-index.ts';
 import { recoverStatistics } from './create-statistics.ts';
 import { recoverDrop } from './drop-index.ts';
 import { canonicalForm, findIndex } from './index-facts.ts';
 import { recoverLastRun } from './last-run.ts';
+import { isPartitioned } from './partitioned-tree.ts';
 import { recoverReindex } from './reindex-index.ts';
 import { recoverReloptions } from './reloptions.ts';
 import { judgeRoleSetting } from './role-setting.ts';
-import { type ApplyRun, applicationName, commitDurably, failed, needsAttention } from './run.ts';
+import { type ApplyRun, failed, needsAttention, SQLSTATE } from './run.ts';
 import { recoverSetting } from './setting.ts';
+import { ApplyHeld, isAbort, stopReason } from './stopped.ts';
 import { lastVacuum } from './vacuum.ts';
 
-const LOCK_PATIENCE_MS = 2_000;
 const LOCK_BUDGET_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 3_600_000;
 
@@ -32,55 +31,38 @@ const INTERRUPTED = {
   message: 'The apply was interrupted before it took effect.',
 };
 
-export interface RecoverOptions {
+export interface RecoverOptions extends RunOptions {
   plan: ApplyPlan;
-  apply_id: string;
-  /** The journal as it was left. */
-  entries: JournalEntry[];
-  dsn: string;
-  openSession: typeof openTarget;
-  journal: Journal;
+  /** Asked before each statement that recovery would send: why it may not now, in words; null: it may. Absent: it may. */
+  heldBy?: () => Promise<string | null>;
+  /** Aborted: what recovery has sent is cancelled, and waits for a later look. */
+  hold?: AbortSignal;
 }
 
 /**
- * Brings an apply that was left open to an outcome. Null: its backend still works on it (it holds the apply's lock);
- * try again later.
+ * Brings an apply that was left open to an outcome. Null: its backend still works on it (it holds the apply's lock), or
+ * what recovery must send may not be sent now, which its progress says; try again later. What it sends obeys the same
+ * lock budgets, watchdog and stops as the apply itself.
  * @throws PgLuthierError when the target cannot be reached; `target_is_standby` where a standby answers, whose catalogs
  * may be behind what the apply did.
  */
 export async function recoverApply(options: RecoverOptions): Promise<ApplyOutcome | null> {
-  const { plan, apply_id, entries, dsn, openSession, journal } = options;
-  const lost = new AbortController();
-  const session = await openSession(dsn, {
-    applicationName: applicationName(apply_id),
-    readOnly: false,
-    statementTimeoutMs: 60_000,
-    lockTimeoutMs: 5_000,
-    signal: lost.signal,
+  const { plan, ...given } = options;
+  const limits = { lockBudgetMs: LOCK_BUDGET_MS, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+  return withRun({ ...given, ...limits }, async (run) => {
+    // With the lock, not before: until then whoever had it may have written more.
+    const entries = await run.journal.entries();
+    try {
+      const outcome = await recoverKind(run, plan, entries);
+      await settleOpen(run.journal, entries, outcome);
+      return outcome;
+    } catch (error) {
+      if (!(error instanceof ApplyHeld) && !(options.hold?.aborted && isAbort(error))) throw error;
+      const why = error instanceof ApplyHeld ? error.message : stopReason(options.hold)[1];
+      run.onProgress({ phase: `what it left waits: ${why}`, fraction: null, blockers: [] });
+      return null;
+    }
   });
-  try {
-    await refuseStandby(session);
-    await commitDurably(session);
-    // Held: a build that lost its client runs on to its end, and this lock with it.
-    if (!(await tryApplyLock(session, apply_id, LOCK_PATIENCE_MS))) return null;
-    const run: ApplyRun = {
-      apply_id,
-      dsn,
-      openSession,
-      session,
-      journal,
-      onProgress: () => {},
-      signal: undefined,
-      lockBudgetMs: LOCK_BUDGET_MS,
-      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-      giveUpSession: () => lost.abort(),
-    };
-    const outcome = await recoverKind(run, plan, entries);
-    await settleOpen(journal, entries, outcome);
-    return outcome;
-  } finally {
-    await session.close();
-  }
 }
 
 /** Builds of one apply at most, with those that were interrupted. */
@@ -102,17 +84,6 @@ export function mayBeginAgain(
     outcome.code === INTERRUPTED.code &&
     entries.filter((entry) => entry.sql === statements[0]).length < MOST_BUILDS
   );
-}
-
-export async function refuseStandby(session: TargetSession): Promise<void> {
-  const [server] = await session.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
-  if (!server?.standby) return;
-  throw new PgLuthierError({
-    code: 'target_is_standby',
-    status: 409,
-    message: `${session.address} is a standby now; what an apply left is looked into on the primary only.`,
-    remedy: 'Point the target at its primary, or wait for the failover to end.',
-  });
 }
 
 /** Rows that nobody could settle any more get the word that recovery found; of what is not the change itself, none. */
@@ -175,8 +146,10 @@ async function recoverCreate(
   const found = await findIndex(run.session, index.schema, index.name);
   if (!found) return failed(INTERRUPTED.code, `${INTERRUPTED.message} There is no such index.`);
   const name = quoteQualified(index.schema, index.name);
-  // The server refused every attempt outright: what has the name now is somebody else's.
-  if (sent.every((entry) => entry.state === 'failed' && entry.sqlstate === '42P07')) {
+  // What an attempt leaves is removed before the next: where the server refused the last one outright, what has the name
+  // now is somebody else's.
+  const last = sent.at(-1);
+  if (!isPartitioned(change) && last?.state === 'failed' && last.sqlstate === SQLSTATE.duplicate_table) {
     return failed('name_taken', `There is an index ${name} that this apply did not make.`);
   }
   const form = await canonicalForm(run.session, index);

@@ -6,19 +6,18 @@
 import { type ApplyOutcome, type Change, type JournalEntry, quoteQualified } from '../domain/index.ts';
 import { TargetQueryError } from '../target/index.ts';
 import { findIndex, indexesOf } from './index-facts.ts';
-import { followed } from './progress.ts';
 import {
   type ApplyRun,
   applied,
   type Facts,
   failed,
-  journalled,
   needsAttention,
   reasonOf,
   recordedState,
   recordState,
   setTimeouts,
 } from './run.ts';
+import { journalled } from './statement.ts';
 import { type IndexesBefore, removeTransients } from './transient-indexes.ts';
 
 type Reindex = Extract<Change, { kind: 'index.reindex' }>;
@@ -32,7 +31,7 @@ export async function reindexIndex(run: ApplyRun, change: Reindex, statement: st
   if (!index) return failed('index_missing', 'The index went away before it could be rebuilt.');
   const known = (await indexesOf(run.session, index.table_oid)).map(({ oid }) => oid);
   const before: Before = { index_oid: index.oid, size_bytes: index.size_bytes, known };
-  run.signal?.throwIfAborted();
+  run.signal.throwIfAborted();
   await recordState(run, knownIndexesStatement(change), { ...before });
   await setTimeouts(run.session, {
     lock_timeout: run.lockBudgetMs,
@@ -40,7 +39,7 @@ export async function reindexIndex(run: ApplyRun, change: Reindex, statement: st
   });
   const begun = performance.now();
   try {
-    await followed(run, () => journalled(run, 'statement', statement));
+    await journalled(run, 'statement', statement);
   } catch (error) {
     if (!(error instanceof TargetQueryError)) throw error;
     const [code, message] = reasonOf(run, error);

@@ -5,16 +5,8 @@ import { TargetQueryError, type TargetSession } from '../target/index.ts';
 import { lockBudgets } from './lock-budgets.ts';
 import { reloptionOf } from './preflight-table.ts';
 import { findRelation } from './relation.ts';
-import {
-  type ApplyRun,
-  applied,
-  failed,
-  journalled,
-  needsAttention,
-  reasonOf,
-  SQLSTATE,
-  setTimeouts,
-} from './run.ts';
+import { type ApplyRun, applied, failed, needsAttention, reasonOf, SQLSTATE, setTimeouts } from './run.ts';
+import { journalled } from './statement.ts';
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
@@ -70,7 +62,7 @@ export async function withShortLock(
       const wait = pause * (0.5 + Math.random() / 2);
       if (!RETRIED.has(error.sqlstate) || performance.now() + wait > deadline) return error;
       run.onProgress({ phase: 'waiting to try again for the lock', fraction: null, blockers: [] });
-      await sleep(wait, undefined, run.signal ? { signal: run.signal } : {});
+      await sleep(wait, undefined, { signal: run.signal });
     }
   }
 }

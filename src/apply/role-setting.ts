@@ -7,9 +7,10 @@ import { TargetQueryError, type TargetSession } from '../target/index.ts';
 import { isAllowedSetting } from './allowed.ts';
 import type { Checked, Drift } from './drift.ts';
 import { lockBudgets } from './lock-budgets.ts';
-import { type ApplyRun, applied, failed, journalled, needsAttention, reasonOf, setTimeouts } from './run.ts';
+import { type ApplyRun, applied, failed, needsAttention, reasonOf, setTimeouts } from './run.ts';
 import { readSetting } from './setting-state.ts';
 import { outOfBounds, type SettingState, sameSettingValue } from './setting-value.ts';
+import { journalled } from './statement.ts';
 
 type RoleSetting = Extract<Change, { kind: 'role.setting' }>;
 

@@ -5,15 +5,14 @@
 import type { ApplyOutcome, ApplyPlan, Change, Journal } from '../domain/index.ts';
 import { type openTarget, TargetQueryError, type TargetSession } from '../target/index.ts';
 import { tryApplyLock } from './advisory-lock.ts';
+import { settleSession } from './begin-run.ts';
 import { lockBudgets } from './lock-budgets.ts';
 import { findDrift } from './preflight.ts';
 import {
   type ApplyRun,
   applicationName,
-  commitDurably,
   type Facts,
   failed,
-  journalled,
   needsAttention,
   reasonOf,
   recordState,
@@ -21,6 +20,7 @@ import {
 } from './run.ts';
 import { earlierEntryStatement, judgeSetting, settingFacts } from './setting.ts';
 import { autoConfEntry, readFileEntries } from './setting-state.ts';
+import { journalled } from './statement.ts';
 import { isAbort, stopReason } from './stopped.ts';
 
 export type SettingChange = Extract<Change, { kind: 'setting' }>;
@@ -38,6 +38,8 @@ export interface BatchOptions {
   applies: readonly BatchApply[];
   openSession: typeof openTarget;
   signal?: AbortSignal;
+  /** Asked before each statement of a recovery: why it may not be sent now; null: it may. */
+  heldBy?: () => Promise<string | null>;
 }
 
 /** Outcome of each apply, by its id. */
@@ -56,8 +58,8 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 
 /** The session of a batch, with the lock of each apply; null: another session works on one of them. */
 export async function openBatch(
-  { dsn, batch_id, applies, openSession }: BatchOptions,
-  signal?: AbortSignal,
+  { dsn, batch_id, applies, openSession, heldBy }: BatchOptions,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<{ session: TargetSession; members: Member[] } | null> {
   const lost = new AbortController();
   const session = await openSession(dsn, {
@@ -73,7 +75,7 @@ export async function openBatch(
       await session.close();
       return null;
     }
-    await commitDurably(session);
+    await settleSession(session);
     await setTimeouts(session, {
       lock_timeout: lockBudgets.setting.lock_timeout_ms,
       statement_timeout: STATEMENT_TIMEOUT_MS,
@@ -93,6 +95,8 @@ export async function openBatch(
       journal,
       onProgress: () => {},
       signal,
+      // Nobody waits for a setting's lock but another ALTER SYSTEM.
+      guard: { yieldAfterMs: null, stop: () => {}, ...(heldBy ? { heldBy } : {}) },
       lockBudgetMs: lockBudgets.setting.lock_timeout_ms,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
       giveUpSession: () => lost.abort(),
@@ -172,7 +176,7 @@ async function write(member: Member): Promise<void> {
 /** A server's refusal and a stop end it in an orderly way; all else is for recovery. */
 function whyStopped(run: ApplyRun, error: unknown): [string, string] {
   if (error instanceof TargetQueryError) return reasonOf(run, error);
-  if (run.signal?.aborted && isAbort(error)) return stopReason(run.signal);
+  if (run.signal.aborted && isAbort(error)) return stopReason(run.signal);
   throw error;
 }
 

@@ -15,7 +15,6 @@ import {
   applied,
   type Facts,
   failed,
-  journalled,
   needsAttention,
   reasonOf,
   recordedState,
@@ -24,6 +23,7 @@ import {
 } from './run.ts';
 import { autoConfEntry, readFileEntries, readOverrides, readSetting } from './setting-state.ts';
 import { sameSettingValue } from './setting-value.ts';
+import { journalled } from './statement.ts';
 
 /** The postmaster rereads its files asynchronously: looked for this often, for this long. */
 const POLL_MS = 100;
@@ -44,7 +44,7 @@ export async function applySetting(
     statement_timeout: run.statementTimeoutMs,
   });
   const facts = await settingFacts(run.session, change.name, previous);
-  run.signal?.throwIfAborted();
+  run.signal.throwIfAborted();
   await recordState(run, earlierEntryStatement(change.name), { previous_entry: previous });
   for (const [position, statement] of statements.entries()) {
     try {

@@ -1,4 +1,4 @@
-/** Why an apply is to stop: asked for by somebody, or by its own watchdog. */
+/** Why an apply is to stop or to wait: asked for by somebody, or by its own watchdog. */
 
 /** The reason of an apply's abort signal. Its name is that of any abort. */
 export class ApplyStopped extends Error {
@@ -10,6 +10,11 @@ export class ApplyStopped extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** What a recovery would send may not be sent now: its apply stays open, for a later look. */
+export class ApplyHeld extends Error {
+  override readonly name = 'ApplyHeld';
 }
 
 /** Code and words for an aborted signal. */

@@ -6,7 +6,8 @@ import { quoteQualified } from '../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
 import { type IndexFacts, indexesOf, sameForm } from './index-facts.ts';
 import { dropIndexStatement } from './plan.ts';
-import { type ApplyRun, journalled, setTimeouts } from './run.ts';
+import { type ApplyRun, setTimeouts } from './run.ts';
+import { journalled } from './statement.ts';
 
 /** Longest wait for locks of a clean-up, ms: it must not hold up a stop of the service for long. */
 const LOCK_TIMEOUT_MS = 60_000;

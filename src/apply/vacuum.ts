@@ -2,7 +2,6 @@
 import { type ApplyOutcome, type Change, quoteQualified } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import { recordLastRun } from './last-run.ts';
-import { followed } from './progress.ts';
 import { withShortLock } from './reloptions.ts';
 import { type ApplyRun, applied, failed, needsAttention, reasonOf } from './run.ts';
 
@@ -10,10 +9,10 @@ type Vacuum = Extract<Change, { kind: 'vacuum' }>;
 
 export async function vacuumTable(run: ApplyRun, change: Vacuum, statement: string): Promise<ApplyOutcome> {
   const before = await lastVacuum(run.session, change);
-  run.signal?.throwIfAborted();
+  run.signal.throwIfAborted();
   await recordLastRun(run, change, before);
   const begun = performance.now();
-  const refused = await followed(run, () => withShortLock(run, 'statement', statement));
+  const refused = await withShortLock(run, 'statement', statement);
   if (refused) {
     const [code, message] = reasonOf(run, refused);
     return failed(code, message);

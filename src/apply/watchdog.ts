@@ -3,12 +3,6 @@ import type { Blocker } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import { ApplyStopped } from './stopped.ts';
 
-export interface Watchdog {
-  stop: (reason: ApplyStopped) => void;
-  /** Longest that others may wait for us, ms; null: for ever. */
-  yieldAfterMs: number | null;
-}
-
 /**
  * Sessions that wait for a lock that our backend holds or is ahead of them for. A waiting ALTER TABLE is the worst:
  * all traffic of the table queues behind it. Workers of autovacuum do not wait for long by themselves.
@@ -27,29 +21,36 @@ export function waitersOf(session: TargetSession, pid: number): Promise<Blocker[
   );
 }
 
-/** Looks at one round of what is seen of our statement, and remembers what the next needs. */
-export function watching(watchdog: Watchdog | undefined, lockBudgetMs: number) {
+/**
+ * Looks at one round of what is seen of our statement, and remembers what the next needs.
+ * @returns (of each round) ms until those who wait for us have waited for as long as they may; null: nobody waits.
+ */
+export function watching(limits: {
+  stop: (reason: ApplyStopped) => void;
+  yieldAfterMs: number | null;
+  lockBudgetMs: number;
+}) {
+  const { stop, yieldAfterMs, lockBudgetMs } = limits;
   let waitingSince: number | null = null;
-  return (waits: boolean, waiters: readonly Blocker[], now: number): void => {
+  return (waits: boolean, waiters: readonly Blocker[], now: number): number | null => {
     waitingSince = waits ? (waitingSince ?? now) : null;
-    if (!watchdog) return;
-    const { yieldAfterMs } = watchdog;
     const worst = Math.max(0, ...waiters.map((one) => (one.age_seconds ?? 0) * 1000));
-    if (yieldAfterMs !== null && worst > yieldAfterMs) {
+    if (yieldAfterMs !== null && waiters.length > 0 && worst >= yieldAfterMs) {
       const names = waiters.map((one) => `pid ${one.pid} (${one.user ?? 'unknown'})`).join(', ');
-      watchdog.stop(
+      stop(
         new ApplyStopped(
           'yielded',
           `It gave way: ${names} had waited for it for ${(worst / 1000).toFixed(0)} s, longer than the policy allows.`,
         ),
       );
     } else if (waitingSince !== null && now - waitingSince > lockBudgetMs) {
-      watchdog.stop(
+      stop(
         new ApplyStopped(
           'waited_too_long',
           'It waited for other sessions longer than allowed in all and gave up.',
         ),
       );
     }
+    return yieldAfterMs === null || waiters.length === 0 ? null : yieldAfterMs - worst;
   };
 }

@@ -1,6 +1,12 @@
 /** Runs an approved plan on its target, with a snapshot before and after so that it can be verified. */
 import { ApplyStopped, asOwner, buildPlan, type Drift, executePlan, voidsApproval } from '../apply/index.ts';
-import { type ApplyOutcome, PgLuthierError } from '../domain/index.ts';
+import {
+  type ApplyOutcome,
+  type ApplyPolicy,
+  type ApplyProgress,
+  PgLuthierError,
+  type Preconditions,
+} from '../domain/index.ts';
 import type { Apply } from '../store/index.ts';
 import { openTarget } from '../target/index.ts';
 import { refusalError } from './apply-gates.ts';
@@ -112,23 +118,22 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
   const { store, logger } = services;
   let outcome: ApplyOutcome | null;
   const policy = await store.applyPolicies.get(apply.target_id);
-  const stop = new AbortController();
-  const asking = setInterval(() => void askWhetherToStop(services, apply, stop), STOP_POLL_MS);
+  const preconditions = await approvedPreconditions(services, apply);
+  const stop = followStops(
+    // The store is away for a moment; the next round asks again.
+    (error) => logger.warn({ err: error, apply_id: apply.id }, 'could not ask whether this apply is to stop'),
+    () => store.applies.stopReason(apply.target_id, apply.id),
+  );
   try {
     outcome = await executePlan(apply.plan, {
       dsn,
       apply_id: apply.id,
+      preconditions,
       openSession: asOwner(openTarget, apply.plan.change),
       journal: store.applies.journal(apply.target_id, apply.id),
       signal: AbortSignal.any([services.background.signal, stop.signal]),
-      yieldAfterMs: policy.yield_after_seconds === null ? null : policy.yield_after_seconds * 1000,
-      onProgress: (progress) => {
-        shownProgress(policy.blocker_queries, progress)
-          .then((shown) => store.applies.setProgress(apply.target_id, apply.id, shown))
-          .catch((error: unknown) =>
-            logger.warn({ err: error, apply_id: apply.id }, 'progress not recorded'),
-          );
-      },
+      ...yieldOf(policy),
+      onProgress: recordProgress(services, apply, policy),
     });
   } catch (error) {
     // Another process has brought it to an end (`apply_not_open`), or the journal or a defect stopped us half-way: what
@@ -136,10 +141,10 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
     logger.error({ err: error, apply_id: apply.id }, 'apply stopped; recovery looks into what it left');
     if (!(error instanceof PgLuthierError) || error.code === 'apply_not_open') return;
     const sent = await store.applies.journal(apply.target_id, apply.id).entries();
-    const word = sent.length === 0 ? 'failed' : 'needs_attention';
-    outcome = { outcome: word, code: error.code, message: error.message, facts: {} };
+    if (sent.length > 0) return;
+    outcome = { outcome: 'failed', code: error.code, message: error.message, facts: {} };
   } finally {
-    clearInterval(asking);
+    stop.end();
   }
   if (outcome === null) {
     logger.warn({ apply_id: apply.id }, 'the target was lost during an apply; it stays open for recovery');
@@ -148,16 +153,45 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
   await finishApply(services, apply, outcome);
 }
 
-/** A cancel or an emergency stop, asked for at any replica, reaches the one that runs the apply by the store. */
-async function askWhetherToStop(services: Services, apply: Apply, stop: AbortController): Promise<void> {
-  if (stop.signal.aborted) return;
-  try {
-    const reason = await services.store.applies.stopReason(apply.target_id, apply.id);
+/** What its approval took for granted, where it is the newest. */
+async function approvedPreconditions({ store }: Services, apply: Apply): Promise<Preconditions | null> {
+  const [approval] = await store.approvals.list(apply.target_id, {
+    limit: 1,
+    recommendation_id: apply.recommendation_id,
+  });
+  return approval?.plan_hash === apply.plan.plan_hash ? approval.preconditions : null;
+}
+
+/** The policy's word on giving way, as the apply takes it, ms. */
+export function yieldOf({ yield_after_seconds: seconds }: ApplyPolicy): { yieldAfterMs: number | null } {
+  return { yieldAfterMs: seconds === null ? null : seconds * 1000 };
+}
+
+/** Keeps the progress in the store, with others' statements as the policy shows them. */
+export function recordProgress({ store, logger }: Services, apply: Apply, policy: ApplyPolicy) {
+  return (progress: ApplyProgress): void => {
+    shownProgress(policy.blocker_queries, progress)
+      .then((shown) => store.applies.setProgress(apply.target_id, apply.id, shown))
+      .catch((error: unknown) => logger.warn({ err: error, apply_id: apply.id }, 'progress not recorded'));
+  };
+}
+
+/**
+ * A cancel or an emergency stop, asked for at any replica, reaches the one that works on the apply by the store: it is
+ * asked each second for a reason, which aborts the signal.
+ */
+export function followStops(
+  onFailure: (error: unknown) => void,
+  reasonNow: () => Promise<string | null>,
+): { signal: AbortSignal; end(): void } {
+  const stop = new AbortController();
+  const ask = async () => {
+    if (stop.signal.aborted) return;
+    const reason = await reasonNow();
     if (reason !== null) stop.abort(new ApplyStopped('cancelled', reason));
-  } catch (error) {
-    // The store is away for a moment; the next round asks again.
-    services.logger.warn({ err: error, apply_id: apply.id }, 'could not ask whether this apply is to stop');
-  }
+  };
+  const asking = setInterval(() => void ask().catch(onFailure), STOP_POLL_MS);
+  return { signal: stop.signal, end: () => clearInterval(asking) };
 }
 
 /** Records the outcome with the recommendation's next state, and the snapshot that verification starts from. */

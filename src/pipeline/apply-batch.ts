@@ -10,12 +10,12 @@ import { PgLuthierError, type Recommendation, type RestartBatch } from '../domai
 import type { Apply } from '../store/index.ts';
 import { openTarget } from '../target/index.ts';
 import { drifted } from './apply-approved.ts';
-import { refusalError } from './apply-gates.ts';
+import { heldInRecovery, refusalError } from './apply-gates.ts';
 import { collectTarget } from './collect-target.ts';
 import { inspect } from './plan-apply.ts';
 import { batchHash, memoryOfBatch, restartMembers } from './restart-batch.ts';
 import type { Services } from './services.ts';
-import { targetDsn } from './target-session.ts';
+import { endedBy, targetDsn } from './target-session.ts';
 
 /** How often a running batch asks whether one of its applies is to stop, ms. */
 const STOP_POLL_MS = 1_000;
@@ -210,10 +210,11 @@ export async function recoverBatch(
         plan,
         journal: services.store.applies.journal(target_id, id),
       })),
-      openSession: (to, options) => openTarget(to, signal ? { ...options, signal } : options),
+      openSession: (to, options) => openTarget(to, endedBy(signal, options)),
+      heldBy: await heldInRecovery(services, first.target_id),
     });
     if (outcomes === null) {
-      log.info('the batch of before still runs on the target; it stays open');
+      log.info('this batch still runs on the target, or what it left may not be touched now; it stays open');
       return;
     }
     await finishBatch(services, first.target_id, batchId, outcomes);

@@ -2,6 +2,7 @@
 import { diskNeed, diskRefusal, type EarlierWal, lagRefusal } from '../apply/index.ts';
 import {
   type ApplyPolicy,
+  type Change,
   needsRestart,
   nextOpening,
   openMinutes,
@@ -33,24 +34,9 @@ export async function gatesWithoutTarget(
   services: Services,
   { targetId, policy, recommendation, actor }: GateOptions,
 ): Promise<Refusal[]> {
-  const refusals: Refusal[] = [];
-  const stop = await services.store.applyStops.over(targetId);
-  if (stop) {
-    const what = stop.scope === targetId ? 'Applying on this target' : 'All applying';
-    refusals.push({
-      code: 'apply_stopped',
-      message: `${what} was stopped by ${stop.stopped_by} at ${stop.stopped_at}: ${stop.because}`,
-      until: null,
-    });
-  }
-  if (policy.mode === 'dry_run') {
-    refusals.push({
-      code: 'policy_dry_run',
-      message: "The target's policy is dry_run: nothing is sent to it.",
-      until: null,
-    });
-  }
-  refusals.push(...windowRefusals(policy, recommendation, services.now()));
+  const refusals = await gatesOfRecovery(services, targetId, policy, recommendation.change);
+  const short = tooShort(policy, recommendation, services.now());
+  if (short) refusals.push(short);
   if (policy.four_eyes) {
     const [approval] = await services.store.approvals.list(targetId, {
       limit: 1,
@@ -67,33 +53,74 @@ export async function gatesWithoutTarget(
   return refusals;
 }
 
-function windowRefusals(policy: ApplyPolicy, recommendation: Recommendation, now: Date): Refusal[] {
-  const { windows } = policy;
-  if (windows.length === 0) return [];
-  const open = openMinutes(windows, now);
-  if (open === 0) {
-    const until = nextOpening(windows, now)?.toISOString() ?? null;
-    const kept = needsRestart(recommendation.change)
+/** Those of anything that is sent, be it only to tidy up what an interrupted apply left. */
+async function gatesOfRecovery(
+  services: Services,
+  targetId: string,
+  policy: ApplyPolicy,
+  change?: Change,
+): Promise<Refusal[]> {
+  const stop = await services.store.applyStops.over(targetId);
+  const refusals: Refusal[] = stop ? [stopRefusal(stop, targetId)] : [];
+  if (policy.mode === 'dry_run') {
+    refusals.push({
+      code: 'policy_dry_run',
+      message: "The target's policy is dry_run: nothing is sent to it.",
+      until: null,
+    });
+  }
+  const closed = outsideWindow(policy, services.now(), change);
+  return closed ? [...refusals, closed] : refusals;
+}
+
+/** Asked before each statement of a recovery: why it may not be sent now, in words; null: it may. */
+export async function heldInRecovery(
+  services: Services,
+  targetId: string,
+): Promise<() => Promise<string | null>> {
+  const policy = await services.store.applyPolicies.get(targetId);
+  return async () => {
+    const refusals = await gatesOfRecovery(services, targetId, policy);
+    return refusals.map(({ message }) => message).join(' ') || null;
+  };
+}
+
+export function stopRefusal(
+  stop: { scope: string; stopped_by: string; stopped_at: string; because: string },
+  targetId: string,
+): Refusal {
+  const what = stop.scope === targetId ? 'Applying on this target' : 'All applying';
+  return {
+    code: 'apply_stopped',
+    message: `${what} was stopped by ${stop.stopped_by} at ${stop.stopped_at}: ${stop.because}`,
+    until: null,
+  };
+}
+
+function outsideWindow({ windows }: ApplyPolicy, now: Date, change?: Change): Refusal | null {
+  if (windows.length === 0 || openMinutes(windows, now) > 0) return null;
+  const until = nextOpening(windows, now)?.toISOString() ?? null;
+  const kept =
+    change && needsRestart(change)
       ? ' With others that a restart brings into force it is kept for one window.'
       : '';
-    return [
-      {
-        code: 'outside_window',
-        message: `No maintenance window is open; the next opens at ${until ?? 'no time'}.${kept}`,
-        until,
-      },
-    ];
-  }
-  const seconds = recommendation.estimate.build_seconds ?? null;
-  return seconds !== null && seconds > open * 60
-    ? [
-        {
-          code: 'window_too_short',
-          message: `It takes an estimated ${Math.ceil(seconds / 60)} minutes; the window closes in ${Math.floor(open)}.`,
-          until: null,
-        },
-      ]
-    : [];
+  return {
+    code: 'outside_window',
+    message: `No maintenance window is open; the next opens at ${until ?? 'no time'}.${kept}`,
+    until,
+  };
+}
+
+function tooShort({ windows }: ApplyPolicy, { estimate }: Recommendation, now: Date): Refusal | null {
+  const open = windows.length === 0 ? 0 : openMinutes(windows, now);
+  const seconds = estimate.build_seconds ?? null;
+  return open > 0 && seconds !== null && seconds > open * 60
+    ? {
+        code: 'window_too_short',
+        message: `It takes an estimated ${Math.ceil(seconds / 60)} minutes; the window closes in ${Math.floor(open)}.`,
+        until: null,
+      }
+    : null;
 }
 
 /** Those that the target knows: free disk by the policy's budget, and standbys. */

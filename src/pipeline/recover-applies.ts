@@ -2,10 +2,11 @@
 import { asOwner, mayBeginAgain, preflight, recoverApply } from '../apply/index.ts';
 import { PgLuthierError } from '../domain/index.ts';
 import { openTarget } from '../target/index.ts';
-import { finishApply, runApply } from './apply-approved.ts';
+import { finishApply, followStops, recordProgress, runApply, yieldOf } from './apply-approved.ts';
 import { recoverBatch } from './apply-batch.ts';
+import { heldInRecovery, stopRefusal } from './apply-gates.ts';
 import type { Services } from './services.ts';
-import { targetDsn, withReadSession } from './target-session.ts';
+import { endedBy, targetDsn, withReadSession } from './target-session.ts';
 
 /** Targets whose applies are recovered at once: some may not answer. */
 const AT_ONCE = 8;
@@ -49,41 +50,61 @@ async function recoverOne(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const log = services.logger.child({ apply_id: apply.id, target_id: apply.target_id });
+  const { store } = services;
+  const stop = followStops(
+    (error) => log.warn({ err: error }, 'could not ask for stops'),
+    () => stopOverTarget(services, apply.target_id),
+  );
   try {
     const dsn = await targetDsn(services, apply.target_id);
-    const journal = services.store.applies.journal(apply.target_id, apply.id);
+    const policy = await store.applyPolicies.get(apply.target_id);
+    const journal = store.applies.journal(apply.target_id, apply.id);
+    const held = await heldInRecovery(services, apply.target_id);
     const outcome = await recoverApply({
       plan: apply.plan,
       apply_id: apply.id,
-      entries: await journal.entries(),
       dsn,
-      openSession: asOwner(
-        (to, options) => openTarget(to, signal ? { ...options, signal } : options),
-        apply.plan.change,
-      ),
+      openSession: asOwner((to, options) => openTarget(to, endedBy(signal, options)), apply.plan.change),
       journal,
+      heldBy: held,
+      hold: stop.signal,
+      ...yieldOf(policy),
+      onProgress: recordProgress(services, apply, policy),
     });
     if (outcome === null) {
-      log.info('the apply of before still runs on the target; it stays open');
+      log.info('this apply still runs on the target, or what it left may not be touched now; it stays open');
       return;
     }
     log.info({ outcome: outcome.outcome }, 'recovered an apply that a stop had left open');
-    if (mayBeginAgain(apply.plan, await journal.entries(), outcome) && (await isClear(dsn, apply))) {
-      services.background.start(
-        () => runApply(services, apply, dsn),
-        (error) => log.error({ err: error }, 'apply escaped its own recording'),
-      );
-      return;
+    if (mayBeginAgain(apply.plan, await journal.entries(), outcome)) {
+      const refused = (await held()) ?? (await inTheWay(dsn, apply));
+      if (refused === null) {
+        services.background.start(
+          () => runApply(services, apply, dsn),
+          (error) => log.error({ err: error }, 'apply escaped its own recording'),
+        );
+        return;
+      }
+      outcome.facts.not_begun_again = refused;
     }
     await finishApply(services, apply, outcome);
   } catch (error) {
     const code = error instanceof PgLuthierError ? error.code : 'internal_error';
     log.error({ err: error, code }, 'could not recover this apply yet');
+  } finally {
+    stop.end();
   }
 }
 
-/** Is the target still what was approved, and nobody in the way? What a start asks, a second start asks again. */
-async function isClear(dsn: string, { plan }: OpenApply): Promise<boolean> {
+async function stopOverTarget({ store }: Services, targetId: string): Promise<string | null> {
+  const stop = await store.applyStops.over(targetId);
+  return stop && stopRefusal(stop, targetId).message;
+}
+
+/** Why it does not begin again: the target is not what was approved, or somebody is in the way. What a start asks. */
+async function inTheWay(dsn: string, { plan }: OpenApply): Promise<string | null> {
   const { drift, blockers } = await withReadSession(dsn, 'preflight', (session) => preflight(session, plan));
-  return drift.length === 0 && blockers.length === 0;
+  const [first] = drift;
+  if (first) return first.message;
+  return blockers.length === 0 ? null : `${blockers.length} session(s) would make it wait.`;
 }

@@ -77,3 +77,9 @@ export async function withReadSession<T>(
     await session.close();
   }
 }
+
+/** The job's end gives up the connection, as does what its session itself has for a reason. */
+export function endedBy(signal: AbortSignal | undefined, options: SessionOptions): SessionOptions {
+  const both = [options.signal, signal].filter((one) => one !== undefined);
+  return both.length === 0 ? options : { ...options, signal: AbortSignal.any(both) };
+}

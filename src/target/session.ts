@@ -91,8 +91,9 @@ export async function openTarget(dsn: string, options: SessionOptions): Promise<
       pooling,
       query,
       async close() {
-        // A pooler may hand this backend on as we leave it.
-        if (pooling === 'session') await query('RESET ALL').catch(() => {});
+        // A pooler may hand this backend on as we leave it, with a role that we took on (which RESET ALL leaves), an
+        // advisory lock and its settings.
+        if (pooling === 'session') await query('DISCARD ALL').catch(() => {});
         await connection.close();
       },
       ...identity,
@@ -127,8 +128,14 @@ async function prepareSession(
     statement_timeout: String(options.statementTimeoutMs),
     lock_timeout: String(options.lockTimeoutMs ?? 1_000),
     idle_in_transaction_session_timeout: '60000',
+    // A role's own limit would end the session while the journal is written.
+    idle_session_timeout: '0',
     default_transaction_read_only: options.readOnly ? 'on' : 'off',
     search_path: 'pg_catalog',
+    // What a role may have of its own and would give texts of the catalog, or statements made of them, another meaning.
+    standard_conforming_strings: 'on',
+    transform_null_equals: 'off',
+    quote_all_identifiers: 'off',
     timezone: 'UTC',
     datestyle: 'ISO',
     intervalstyle: 'iso_8601',

@@ -34,7 +34,7 @@ async function recover(journal: Journal, applyId: string) {
   return recoverApply({
     plan: buildPlan(change),
     apply_id: applyId,
-    entries: await journal.entries(),
+    onProgress: () => {},
     dsn,
     openSession: openTarget,
     journal,

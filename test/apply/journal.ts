@@ -38,9 +38,10 @@ process.once('exit', () => {
   for (const directory of made) rmSync(directory, { recursive: true, force: true });
 });
 
-/** A new one in a directory of its own. */
-export function newJournal(): Journal & { path: string } {
+/** A new one in a directory of its own, with these entries. */
+export function newJournal(entries: readonly JournalEntry[] = []): Journal & { path: string } {
   const path = join(mkdtempSync(join(tmpdir(), 'pgluthier-journal-')), 'journal.json');
   made.push(dirname(path));
+  if (entries.length > 0) writeFileSync(path, JSON.stringify(entries));
   return { path, ...fileJournal(path) };
 }

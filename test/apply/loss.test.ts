@@ -33,8 +33,8 @@ afterEach(async () => {
 const run = (dsn: string, apply_id: string, journal: Journal) =>
   executePlan(plan, { dsn, apply_id, openSession: openTarget, journal, onProgress: () => {} });
 
-const recover = async (dsn: string, apply_id: string, journal: Journal) =>
-  recoverApply({ plan, apply_id, entries: await journal.entries(), dsn, openSession: openTarget, journal });
+const recover = (dsn: string, apply_id: string, journal: Journal) =>
+  recoverApply({ plan, apply_id, onProgress: () => {}, dsn, openSession: openTarget, journal });
 
 async function behindFront() {
   const { dsn, drop } = await applyDatabase();

@@ -205,7 +205,7 @@ describe.each(testMajors)('an index on a partitioned table, PostgreSQL %i', (maj
     const outcome = await recoverApply({
       plan,
       apply_id: newApplyId(),
-      entries: await journal.entries(),
+      onProgress: () => {},
       dsn,
       openSession: openTarget,
       journal,

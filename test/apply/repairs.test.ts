@@ -62,7 +62,7 @@ async function recover(journal: Journal, applyId: string, change: Change) {
   return recoverApply({
     plan: buildPlan(change),
     apply_id: applyId,
-    entries: await journal.entries(),
+    onProgress: () => {},
     dsn,
     openSession: openTarget,
     journal,

@@ -54,10 +54,10 @@ it('takes an entry out, and after a crash tells by the file whether it did', asy
     recoverApply({
       plan,
       apply_id: newApplyId(),
-      entries: cut,
+      onProgress: () => {},
       dsn,
       openSession: openTarget,
-      journal: newJournal(),
+      journal: newJournal(cut),
     });
   expect(await recover()).toMatchObject({ outcome: 'applied', facts: { recovered: true, in_force: true } });
   await written();

@@ -1,121 +1,174 @@
-/** Changes while the table is read and written: no statement of the traffic fails or waits for us. */
+/**
+ * Changes while their tables are read and written, with others in the way. What a statement of the traffic waited for us
+ * is told by the server's own log, each wait beyond a millisecond (bench/apply/lock-waits.ts); the controls show that it
+ * tells.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BACK, changes, PARTITIONED_BACK, partitionedChanges, SCHEMA } from '../../bench/apply/changes.ts';
+import { LOCK_WAIT_SETTINGS, type LockWait, readLog } from '../../bench/apply/lock-waits.ts';
+import { memoryJournal } from '../../bench/apply/memory-journal.ts';
+import { obstacles } from '../../bench/apply/obstacles.ts';
+import { strongestLock } from '../../bench/apply/strongest-lock.ts';
+import { backendsOf, connect, shopping, traffic, waitsOfTraffic } from '../../bench/apply/traffic.ts';
+import { buildPlan, executePlan } from '../../src/apply/index.ts';
+import { stepsOf } from '../../src/apply/steps.ts';
 import type { Change } from '../../src/domain/index.ts';
-import { testMajors } from '../support/servers.ts';
-import {
-  apply,
-  applyDatabase,
-  client,
-  createIndexChange,
-  QUALIFIED,
-  rows,
-  snapshotHolder,
-  TABLE,
-  until,
-  waitingBuild,
-} from './target.ts';
-
-const WORKERS = 3;
-/** A statement of the traffic that waits longer than this for a lock fails. */
-const PATIENCE = '1s';
-
-interface Traffic {
-  /** Statements done so far. */
-  done(): number;
-  /** Ends it; what failed in it. */
-  stop(): Promise<string[]>;
-}
-
-/** Ids that no row of the table has yet, over all tests. */
-let nextId = 10_000;
-
-async function traffic(dsn: string): Promise<Traffic> {
-  let stopped = false;
-  let done = 0;
-  const errors: string[] = [];
-  const worker = async () => {
-    const session = await client(dsn);
-    await session.query(`SET lock_timeout = '${PATIENCE}'`);
-    while (!stopped && errors.length === 0) {
-      nextId += 1;
-      const id = nextId;
-      try {
-        await session.query(`INSERT INTO ${QUALIFIED} VALUES ($1, $2, 'open', 1)`, [id, `new ${id}`]);
-        await session.query(`UPDATE ${QUALIFIED} SET "Größe" = 'changed' || n, n = n + 1 WHERE id = $1`, [
-          1 + (id % 3000),
-        ]);
-        await session.query(`SELECT count(*) FROM ${QUALIFIED} WHERE "Größe" = 'g7'`);
-        await session.query(`DELETE FROM ${QUALIFIED} WHERE id = $1`, [id - 50]);
-        done += 4;
-      } catch (error) {
-        errors.push(String(error));
-      }
-    }
-    await session.end();
-  };
-  const running = Array.from({ length: WORKERS }, () => worker());
-  return {
-    done: () => done,
-    stop: async () => {
-      stopped = true;
-      await Promise.all(running);
-      return errors;
-    },
-  };
-}
+import { openTarget } from '../../src/target/index.ts';
+import { testMajors, testServer } from '../support/servers.ts';
+import { newApplyId, rows, until } from './target.ts';
 
 const majors = [...new Set([Math.min(...testMajors), Math.max(...testMajors)])];
+const server = (major: number) => testServer({ major, settings: LOCK_WAIT_SETTINGS });
+
+/** Longest that the changes here wait for locks in all, and that others may wait for them, ms. */
+const LOCK_BUDGET_MS = 800;
+const YIELD_MS = 300;
+
+/** Longest single wait that this change may bring on others, ms: of those steps that block any reads or writes. */
+function longestWait(change: Change): number {
+  const blocking = stepsOf(buildPlan(change)).filter(({ blocks }) => !blocks.includes('no reads, no writes'));
+  return Math.max(0, ...blocking.map(({ lock_timeout_ms }) => Math.min(lock_timeout_ms, LOCK_BUDGET_MS)));
+}
+
+async function underLoad(dsn: string, change: Change, place: (dsn: string) => Promise<() => Promise<void>>) {
+  const { end: begun } = await readLog(dsn);
+  const load = traffic(dsn, 2, shopping);
+  const remove = await place(dsn);
+  const journal = memoryJournal();
+  const outcome = await executePlan(buildPlan(change), {
+    dsn,
+    apply_id: newApplyId(),
+    openSession: openTarget,
+    journal,
+    onProgress: () => {},
+    lockBudgetMs: LOCK_BUDGET_MS,
+    yieldAfterMs: YIELD_MS,
+  });
+  await remove();
+  const { done, errors } = await load.stop();
+  const waits = await waitsOfTraffic(dsn, begun, await backendsOf(journal), strongestLock(change));
+  return { outcome, done, errors, waits };
+}
 
 describe.each(majors)('on PostgreSQL %i', (major) => {
   let dsn: string;
   let drop: () => Promise<void>;
   beforeAll(async () => {
-    ({ dsn, drop } = await applyDatabase(major));
+    ({ dsn, drop } = await (await server(major)).createDatabase({ sql: SCHEMA(6_000) }));
     await rows(dsn, 'CREATE EXTENSION amcheck');
-    await rows(dsn, `CREATE INDEX goes ON ${QUALIFIED} (n)`);
   });
   afterAll(() => drop());
 
-  const changes: [string, Change][] = [
-    ['a build', createIndexChange()],
-    [
-      'storage parameters',
-      { kind: 'table.reloptions', ...TABLE, set: { fillfactor: '80' }, previous: { fillfactor: null } },
-    ],
-    ['ANALYZE', { kind: 'analyze', ...TABLE }],
-    [
-      'a drop',
-      {
-        kind: 'index.drop',
-        ...TABLE,
-        name: 'goes',
-        definition: `CREATE INDEX goes ON ${QUALIFIED} USING btree (n)`,
-      },
-    ],
-  ];
+  /** The waits of an UPDATE that `blocker` keeps waiting for as long as the server sleeps, and their length by pg_locks. */
+  async function control(blocking: (pid: number) => Promise<() => Promise<void>>) {
+    const { end: begun } = await readLog(dsn);
+    const [ours, victim] = [await connect(dsn, 'pgluthier:apply:control'), await connect(dsn)];
+    const pidOf = async (client: typeof ours) =>
+      (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid ?? 0;
+    const [pid, waiting] = [await pidOf(ours), await pidOf(victim)];
+    await ours.query('BEGIN');
+    const release = await blocking(pid);
+    await ours.query('CREATE INDEX control ON items (v)');
+    const update = victim.query('UPDATE items SET n = n + 1 WHERE id = 7');
+    await until(
+      async () =>
+        (await rows(dsn, 'SELECT FROM pg_locks WHERE pid = $1 AND NOT granted', [waiting])).length > 0,
+    );
+    const { rows: told } = await ours.query<{ ms: number }>(
+      `SELECT pg_sleep(0.2), extract(epoch FROM clock_timestamp() - waitstart)::float8 * 1000 AS ms
+       FROM pg_locks WHERE pid = ${waiting} AND NOT granted`,
+    );
+    await ours.query('ROLLBACK');
+    await update;
+    await release();
+    for (const client of [ours, victim]) await client.end();
+    return {
+      waits: await waitsOfTraffic(dsn, begun, new Set([pid]), 'ShareLock'),
+      least: told[0]?.ms ?? NaN,
+    };
+  }
 
-  it.each(changes)('%s', async (_, change) => {
-    const running = await traffic(dsn);
-    const outcome = await apply(dsn, change).then((ran) => ran.outcome, String);
-    expect(await running.stop()).toEqual([]);
-    expect(running.done()).toBeGreaterThan(0);
-    expect(outcome).toMatchObject({ outcome: 'applied' });
-    if (change.kind === 'index.create') {
-      // Each row of the table, also those written during the build, is in the index.
-      await rows(dsn, `SELECT bt_index_check('"Shöp"."Größe Idx"'::regclass, true)`);
-    }
+  it('control: a plain CREATE INDEX is seen as a wait, with its length', async () => {
+    const { waits, least } = await control(async () => async () => {});
+    expect(waits).toMatchObject([{ mode: 'RowExclusiveLock', granted: true }]);
+    // The sleep is within it: what pg_locks told before the lock went is its lower bound.
+    expect(waits[0]?.ms).toBeGreaterThanOrEqual(least);
+    expect(least).toBeGreaterThanOrEqual(200);
   });
 
-  it('a build that waits for an old snapshot', async () => {
-    const holder = await snapshotHolder(dsn);
-    const running = await traffic(dsn);
-    const building = apply(dsn, createIndexChange({ name: 'later', where: "status = 'open'" }));
-    await waitingBuild(dsn);
-    const before = running.done();
-    await until(() => Promise.resolve(running.done() >= before + 40));
-    await holder.release();
-    expect(await building).toMatchObject({ outcome: { outcome: 'applied' } });
-    expect(await running.stop()).toEqual([]);
-    await rows(dsn, `SELECT bt_index_check('"Shöp".later'::regclass, true)`);
+  it('control: what queues behind another who waits for us waits for us', async () => {
+    const { end: begun } = await readLog(dsn);
+    const [ours, migration, victim] = [
+      await connect(dsn, 'ours'),
+      await connect(dsn, 'm'),
+      await connect(dsn),
+    ];
+    const { rows: own } = await ours.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    await ours.query('BEGIN');
+    // Nobody who reads waits for this lock itself.
+    await ours.query('LOCK TABLE items IN SHARE UPDATE EXCLUSIVE MODE');
+    const queued = async (count: number) =>
+      until(
+        async () =>
+          (await rows(dsn, `SELECT FROM pg_locks WHERE relation = 'items'::regclass AND NOT granted`))
+            .length === count,
+      );
+    const altered = migration.query(
+      'ALTER TABLE items ALTER COLUMN v SET STATISTICS 90, ADD COLUMN more int',
+    );
+    await queued(1);
+    const read = victim.query('SELECT count(*) FROM items');
+    await queued(2);
+    await ours.query('SELECT pg_sleep(0.1)');
+    await ours.query('COMMIT');
+    await Promise.all([altered, read]);
+    const ms = new Set(own.map(({ pid }) => pid));
+    const waits = await waitsOfTraffic(dsn, begun, ms, 'ShareUpdateExclusiveLock');
+    expect(waits).toMatchObject([{ mode: 'AccessShareLock', granted: true }]);
+    expect(waits[0]?.ms).toBeGreaterThanOrEqual(100);
+    // And nobody's, where the one at the beginning is none of ours.
+    expect(await waitsOfTraffic(dsn, begun, new Set(), 'ShareUpdateExclusiveLock')).toEqual([]);
+    for (const client of [ours, migration, victim]) await client.end();
   });
 });
+
+const kinds = [...changes, ...partitionedChanges].map((change): [string, Change] => [
+  `${change.kind}${'partitions' in change ? ' on partitions' : ''}`,
+  change,
+]);
+
+describe.concurrent.each(obstacles.map(({ name, place }) => ({ name, place })))(
+  'with $name',
+  ({ name, place }) => {
+    it('no statement of the traffic waits on any change for longer than its lock budget', {
+      timeout: 120_000,
+    }, async () => {
+      const { dsn, drop } = await (await server(Math.max(...majors))).createDatabase({ sql: SCHEMA(6_000) });
+      await rows(dsn, 'CREATE EXTENSION amcheck');
+      const worst: Record<string, number> = {};
+      let yielded = 0;
+      for (const [kind, change] of kinds) {
+        const { outcome, done, errors, waits } = await underLoad(dsn, change, place);
+        expect(errors).toEqual([]);
+        expect(done).toBeGreaterThan(0);
+        expect(outcome).not.toBeNull();
+        if (outcome && 'code' in outcome && outcome.code === 'yielded') yielded += 1;
+        worst[kind] = Math.max(0, ...waits.map(({ ms }) => ms));
+        // Behind a migration that waits for us: as long as the policy lets others wait, and what the cancel takes then.
+        const behind = name === 'a migration behind ours';
+        const allowed = behind ? 3 * Math.max(YIELD_MS, longestWait(change)) : 2 * longestWait(change);
+        const tooLong = waits.filter(({ ms }: LockWait) => ms > allowed);
+        expect({ kind, tooLong }).toEqual({ kind, tooLong: [] });
+        if (outcome?.outcome === 'applied' && kind === 'index.create') {
+          // Each row of the table, also those written during the build, is in the index.
+          await rows(dsn, `SELECT bt_index_check('items_v'::regclass, true)`);
+        }
+        for (const statement of [...BACK, ...PARTITIONED_BACK]) await rows(dsn, statement);
+      }
+      if (name === 'nobody in the way')
+        expect(Math.max(worst['index.create'] ?? 1, worst.vacuum ?? 1)).toBe(0);
+      if (name === 'a migration behind ours') expect(yielded).toBeGreaterThan(0);
+      await drop();
+    });
+  },
+);

@@ -26,6 +26,27 @@ it('sees a pooler by its process id, and that it keeps one backend for a session
   await front.close();
 });
 
+it('leaves a pooled backend without its role, its locks and its settings', async () => {
+  const server = await testServer();
+  const front = await tcpFront(server.dsn(), { announcedPid: 1, keepBackends: true });
+  const session = await openTarget(front.dsn, { ...options, applicationName: 'pgluthier:left' });
+  await session.query('SET ROLE pg_monitor');
+  await session.query('SELECT pg_advisory_lock(71, 4)');
+  await session.close();
+  const client = new pg.Client({ connectionString: server.dsn() });
+  await client.connect();
+  const { rows } = await client.query(
+    `SELECT (SELECT count(*)::int FROM pg_stat_activity WHERE pid = $1) AS backends,
+            (SELECT count(*)::int FROM pg_locks WHERE pid = $1 AND locktype = 'advisory') AS locks,
+            (SELECT query FROM pg_stat_activity WHERE pid = $1) AS last`,
+    [session.pid],
+  );
+  await client.end();
+  await front.close();
+  // DISCARD ALL takes the role off, too, which RESET ALL does not (GUC_NO_RESET_ALL, guc_tables.c).
+  expect(rows).toMatchObject([{ backends: 1, locks: 0, last: expect.stringContaining('DISCARD ALL') }]);
+});
+
 const PGBOUNCER = 'pgbouncer';
 const havePgBouncer = spawnSync(PGBOUNCER, ['--version']).status === 0;
 /** Debian's account for it; PgBouncer does not run as root. */

@@ -20,9 +20,12 @@ export interface TcpFront {
 export interface TcpFrontOptions {
   /** Announce this process id instead of the backend's, as poolers do. */
   announcedPid?: number;
+  /** As a pooler in session mode that resets nothing: the backend stays, as it was left, when its client goes. */
+  keepBackends?: boolean;
 }
 
 const SSL_REQUEST = 80877103;
+const TERMINATE = 'X'.charCodeAt(0);
 const BACKEND_KEY_DATA = 'K'.charCodeAt(0);
 const READY_FOR_QUERY = 'Z'.charCodeAt(0);
 
@@ -64,7 +67,7 @@ export async function tcpFront(dsn: string, options: TcpFrontOptions = {}): Prom
       socket.on('error', () => {});
       socket.on('close', () => {
         client.destroy();
-        upstream.destroy();
+        if (!options.keepBackends || socket === upstream) upstream.destroy();
       });
     }
     let first = true;
@@ -76,6 +79,7 @@ export async function tcpFront(dsn: string, options: TcpFrontOptions = {}): Prom
         return;
       }
       first = false;
+      if (options.keepBackends && chunk.length === 5 && chunk[0] === TERMINATE) return client.end();
       upstream.write(chunk);
     });
     const onward = (chunk: Buffer) => {

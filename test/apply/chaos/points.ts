@@ -8,11 +8,21 @@ export interface Point {
   moment: 'before' | 'after';
 }
 
-/** All of an apply whose journal has so many rows. */
-export function pointsOf(entries: number): Point[] {
+/**
+ * Of an apply whose journal has so many rows. After a row is settled and before the next is written nothing happens that
+ * could be cut off: of these two only the first of all and the last of all are played, unless `all`.
+ */
+export function pointsOf(entries: number, all = false): Point[] {
   return Array.from({ length: entries }, (_, index) => index + 1).flatMap((call) =>
     (['intend', 'settle'] as const).flatMap((method) =>
-      (['before', 'after'] as const).map((moment) => ({ method, call, moment })),
+      (['before', 'after'] as const)
+        .map((moment): Point => ({ method, call, moment }))
+        .filter(
+          ({ moment }) =>
+            all ||
+            (method === 'intend') === (moment === 'after') ||
+            (method === 'intend' ? call === 1 : call === entries),
+        ),
     ),
   );
 }

@@ -1,181 +1,89 @@
-/** Each kind of change, on a small table of its own, beside things of the user's that nobody may touch. */
+/** Each kind of change, in a schema of its own, beside things of the user's that nobody may touch. */
 import type { Change } from '../../../src/domain/index.ts';
-import { column, rows } from '../target.ts';
+import { rows } from '../target.ts';
+import { indexSubjects } from './index-subjects.ts';
+import { partitionedSubjects } from './partitioned-subjects.ts';
+import { settingSubjects } from './setting-subjects.ts';
+
+/** Where one apply of a round plays. */
+export interface Place {
+  dsn: string;
+  schema: string;
+  /** Within the round: what is the server's alone is told apart by it. */
+  number: number;
+}
 
 export interface Subject {
   name: string;
-  change(schema: string): Change;
+  /** What it works on, and what of the user's lies beside it; the schema is the search path. */
+  setup(place: Place): string;
+  change(place: Place): Change;
   /** Rows of the journal when nothing goes wrong. */
   entries: number;
   /** Makes its statement wait in the middle; empty: nothing can. */
   hold(schema: string): string[];
+  /** Makes what recovery sends after that wait in the middle; absent: it sends nothing that waits. */
+  holdRecovery?(schema: string): string[];
   /** Whether the change's effect is in the catalogs: yes, no, or neither. */
-  effect(dsn: string, schema: string): Promise<'done' | 'undone' | 'between'>;
+  effect(place: Place): Promise<'done' | 'undone' | 'between'>;
 }
 
-/** Everything of one round, on disk though the servers' commits do not wait for it. The invalid indexes are what somebody's own builds left. */
-export const roundSql = (schema: string) => `
+/** In each schema, on disk though the servers' commits do not wait for it. */
+export const roundSql = (place: Place, subject: Subject) => `
   SET synchronous_commit = on;
-  CREATE SCHEMA ${schema};
-  SET search_path = ${schema};
-  CREATE ROLE "${schema} reports";
-  ALTER ROLE "${schema} reports" SET work_mem = '5MB';
-  CREATE TABLE "Created" (id int PRIMARY KEY, v text);
-  CREATE TABLE dropped (id int PRIMARY KEY, v text);
-  CREATE TABLE rebuilt (id int PRIMARY KEY, v text);
-  CREATE TABLE optioned (id int, v text) WITH (autovacuum_enabled = off);
-  CREATE TABLE correlated (a int, b int);
-  CREATE TABLE analysed (id int, v text);
-  CREATE TABLE vacuumed (id int, v text);
+  CREATE SCHEMA ${place.schema};
+  SET search_path = ${place.schema};
   CREATE TABLE theirs (a int, b int) WITH (fillfactor = 61);
-  DO $$ DECLARE t text; BEGIN
-    FOREACH t IN ARRAY ARRAY['"Created"', 'dropped', 'rebuilt', 'optioned', 'analysed', 'vacuumed'] LOOP
-      EXECUTE 'INSERT INTO ' || t || ' SELECT i, ''v'' || i % 20 FROM generate_series(1, 200) i';
-    END LOOP;
-  END $$;
-  INSERT INTO correlated SELECT i % 20, i % 20 / 2 FROM generate_series(1, 400) i;
-  CREATE INDEX goes ON dropped (v);
-  COMMENT ON INDEX goes IS 'kept for the month''s end';
-  CREATE INDEX rebuilt_v ON rebuilt (v);
   CREATE INDEX theirs_a ON theirs (a);
   CREATE STATISTICS theirs_ab ON a, b FROM theirs;
-  CREATE INDEX "Created_foreign" ON "Created" (lower(v));
-  CREATE INDEX goes_ccnew ON dropped (v);
-  CREATE INDEX rebuilt_v_ccnew ON rebuilt (v);
-  CREATE INDEX rebuilt_v_ccold ON rebuilt (v);
-  UPDATE pg_index SET indisvalid = false WHERE indexrelid IN
-    ('"Created_foreign"'::regclass, 'goes_ccnew'::regclass, 'rebuilt_v_ccnew'::regclass, 'rebuilt_v_ccold'::regclass);
+  ${subject.setup(place)}
 `;
 
-async function indexEffect(dsn: string, schema: string, name: string) {
-  const [row] = await rows<{ valid: boolean }>(
-    dsn,
-    `SELECT indisvalid AND indisready AND indislive AS valid FROM pg_index
-     WHERE indexrelid = to_regclass(format('%I.%I', $1::text, $2::text))`,
-    [schema, name],
-  );
-  return row === undefined ? 'absent' : row.valid ? 'valid' : 'invalid';
-}
-
-async function truth(dsn: string, sql: string, values: unknown[]): Promise<'done' | 'undone'> {
-  const [row] = await rows<{ yes: boolean | null }>(dsn, sql, values);
+async function truth(place: Place, sql: string): Promise<'done' | 'undone'> {
+  const [row] = await rows<{ yes: boolean | null }>(place.dsn, sql, [place.schema]);
   return row?.yes ? 'done' : 'undone';
 }
 
 const lockedOut = (schema: string, table: string) =>
   `LOCK TABLE ${schema}.${table} IN SHARE UPDATE EXCLUSIVE MODE`;
 
-export const SETTING = { name: 'geqo_threshold', before: '13', value: '14' };
-
-export const subjects: Subject[] = [
-  {
-    name: 'index.create',
+/** Storage parameters of a group of tables, and the way back of that. */
+function group(name: string, set: boolean): Subject {
+  const [before, after] = set ? ['', 'fillfactor=77'] : ['fillfactor=77', ''];
+  const options = (was: string) => (was === '' ? '' : `WITH (${was})`);
+  return {
+    name,
+    setup: () =>
+      `CREATE TABLE one (id int) ${options(before)}; CREATE TABLE two (id int) ${options(before)};`,
     entries: 2,
-    change: (schema) => ({
-      kind: 'index.create',
-      index: {
-        schema,
-        table: 'Created',
-        name: 'Created Idx',
-        method: 'btree',
-        unique: false,
-        keys: [{ ...column(''), column: null, expression: 'lower(v)' }],
-        include: [],
-        where: null,
-        options: {},
-      },
-    }),
-    hold: (schema) => [`SELECT count(*) FROM ${schema}.theirs`],
-    effect: async (dsn, schema) =>
-      (({ valid: 'done', absent: 'undone', invalid: 'between' }) as const)[
-        await indexEffect(dsn, schema, 'Created Idx')
-      ],
-  },
-  {
-    name: 'index.drop',
-    entries: 2,
-    change: (schema) => ({
-      kind: 'index.drop',
+    change: ({ schema }) => ({
+      kind: 'table.reloptions',
       schema,
-      table: 'dropped',
-      name: 'goes',
-      definition: `CREATE INDEX goes ON ${schema}.dropped USING btree (v)`,
+      table: 'one',
+      ...(set ? { set: { fillfactor: '77' } } : { set: {}, reset: ['fillfactor'] }),
+      previous: { fillfactor: set ? null : '77' },
+      others: [{ schema, table: 'two', previous: { fillfactor: set ? null : '77' } }],
     }),
-    hold: (schema) => [`SELECT count(*) FROM ${schema}.dropped`],
-    effect: async (dsn, schema) =>
-      (({ valid: 'undone', absent: 'done', invalid: 'between' }) as const)[
-        await indexEffect(dsn, schema, 'goes')
-      ],
-  },
-  {
-    name: 'index.reindex',
-    entries: 2,
-    change: (schema) => ({
-      kind: 'index.reindex',
-      schema,
-      table: 'rebuilt',
-      name: 'rebuilt_v',
-      definition: `CREATE INDEX rebuilt_v ON ${schema}.rebuilt USING btree (v)`,
-    }),
-    hold: (schema) => [`SELECT count(*) FROM ${schema}.rebuilt`],
-    effect: async (dsn, schema) => {
-      if ((await indexEffect(dsn, schema, 'rebuilt_v')) !== 'valid') return 'between';
-      // The round's indexes were made one after the other: a rebuilt one has a later OID than all of them.
-      return truth(
+    hold: (schema) => [lockedOut(schema, 'two')],
+    effect: async ({ dsn, schema }) => {
+      const found = await rows<{ now: string }>(
         dsn,
-        `SELECT to_regclass($1 || '.rebuilt_v')::oid > to_regclass($1 || '.rebuilt_v_ccold')::oid AS yes`,
+        `SELECT coalesce(array_to_string(reloptions, ','), '') AS now FROM pg_class
+         WHERE relnamespace = $1::regnamespace AND relname IN ('one', 'two')`,
         [schema],
       );
+      if (found.every(({ now }) => now === after)) return 'done';
+      return found.every(({ now }) => now === before) ? 'undone' : 'between';
     },
-  },
-  {
-    name: 'role.setting',
-    entries: 1,
-    change: (schema) => ({
-      kind: 'role.setting',
-      role: `${schema} reports`,
-      name: 'work_mem',
-      value: '64MB',
-      current_value: '5MB',
-      previous: '5MB',
-    }),
-    hold: () => [],
-    effect: async (dsn, schema) => {
-      const [row] = await rows<{ setconfig: string[] }>(
-        dsn,
-        'SELECT setconfig FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole WHERE rolname = $1',
-        [`${schema} reports`],
-      );
-      const config = row?.setconfig.join();
-      return config === 'work_mem=64MB' ? 'done' : config === 'work_mem=5MB' ? 'undone' : 'between';
-    },
-  },
-  {
-    name: 'setting',
-    entries: 3,
-    change: () => ({
-      kind: 'setting',
-      name: SETTING.name,
-      value: SETTING.value,
-      current_value: SETTING.before,
-      context: 'user',
-    }),
-    hold: () => [],
-    effect: async (dsn) => {
-      const [row] = await rows<{ now: string; entry: string | null }>(
-        dsn,
-        `SELECT current_setting($1) AS now,
-                (SELECT setting FROM pg_file_settings WHERE name = $1 ORDER BY seqno DESC LIMIT 1) AS entry`,
-        [SETTING.name],
-      );
-      if (row?.now !== row?.entry) return 'between';
-      return row?.now === SETTING.value ? 'done' : row?.now === SETTING.before ? 'undone' : 'between';
-    },
-  },
+  };
+}
+
+const tableSubjects: Subject[] = [
   {
     name: 'table.reloptions',
+    setup: () => 'CREATE TABLE optioned (id int, v text) WITH (autovacuum_enabled = off);',
     entries: 2,
-    change: (schema) => ({
+    change: ({ schema }) => ({
       kind: 'table.reloptions',
       schema,
       table: 'optioned',
@@ -184,7 +92,7 @@ export const subjects: Subject[] = [
       previous: { fillfactor: null, autovacuum_enabled: 'off' },
     }),
     hold: (schema) => [lockedOut(schema, 'optioned')],
-    effect: async (dsn, schema) => {
+    effect: async ({ dsn, schema }) => {
       const [row] = await rows<{ options: string[] | null }>(
         dsn,
         `SELECT reloptions AS options FROM pg_class WHERE oid = to_regclass($1)`,
@@ -194,10 +102,15 @@ export const subjects: Subject[] = [
       return now === 'fillfactor=77' ? 'done' : now === 'autovacuum_enabled=off' ? 'undone' : 'between';
     },
   },
+  group('table.reloptions of a group', true),
+  group('way back of a group', false),
   {
     name: 'statistics.create',
+    setup: () =>
+      `CREATE TABLE correlated (a int, b int);
+       INSERT INTO correlated SELECT i % 20, i % 20 / 2 FROM generate_series(1, 400) i;`,
     entries: 2,
-    change: (schema) => ({
+    change: ({ schema }) => ({
       kind: 'statistics.create',
       schema,
       table: 'correlated',
@@ -206,7 +119,7 @@ export const subjects: Subject[] = [
       columns: ['a', 'b'],
     }),
     hold: (schema) => [lockedOut(schema, 'correlated')],
-    effect: async (dsn, schema) => {
+    effect: async ({ dsn, schema }) => {
       const [row] = await rows<{ filled: boolean }>(
         dsn,
         `SELECT EXISTS (SELECT FROM pg_statistic_ext_data d WHERE d.stxoid = x.oid) AS filled
@@ -218,23 +131,33 @@ export const subjects: Subject[] = [
   },
   {
     name: 'analyze',
+    setup: () =>
+      'CREATE TABLE analysed (id int, v text); INSERT INTO analysed SELECT i FROM generate_series(1, 200) i;',
     entries: 2,
-    change: (schema) => ({ kind: 'analyze', schema, table: 'analysed' }),
+    change: ({ schema }) => ({ kind: 'analyze', schema, table: 'analysed' }),
     hold: (schema) => [lockedOut(schema, 'analysed')],
-    effect: (dsn, schema) =>
-      truth(dsn, `SELECT EXISTS (SELECT FROM pg_statistic WHERE starelid = to_regclass($1)) AS yes`, [
-        `${schema}.analysed`,
-      ]),
+    effect: (place) =>
+      truth(
+        place,
+        `SELECT EXISTS (SELECT FROM pg_statistic WHERE starelid = to_regclass($1 || '.analysed')) AS yes`,
+      ),
   },
   {
     name: 'vacuum',
+    setup: () =>
+      'CREATE TABLE vacuumed (id int, v text); INSERT INTO vacuumed SELECT i FROM generate_series(1, 200) i;',
     entries: 2,
-    change: (schema) => ({ kind: 'vacuum', schema, table: 'vacuumed', freeze: true, analyze: false }),
+    change: ({ schema }) => ({ kind: 'vacuum', schema, table: 'vacuumed', freeze: true, analyze: false }),
     hold: (schema) => [lockedOut(schema, 'vacuumed')],
-    effect: (dsn, schema) =>
-      // −1 until a first VACUUM or ANALYZE has counted.
-      truth(dsn, `SELECT reltuples >= 0 AS yes FROM pg_class WHERE oid = to_regclass($1)`, [
-        `${schema}.vacuumed`,
-      ]),
+    // −1 until a first VACUUM or ANALYZE has counted.
+    effect: (place) =>
+      truth(place, `SELECT reltuples >= 0 AS yes FROM pg_class WHERE oid = to_regclass($1 || '.vacuumed')`),
   },
+];
+
+export const subjects: Subject[] = [
+  ...indexSubjects,
+  ...partitionedSubjects,
+  ...settingSubjects,
+  ...tableSubjects,
 ];

@@ -1,0 +1,74 @@
+/** How each statement of an apply is sent: between two rows of the journal, watched, and never without its guard. */
+import type { JournalEntry } from '../domain/index.ts';
+import { TargetQueryError } from '../target/index.ts';
+import { lockBudgets } from './lock-budgets.ts';
+import { watched } from './progress.ts';
+import { type ApplyRun, SQLSTATE, settleSurely } from './run.ts';
+import { ApplyHeld, stopReason } from './stopped.ts';
+
+/** How long after its time limit a statement's answer is still waited for, ms. */
+const ANSWER_RESERVE_MS = 60_000;
+
+/**
+ * Sends one statement between its two journal rows. A server's error is journalled as failed and thrown on; a lost
+ * connection leaves the row `unknown`: nobody here knows whether the statement took effect.
+ * @param options.heedAbort the run's signal cancels it. Tidying up does not heed that, for it is what a stop leads to; a
+ * watchdog of its own ends it where others wait for it, and so does the guard's hold.
+ * @throws ApplyHeld when the guard does not let it be sent now; nothing was sent, or it was cancelled.
+ */
+export async function journalled(
+  run: ApplyRun,
+  purpose: JournalEntry['purpose'],
+  sql: string,
+  options: { heedAbort: boolean } = { heedAbort: true },
+): Promise<void> {
+  const { session, journal, guard } = run;
+  if (options.heedAbort) run.signal.throwIfAborted();
+  const held = await guard.heldBy?.();
+  if (held) throw new ApplyHeld(held);
+  const step = await journal.intend({
+    purpose,
+    sql,
+    backend_pid: session.pid,
+    backend_start: session.backendStart,
+  });
+  const { signal, guard: guarding, lockBudgetMs } = options.heedAbort ? run : tidying(run);
+  const limits = { signal, stop: guarding.stop, yieldAfterMs: guard.yieldAfterMs, lockBudgetMs };
+  try {
+    await watched(run, limits, () =>
+      // The session's own limit is for quick questions; a build runs for hours without a word. `single`: what the
+      // text holds came from a catalog or a parser, and is one statement, which the server is to insist on.
+      session.query(sql, [], { answerWithinMs: run.statementTimeoutMs + ANSWER_RESERVE_MS, single: true }),
+    );
+  } catch (error) {
+    const known = error instanceof TargetQueryError;
+    await settleSurely(journal, step, {
+      state: known ? 'failed' : 'unknown',
+      sqlstate: known ? error.sqlstate : null,
+      message: error instanceof Error ? error.message : String(error),
+    });
+    if (known && error.sqlstate === SQLSTATE.query_canceled) {
+      if (guard.hold?.aborted) throw new ApplyHeld(stopReason(guard.hold)[1]);
+      if (!options.heedAbort && signal.aborted)
+        throw new TargetQueryError(error.sqlstate, stopReason(signal)[1], error);
+    }
+    throw error;
+  }
+  await settleSurely(journal, step, {
+    state: purpose === 'cleanup' ? 'cleaned_up' : 'done',
+    sqlstate: null,
+    message: null,
+  });
+}
+
+/** The run as far as it tidies up: what stopped the change does not stop that, its own watchdog and a hold do. */
+export function tidying(run: ApplyRun): ApplyRun {
+  const { guard } = run;
+  const own = new AbortController();
+  return {
+    ...run,
+    signal: guard.hold ? AbortSignal.any([own.signal, guard.hold]) : own.signal,
+    guard: { ...guard, stop: (reason) => own.abort(reason) },
+    lockBudgetMs: Math.min(run.lockBudgetMs, lockBudgets.clean_up.lock_timeout_ms),
+  };
+}
