@@ -33,6 +33,7 @@ describe.each([15, 18])('a batch for one restart on PostgreSQL %i', (major) => {
   let at: Advised;
   beforeAll(async () => {
     server = await startEmbedded({
+      light: 'disk',
       major,
       name: `batch${major}`,
       settings: { ...BEFORE, shared_preload_libraries: 'pg_stat_statements' },
