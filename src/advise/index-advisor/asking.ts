@@ -101,9 +101,11 @@ export async function growByPlanner(
       bytes += size_bytes;
       round += 1;
     } else {
-      asked += await book.askEach(frontOf(queue, set, touching, round), input.deadline);
       const beside = new Set([...set, first.handle]);
       const touched = touching.get(first.handle) ?? [];
+      if (unknownOf(book, touched, set).length + unknownOf(book, touched, beside).length > 0) {
+        asked += await book.askEach(frontOf(queue, set, touching, round), input.deadline);
+      }
       const gain = touched.reduce((sum, statement) => {
         const [before, after] = [book.known(statement, set), book.known(statement, beside)];
         return sum + ((before?.cost ?? 0) - (after?.cost ?? 0)) * statement.query.calls;

@@ -80,6 +80,12 @@ const AT_ONCE = 96;
 const OFFERED_AMONG = 12;
 
 export const NOTHING: ReadonlySet<string> = new Set();
+const NOTHING_OPEN: OpenAsk = {
+  set: NOTHING,
+  configuration: { created: [], hidden: [] },
+  samples: [],
+  statements: [],
+};
 
 /** What is in both: one of the two is often much smaller. */
 function both(a: ReadonlySet<string>, b: ReadonlySet<string>): string[] {
@@ -198,8 +204,6 @@ export class PlanBook {
 
   /** Of these statements' samples, those whose plan is not known under the set. */
   #open({ statements, set, sample: only }: Ask): OpenAsk {
-    const created = [...set].filter((handle) => !this.#leaving.has(handle)).sort();
-    const hidden = [...this.#leaving].filter((handle) => !set.has(handle)).sort();
     const open = statements.flatMap((statement) => {
       const entry = this.#entry(statement);
       if (entry.error !== null) return [];
@@ -210,8 +214,11 @@ export class PlanBook {
         return answers(plans, set, there) ? [] : [{ entry, sample, position }];
       });
     });
+    if (open.length === 0) return NOTHING_OPEN;
+    const created = [...set].filter((handle) => !this.#leaving.has(handle)).sort();
+    const hidden = [...this.#leaving].filter((handle) => !set.has(handle)).sort();
     return {
-      set: open.length === 0 ? NOTHING : new Set(set),
+      set: new Set(set),
       configuration: { created, hidden },
       samples: open,
       statements: open.map(({ sample }) => sample),
