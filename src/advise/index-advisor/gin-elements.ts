@@ -4,6 +4,8 @@ import type { KeyFacts } from './key-facts.ts';
 
 /** Of a tsvector's lexeme beside its text: WordEntry, a count of positions and one position, aligned (ts_type.h). */
 const LEXEME_OVERHEAD = 8;
+/** A short lexeme with all that belongs to it: the listed ones may be longer than the others. */
+const SHORT_LEXEME = 14;
 /** vl_len and the number of lexemes. */
 const TSVECTOR_HEADER = 8;
 /** Ranks whose frequencies are compared: the list's last quarter. */
@@ -14,13 +16,19 @@ const NEGLIGIBLE = 0.02;
 /**
  * Known entries each with their rows, and the rest of what a document has on average: ANALYZE leaves out what is in less
  * than about a thousandth of the rows, and what does not fit into its list (ts_typanalyze.c, array_typanalyze.c). Their
- * frequencies go on to fall as those of the list's last quarter do.
+ * frequencies go on to fall as those of the list's last quarter do. Behind a full list there is at least as much again as
+ * in that quarter: how many lexemes a tsvector of so many bytes has is known too roughly to say that there is nothing.
+ * @param most elements that ANALYZE keeps at most: ten for each unit of the statistics target.
  */
-export function elementClasses(key: KeyFacts, rows: number): EntryClass[] {
+export function elementClasses(key: KeyFacts, rows: number, most: number): EntryClass[] {
   const { element_freqs, element_bytes: bytes } = key;
   const known = element_freqs.map((share) => ({ keys: 1, rows: Math.max(1, share * rows), bytes }));
-  const perRow = key.elements ?? (key.width - TSVECTOR_HEADER) / (bytes - 1 + LEXEME_OVERHEAD);
-  const rest = perRow - element_freqs.reduce((sum, share) => sum + share, 0);
+  const ofWidth = (key.width - TSVECTOR_HEADER) / (bytes - 1 + LEXEME_OVERHEAD);
+  const perRow = key.elements ?? Math.max(ofWidth, key.width / SHORT_LEXEME);
+  const left = perRow - element_freqs.reduce((sum, share) => sum + share, 0);
+  const sorted = element_freqs.toSorted((a, b) => b - a);
+  const tail = sorted.slice(Math.floor(sorted.length * TAIL)).reduce((sum, share) => sum + share, 0);
+  const rest = most > 0 && element_freqs.length >= most ? Math.max(left, tail) : left;
   if (rest < NEGLIGIBLE * perRow) return known;
   return [...known, ...rarer(element_freqs, rest, rows, bytes)];
 }

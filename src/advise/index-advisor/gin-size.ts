@@ -36,14 +36,17 @@ function addressBytes(gap: number): number {
 }
 
 /** What a document holds, by operator class: distinct entries a row, distinct entries in all, bytes an entry. */
-function entryClasses({ facts: key, opclass, is_text: isText, column }: GinKey, rows: number): EntryClass[] {
+function entryClasses(
+  { facts: key, opclass, is_text: isText, column, most_elements: most }: GinKey,
+  rows: number,
+): EntryClass[] {
   const isTsvector = column?.type === 'tsvector';
   const bytes = key.width;
   if (opclass === 'gin_trgm_ops') {
     // Trigrams of words: about one a character, from an alphabet that natural text uses a few thousand of.
     return zipf(Math.max(1, bytes * 0.95), Math.min(6_000, rows * bytes), rows, 4);
   }
-  if (key.elements !== null || key.element_freqs.length > 0) return elementClasses(key, rows);
+  if (key.elements !== null || key.element_freqs.length > 0) return elementClasses(key, rows, most);
   if (isTsvector) {
     // None is in as many rows as ANALYZE lists: between all different and as few as Heaps' law has it.
     const words = Math.max(1, (bytes - 8) / (8 + 7));
@@ -82,6 +85,8 @@ export interface GinKey {
   opclass: string | null;
   /** The key is a to_tsvector(…) of a text of this width. */
   is_text: boolean;
+  /** Elements or lexemes that ANALYZE lists of it at most; 0: not known. */
+  most_elements: number;
   /** The column, or the expression as if it were one. */
   column: ColumnRow | undefined;
 }

@@ -31,8 +31,8 @@ export function storedWidth(column: ColumnRow, value: string): number {
  * (compute_scalar_stats() of analyze.c: `stawidth` is an integer): a mean of 4.8 is stored as 4.
  */
 function shiftTo(averageWidth: number, mean: number): number {
-  if (Math.floor(mean) === averageWidth) return 0;
-  return Math.round(averageWidth + 0.5 - mean);
+  if (mean < averageWidth) return Math.round(averageWidth - mean);
+  return mean > averageWidth + 1 ? Math.round(averageWidth + 1 - mean) : 0;
 }
 
 /**

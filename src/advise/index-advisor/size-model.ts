@@ -11,7 +11,7 @@ import { type AdvisorTable, rowCount } from './catalog.ts';
 import { DEFAULT_BUILD, type GinBuild } from './gin-build.ts';
 import { ginSize } from './gin-size.ts';
 import { gistSize } from './gist-size.ts';
-import { groupSizes, thinned } from './group-sizes.ts';
+import { groupSizes, SAMPLED_ROWS_PER_TARGET, thinned } from './group-sizes.ts';
 import { alignTo } from './index-tuple.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
 
@@ -86,6 +86,7 @@ function singleSize(input: SizeInput): IndexSize {
           opclass: definition.keys[position]?.opclass?.split('.').at(-1) ?? null,
           is_text: definition.keys[position]?.expression?.includes('to_tsvector') ?? false,
           column: columnOf(definition.keys[position], input),
+          most_elements: (10 * table.sampled_rows) / SAMPLED_ROWS_PER_TARGET,
         })),
         rows,
         Math.max(1, pages),
