@@ -14,6 +14,9 @@ const LIES_TOGETHER = 0.9;
 /** ANALYZE's sample tells the evenness to about a tenth: nearly even is taken for even, the larger index. */
 const NEARLY_EVEN = 0.75;
 
+/** ANALYZE's estimate of how many values there are may be wrong, but not by so much where all numbers are used. */
+const CERTAINLY_FEWER = 0.8;
+
 /** What is known of a column's values. */
 export interface SampledValues {
   /** What pg_stats.n_distinct says, as a count. */
@@ -58,7 +61,10 @@ export interface GroupSizes {
  * of them than lie between the bounds, and no more than a foreign key refers to.
  */
 export function groupSizes(values: SampledValues): GroupSizes {
-  const { rows, common, referred, estimate, bounds } = values;
+  const { rows, common, referred, estimate } = values;
+  // Fewer numbers between the bounds than ANALYZE found: they are not the values (a stripped snapshot has their ranks).
+  const between = (values.bounds.at(-1) ?? 0) - (values.bounds[0] ?? 0) + 1;
+  const bounds = between < CERTAINLY_FEWER * (estimate - common.values) ? [] : values.bounds;
   const others = Math.max(1, rows * (1 - common.share));
   const shape = bounds.length > 1 ? ofBounds(bounds, others) : [1];
   const first = bounds[0] ?? 0;

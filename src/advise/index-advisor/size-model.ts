@@ -14,6 +14,7 @@ import { gistSize } from './gist-size.ts';
 import { groupSizes, SAMPLED_ROWS_PER_TARGET, thinned } from './group-sizes.ts';
 import { alignTo } from './index-tuple.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
+import { elementsOf } from './key-widths.ts';
 
 export const BLOCK_BYTES = 8192;
 const USABLE = BLOCK_BYTES - 24;
@@ -140,7 +141,7 @@ function withGroups(
     correlation: facts.correlation,
     sampled: table.sampled_rows,
     pages: table.row.main_pages,
-    bounds: WHOLE_NUMBERS.has(type) ? (stats.histogram_bounds ?? '').slice(1, -1).split(',').map(Number) : [],
+    bounds: WHOLE_NUMBERS.has(type) ? elementsOf(stats.histogram_bounds).map(Number) : [],
     common: commonOf(facts),
   });
   return { ...facts, distinct: groups.distinct, groups };
