@@ -218,18 +218,19 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     await runAll(dsn, first.outcome.facts.exact_rollback as string[]);
   });
 
+  // Of the shared server: max_worker_processes is written by replicas.test.ts at the same time.
   it('says when a setting waits for a restart', async () => {
     const { outcome } = await apply(
       dsn,
       setting(
-        '12',
-        await inForce('max_worker_processes').then((now) => now ?? ''),
-        'max_worker_processes',
+        '5',
+        await inForce('max_prepared_transactions').then((now) => now ?? ''),
+        'max_prepared_transactions',
         'postmaster',
       ),
     );
     expect(outcome).toMatchObject({ outcome: 'applied', pending_restart: true });
-    await runAll(dsn, ['ALTER SYSTEM RESET max_worker_processes', 'SELECT pg_reload_conf()']);
+    await runAll(dsn, ['ALTER SYSTEM RESET max_prepared_transactions', 'SELECT pg_reload_conf()']);
   });
 
   it('sets what the session itself sets otherwise', async () => {

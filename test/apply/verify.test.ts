@@ -152,7 +152,9 @@ describe('a dropped index', () => {
 
   it.each([
     ['succeeded', false, reading(10, 100), reading(10.2, 100)],
-    ['regressed', false, reading(10, 100), reading(14, 100)],
+    ['regressed', false, reading(10, 100), reading(20, 100)],
+    // Without controls and intervals a load that is half as large again explains it as well.
+    ['inconclusive', true, reading(10, 100), reading(14, 100)],
     ['inconclusive', true, reading(10, 100), reading(40, 29)],
     ['inconclusive', true, reading(10, 100), exact('x', 10, 1, 1000, { query: 'select from other' })],
   ])('is %s by the statements on its table', (word, retry, before, after) => {
