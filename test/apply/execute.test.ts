@@ -222,15 +222,10 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
   it('says when a setting waits for a restart', async () => {
     const { outcome } = await apply(
       dsn,
-      setting(
-        '5',
-        await inForce('max_prepared_transactions').then((now) => now ?? ''),
-        'max_prepared_transactions',
-        'postmaster',
-      ),
+      setting('off', await inForce('huge_pages').then((now) => now ?? ''), 'huge_pages', 'postmaster'),
     );
     expect(outcome).toMatchObject({ outcome: 'applied', pending_restart: true });
-    await runAll(dsn, ['ALTER SYSTEM RESET max_prepared_transactions', 'SELECT pg_reload_conf()']);
+    await runAll(dsn, ['ALTER SYSTEM RESET huge_pages', 'SELECT pg_reload_conf()']);
   });
 
   it('sets what the session itself sets otherwise', async () => {
