@@ -83,6 +83,13 @@ export interface Selection {
 
 /** Searching and asking in turns; each shows what the one before could not know. */
 const MAX_ROUNDS = 24;
+/**
+ * Among so many contenders a round that makes the set better by less than this share of the cost today is idle, and
+ * after some of them it is settled. Among fewer, rounds cost little, and the last ones still save up to half a per cent.
+ */
+const MANY_CONTENDERS = 1000;
+const LEAST_PROGRESS = 1e-4;
+const MOST_IDLE = 2;
 /** Effort of the search between questions, and of the last one. */
 const SHAKES_BETWEEN = 8;
 const SHAKES_AT_LAST = 60;
@@ -109,10 +116,15 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   let rounds = 0;
   let concluded = 0;
   let widened = 0;
+  let idle = 0;
+  let last = Number.POSITIVE_INFINITY;
   for (; rounds < MAX_ROUNDS && Date.now() < input.deadline; rounds += 1) {
     const model = modelOf();
-    chosen = searchSets(model, limits, chosen ?? model.present).members();
+    const found = searchSets(model, limits, chosen ?? model.present);
+    chosen = found.members();
     concluded += model.answered;
+    idle = last - found.value < LEAST_PROGRESS * input.base ? idle + 1 : 0;
+    last = found.value;
     const set: Set<string> = new Set(chosen.map((position) => weighed[position]?.handle ?? ''));
     const asked =
       (await askAbout(input, set, statements)) +
@@ -121,9 +133,11 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
       (await askWithout(input, set));
     // Plans that were shown meanwhile may take the place of what stands.
     weighed = weigh(input, costOf(input, set));
-    if (asked > 0) continue;
+    const isSettled = input.contenders.length > MANY_CONTENDERS && idle >= MOST_IDLE;
+    if (asked > 0 && !isSettled) continue;
     if (widened >= MAX_WIDENED) break;
     widened += 1;
+    idle = 0;
     const more = await input.widen(input.contenders.filter(({ handle }) => set.has(handle)));
     if (more.contenders.length === 0) break;
     input.contenders.push(...more.contenders);
