@@ -21,22 +21,27 @@ export interface Switching {
   off: number[];
 }
 
+/** OIDs that are switched other than on the target: candidates that are on, existing ones that are off. */
+interface Switched {
+  created: ReadonlySet<number>;
+  hidden: ReadonlySet<number>;
+}
+
 export class IndexSwitch {
   readonly #admin: pg.Client;
   readonly #snapshot: Snapshot;
-  readonly #existing: readonly ExistingIndex[];
-  readonly #byKey: ReadonlyMap<string, ExistingIndex>;
+  /** OIDs of an existing index and of those that are part of it, by its key. */
+  readonly #existing: ReadonlyMap<string, readonly number[]>;
   /** OIDs of a candidate's parts by its handle. */
   readonly #candidates = new Map<string, readonly number[]>();
-  /** OIDs that are switched on right now, of those that may be switched. */
-  #on: ReadonlySet<number>;
+  #now: Switched = { created: new Set(), hidden: new Set() };
 
   constructor(admin: pg.Client, snapshot: Snapshot, existing: readonly ExistingIndex[]) {
     this.#admin = admin;
     this.#snapshot = snapshot;
-    this.#existing = existing;
-    this.#byKey = new Map(existing.map((row) => [row.key, row]));
-    this.#on = new Set(existing.map((row) => row.oid));
+    const parts = new Map<number, number[]>(existing.map(({ oid }) => [oid, [oid]]));
+    for (const { oid, parents } of existing) for (const parent of parents) parts.get(parent)?.push(oid);
+    this.#existing = new Map(existing.map(({ key, oid }) => [key, parts.get(oid) ?? []]));
   }
 
   /** Makes a candidate known, which is switched off. */
@@ -69,43 +74,44 @@ export class IndexSwitch {
     configurations: readonly Configuration[],
     work: (steps: readonly Switching[]) => Promise<T>,
   ): Promise<T> {
-    let state = this.#on;
+    let state = this.#now;
     let last: Configuration | null = null;
     const steps = configurations.map((configuration) => {
       if (configuration === last) return { on: [], off: [] };
       last = configuration;
       const wanted = this.#wanted(configuration);
-      const on = [...wanted].filter((oid) => !state.has(oid));
-      const off = [...state].filter((oid) => !wanted.has(oid));
+      const on = [...missing(state.created, wanted.created), ...missing(wanted.hidden, state.hidden)];
+      const off = [...missing(wanted.created, state.created), ...missing(state.hidden, wanted.hidden)];
       state = wanted;
       return { on, off };
     });
     const result = await work(steps);
-    this.#on = state;
+    this.#now = state;
     return result;
   }
 
-  #wanted({ created, hidden }: Configuration): Set<number> {
-    const wanted = new Set<number>();
+  /** By what differs from the target as it is: of thousands of indexes few are ever switched. */
+  #wanted({ created, hidden }: Configuration): Switched {
+    const wanted = { created: new Set<number>(), hidden: new Set<number>() };
     for (const handle of created) {
       const parts = this.#candidates.get(handle);
       if (!parts) throw unknown('candidate_unknown', `No candidate ${handle} was made.`);
-      for (const oid of parts) wanted.add(oid);
+      for (const oid of parts) wanted.created.add(oid);
     }
-    const without = new Set<number>();
     for (const key of hidden) {
-      const index = this.#byKey.get(key);
-      if (index) without.add(index.oid);
-      else if (!this.#snapshot.indexes.some((row) => `${row.schema}.${row.name}` === key)) {
+      const parts = this.#existing.get(key);
+      for (const oid of parts ?? []) wanted.hidden.add(oid);
+      if (!parts && !this.#snapshot.indexes.some((row) => `${row.schema}.${row.name}` === key)) {
         throw unknown('index_unknown', `There is no index ${key} to hide.`);
       }
-    }
-    for (const { oid, parents } of this.#existing) {
-      if (!without.has(oid) && !parents.some((parent) => without.has(parent))) wanted.add(oid);
     }
     return wanted;
   }
 }
+
+/** What of the second is not in the first. */
+const missing = (from: ReadonlySet<number>, of: ReadonlySet<number>) =>
+  [...of].filter((oid) => !from.has(oid));
 
 function unknown(code: string, message: string): PgLuthierError {
   return new PgLuthierError({ code, status: 422, message });

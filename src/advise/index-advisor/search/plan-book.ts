@@ -165,10 +165,12 @@ export class PlanBook {
    * @param handles may be of any tables; what does not matter to a statement is not written down for it.
    */
   async ask(statements: readonly AdvisorStatement[], handles: Iterable<string>): Promise<void> {
-    const asked = this.#open({ statements, set: new Set(handles) });
+    const set = new Set(handles);
+    const asked = this.#open({ statements, set });
     if (asked.samples.length === 0) return;
-    const costs = await this.#whatIf.costs(asked.configuration, asked.statements);
-    this.#learn(asked, costs);
+    // All of the set: the next questions are about it, too, and what is there already is not switched again.
+    const costs = await this.#whatIf.costs(this.#configurationOf(set, set, this.#leaving), asked.statements);
+    this.#learn({ ...asked, set }, costs);
   }
 
   /**
@@ -215,13 +217,31 @@ export class PlanBook {
       });
     });
     if (open.length === 0) return NOTHING_OPEN;
-    const created = [...set].filter((handle) => !this.#leaving.has(handle)).sort();
-    const hidden = [...this.#leaving].filter((handle) => !set.has(handle)).sort();
+    // Of sets of thousands only what can matter to these statements: all of an existing index's table know of it.
+    const relevant = new Set(open.flatMap(({ entry }) => [...entry.relevant]));
+    const there = new Set(both(set, relevant));
     return {
-      set: new Set(set),
-      configuration: { created, hidden },
+      set: there,
+      configuration: this.#configurationOf(set, there, relevant),
       samples: open,
       statements: open.map(({ sample }) => sample),
+    };
+  }
+
+  /**
+   * @param there what of the set is to be there.
+   * @param known what of the existing indexes is to be hidden where the set has it not.
+   */
+  #configurationOf(
+    set: ReadonlySet<string>,
+    there: ReadonlySet<string>,
+    known: ReadonlySet<string>,
+  ): Question['configuration'] {
+    return {
+      created: [...there].filter((handle) => !this.#leaving.has(handle)).sort(),
+      hidden: both(known, this.#leaving)
+        .filter((handle) => !set.has(handle))
+        .sort(),
     };
   }
 
