@@ -20,10 +20,10 @@ const GROWING_AT_ONCE = 24;
 const BEST_SUCCESSORS = 2;
 /** Neighbours of a set that are asked about in one round, the most promising first: so many, or a share of all. */
 const NEIGHBOURS = 96;
-const SHARE_OF_NEIGHBOURS = 1 / 6;
+const SHARE_OF_NEIGHBOURS = 1 / 24;
 /** Exchanges of a member for another that are asked about in one round. */
 const EXCHANGES = 32;
-const SHARE_OF_EXCHANGES = 1 / 16;
+const SHARE_OF_EXCHANGES = 1 / 64;
 
 /**
  * Asks about the statements whose cost under the set does not follow from what is known.
