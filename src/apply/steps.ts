@@ -14,10 +14,9 @@ export interface ApplyStep extends LockBudget {
 function budgetOf(change: Change, sql: string): LockBudget {
   if (change.kind === 'setting' || change.kind === 'role.setting') return lockBudgets.setting;
   if (sql.startsWith('ALTER INDEX ')) return lockBudgets.attach;
-  if (sql.startsWith('DROP INDEX ') && !sql.startsWith('DROP INDEX CONCURRENTLY')) {
-    return lockBudgets.whole_tree;
-  }
-  if (change.kind === 'index.create' && !sql.includes(' CONCURRENTLY ')) return lockBudgets.only;
+  // What may stand in a transaction is not concurrent; a name in the statement may say anything.
+  if (change.kind === 'index.drop' && isTransactional(sql)) return lockBudgets.whole_tree;
+  if (change.kind === 'index.create' && isTransactional(sql)) return lockBudgets.only;
   return change.kind.startsWith('index.') ? lockBudgets.concurrent : lockBudgets.short;
 }
 

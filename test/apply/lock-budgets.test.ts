@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPlan, executePlan, lockBudgetsMarkdown } from '../../src/apply/index.ts';
+import { lockBudgets } from '../../src/apply/lock-budgets.ts';
 import { stepsOf } from '../../src/apply/steps.ts';
 import type { Change } from '../../src/domain/index.ts';
 import { openTarget, type TargetSession } from '../../src/target/index.ts';
@@ -12,6 +13,29 @@ import { applyServer, column, newApplyId } from './target.ts';
 it('the table of docs/apply.md is the one of the code', async () => {
   const docs = await readFile(fileURLToPath(new URL('../../docs/apply.md', import.meta.url)), 'utf8');
   expect(docs).toContain(lockBudgetsMarkdown());
+});
+
+it('no name in a statement is taken for what it does', () => {
+  const change: Change = {
+    kind: 'index.create',
+    index: {
+      schema: 'public',
+      table: 'made CONCURRENTLY by',
+      name: 'DROP INDEX CONCURRENTLY x',
+      method: 'btree',
+      unique: false,
+      keys: [column('a')],
+      include: [],
+      where: null,
+      options: {},
+    },
+    partitions: [],
+  };
+  const [only] = stepsOf({
+    ...buildPlan(change),
+    statements: [`CREATE INDEX "x" ON ONLY public."made CONCURRENTLY by" (a)`],
+  });
+  expect(only).toMatchObject({ transactional: true, ...lockBudgets.only });
 });
 
 describe('the waits of each statement', () => {
