@@ -7,7 +7,8 @@ import { loadWindow } from '../../src/pipeline/load-window.ts';
 import { chooseCutPoints } from '../../src/store/cut-points.ts';
 import { drawsOf } from '../draws.ts';
 import { type Family, isTreated, serverOf } from './families.ts';
-import { change, History, type SimulatedServer } from './server.ts';
+import { createChange } from './measured-index.ts';
+import { History, type SimulatedServer } from './server.ts';
 
 /** A store of snapshots in memory, with what windows are made from. */
 function storeOf(history: History): Pick<Services, 'store'> {
@@ -111,7 +112,7 @@ export async function live(server: SimulatedServer, seed: number): Promise<Lived
     if (index === null) break;
     looks += 1;
     const { verdict, retry } = verifyApply({
-      change,
+      change: createChange,
       affected_query_ids: server.statements.filter(isTreated).map(({ id }) => id),
       otherwise_changed_query_ids: [],
       before,

@@ -1,8 +1,9 @@
 /** A server over days: what each of its statements did from minute to minute, as snapshots of its counters. */
-import type { Change, Snapshot } from '../../src/domain/index.ts';
+import type { Snapshot } from '../../src/domain/index.ts';
 import { noActivity } from '../../src/domain/index.ts';
-import { indexRow, snapshot, statementRow, tableRow } from '../../test/workload/snapshots.ts';
+import { snapshot, statementRow, tableRow } from '../../test/workload/snapshots.ts';
 import { type Draw, lognormalPool, normal, type Pool, paretoPool, poisson } from './chance.ts';
+import { built } from './measured-index.ts';
 
 export const HOUR = 3600;
 /** A random walk that comes back: standard deviation of a logarithm, and the hours after which a third of it is left. */
@@ -70,21 +71,6 @@ export interface SimulatedServer {
   clock_steps: { at: number; seconds: number }[];
 }
 
-export const change: Change = {
-  kind: 'index.create',
-  index: {
-    schema: 'public',
-    table: 'orders',
-    name: 'orders_idx',
-    method: 'btree',
-    unique: false,
-    keys: [{ column: 'a', expression: null, opclass: null, collation: null, direction: 'asc', nulls: null }],
-    include: [],
-    where: null,
-    options: {},
-  },
-};
-const built = indexRow({ oid: 7, table_oid: 1, table: 'orders', name: 'orders_idx' });
 const orders = tableRow({ oid: 1, name: 'orders' });
 
 const BLOCKS = 500;

@@ -1,9 +1,10 @@
 /** One drawn change: statements' times before and after it, interval by interval, and what verification says of them. */
 import { verifyApply } from '../../src/apply/index.ts';
-import type { Change, StatementDelta, VerdictWord, WorkloadQuery } from '../../src/domain/index.ts';
-import { indexRow, snapshot, statementRow } from '../../test/workload/snapshots.ts';
+import type { StatementDelta, VerdictWord, WorkloadQuery } from '../../src/domain/index.ts';
+import { snapshot, statementRow } from '../../test/workload/snapshots.ts';
 import { drawsOf } from '../draws.ts';
 import { type Draw, lognormalPool, series } from './chance.ts';
+import { built, createChange } from './measured-index.ts';
 
 /** What is true of the drawn server. Ratios are after / before. */
 export interface World {
@@ -28,21 +29,6 @@ export interface World {
   calls: number;
 }
 
-const change: Change = {
-  kind: 'index.create',
-  index: {
-    schema: 'public',
-    table: 'orders',
-    name: 'orders_idx',
-    method: 'btree',
-    unique: false,
-    keys: [{ column: 'a', expression: null, opclass: null, collation: null, direction: 'asc', nulls: null }],
-    include: [],
-    where: null,
-    options: {},
-  },
-};
-const built = indexRow({ oid: 7, table_oid: 1, table: 'orders', name: 'orders_idx' });
 const MEAN_MS = 10;
 const BLOCKS = 500;
 /** Of a call's blocks: parameters differ, the work differs. */
@@ -147,7 +133,7 @@ export function judged(world: World, seed: number): VerdictWord {
     };
   };
   return verifyApply({
-    change,
+    change: createChange,
     affected_query_ids: ['q'],
     otherwise_changed_query_ids: [],
     before: side('before'),

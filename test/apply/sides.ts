@@ -1,6 +1,5 @@
 /** Windows before and after a change, with figures that are known. */
 import type {
-  Change,
   IndexRow,
   Snapshot,
   StatementClass,
@@ -87,18 +86,3 @@ export function side(parts: SideParts) {
     })),
   };
 }
-
-export const createChange: Change = {
-  kind: 'index.create',
-  index: {
-    schema: 'public',
-    table: 'orders',
-    name: 'orders_idx',
-    method: 'btree',
-    unique: false,
-    keys: [{ column: 'a', expression: null, opclass: null, collation: null, direction: 'asc', nulls: null }],
-    include: [],
-    where: null,
-    options: {},
-  },
-};

@@ -1,12 +1,12 @@
 /** Verdicts, held against windows whose truth is known. */
 import { describe, expect, it } from 'vitest';
+import { built, createChange } from '../../bench/verification/measured-index.ts';
 import { verifyApply } from '../../src/apply/index.ts';
 import { holm, studentTwoSided } from '../../src/apply/verify/welch.ts';
 import type { Change } from '../../src/domain/index.ts';
-import { indexRow, tableRow } from '../workload/snapshots.ts';
-import { createChange, exact, type SideParts, side } from './sides.ts';
+import { tableRow } from '../workload/snapshots.ts';
+import { exact, type SideParts, side } from './sides.ts';
 
-const built = indexRow({ oid: 7, table_oid: 1, table: 'orders', name: 'orders_idx' });
 const scanned: SideParts = {
   indexes: [built],
   index_scans: [{ oid: 7, idx_scan: 500, idx_tup_read: 500, idx_tup_fetch: 500 }],
