@@ -243,8 +243,9 @@ export async function askExchanges(input: SelectionInput, set: ReadonlySet<strin
   const exchanges: Ask[] = [];
   const swapped = new Set(set);
   for (const other of others) {
+    if (Date.now() > input.deadline) break;
     for (const member of members.get(other.table_oid) ?? []) {
-      if (exchanges.length >= most) break;
+      if (exchanges.length >= most) return book.askEach(exchanges, input.deadline);
       if (!mayStandFor(other, member)) continue;
       const using = (users.get(member.handle) ?? []).filter((one) => book.relevant(one).has(other.handle));
       if (using.length === 0) continue;

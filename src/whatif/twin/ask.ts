@@ -14,8 +14,7 @@ const PLANS_OF_EACH = 'pg_catalog.pgluthier_plans_of_each';
  * In pg_catalog: no name of the target's stands in its way, and they need no search_path. Those that plan run with their
  * caller's rights; the one that switches runs with the superuser's, takes nothing but OIDs, and can be called only
  * where the transaction may write. While a statement is planned it may not: the subtransaction around it is read-only,
- * which nothing within can undo (check_XactReadOnly() of variable.c, check_transaction_read_only() since 16) and which ends with it
- * (prevXactReadOnly of xact.c).
+ * which nothing within can undo and which ends with it (prevXactReadOnly of xact.c); a test tries, on 15 and 18.
  */
 export async function createAskFunctions(admin: pg.Client): Promise<void> {
   await admin.query(`
