@@ -5,7 +5,7 @@
 import type { IndexSize } from '../../domain/index.ts';
 import { alignTo, averageTupleBytes } from './index-tuple.ts';
 import type { KeyFacts } from './key-facts.ts';
-import { distinctCombinations, type GroupClass, groupClasses } from './key-groups.ts';
+import { type GroupClass, groupClasses, hasMoreCombinations } from './key-groups.ts';
 import { scatteredSizes } from './scattered-sizes.ts';
 
 const PAGE = 8192;
@@ -18,12 +18,15 @@ const TID = 6;
 const INNER_FILLFACTOR = 70;
 /** MAXALIGN_DOWN(BLCKSZ × 10 / 100) − sizeof(ItemIdData): longest posting-list tuple that a build makes. */
 const MAX_POSTING = 812;
-/** More tuples than this are not packed one by one: a sample of the groups is, and scaled up. */
-const SIMULATED_TUPLES = 20_000;
+/**
+ * More tuples than this are not packed one by one: a sample of the groups is, and scaled up. It fills 20 leaves or more,
+ * of which the last is counted by how far it is filled.
+ */
+const SIMULATED_TUPLES = 4_000;
 
 /** Packs tuples into leaves as a build does. */
 class LeafPacker {
-  pages = 1;
+  #pages = 1;
   private readonly full: number;
   private free = USABLE - LINE_POINTER;
   private count = 0;
@@ -39,7 +42,7 @@ class LeafPacker {
     const space = this.free - LINE_POINTER;
     if (space < bytes + 8 || (space + this.lastExtra < this.full && this.count > 1)) {
       // The last tuple begins the next page and leaves its key behind as the high key.
-      this.pages += 1;
+      this.#pages += 1;
       this.free = USABLE - LINE_POINTER - (this.last + LINE_POINTER);
       this.count = 1;
     }
@@ -47,6 +50,17 @@ class LeafPacker {
     this.count += 1;
     this.last = bytes;
     this.lastExtra = extra;
+  }
+
+  /** Leaves begun. */
+  get leaves(): number {
+    return this.#pages;
+  }
+
+  /** Leaves, the last of them as far as it is filled. */
+  get filledLeaves(): number {
+    const room = USABLE - LINE_POINTER - this.full;
+    return this.#pages - 1 + Math.min(1, (USABLE - LINE_POINTER - this.free) / room);
   }
 }
 
@@ -60,16 +74,18 @@ function deduplicatedLeaves(classes: readonly GroupClass[], fillfactor: number):
   const packer = new LeafPacker(fillfactor);
   const wanted = classes.reduce((sum, each) => sum + each.groups * each.rows, 0) / scale;
   let packed = 0;
-  for (const each of classes) {
+  let left = 0;
+  // The largest first: what is left of a class goes on to groups that are most like its own.
+  for (const each of classes.toSorted((a, b) => b.rows - a.rows)) {
     const perPosting = Math.max(1, Math.floor((Math.floor(MAX_POSTING / 8) * 8 - each.bytes) / TID));
-    // A few huge groups are made smaller, many small ones fewer.
-    const shrinkRows = each.groups < 2 * scale || each.rows > perPosting * 20;
-    const groups = shrinkRows
-      ? Math.max(1, Math.round(each.groups))
-      : Math.max(1, Math.round(each.groups / scale));
+    left += (each.groups * each.rows) / scale;
     const sizes = each.groups > 1 ? scatteredSizes(each.rows, each.evenness) : [each.rows];
-    for (let group = 0; group < groups; group += 1) {
-      let rows = (sizes[group % sizes.length] ?? each.rows) / (shrinkRows ? scale : 1);
+    for (let group = 0; left > 0.5; group += 1) {
+      const size = sizes[group % sizes.length] ?? each.rows;
+      // Of a few huge groups a part stands for the whole, as long as it fills its posting lists.
+      if (left < size / 2 && left < perPosting) break;
+      let rows = Math.min(size, left);
+      left -= size < left || left < perPosting ? size : left;
       while (rows > 0.5) {
         const merged = Math.min(perPosting, Math.max(1, Math.round(rows)));
         const bytes = merged === 1 ? each.bytes : alignTo(each.bytes + merged * TID, 8);
@@ -81,7 +97,8 @@ function deduplicatedLeaves(classes: readonly GroupClass[], fillfactor: number):
   }
   // Whole rows in whole groups are not quite as many as there are.
   const missed = Math.min(1.25, Math.max(0.8, wanted / Math.max(1, packed)));
-  return Math.max(1, Math.round((packer.pages - 0.5) * scale * missed));
+  const leaves = scale === 1 ? packer.leaves - 0.5 : packer.filledLeaves * scale;
+  return Math.max(1, Math.round(leaves * missed));
 }
 
 interface BtreeShape {
@@ -115,9 +132,9 @@ export function btreeSize(shape: BtreeShape): IndexSize {
     ? deduplicatedLeaves(groupClasses(shape.keys, rows, shape.distinct), shape.fillfactor)
     : Math.ceil(rows / perLeaf);
   // Pivot tuples keep only the keys that tell two leaves apart, and a row's address where the keys do not.
-  const distinct = distinctCombinations(shape.keys, rows, shape.distinct);
   const significant = leadingKeysThatTell(shape.keys, rows);
-  const pivot = averageTupleBytes(significant) + (distinct < rows * 0.9 ? 8 : 0);
+  const tell = hasMoreCombinations(shape.keys, rows, 0.9 * rows, shape.distinct);
+  const pivot = averageTupleBytes(significant) + (tell ? 0 : 8);
   const innerSlack = Math.floor((PAGE * (100 - INNER_FILLFACTOR)) / 100);
   const fanOut = Math.max(2, Math.floor((USABLE - 2 * LINE_POINTER - innerSlack) / (pivot + LINE_POINTER)));
   let pages = leaves;
@@ -135,7 +152,7 @@ export function btreeSize(shape: BtreeShape): IndexSize {
 function leadingKeysThatTell(keys: readonly KeyFacts[], rows: number): readonly KeyFacts[] {
   for (let count = 1; count < keys.length; count += 1) {
     const leading = keys.slice(0, count);
-    if (distinctCombinations(leading, rows) > rows / 2) return leading;
+    if (hasMoreCombinations(leading, rows, rows / 2)) return leading;
   }
   return keys;
 }

@@ -111,6 +111,23 @@ export function distinctCombinations(keys: readonly KeyFacts[], rows: number, kn
   return Math.max(1, Math.min(rows, Math.max(...keys.map((key) => key.distinct), met)));
 }
 
+/** Whether `rows` rows show more distinct combinations than that (distinctCombinations), reckoned only where bounds leave it open. */
+export function hasMoreCombinations(
+  keys: readonly KeyFacts[],
+  rows: number,
+  than: number,
+  known?: number,
+): boolean {
+  if (than >= rows) return false;
+  const [most, product] = [
+    Math.max(...keys.map((key) => key.distinct)),
+    keys.reduce((all, key) => all * key.distinct, 1),
+  ];
+  if (most > than) return true;
+  if (known === undefined && product <= than) return false;
+  return distinctCombinations(keys, rows, known) > than;
+}
+
 export function groupClasses(keys: readonly KeyFacts[], rows: number, known?: number): GroupClass[] {
   return nullPatterns(keys).flatMap(({ present, share }) => {
     const count = rows * share;
