@@ -79,6 +79,7 @@ function deduplicatedLeaves(classes: readonly GroupClass[], fillfactor: number):
   for (const each of classes.toSorted((a, b) => b.rows - a.rows)) {
     const perPosting = Math.max(1, Math.floor((Math.floor(MAX_POSTING / 8) * 8 - each.bytes) / TID));
     left += (each.groups * each.rows) / scale;
+    if (left <= 0.5) continue;
     const sizes = each.groups > 1 ? scatteredSizes(each.rows, each.evenness) : [each.rows];
     for (let group = 0; left > 0.5; group += 1) {
       const size = sizes[group % sizes.length] ?? each.rows;

@@ -16,7 +16,7 @@ export interface GroupClass {
 /** So many classes of about equally frequent values describe a column among others. */
 const VALUE_CLASSES = 12;
 /** More combinations of classes than this are joined, those of about the same frequency. */
-const MOST_CLASSES = 400;
+const MOST_CLASSES = 100;
 
 /** `values` values (or combinations) that each occur in `share` of the rows. */
 interface ValueClass {

@@ -9,7 +9,7 @@ const QUANTILES = 32;
  */
 export function scatteredSizes(mean: number, evenness: number): number[] {
   if (mean <= 1.0001) return [1];
-  const random = mean > LARGE_GROUP ? normalSizes(mean) : poissonSizes(mean);
+  const random = mean > LARGE_GROUP ? normalSizes(mean) : smallSizes(mean);
   const sizes = random.map((size, at) => {
     // Spread over the quantiles, so that what is left of the random ones is still all of their kinds.
     const isEven = ((at * 5) % QUANTILES) + 0.5 < evenness * QUANTILES;
@@ -28,6 +28,18 @@ function normalSizes(mean: number): number[] {
     const p = (at + 0.5) / QUANTILES;
     return Math.max(1, Math.round(mean + (Math.sqrt(mean) * (p ** 0.135 - (1 - p) ** 0.135)) / 0.1975));
   });
+}
+
+/** By the logarithm of the mean in steps: thousands of classes of a few means are asked for. */
+const knownSizes = new Map<number, readonly number[]>();
+/** Steps of 0.2 %. */
+const STEPS_PER_E = 500;
+
+function smallSizes(mean: number): readonly number[] {
+  const step = Math.round(Math.log(mean) * STEPS_PER_E);
+  const sizes = knownSizes.get(step) ?? poissonSizes(Math.exp(step / STEPS_PER_E));
+  knownSizes.set(step, sizes);
+  return sizes;
 }
 
 function poissonSizes(mean: number): number[] {
