@@ -136,7 +136,7 @@ describe('--version', () => {
     expect(out).toMatch(/^\d+\.\d+\.\d+\n$/);
     const loaded = (name: string) => err.includes(`node_modules/${name}/`);
     expect(loaded('commander')).toBe(true);
-    expect(['kysely', 'hono', '@hono/node-server', 'pino', 'node-cron'].filter(loaded)).toEqual([]);
+    expect(['kysely', 'hono', '@hono/node-server', 'pino'].filter(loaded)).toEqual([]);
   });
 });
 
