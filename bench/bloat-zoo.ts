@@ -238,7 +238,8 @@ function specimenSql(specimen: BloatSpecimen): string[] {
   const { name, columns, rows, fillfactor, indexes, churn } = specimen;
   return [
     'SELECT setseed(0.4)',
-    `CREATE TABLE ${name} WITH (fillfactor = ${fillfactor ?? 100}) AS SELECT ${columns} FROM generate_series(1, ${rows}) g`,
+    // Not in WAL: a third of the time, and the same pages.
+    `CREATE UNLOGGED TABLE ${name} WITH (fillfactor = ${fillfactor ?? 100}) AS SELECT ${columns} FROM generate_series(1, ${rows}) g`,
     ...indexes.map((index, at) => `CREATE INDEX ${name}_${at} ON ${name} ${index}`),
     ...churn.map((sql) => sql.replace(/\b(TABLE|FROM|UPDATE) t\b/, `$1 ${name}`)),
   ];

@@ -32,10 +32,12 @@ import {
   renderScorecard,
   renderScorecardMarkdown,
 } from './report/index.ts';
-import { createLogger, openConfiguredStore, startService } from './service.ts';
 import { stripModes } from './snapshot-file/index.ts';
 import { diagnoseTarget } from './target/index.ts';
 import { packageVersion } from './version.ts';
+
+/** Store, API and jobs are half of all the code: only commands that need them wait until it is loaded. */
+const service = () => import('./service.ts');
 
 const EXIT = { ok: 0, findings: 1, usage: 2, connection: 3, failed: 4 } as const;
 
@@ -229,7 +231,7 @@ export async function runCli(argv: string[]): Promise<number> {
     .description("bring the store's schema up to date")
     .action(async () => {
       const config = loadConfig();
-      const { store, embedded } = await openConfiguredStore(config, createLogger(config.log_level));
+      const { store, embedded } = await openStoreOf(config);
       await store.close();
       await embedded?.stop();
       process.stdout.write('The store is up to date.\n');
@@ -244,7 +246,7 @@ export async function runCli(argv: string[]): Promise<number> {
     .option('--json', 'print as JSON')
     .action(async (target: string, options: { json?: boolean }) => {
       const config = loadConfig();
-      const { store, embedded } = await openConfiguredStore(config, createLogger(config.log_level));
+      const { store, embedded } = await openStoreOf(config);
       try {
         const waiting = await restartBatch({ store }, target);
         process.stdout.write(
@@ -264,7 +266,7 @@ export async function runCli(argv: string[]): Promise<number> {
     .option('--expect <hash>', 'the last hash as it was noted elsewhere')
     .action(async ({ expect }: { expect?: string }) => {
       const config = loadConfig();
-      const { store, embedded } = await openConfiguredStore(config, createLogger(config.log_level));
+      const { store, embedded } = await openStoreOf(config);
       try {
         const { ok, text } = await verifyAudit(store.audit, expect);
         process.stdout.write(text);
@@ -347,21 +349,27 @@ function stopSignal(): Promise<string> {
   });
 }
 
+async function openStoreOf(config: Config) {
+  const { createLogger, openConfiguredStore } = await service();
+  return openConfiguredStore(config, createLogger(config.log_level));
+}
+
 async function serveUntilStopped(config: Config): Promise<void> {
+  const { createLogger, startService } = await service();
   const logger = createLogger(config.log_level);
   const stop = stopSignal();
-  const service = await startService(config, logger);
+  const running = await startService(config, logger);
   process.stdout.write(
-    `PgLuthier ${packageVersion} listens on ${service.url} (API: ${service.url}/openapi.json)\n`,
+    `PgLuthier ${packageVersion} listens on ${running.url} (API: ${running.url}/openapi.json)\n`,
   );
-  if (service.fresh_token) {
+  if (running.fresh_token) {
     process.stdout.write(
-      `API token, shown this once: ${service.fresh_token}\n` +
+      `API token, shown this once: ${running.fresh_token}\n` +
         'Send it as "Authorization: Bearer <token>". Only its hash is kept.\n',
     );
   }
   logger.info({ signal: await stop }, 'stopping');
-  await service.stop();
+  await running.stop();
 }
 
 async function demo(
@@ -370,10 +378,11 @@ async function demo(
 ): Promise<void> {
   const progress = createProgress();
   const stop = stopSignal();
+  const { createLogger, startService } = await service();
   const result = await runDemo({
     startService: async (dataDirectory) => {
       // The demo's service is a real one, but for its own throwaway state and a free port.
-      const service = await startService(
+      const running = await startService(
         {
           ...config,
           data_dir: dataDirectory,
@@ -385,7 +394,7 @@ async function demo(
         },
         createLogger(config.log_level === 'info' ? 'warn' : config.log_level),
       );
-      return { url: service.url, token: service.fresh_token ?? '', stop: service.stop };
+      return { url: running.url, token: running.fresh_token ?? '', stop: running.stop };
     },
     rounds: options.rounds,
     progress: (message) => progress.show(message),

@@ -84,6 +84,11 @@ FROM
     generate_series(1, 1500000) AS n,
     LATERAL (SELECT random() AS action_draw, random() AS duration_draw WHERE n > 0) AS r;
 
+ALTER TABLE app.tasks ADD PRIMARY KEY (id);
+ALTER TABLE app.tasks ADD FOREIGN KEY (arm_id) REFERENCES app.arms (id);
+ALTER TABLE app.entities ADD PRIMARY KEY (id);
+ALTER TABLE app.relationships ADD PRIMARY KEY (id);
+ALTER TABLE app.action_log ADD PRIMARY KEY (id);
 CREATE INDEX relationships_from_entity_id_idx ON app.relationships (from_entity_id);
 -- Somebody's migration ran twice under another name.
 CREATE INDEX idx_relationships_from ON app.relationships (from_entity_id);

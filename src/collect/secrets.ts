@@ -4,6 +4,7 @@
  * while its statement ran is written as it came); those of other statements (ALTER ROLE ... PASSWORD, SET, CREATE
  * SUBSCRIPTION, COPY ... PROGRAM, DO, ...) stand as they were written.
  */
+import { createHash } from 'node:crypto';
 import { loadModule, parseSync, type ScanToken, scanSync } from 'libpg-query';
 
 /** Statements whose constants are the server's to replace. */
@@ -43,6 +44,11 @@ export async function loadGrammar(): Promise<void> {
   await loadModule();
 }
 
+/** Texts (SHA-256) with nothing to hide, the last used last: a target's texts come again with each snapshot. */
+const harmless = new Set<string>();
+/** pg_stat_statements.max is 5,000 by default; some 100 bytes each. */
+const MOST_REMEMBERED = 50_000;
+
 /**
  * The text of a statement as it may be kept: of SELECT and its like without string constants that look like secrets
  * or are given to functions that take such, of all others without any string constant and without the values of
@@ -51,6 +57,24 @@ export async function loadGrammar(): Promise<void> {
  */
 export function withoutSecrets(query: string): string {
   if (!mayHoldConstants(query)) return query;
+  // A digest, so that no secret stays in memory for it.
+  const key = createHash('sha256').update(query).digest('base64');
+  if (harmless.delete(key)) {
+    harmless.add(key);
+    return query;
+  }
+  const kept = cleaned(query);
+  if (kept === query) {
+    harmless.add(key);
+    for (const oldest of harmless) {
+      if (harmless.size <= MOST_REMEMBERED) break;
+      harmless.delete(oldest);
+    }
+  }
+  return kept;
+}
+
+function cleaned(query: string): string {
   const tokens = tokensOf(query);
   // Without a quote: a comment, which the collecting query opened where it cut a long text off.
   if (tokens === null && firstQuote(query) === query.length) return query;

@@ -170,3 +170,6 @@ function isListed(
   const among = (list: string[]) => list.includes(`${schema}.${table}`) || list.includes(`${schema}.*`);
   return (tables.length === 0 || among(tables)) && !among(except_tables);
 }
+
+/** The scope of a stop of everything. */
+export const ALL_TARGETS = '*';

@@ -172,3 +172,8 @@ const fastScopes = new Set([
   'replication-receiver',
   'replication-slots',
 ]);
+
+/** Equal in two snapshots: the same server, not restarted in between. */
+export function serverKey({ system_identifier, started_at }: ServerFacts): string {
+  return JSON.stringify([system_identifier, started_at]);
+}

@@ -1,6 +1,6 @@
 /** Setting a target's policy, and the emergency stop. */
-import { type ApplyPolicy, PgLuthierError } from '../domain/index.ts';
-import { ALL_TARGETS, type ApplyStop } from '../store/index.ts';
+import { ALL_TARGETS, type ApplyPolicy, PgLuthierError } from '../domain/index.ts';
+import type { ApplyStop } from '../store/index.ts';
 import type { Services } from './services.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** One snapshot of one target, kept in the store. */
 import { collectFastSnapshot, collectSnapshot } from '../collect/index.ts';
-import { type FastSnapshot, PgLuthierError, type Target } from '../domain/index.ts';
-import { type SnapshotHeader, serverKey } from '../store/index.ts';
+import { type FastSnapshot, PgLuthierError, serverKey, type Target } from '../domain/index.ts';
+import type { SnapshotHeader } from '../store/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import type { Services } from './services.ts';
 import { targetDsn, withReadSession } from './target-session.ts';

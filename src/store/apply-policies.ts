@@ -1,15 +1,12 @@
 /** Targets' policies of applying, and the emergency stops. Every change of them is in the audit log. */
-import { type ApplyPolicy, applyPolicySchema, defaultPolicy } from '../domain/index.ts';
+import { ALL_TARGETS, type ApplyPolicy, applyPolicySchema, defaultPolicy } from '../domain/index.ts';
 import { appendAudit } from './audit.ts';
 import type { Database, DatabaseTransaction } from './database.ts';
 import { jsonText } from './json-text.ts';
 import { holdTarget } from './locks.ts';
 
-/** The scope of a stop of everything. */
-export const ALL_TARGETS = '*';
-
 export interface ApplyStop {
-  /** A target's id, or `*` for all. */
+  /** A target's id, or `ALL_TARGETS`. */
   scope: string;
   because: string;
   stopped_at: string;

@@ -20,11 +20,6 @@ export function epochOf({
   ]);
 }
 
-/** Equal in two snapshots: the same server, not restarted in between. */
-export function serverKey({ system_identifier, started_at }: FastSnapshot['server']): string {
-  return JSON.stringify([system_identifier, started_at]);
-}
-
 /** `serverKey` of the snapshot that an epoch is of. */
 export function serverKeyOf(epoch: string): string {
   return JSON.stringify((JSON.parse(epoch) as unknown[]).slice(0, 2));

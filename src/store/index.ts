@@ -29,9 +29,8 @@ import { type TargetScheduleStore, targetScheduleStore } from './target-schedule
 import { type TargetStore, targetStore } from './targets.ts';
 
 export type { AnalysisHeader } from './analyses.ts';
-export { ALL_TARGETS, type ApplyStop } from './apply-policies.ts';
+export type { ApplyStop } from './apply-policies.ts';
 export type { Apply } from './apply-row.ts';
-export { serverKey } from './cut-points.ts';
 export type { BaselineHeader } from './scorecards.ts';
 export type { SnapshotHeader } from './snapshots.ts';
 export type { ListedTarget, SyncResult } from './target-list.ts';

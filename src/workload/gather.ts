@@ -25,8 +25,35 @@ function isExecution(row: StatementDelta): boolean {
   return !row.toplevel || row.rows > 0;
 }
 
+/** Characters of texts that are remembered by; twice as many at most. */
+const REMEMBERED = 8 * 1024 ** 2;
+/**
+ * What texts were found to be of late: the same come again with each window of a target, by the thousand. Half of it
+ * goes at once, the older half.
+ */
+let recent = new Map<string, Classified>();
+let older = new Map<string, Classified>();
+let characters = 0;
+
+/** Shared, so nobody may write to it. */
+function classifiedOnce(query: string | null): Classified {
+  if (query === null) return classify(query);
+  const known = recent.get(query);
+  if (known) return known;
+  const verdict = older.get(query) ?? Object.freeze(classify(query));
+  if ('statement' in verdict) Object.freeze(verdict.statement);
+  else if (verdict.wrapped) Object.freeze(verdict.wrapped);
+  recent.set(query, verdict);
+  characters += query.length;
+  if (characters > REMEMBERED) {
+    older = recent;
+    recent = new Map();
+    characters = 0;
+  }
+  return verdict;
+}
+
 class Gatherer {
-  private readonly judged = new Map<string | null, Classified>();
   private readonly gatherings = new Map<string, Gathering>();
   private readonly tally = new SetAsideTally();
   private readonly cursors = new Map<string, CursorWork>();
@@ -38,12 +65,6 @@ class Gatherer {
     this.paths = paths;
   }
 
-  private classified(query: string | null): Classified {
-    const verdict = this.judged.get(query) ?? classify(query);
-    this.judged.set(query, verdict);
-    return verdict;
-  }
-
   private cursor(name: string): CursorWork {
     const work = this.cursors.get(name) ?? { declared: new Set(), fetches: [] };
     this.cursors.set(name, work);
@@ -53,7 +74,7 @@ class Gatherer {
   /** The statement that a row's counters are of, or the code under which it is set aside. */
   private meaning(row: StatementDelta): Classified {
     if (row.query === null && row.queryid !== '') return { code: 'text_lost' };
-    const verdict = this.classified(row.query);
+    const verdict = classifiedOnce(row.query);
     if ('code' in verdict) {
       // With track = all the statement within has a row of its own, under the text of the whole.
       const inner = !row.toplevel && verdict.wrapped !== undefined;
@@ -67,14 +88,14 @@ class Gatherer {
 
   /** The row is of a cursor's statement itself: the same time is in the rows of FETCH. */
   private isCursorsOwn(row: StatementDelta): boolean {
-    const verdict = this.classified(row.query);
+    const verdict = classifiedOnce(row.query);
     return 'statement' in verdict && verdict.cursor !== undefined && isExecution(row);
   }
 
   add(rows: readonly StatementDelta[]): void {
     const active = rows.filter((row) => row.calls > 0);
     for (const row of active) {
-      const verdict = this.classified(row.query);
+      const verdict = classifiedOnce(row.query);
       if ('statement' in verdict && this.isCursorsOwn(row)) this.executed.add(verdict.statement.query_id);
     }
     const ambiguous = this.ambiguous(active);

@@ -129,6 +129,17 @@ describe('analyze', () => {
   });
 });
 
+describe('--version', () => {
+  it('loads neither the store nor the API: their packages alone are a third of all modules', async () => {
+    const { code, out, err } = await run(['--version'], { NODE_DEBUG: 'esm' });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const loaded = (name: string) => err.includes(`node_modules/${name}/`);
+    expect(loaded('commander')).toBe(true);
+    expect(['kysely', 'hono', '@hono/node-server', 'pino'].filter(loaded)).toEqual([]);
+  });
+});
+
 describe('doctor', () => {
   it('lists what is missing and ends with 1', async () => {
     const server = await testServer();

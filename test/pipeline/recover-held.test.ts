@@ -4,55 +4,29 @@ import { buildPlan } from '../../src/apply/index.ts';
 import { applyPolicySchema, type Change } from '../../src/domain/index.ts';
 import { runApply } from '../../src/pipeline/apply-approved.ts';
 import { recoverApplies } from '../../src/pipeline/index.ts';
-import {
-  applyDatabase,
-  client,
-  createIndexChange,
-  indexState,
-  rows,
-  snapshotHolder,
-  until,
-} from '../apply/target.ts';
-import { addTarget, type FreshStore, freshStore, recommendation } from '../store/fixtures.ts';
+import { client, createIndexChange, indexState, snapshotHolder, until } from '../apply/target.ts';
+import type { FreshStore } from '../store/fixtures.ts';
+import { type OverOneStore, overOneStore } from './over-one-store.ts';
 import { replica } from './replica.ts';
 
 let fresh: FreshStore;
 let targetId: string;
 let dsn: string;
-let drop: () => Promise<void>;
+let over: OverOneStore;
 let one: Awaited<ReturnType<typeof replica>>;
 beforeAll(async () => {
-  fresh = await freshStore();
-  targetId = await addTarget(fresh.store);
-  ({ dsn, drop } = await applyDatabase());
-  await rows(dsn, 'CREATE EXTENSION pg_stat_statements');
+  over = await overOneStore();
+  ({ fresh, targetId, dsn } = over);
   one = await replica(fresh.dsn, fresh.secretKey, { targetDsn: dsn });
 });
 afterAll(async () => {
-  await one.close();
-  await fresh.close();
-  await drop();
+  await one?.close();
+  await over?.close();
 });
 
 /** An apply that is recorded and has not begun. */
 async function recorded(change: Change, name: string) {
-  const { statements, rollback, plan_hash } = buildPlan(change);
-  const id = `rec_${name}`;
-  await fresh.store.recommendations.upsertFromAnalysis(
-    targetId,
-    'analysis',
-    [
-      recommendation(id, {
-        kind: change.kind,
-        change,
-        statements,
-        rollback,
-        plan_hash,
-        rule: `test/${name}`,
-      }),
-    ],
-    { now: new Date(), rules: [] },
-  );
+  const { id, plan_hash } = await over.advise(change, name);
   await fresh.store.recommendations.transition(targetId, id, 'approve', {
     actor: 'dba',
     expected_plan_hash: plan_hash,

@@ -87,6 +87,12 @@ const policy = (seconds: number) =>
     // A window of a day ends at midnight, whatever begins then.
     windows: ['00:00', '12:00'].map((at) => ({ days: day, from: at, to: at, time_zone: 'UTC' })),
   });
+const refusalsOf = async (path: string) => (await at.service.ask('GET', `${path}/plan`)).body.refusals;
+/** The lag of what was replayed last is shown until something else was, or for a while of quiet. */
+async function lagForgotten(path: string): Promise<void> {
+  await write();
+  await expect.poll(() => refusalsOf(path), { timeout: 30_000 }).toEqual([]);
+}
 const run = () => applyInWindow(at.service.services, { id: at.targetId });
 
 it('whose replay is paused holds a change off by what we saw written before, and lets it go on after', async () => {
@@ -101,7 +107,7 @@ it('whose replay is paused holds a change off by what we saw written before, and
   await write();
   await collectTarget(at.service.services, at.targetId);
   await expect
-    .poll(async () => (await at.service.ask('GET', `${path}/plan`)).body.refusals, { timeout: 20_000 })
+    .poll(() => refusalsOf(path), { timeout: 20_000 })
     .toMatchObject([{ code: 'replica_lag', message: expect.stringContaining('reader is at least') }]);
   expect(await run()).toEqual({ started: 0, held: { paused: 'replica_lag' } });
   const { status, body } = await at.service.ask('POST', `${path}/apply`);
@@ -111,6 +117,7 @@ it('whose replay is paused holds a change off by what we saw written before, and
 
   await reader.query('SELECT pg_wal_replay_resume()');
   await caughtUp();
+  await lagForgotten(path);
   expect(await run()).toEqual({ started: 1, held: {} });
   await at.service.services.background.idle();
   expect(await at.stateOf('paused')).toBe('verifying');
@@ -126,17 +133,14 @@ it('that replays later than the policy allows holds it off by the replay_lag tha
   await reader.query('SELECT pg_reload_conf()');
   const path = await scheduled('delayed_one');
   await write();
-  const refusals = async () => (await at.service.ask('GET', `${path}/plan`)).body.refusals;
-  await expect.poll(refusals, { timeout: 20_000 }).toMatchObject([{ code: 'replica_lag' }]);
+  await expect.poll(() => refusalsOf(path), { timeout: 20_000 }).toMatchObject([{ code: 'replica_lag' }]);
   await policy(3_600);
-  expect(await refusals()).toEqual([]);
+  expect(await refusalsOf(path)).toEqual([]);
   await policy(1);
   await reader.query('ALTER SYSTEM RESET recovery_min_apply_delay');
   await reader.query('SELECT pg_reload_conf()');
   await caughtUp();
-  // The lag of what was replayed last is shown until something else was, or for a while of quiet.
-  await write();
-  await expect.poll(refusals, { timeout: 30_000 }).toEqual([]);
+  await lagForgotten(path);
   expect(await run()).toEqual({ started: 1, held: {} });
   await at.service.services.background.idle();
   expect(await at.stateOf('delayed_one')).toBe('verifying');

@@ -10,59 +10,30 @@ import type { Change } from '../../src/domain/index.ts';
 import { approveRecommendation, recoverApplies, startApply } from '../../src/pipeline/index.ts';
 import { batchHash } from '../../src/pipeline/restart-batch.ts';
 import { openTarget } from '../../src/target/index.ts';
-import {
-  applyDatabase,
-  createIndexChange,
-  indexState,
-  rows,
-  snapshotHolder,
-  until,
-  waitingBuild,
-} from '../apply/target.ts';
-import { addTarget, type FreshStore, freshStore, recommendation } from '../store/fixtures.ts';
+import { createIndexChange, indexState, rows, snapshotHolder, until, waitingBuild } from '../apply/target.ts';
+import { type FreshStore, recommendation } from '../store/fixtures.ts';
 import { compiled } from '../support/compiled.ts';
 import { tcpFront } from '../target/tcp-front.ts';
+import { type OverOneStore, overOneStore } from './over-one-store.ts';
 import { replica } from './replica.ts';
 import type { Order } from './replica-process.ts';
 
 let fresh: FreshStore;
 let targetId: string;
 let dsn: string;
-let drop: () => Promise<void>;
+let over: OverOneStore;
 beforeAll(async () => {
-  fresh = await freshStore();
-  targetId = await addTarget(fresh.store);
-  ({ dsn, drop } = await applyDatabase());
-  await rows(dsn, 'CREATE EXTENSION pg_stat_statements');
+  over = await overOneStore();
+  ({ fresh, targetId, dsn } = over);
 });
-afterAll(async () => {
-  await fresh.close();
-  await drop();
-});
+afterAll(() => over?.close());
 
 let advices = 0;
 /** Advice to build an index of this name that no other is like, open. */
 async function advised(name: string): Promise<{ id: string; change: Change; plan_hash: string }> {
   advices += 1;
   const change = createIndexChange({ name, where: `n > ${advices}` });
-  const { statements, rollback, plan_hash } = buildPlan(change);
-  const id = `rec_${name}`;
-  await fresh.store.recommendations.upsertFromAnalysis(
-    targetId,
-    'analysis',
-    [
-      recommendation(id, {
-        kind: change.kind,
-        change,
-        statements,
-        rollback,
-        plan_hash,
-        rule: `test/${name}`,
-      }),
-    ],
-    { now: new Date(), rules: [] },
-  );
-  return { id, change, plan_hash };
+  return { change, ...(await over.advise(change, name)) };
 }
 
 interface Replica {

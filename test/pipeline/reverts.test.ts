@@ -10,6 +10,9 @@ CREATE UNIQUE INDEX ${name}_idx ON ${name} (owner DESC, id) INCLUDE (note) NULLS
   WITH (fillfactor = 80) WHERE id > 0;
 ANALYZE ${name};`;
 
+/** Windows after a change, of 60 calls each, until its verdict stands. */
+const MOST_PARTS = 10;
+
 describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
   let at: Advised;
   beforeAll(async () => {
@@ -31,6 +34,7 @@ describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
       }
     };
     const { services } = at.service;
+    const look = () => collectTarget(services, at.targetId);
     const change: Change = {
       kind: 'index.drop',
       schema: 'public',
@@ -38,13 +42,17 @@ describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
       name: `${name}_idx`,
       definition: String(await definitionOf(name)),
     };
-    await collectTarget(services, at.targetId);
+    await look();
     await ask();
     const apply = await at.applyNow(await at.propose(`drop_${name}`, change));
-    await ask();
-    await collectTarget(services, at.targetId);
-    const { verdict } = await verifyApplied(services, at.targetId, String(apply.id));
-    return { change, apply, verdict: verdict as unknown as Verdict };
+    // On a machine that does much else, more calls may be wanted until the difference is beyond doubt.
+    for (let part = 1; ; part += 1) {
+      await ask();
+      await look();
+      const { verdict } = await verifyApplied(services, at.targetId, String(apply.id));
+      const seen = verdict as unknown as Verdict;
+      if (seen.verdict !== 'inconclusive' || part === MOST_PARTS) return { change, apply, verdict: seen };
+    }
   }
 
   it('is proposed back with the figures, and brings the exact index when a person applies it', async () => {
@@ -149,9 +157,11 @@ describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
     await look();
     await at.client.query('DROP INDEX third_idx');
     await look();
-    await ask();
-    await look();
-    await verifyAllApplied(services, at.targetId);
+    for (let part = 0; part < MOST_PARTS && (await at.stateOf('drop_third')) !== 'failed'; part += 1) {
+      await ask();
+      await look();
+      await verifyAllApplied(services, at.targetId);
+    }
     expect(await at.stateOf('drop_third')).toBe('failed');
     const { items } = await services.store.recommendations.list(at.targetId, {
       rule: 'apply/revert',

@@ -20,7 +20,11 @@ let store: Store;
 let dsn: string;
 let drop: () => Promise<void>;
 beforeAll(async () => {
-  server = await startEmbedded({ name: 'store-killed', settings: { synchronous_commit: 'on' } });
+  server = await startEmbedded({
+    name: 'store-killed',
+    light: 'disk',
+    settings: { synchronous_commit: 'on' },
+  });
   store = await openStore({ dsn: server.dsn('postgres'), secretKey, poolSize: 20 });
   await store.migrate();
   ({ dsn, drop } = await applyDatabase());

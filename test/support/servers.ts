@@ -48,6 +48,13 @@ const FORGET = `do $$ begin
   end if;
 end $$`;
 
+/** Copied as files: without fsync that takes a third of the time that writing each page to WAL does (15's default). */
+export function createDatabaseSql(database: { name: string; template: string; major: number }): string {
+  const strategy = database.major >= 15 ? ' strategy file_copy' : '';
+  const { name, template } = database;
+  return `create database ${quoteIdentifier(name)} template ${quoteIdentifier(template)}${strategy}`;
+}
+
 let created = 0;
 
 /**
@@ -78,7 +85,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     async createDatabase({ template = 'template0', sql } = {}) {
       created += 1;
       const name = `test_${process.pid}_${created}_${Math.random().toString(36).slice(2, 8)}`;
-      await run(dsn(), `create database ${quoteIdentifier(name)} template ${quoteIdentifier(template)}`);
+      await run(dsn(), createDatabaseSql({ name, template, major }));
       if (sql !== undefined) await run(dsn(name), sql);
       return {
         name,

@@ -2,21 +2,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
 import type { Snapshot, WhatIf } from '../../../src/domain/index.ts';
-import {
-  contextOf,
-  created,
-  type SampleDatabase,
-  sampleDatabase,
-  twinOf,
-  vacuumAll,
-} from '../rules/index/context.ts';
+import { contextOf, created, type PlannedDatabase, plannedDatabase } from '../rules/index/context.ts';
 
-let database: SampleDatabase;
+let planned: PlannedDatabase;
 let snapshot: Snapshot;
 let whatIf: WhatIf;
 
 beforeAll(async () => {
-  database = await sampleDatabase(`
+  planned = await plannedDatabase(`
     CREATE EXTENSION pg_trgm;
     CREATE TABLE people (id int PRIMARY KEY, name text, born date, pad text);
     INSERT INTO people SELECT g, md5(g::text), date '1950-01-01' + g % 20000, repeat('p', 60) FROM generate_series(1, 20000) g;
@@ -33,15 +26,10 @@ beforeAll(async () => {
       'word' || g % 2000 || ' word' || g % 1999 || ' common', repeat('d', 60) FROM generate_series(1, 30000) g;
     CREATE INDEX docs_body_simple ON docs USING gin (to_tsvector('simple', body));
   `);
-  await vacuumAll(database);
-  snapshot = await database.snapshot();
-  whatIf = await twinOf(snapshot);
+  ({ snapshot, whatIf } = planned);
 });
 
-afterAll(async () => {
-  await whatIf?.close();
-  await database?.close();
-});
+afterAll(() => planned?.close());
 
 const chosen = async (sql: string): Promise<string[]> =>
   created((await rule.evaluate(await contextOf(snapshot, { what_if: whatIf, sql }))).recommendations);

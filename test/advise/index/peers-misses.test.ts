@@ -4,21 +4,14 @@ import { rule } from '../../../src/advise/rules/index/missing.ts';
 import type { RuleResult, Snapshot, WhatIf } from '../../../src/domain/index.ts';
 import { workloadFromSnapshot } from '../../../src/workload/index.ts';
 import { statementRow } from '../../support/rows.ts';
-import {
-  contextOf,
-  created,
-  type SampleDatabase,
-  sampleDatabase,
-  twinOf,
-  vacuumAll,
-} from '../rules/index/context.ts';
+import { contextOf, created, type PlannedDatabase, plannedDatabase } from '../rules/index/context.ts';
 
-let database: SampleDatabase;
+let planned: PlannedDatabase;
 let snapshot: Snapshot;
 let whatIf: WhatIf;
 
 beforeAll(async () => {
-  database = await sampleDatabase(`
+  planned = await plannedDatabase(`
     CREATE TABLE posts (id int PRIMARY KEY, status text, published boolean, author int, at timestamptz, score int, body text);
     INSERT INTO posts SELECT g, CASE WHEN g % 100 = 0 THEN 'new' ELSE 'done' END, g % 4 = 0, g * 7919 % 9000,
       timestamptz '2024-01-01' + (g * 7919 % 80000) * interval '1 minute', g * 20011 % 80021, repeat('b', 120)
@@ -30,15 +23,10 @@ beforeAll(async () => {
     INSERT INTO kept SELECT g, g * 7919 % 20011, repeat('k', 60) FROM generate_series(1, 20000) g;
     CREATE INDEX kept_code ON kept (code);
   `);
-  await vacuumAll(database);
-  snapshot = await database.snapshot();
-  whatIf = await twinOf(snapshot);
+  ({ snapshot, whatIf } = planned);
 });
 
-afterAll(async () => {
-  await whatIf?.close();
-  await database?.close();
-});
+afterAll(() => planned?.close());
 
 /** As pg_stat_statements shows it: constants replaced. */
 async function seen(query: string): Promise<RuleResult> {

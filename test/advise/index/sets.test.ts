@@ -9,18 +9,16 @@ import {
   contextOf,
   created,
   dropped,
-  type SampleDatabase,
-  sampleDatabase,
-  twinOf,
-  vacuumAll,
+  type PlannedDatabase,
+  plannedDatabase,
 } from '../rules/index/context.ts';
 
-let database: SampleDatabase;
+let planned: PlannedDatabase;
 let snapshot: Snapshot;
 let whatIf: WhatIf;
 
 beforeAll(async () => {
-  database = await sampleDatabase(`
+  planned = await plannedDatabase(`
     CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL, placed int NOT NULL, shop int NOT NULL, code int NOT NULL,
       region int NOT NULL, pad text);
     INSERT INTO orders SELECT g, g * 7919 % 3000, g::int8 * 104729 % 90001, g * 20011 % 500, g, g * 31 % 90, repeat('o', 80)
@@ -39,15 +37,10 @@ beforeAll(async () => {
     INSERT INTO documents SELECT g, jsonb_build_object('ip', '10.0.0.' || g % 250, 'request', md5(g::text)), md5(g::text), repeat('d', 80)
       FROM generate_series(1, 40000) g;
   `);
-  await vacuumAll(database);
-  snapshot = await database.snapshot();
-  whatIf = await twinOf(snapshot);
+  ({ snapshot, whatIf } = planned);
 });
 
-afterAll(async () => {
-  await whatIf?.close();
-  await database?.close();
-});
+afterAll(() => planned?.close());
 
 const advise = async (sql: string, parts: Partial<RuleContext> = {}): Promise<RuleResult> =>
   rule.evaluate(await contextOf(snapshot, { what_if: whatIf, sql, ...parts }));
@@ -111,11 +104,11 @@ describe('conditions', () => {
     const [index] = created(recommendations);
     expect(index).toContain('WHERE (due < received) AND (shipped < due)');
     const size = recommendations[0]?.estimate.size_bytes ?? 0;
-    await database.query(`${recommendations[0] && createdSql(recommendations[0].change)}`);
-    const { rows } = (await database.query(
+    await planned.database.query(`${recommendations[0] && createdSql(recommendations[0].change)}`);
+    const { rows } = (await planned.database.query(
       "SELECT pg_relation_size(indexrelid)::int AS bytes FROM pg_index WHERE indrelid = 'lines'::regclass",
     )) as { rows: { bytes: number }[] };
-    await database.query('DROP INDEX made_for_test');
+    await planned.database.query('DROP INDEX made_for_test');
     // A sixth of the rows holds. Nothing tells, so it may be taken for more, never for less.
     expect(size / (rows[0]?.bytes ?? 0)).toBeGreaterThan(0.95);
   });

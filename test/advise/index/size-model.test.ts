@@ -91,7 +91,7 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
     await client.query(`
       CREATE EXTENSION pg_trgm; CREATE EXTENSION pageinspect;
       SELECT setseed(0.4);
-      CREATE TABLE t AS SELECT g::int id, g::bigint big, (random() * 1000)::int k1000, (random() * 20000)::int fk,
+      CREATE UNLOGGED TABLE t AS SELECT g::int id, g::bigint big, (random() * 1000)::int k1000, (random() * 20000)::int fk,
         CASE WHEN random() < 0.9 THEN 'done' WHEN random() < 0.7 THEN 'open' ELSE 'pending' END status,
         timestamptz '2024-01-01' + g * interval '1 minute' AS at,
         (timestamp '2024-01-01' + (random() * 2500)::int * interval '1 day')::date AS day,
@@ -104,9 +104,9 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
         jsonb_build_object('kind', g % 9, 'code', (random() * 300)::int, 'ref', md5(g::text)) doc,
         to_tsvector('simple', (SELECT string_agg('word' || floor(random() ^ 2 * 400), ' ') FROM generate_series(1, 12 + g % 2))) words
         FROM generate_series(1, 100000) g;
-      CREATE TABLE parent (id int PRIMARY KEY, code text UNIQUE);
+      CREATE UNLOGGED TABLE parent (id int PRIMARY KEY, code text UNIQUE);
       INSERT INTO parent SELECT g, md5(g::text) FROM generate_series(1, 150000) g;
-      CREATE TABLE child AS SELECT 1 + floor(random() * 150000)::int anywhere, 1 + g / 3 together,
+      CREATE UNLOGGED TABLE child AS SELECT 1 + floor(random() * 150000)::int anywhere, 1 + g / 3 together,
         1 + floor(random() ^ 3 * 150000)::int skewed, md5((1 + g::bigint * 7919 % 133333)::text) code
         FROM generate_series(0, 399998) g;
       ALTER TABLE child ADD FOREIGN KEY (anywhere) REFERENCES parent, ADD FOREIGN KEY (together) REFERENCES parent,

@@ -99,6 +99,35 @@ export async function twinOf(snapshot: Snapshot): Promise<WhatIf> {
   return openTwin(snapshot);
 }
 
+export interface PlannedDatabase {
+  database: SampleDatabase;
+  snapshot: Snapshot;
+  whatIf: WhatIf;
+  close(): Promise<void>;
+}
+
+/** A database whose pages are all visible to all, a snapshot of it, and a twin to ask. */
+export async function plannedDatabase(sql: string): Promise<PlannedDatabase> {
+  const database = await sampleDatabase(sql);
+  try {
+    await vacuumAll(database);
+    const snapshot = await database.snapshot();
+    const whatIf = await twinOf(snapshot);
+    return {
+      database,
+      snapshot,
+      whatIf,
+      close: async () => {
+        await whatIf.close();
+        await database.close();
+      },
+    };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
 /** Definitions that are to be made, without their names: `public.t USING btree (a, b)`. */
 export function created(recommendations: readonly RecommendationDraft[]): string[] {
   return recommendations.flatMap(({ change }) =>
