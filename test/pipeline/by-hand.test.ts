@@ -38,7 +38,7 @@ describe('by hand', () => {
 
   test('a role’s value is SQL on Neon, which is a script, and said elsewhere', () => {
     const one = { name: 'work_mem', text: '64MB', bare: '65536', restart: false, role: 'reports' };
-    expect(renderSettings([one], 'neon')).toBe(`ALTER ROLE "reports" SET "work_mem" = '64MB';\n`);
+    expect(renderSettings([one], 'neon')).toBe(`ALTER ROLE reports SET work_mem = '64MB';\n`);
     expect(renderSettings([one], 'rds')).toMatch(/^# with psql: ALTER ROLE/);
   });
 
