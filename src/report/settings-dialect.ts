@@ -56,9 +56,47 @@ export function renderSettings(settings: readonly DialectSetting[], dialect: Set
       : [`ALTER ROLE ${quoteIdentifier(role)} SET ${quotedName(name)} = ${quoteLiteral(text)};`],
   );
   // In a file, a manifest or a script, what is SQL can only be said.
-  const said = dialect === 'sql' ? roles : roles.map((line) => `# with psql: ${line}`);
-  return `${[...(server.length > 0 ? DIALECTS[dialect](server) : []), ...said].join('\n')}\n`;
+  const said = dialect === 'sql' || dialect === 'neon' ? roles : roles.map((line) => `# with psql: ${line}`);
+  const refused = REFUSED[dialect] ?? {};
+  const taken = server.filter(({ name }) => !Object.hasOwn(refused, name));
+  const left = server.flatMap(({ name }) =>
+    Object.hasOwn(refused, name) ? [`# ${name}: ${refused[name]}`] : [],
+  );
+  return `${[...(taken.length > 0 ? DIALECTS[dialect](taken) : []), ...left, ...said].join('\n')}\n`;
 }
+
+const RDS_HUGE_PAGES =
+  'on by itself in all classes but micro, small and medium; reset it in the parameter group where it was changed';
+
+/**
+ * What an owner does not take or has better by itself. RDS: "Huge pages for RDS for PostgreSQL" of its user guide.
+ * CloudNativePG: FixedConfigurationParameters in pkg/postgres/configuration.go at 000280e; its webhook refuses the whole
+ * manifest for one of them, and PostgreSQL's default is try.
+ */
+const REFUSED: Partial<Record<SettingDialect, Readonly<Record<string, string>>>> = {
+  rds: { huge_pages: RDS_HUGE_PAGES },
+  aurora: { huge_pages: RDS_HUGE_PAGES },
+  cnpg: { huge_pages: "left out, for releases of the operator refuse it; PostgreSQL's default is try" },
+};
+
+/** Of what the rules propose, what the owner of a database may set for it (context user; a test asks real servers). */
+export const SET_BY_OWNER: ReadonlySet<string> = new Set([
+  'default_statistics_target',
+  'default_toast_compression',
+  'effective_cache_size',
+  'effective_io_concurrency',
+  'hash_mem_multiplier',
+  'idle_in_transaction_session_timeout',
+  'jit',
+  'jit_above_cost',
+  'maintenance_io_concurrency',
+  'maintenance_work_mem',
+  'max_parallel_maintenance_workers',
+  'max_parallel_workers',
+  'max_parallel_workers_per_gather',
+  'random_page_cost',
+  'work_mem',
+]);
 
 /** An extension's setting has a prefix, and each part is a name. */
 const quotedName = (name: string) => name.split('.').map(quoteIdentifier).join('.');
@@ -113,12 +151,20 @@ const DIALECTS: Record<SettingDialect, (settings: readonly DialectSetting[]) => 
     `supabase --experimental postgres-config update --project-ref "$PROJECT" ${settings.map(({ name, text }) => `--config ${shellWord(`${name}=${text}`)}`).join(' ')}`,
   ],
   // No superuser, no files: what a session may set is set for the database, nothing else can be.
-  neon: (settings) => [
-    '-- in place of "your_database" its name; refused for what a session may not set',
-    ...settings.map(
-      ({ name, text }) => `ALTER DATABASE "your_database" SET ${quotedName(name)} = ${quoteLiteral(text)};`,
-    ),
-  ],
+  neon: (settings) => {
+    const [own, others] = [true, false].map((is) =>
+      settings.filter(({ name }) => SET_BY_OWNER.has(name) === is),
+    );
+    return [
+      ...(own?.length ? ['-- in place of "your_database" its name'] : []),
+      ...(own ?? []).map(
+        ({ name, text }) => `ALTER DATABASE "your_database" SET ${quotedName(name)} = ${quoteLiteral(text)};`,
+      ),
+      ...(others?.length
+        ? [`-- not to be set there, for no session may: ${others.map(({ name }) => name).join(', ')}`]
+        : []),
+    ];
+  },
   patroni: (settings) => [
     '# patronictl edit-config; then patronictl restart for those that want one',
     'postgresql:',

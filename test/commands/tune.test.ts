@@ -1,8 +1,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { hostSettings, settingNatures } from '../../src/advise/index.ts';
 import { type TuneOptions, tune } from '../../src/commands/tune.ts';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
+import { SET_BY_OWNER } from '../../src/report/settings-dialect.ts';
 import { matrix } from '../advise/settings/matrix.ts';
 
 const GB = 1024 ** 3;
@@ -52,6 +54,27 @@ describe.each(availableMajors())('tune, PostgreSQL %i', (major) => {
       }
       await client.query('ALTER SYSTEM RESET ALL');
     }
+  });
+
+  it('gives the owner of a database only what he may set for it, and all of that', async () => {
+    const { rows } = await client.query(`SELECT name, context = 'user' AS own FROM pg_settings`);
+    const own = new Map(rows.map(({ name, own }) => [name, own]));
+    for (const name of SET_BY_OWNER) expect([name, own.get(name)]).toEqual([name, true]);
+    for (const name of Object.keys(settingNatures(major)))
+      expect([name, SET_BY_OWNER.has(name)]).toEqual([name, own.get(name)]);
+    await client.query('CREATE ROLE owner');
+    await client.query('CREATE DATABASE your_database OWNER owner');
+    await client.query('SET ROLE owner');
+    const text = tune({ ...usual, pg: major, format: 'neon' });
+    await client.query(text.replaceAll(/^--.*$/gm, ''));
+    const { rows: set } = await client.query(
+      `SELECT cardinality(setconfig) AS settings FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase
+       WHERE d.datname = 'your_database'`,
+    );
+    expect(set).toEqual([{ settings: text.match(/^ALTER DATABASE/gm)?.length }]);
+    await client.query('RESET ROLE');
+    await client.query('DROP DATABASE your_database');
+    expect(text).toMatch(/^-- not to be set there.* shared_buffers/m);
   });
 
   it('boots with what a small host gets', async () => {
@@ -120,6 +143,34 @@ describe('tune', () => {
       expect.objectContaining({ name: 'shared_buffers', text: '4GB', bare: '524288', restart: true }),
     );
     expect(json.worst_case_bytes).toBeLessThan(16 * GB);
+  });
+
+  it('manifests are YAML whose values are all text, and hold nothing that the operator refuses', () => {
+    const large = { ...usual, ram: 64 * GB, cpu: 16, pg: 18 };
+    const values = hostSettings({
+      ram_bytes: large.ram,
+      cpu_count: 16,
+      disk_type: 'ssd',
+      major: 18,
+      workload_type: 'web',
+    }).values;
+    const texts = Object.fromEntries(Object.entries(values).map(([name, { text }]) => [name, text]));
+    expect(parse(tune({ ...large, format: 'patroni' })).postgresql.parameters).toEqual(texts);
+    // FixedConfigurationParameters of cloudnative-pg's pkg/postgres/configuration.go have huge_pages.
+    const { huge_pages, log_line_prefix, ...allowed } = texts;
+    expect([huge_pages, log_line_prefix]).toEqual(['try', expect.any(String)]);
+    const cnpg = tune({ ...large, format: 'cnpg' });
+    expect(parse(cnpg).spec.postgresql.parameters).toEqual(allowed);
+    expect(cnpg).toMatch(/^# huge_pages: /m);
+  });
+
+  it('RDS takes blocks of 8 kB, and has huge pages on by itself', () => {
+    const ram = 64 * GB;
+    const rds = tune({ ...usual, ram, format: 'rds' });
+    // RDS's own default for it is {DBInstanceClassMemory/32768}: a quarter of RAM in blocks of 8 kB.
+    expect(rds).toContain(`ParameterName=shared_buffers,ParameterValue=${ram / 32768},`);
+    expect(rds).not.toContain('ParameterName=huge_pages');
+    expect(rds).toMatch(/^# huge_pages: on by itself/m);
   });
 
   it('many CPUs get what pgtune gives them, a log its lines, and owners of the log’s format keep theirs', () => {

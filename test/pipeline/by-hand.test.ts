@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { rule } from '../../src/advise/rules/settings/effective-cache-size.ts';
 import { dialectsOf } from '../../src/pipeline/by-hand.ts';
 import { finaliseDrafts } from '../../src/pipeline/finalise.ts';
+import { renderSettings } from '../../src/report/index.ts';
 import { contextOf, snapshotOf } from '../support/snapshot-builder.ts';
 
 async function finalised(parts: Parameters<typeof snapshotOf>[0]) {
@@ -33,6 +34,12 @@ describe('by hand', () => {
     const item = await finalised({ settings: { allow_alter_system: 'off' } });
     expect(item.by_hand?.map(({ dialect }) => dialect)).toEqual(['patroni', 'cnpg']);
     expect(item.by_hand?.[1]?.text).toContain('      effective_cache_size: "12GB"');
+  });
+
+  test('a role’s value is SQL on Neon, which is a script, and said elsewhere', () => {
+    const one = { name: 'work_mem', text: '64MB', bare: '65536', restart: false, role: 'reports' };
+    expect(renderSettings([one], 'neon')).toBe(`ALTER ROLE reports SET work_mem = '64MB';\n`);
+    expect(renderSettings([one], 'rds')).toMatch(/^# with psql: ALTER ROLE/);
   });
 
   test('elsewhere the SQL that is applied, and a line for postgresql.conf; the hash is of the change alone', async () => {
