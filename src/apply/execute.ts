@@ -8,6 +8,7 @@ import {
 } from '../domain/index.ts';
 import { analyzeTable } from './analyze.ts';
 import { type RunOptions, withRun } from './begin-run.ts';
+import { isSight } from './build-witness.ts';
 import { createIndex } from './create-index.ts';
 import { createStatistics } from './create-statistics.ts';
 import type { Drift } from './drift.ts';
@@ -79,7 +80,9 @@ export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Pro
 function mayRun({ change }: ApplyPlan, entries: readonly JournalEntry[]): boolean {
   if (change.kind !== 'index.create') return entries.length === 0;
   const open = entries.some(({ state }) => state === 'intended');
-  const built = entries.some(({ state, purpose }) => state === 'done' && purpose === 'statement');
+  const built = entries.some(
+    (entry) => entry.state === 'done' && entry.purpose === 'statement' && !isSight(entry),
+  );
   return !open && (isPartitioned(change) || !built);
 }
 

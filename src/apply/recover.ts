@@ -9,6 +9,7 @@ import {
 } from '../domain/index.ts';
 import { lastAnalyze } from './analyze.ts';
 import { type RunOptions, withRun } from './begin-run.ts';
+import { isSight } from './build-witness.ts';
 import { cleanUpAfter, finishIndex, isAsDefined } from './create-index.ts';
 import { recoverStatistics } from './create-statistics.ts';
 import { recoverDrop } from './drop-index.ts';
@@ -109,7 +110,7 @@ function recoverKind(
   entries: readonly JournalEntry[],
 ): Promise<ApplyOutcome> {
   const { change } = plan;
-  const sent = entries.filter((entry) => entry.purpose === 'statement');
+  const sent = entries.filter((entry) => entry.purpose === 'statement' && !isSight(entry));
   if (sent.length === 0) {
     return Promise.resolve(failed(INTERRUPTED.code, `${INTERRUPTED.message} Nothing had been sent.`));
   }
