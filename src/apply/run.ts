@@ -45,6 +45,17 @@ export interface Guard {
   heldBy?: () => Promise<string | null>;
   /** Aborted: the tidying up is cancelled too, and waits. Absent: it goes on, for it is what a stop leads to. */
   hold?: AbortSignal;
+  /** Asked before an index that a cut-off drop left invalid is rebuilt, which may take hours. Absent: nothing stops that. */
+  healing?: () => Promise<HealingWatch>;
+}
+
+/** What stops the rebuild of an index that a cut-off drop left invalid. */
+export interface HealingWatch {
+  /** Why it may not begin now: the apply stays open; null: it may. */
+  held: string | null;
+  /** Aborted: it is cancelled; with an ApplyHeld as the reason the apply stays open, else it ends with the index as it is. */
+  signal: AbortSignal;
+  end(): void;
 }
 
 /** application_name of the session that makes the change: how a DBA and the cancel recognise it. */

@@ -57,10 +57,13 @@ export async function removeTransients(
   return left;
 }
 
-/** False when the server refused it; the refusal is in the journal. */
-export async function cleanUp(run: ApplyRun, sql: string): Promise<boolean> {
+/**
+ * False when the server refused it; the refusal is in the journal.
+ * @param until aborted, it is cancelled.
+ */
+export async function cleanUp(run: ApplyRun, sql: string, until?: AbortSignal): Promise<boolean> {
   try {
-    await journalled(run, 'cleanup', sql, { heedAbort: false });
+    await journalled(run, 'cleanup', sql, { heedAbort: false, ...(until ? { until } : {}) });
     return true;
   } catch (error) {
     if (error instanceof TargetQueryError) return false;
