@@ -130,7 +130,13 @@ function recoverKind(
     case 'table.reloptions':
       return recoverReloptions(run, change, plan.statements, sent, INTERRUPTED);
     case 'vacuum':
-      return recoverLastRun(run.session, change, sent, INTERRUPTED, () => lastVacuum(run.session, change));
+      return recoverLastRun(
+        run.session,
+        change,
+        sent,
+        INTERRUPTED,
+        async () => (await lastVacuum(run.session, change)).oldest,
+      );
     case 'analyze':
       return recoverLastRun(run.session, change, sent, INTERRUPTED, () => lastAnalyze(run.session, change));
     case 'finding':
