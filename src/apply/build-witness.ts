@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JournalEntry, PgLuthierError, quoteQualified } from '../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
+import { clusterOf } from './cluster.ts';
 import { type ApplyRun, applicationName, settleSurely } from './run.ts';
 import { journalled } from './statement.ts';
 
@@ -31,7 +32,7 @@ export const isSight = ({ sql }: Pick<JournalEntry, 'sql'>): boolean => sql.star
 
 /** Did this apply make the index of this OID? False: nobody saw it. */
 export async function wasSeen({ session, journal }: ApplyRun, oid: number): Promise<boolean> {
-  const sight = sightOf(await systemOf(session), oid);
+  const sight = sightOf(await clusterOf(session), oid);
   return (await journal.entries()).some(({ sql }) => sql === sight);
 }
 
@@ -80,7 +81,7 @@ async function openWitness(run: ApplyRun, table: string): Promise<Witness | null
       statementTimeoutMs: 5_000,
       lockTimeoutMs: HOLD_LOCK_MS,
     });
-    const system = await systemOf(session);
+    const system = await clusterOf(session);
     const holds = await hold(session, table);
     let setFree = () => {};
     const free = new Promise<void>((resolve) => {
@@ -93,14 +94,6 @@ async function openWitness(run: ApplyRun, table: string): Promise<Witness | null
     if (error instanceof PgLuthierError) return null;
     throw error;
   }
-}
-
-async function systemOf(session: TargetSession): Promise<string> {
-  const [row] = await session.query<{ system: string }>(
-    'SELECT system_identifier::text AS system FROM pg_control_system()',
-  );
-  if (!row) throw new Error('pg_control_system() gave no row');
-  return row.system;
 }
 
 /** No snapshot is kept between statements, and nobody's reads or writes wait for this lock. */

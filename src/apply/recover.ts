@@ -10,6 +10,7 @@ import {
 import { lastAnalyze } from './analyze.ts';
 import { type RunOptions, withRun } from './begin-run.ts';
 import { isSight } from './build-witness.ts';
+import { clusterOf } from './cluster.ts';
 import { cleanUpAfter, finishIndex, isAsDefined } from './create-index.ts';
 import { recoverStatistics } from './create-statistics.ts';
 import { recoverDrop } from './drop-index.ts';
@@ -19,7 +20,7 @@ import { isPartitioned } from './partitioned-tree.ts';
 import { recoverReindex } from './reindex-index.ts';
 import { recoverReloptions } from './reloptions.ts';
 import { judgeRoleSetting } from './role-setting.ts';
-import { type ApplyRun, failed, needsAttention, SQLSTATE } from './run.ts';
+import { type ApplyRun, failed, needsAttention, recordedCluster, SQLSTATE } from './run.ts';
 import { recoverSetting } from './setting.ts';
 import { ApplyHeld, isAbort, stopReason } from './stopped.ts';
 import { lastVacuum } from './vacuum.ts';
@@ -104,15 +105,23 @@ export async function settleOpen(
   }
 }
 
-function recoverKind(
+async function recoverKind(
   run: ApplyRun,
   plan: ApplyPlan,
   entries: readonly JournalEntry[],
 ): Promise<ApplyOutcome> {
   const { change } = plan;
+  const [then, now] = [recordedCluster(entries), await clusterOf(run.session)];
+  if (then !== null && now !== '0' && now !== then) {
+    return needsAttention(
+      'another_cluster',
+      `The target is another cluster (system identifier ${now}) than the one that the apply ran on (${then}); nothing was touched. What it left there the journal tells.`,
+      { cluster: then },
+    );
+  }
   const sent = entries.filter((entry) => entry.purpose === 'statement' && !isSight(entry));
   if (sent.length === 0) {
-    return Promise.resolve(failed(INTERRUPTED.code, `${INTERRUPTED.message} Nothing had been sent.`));
+    return failed(INTERRUPTED.code, `${INTERRUPTED.message} Nothing had been sent.`);
   }
   switch (change.kind) {
     case 'index.create':
@@ -140,7 +149,7 @@ function recoverKind(
     case 'analyze':
       return recoverLastRun(run.session, change, sent, INTERRUPTED, () => lastAnalyze(run.session, change));
     case 'finding':
-      return Promise.resolve(failed(INTERRUPTED.code, INTERRUPTED.message));
+      return failed(INTERRUPTED.code, INTERRUPTED.message);
   }
 }
 

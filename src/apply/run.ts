@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyOutcome, ApplyProgress, Journal, JournalEntry } from '../domain/index.ts';
 import type { openTarget, TargetQueryError, TargetSession } from '../target/index.ts';
+import { clusterOf } from './cluster.ts';
 import { type ApplyStopped, stopReason } from './stopped.ts';
 
 /** SQLSTATEs that decisions are made by. */
@@ -74,7 +75,18 @@ export async function recordState(run: ApplyRun, sql: string, state: Facts): Pro
     backend_pid: session.pid,
     backend_start: session.backendStart,
   });
-  await settleSurely(journal, step, { state: 'done', sqlstate: null, message: JSON.stringify(state) });
+  const message = JSON.stringify({ ...state, cluster: await clusterOf(session) });
+  await settleSurely(journal, step, { state: 'done', sqlstate: null, message });
+}
+
+/** The cluster that the states were read of; null: none was kept, or it could not be told. */
+export function recordedCluster(entries: readonly JournalEntry[]): string | null {
+  for (const { state, message } of entries) {
+    if (state !== 'done' || !message?.startsWith('{')) continue;
+    const { cluster } = JSON.parse(message) as { cluster?: string };
+    if (cluster !== undefined && cluster !== '0') return cluster;
+  }
+  return null;
 }
 
 /** What `recordState` kept under this text; null: nothing. */
