@@ -36,13 +36,28 @@ export async function wasSeen({ session, journal }: ApplyRun, oid: number): Prom
   return (await journal.entries()).some(({ sql }) => sql === sight);
 }
 
-/** `journalled` for CREATE INDEX CONCURRENTLY on this table, with the OID of what it makes in the journal. */
+/** How a build is sent and told. */
+interface Build {
+  /** As of `journalled`; default `statement`. A clean-up does not heed the run's signal. */
+  purpose?: 'statement' | 'cleanup';
+  /** A clean-up is cancelled when it is aborted. */
+  until?: AbortSignal;
+  /** OID of the index that REINDEX rebuilds; absent: CREATE INDEX. */
+  rebuilds?: number;
+}
+
+/**
+ * `journalled` for CREATE INDEX CONCURRENTLY or REINDEX INDEX CONCURRENTLY on this table, with the OID of what it makes in
+ * the journal.
+ */
 export async function journalledBuild(
   run: ApplyRun,
   sql: string,
   table: { schema: string; table: string },
+  { purpose = 'statement', until, rebuilds }: Build = {},
 ): Promise<void> {
-  run.signal.throwIfAborted();
+  const heedAbort = purpose === 'statement';
+  if (heedAbort) run.signal.throwIfAborted();
   const witness = await openWitness(run, quoteQualified(table.schema, table.table));
   const ended = new AbortController();
   const stop = new AbortController();
@@ -50,9 +65,10 @@ export async function journalledBuild(
   const stopNow = () => void witness?.free.then(() => stop.abort(run.signal.reason));
   run.signal.addEventListener('abort', stopNow, { once: true });
   if (run.signal.aborted) stopNow();
-  const seeing = witness && see(run, witness, ended.signal);
+  const seeing = witness && see(run, witness, rebuilds ?? null, ended.signal);
+  const delayed = witness && heedAbort ? { ...run, signal: stop.signal } : run;
   try {
-    await journalled({ ...run, signal: witness ? stop.signal : run.signal }, 'statement', sql);
+    await journalled(delayed, purpose, sql, { heedAbort, ...(until ? { until } : {}) });
   } finally {
     run.signal.removeEventListener('abort', stopNow);
     ended.abort();
@@ -113,14 +129,19 @@ async function hold(session: TargetSession, table: string): Promise<boolean> {
 }
 
 /** Looks until the index is in the journal, or the build has ended. What fails here is no loss of the build. */
-async function see(run: ApplyRun, witness: Witness, ended: AbortSignal): Promise<void> {
+async function see(
+  run: ApplyRun,
+  witness: Witness,
+  rebuilds: number | null,
+  ended: AbortSignal,
+): Promise<void> {
   const { session, system } = witness;
   const pause = (ms: number) => sleep(ms, undefined, { signal: ended }).catch(() => {});
   const begun = performance.now();
   let written: Promise<void> | null = null;
   try {
     while (!ended.aborted && !written) {
-      const { oid, queues } = await look(session, run.session.pid);
+      const { oid, queues } = await look(session, run.session.pid, rebuilds);
       if (oid) {
         written = write(run, sightOf(system, oid)).catch(() => {});
         await Promise.race([written, pause(HELD_MS)]);
@@ -146,14 +167,29 @@ async function letGo(witness: Witness): Promise<void> {
   witness.setFree();
 }
 
-async function look(session: TargetSession, pid: number): Promise<{ oid: number | null; queues: boolean }> {
+/**
+ * REINDEX CONCURRENTLY shows the old index at first; but its session holds a lock on each index of its own to the end,
+ * also on the new one, which it names `…_ccnew`.
+ */
+async function look(
+  session: TargetSession,
+  pid: number,
+  rebuilds: number | null,
+): Promise<{ oid: number | null; queues: boolean }> {
   // What a transaction has once seen of other backends it sees until its end.
   await session.query('SELECT pg_stat_clear_snapshot()');
+  const made =
+    rebuilds === null
+      ? `SELECT index_relid FROM pg_stat_progress_create_index
+         WHERE pid = $1 AND command = 'CREATE INDEX CONCURRENTLY' AND $2::oid IS NULL`
+      : `SELECT c.oid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+         WHERE l.pid = $1 AND l.granted AND l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock'
+           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND c.relkind = 'i' AND c.oid <> $2::oid AND c.relname ~ '_ccnew[0-9]*$' LIMIT 1`;
   const [row] = await session.query<{ oid: number | null; queues: boolean }>(
-    `SELECT (SELECT index_relid FROM pg_stat_progress_create_index
-             WHERE pid = $1 AND command = 'CREATE INDEX CONCURRENTLY') AS oid,
+    `SELECT (${made}) AS oid,
             EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted AND locktype = 'relation') AS queues`,
-    [pid],
+    [pid, rebuilds],
   );
   return row ?? { oid: null, queues: false };
 }

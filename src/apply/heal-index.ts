@@ -1,5 +1,6 @@
 /** REINDEX INDEX CONCURRENTLY of an index that an interrupted drop left invalid, with nothing of its own left behind. */
 import { findBlockers } from './blockers.ts';
+import { journalledBuild } from './build-witness.ts';
 import { findIndex, type IndexFacts } from './index-facts.ts';
 import { lockBudgets } from './lock-budgets.ts';
 import { reindexStatement } from './plan.ts';
@@ -33,7 +34,14 @@ export async function healIndex(run: ApplyRun, index: IndexFacts, before: Indexe
       lock_timeout: Math.min(run.lockBudgetMs, lockBudgets.clean_up.lock_timeout_ms),
       statement_timeout: run.statementTimeoutMs,
     });
-    await cleanUp(run, reindexStatement(index.schema, index.name), watch?.signal);
+    const sql = reindexStatement(index.schema, index.name);
+    await cleanUp(run, sql, () =>
+      journalledBuild(run, sql, index, {
+        purpose: 'cleanup',
+        rebuilds: index.oid,
+        ...(watch ? { until: watch.signal } : {}),
+      }),
+    );
     const now = await findIndex(session, index.schema, index.name);
     const left = now ? await removeTransients(run, now, before) : [];
     const stopped = watch?.signal.aborted ? stopReason(watch.signal)[1] : null;

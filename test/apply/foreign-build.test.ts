@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildPlan, recoverApply } from '../../src/apply/index.ts';
-import type { Journal } from '../../src/domain/index.ts';
+import type { Change, Journal } from '../../src/domain/index.ts';
 import { openTarget } from '../../src/target/index.ts';
 import { compiled } from '../support/compiled.ts';
 import { testMajors } from '../support/servers.ts';
@@ -18,6 +18,7 @@ import {
   QUALIFIED,
   rows,
   snapshotHolder,
+  TABLE,
   until,
   waitingBuild,
 } from './target.ts';
@@ -110,5 +111,40 @@ describe.each(testMajors)("a user's build of the same index, PostgreSQL %i", (ma
     await building;
     await theirs.end();
     expect(await indexState(dsn)).toBe('valid');
+  });
+
+  it('and what their cut-off rebuild of the index left stays, while ours goes', async () => {
+    await rows(dsn, `CREATE INDEX rebuilt ON ${QUALIFIED} (n)`);
+    const reindex: Change = {
+      kind: 'index.reindex',
+      ...TABLE,
+      name: 'rebuilt',
+      definition: `CREATE INDEX rebuilt ON ${QUALIFIED} USING btree (n)`,
+    };
+    const journal = newJournal();
+    const { intend } = journal;
+    journal.intend = async (entry) => {
+      if (entry.sql.startsWith('REINDEX')) {
+        // After what was there was recorded, and before our statement.
+        const snapshot = await snapshotHolder(dsn);
+        const theirs = await client(dsn);
+        await theirs.query("SET lock_timeout = '200ms'");
+        await expect(theirs.query('REINDEX INDEX CONCURRENTLY "Shöp".rebuilt')).rejects.toMatchObject({
+          code: '55P03',
+        });
+        await theirs.end();
+        await snapshot.release();
+      }
+      return intend(entry);
+    };
+    const { outcome } = await apply(dsn, reindex, { journal });
+    expect(outcome).toMatchObject({
+      outcome: 'needs_attention',
+      code: 'transient_index_left',
+      facts: { left: ['"Shöp".rebuilt_ccnew'] },
+    });
+    expect(await indexState(dsn, 'rebuilt')).toBe('valid');
+    expect(await indexState(dsn, 'rebuilt_ccnew')).toBe('invalid');
+    expect(await indexState(dsn, 'rebuilt_ccnew1')).toBe('absent');
   });
 });

@@ -94,7 +94,7 @@ export const indexSubjects: Subject[] = [
       `${filled('rebuilt')} CREATE INDEX rebuilt_v ON rebuilt (v);
        CREATE INDEX rebuilt_v_ccnew ON rebuilt (v); CREATE INDEX rebuilt_v_ccold ON rebuilt (v);
        ${invalid('rebuilt_v_ccnew', 'rebuilt_v_ccold')}`,
-    entries: 2,
+    entries: 3,
     change: ({ schema }) => ({
       kind: 'index.reindex',
       schema,
