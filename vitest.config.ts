@@ -24,6 +24,7 @@ const LONGEST = [
   'e2e/settings-checkpoints',
   'whatif/fidelity',
   'apply/chaos',
+  'apply/batch-chaos',
   'collect/failures',
   'e2e/snapshot-file',
   'advise/rules/autovacuum/end-to-end',

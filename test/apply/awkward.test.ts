@@ -74,6 +74,8 @@ describe('a drop that is cut off', () => {
       'statement',
       'statement',
       'cleanup',
+      // The index that the rebuild was seen to make.
+      'statement',
       'cleanup',
     ]);
     await reader.end();
