@@ -25,6 +25,7 @@ const LONGEST = [
   'advise/bloat/estimate',
   'e2e/settings-applied',
   'apply/chaos',
+  'apply/batch-chaos',
   'e2e/snapshot-file',
   'whatif/fidelity',
   'pipeline/reverts',

@@ -2,7 +2,7 @@
 import { type ApplyProgress, type Journal, PgLuthierError } from '../domain/index.ts';
 import type { openTarget, TargetSession } from '../target/index.ts';
 import { tryApplyLock } from './advisory-lock.ts';
-import { type ApplyRun, applicationName, type Guard } from './run.ts';
+import { type ApplyRun, applicationName, type Guard, type HealingWatch } from './run.ts';
 
 const LOCK_PATIENCE_MS = 2_000;
 /** A migration that waits for our build has all traffic of its table behind it. */
@@ -16,6 +16,8 @@ export interface RunOptions {
   onProgress: (progress: ApplyProgress) => void;
   /** Others may wait for us so long, ms; then our statement gives way. Null: for ever; default 30 s. */
   yieldAfterMs?: number | null;
+  /** See Guard. */
+  healing?: () => Promise<HealingWatch>;
 }
 
 interface Begun extends RunOptions {
@@ -32,7 +34,7 @@ interface Begun extends RunOptions {
  * @throws PgLuthierError when no session could be opened; `target_is_standby` where a standby answers.
  */
 export async function withRun<T>(options: Begun, work: (run: ApplyRun) => Promise<T>): Promise<T | null> {
-  const { apply_id, signal, heldBy, hold, yieldAfterMs, ...rest } = options;
+  const { apply_id, signal, heldBy, hold, healing, yieldAfterMs, ...rest } = options;
   const lost = new AbortController();
   const watchdog = new AbortController();
   const session = await options.openSession(options.dsn, {
@@ -56,6 +58,7 @@ export async function withRun<T>(options: Begun, work: (run: ApplyRun) => Promis
         stop: (reason) => watchdog.abort(reason),
         ...(heldBy ? { heldBy } : {}),
         ...(hold ? { hold } : {}),
+        ...(healing ? { healing } : {}),
       },
       giveUpSession: () => lost.abort(),
     });

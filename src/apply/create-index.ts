@@ -1,6 +1,7 @@
 /** CREATE INDEX CONCURRENTLY: built, checked, and its own remains removed when it did not work out. */
 import { type ApplyOutcome, type Change, type IndexDefinition, quoteQualified } from '../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
+import { journalledBuild, wasSeen } from './build-witness.ts';
 import {
   canonicalForm,
   findIndex,
@@ -52,7 +53,7 @@ export async function createIndex(
   });
   const begun = performance.now();
   try {
-    await withSearchPathOf(run.session, index, () => journalled(run, 'statement', statement));
+    await withSearchPathOf(run.session, index, () => journalledBuild(run, statement, index));
   } catch (error) {
     if (!(error instanceof TargetQueryError)) throw error;
     const [code, message] = reasonOf(run, error);
@@ -118,8 +119,8 @@ export async function finishIndex(
 }
 
 /**
- * Removes what a build of ours left, when it is certainly that: our journal has the build, its name was free before,
- * and what stands there now is invalid, on the same table, of the same definition, and nobody is building it.
+ * Removes what a build of ours left, when it is certainly that: our journal has its OID, what stands there now is invalid,
+ * on the same table, of the same definition, and nobody is building it.
  */
 export async function cleanUpAfter(
   run: ApplyRun,
@@ -141,6 +142,13 @@ export async function cleanUpAfter(
     return needsAttention(
       'foreign_leftover',
       `${reason.message} An invalid index ${name} stands there that is not of this plan; it was left alone.`,
+      facts,
+    );
+  }
+  if (!(await wasSeen(run, left.oid))) {
+    return needsAttention(
+      'unseen_leftover',
+      `${reason.message} An invalid index ${name} stands there as the plan has it, but it was not seen to be made by this apply and may be somebody else's; it was left alone. Drop it with ${dropIndexStatement(index.schema, index.name)} if it is nobody's.`,
       facts,
     );
   }

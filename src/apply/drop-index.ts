@@ -131,10 +131,14 @@ async function judgeDrop(
     );
   }
   const healed = !found.is_valid && facts.was_valid === true;
-  const { valid, left } = healed
+  const { valid, left, stopped } = healed
     ? await healIndex(run, found, before)
     : // A healing that was itself cut off may have left something.
-      { valid: found.is_valid, left: found.is_valid ? await removeTransients(run, found, before) : [] };
+      {
+        valid: found.is_valid,
+        left: found.is_valid ? await removeTransients(run, found, before) : [],
+        stopped: undefined,
+      };
   if (valid && left.length > 0) {
     return needsAttention(
       'transient_index_left',
@@ -148,10 +152,11 @@ async function judgeDrop(
   if (valid) {
     return failed(reason.code, `${reason.message} ${name} is still there and in use as before.`, facts);
   }
+  const tried = stopped ? ` Making it valid again was stopped: ${stopped}` : '';
   const transients = left.length > 0 ? ` ${left.join(', ')} is left of trying to restore it.` : '';
   return needsAttention(
     'index_left_invalid',
-    `${reason.message} ${name} is now invalid: no query uses it, every write still maintains it. Finish with ${dropIndexStatement(change.schema, change.name)}, or restore it with REINDEX INDEX CONCURRENTLY ${name}.${transients}`,
+    `${reason.message} ${name} is now invalid: no query uses it, every write still maintains it. Finish with ${dropIndexStatement(change.schema, change.name)}, or restore it with REINDEX INDEX CONCURRENTLY ${name}.${tried}${transients}`,
     { ...facts, left },
   );
 }

@@ -8,6 +8,7 @@ import {
 } from '../domain/index.ts';
 import { analyzeTable } from './analyze.ts';
 import { type RunOptions, withRun } from './begin-run.ts';
+import { isSight } from './build-witness.ts';
 import { createIndex } from './create-index.ts';
 import { createStatistics } from './create-statistics.ts';
 import type { Drift } from './drift.ts';
@@ -23,7 +24,7 @@ import { setReloptions } from './reloptions.ts';
 import { applyRoleSetting } from './role-setting.ts';
 import { type ApplyRun, failed, needsAttention } from './run.ts';
 import { applySetting } from './setting.ts';
-import { isAbort, stopReason } from './stopped.ts';
+import { ApplyHeld, isAbort, stopReason } from './stopped.ts';
 import { vacuumTable } from './vacuum.ts';
 
 /** GitLab's limit for a concurrent build: 20 h. Set outright: a role's default once killed builds half-way. */
@@ -43,7 +44,7 @@ export interface ExecuteOptions extends RunOptions {
 /**
  * Runs the plan's statements as they stand. Each is journalled before it is sent and settled after. Whatever the
  * server answers becomes the outcome. Null: another session works on this apply, be it one that we lost, or the
- * target does not answer any more; recovery adopts what is left.
+ * target does not answer any more, or what it left may not be rebuilt now; recovery adopts what is left.
  * @throws PgLuthierError when no session could be opened, or the plan is not what its hash says: nothing was sent
  * then. Errors of the journal pass through: the next start recovers.
  */
@@ -64,6 +65,10 @@ export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Pro
         if (first) return failed(first.code, drift.map((item) => item.message).join(' '), { drift });
         return await runKind(run, plan);
       } catch (error) {
+        if (error instanceof ApplyHeld) {
+          run.onProgress({ phase: `what it left waits: ${error.message}`, fraction: null, blockers: [] });
+          return null;
+        }
         if (run.signal.aborted && isAbort(error)) return await stoppedBetween(run, plan);
         if (isLoss(error)) return await afterLoss(plan, options);
         throw error;
@@ -79,7 +84,9 @@ export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Pro
 function mayRun({ change }: ApplyPlan, entries: readonly JournalEntry[]): boolean {
   if (change.kind !== 'index.create') return entries.length === 0;
   const open = entries.some(({ state }) => state === 'intended');
-  const built = entries.some(({ state, purpose }) => state === 'done' && purpose === 'statement');
+  const built = entries.some(
+    (entry) => entry.state === 'done' && entry.purpose === 'statement' && !isSight(entry),
+  );
   return !open && (isPartitioned(change) || !built);
 }
 
@@ -130,6 +137,7 @@ async function afterLoss(plan: ApplyPlan, options: ExecuteOptions): Promise<Appl
       journal: options.journal,
       onProgress: options.onProgress,
       ...(options.yieldAfterMs === undefined ? {} : { yieldAfterMs: options.yieldAfterMs }),
+      ...(options.healing ? { healing: options.healing } : {}),
     });
   } catch (error) {
     // The target is away, or a standby answers: what was left is looked into once it is back.

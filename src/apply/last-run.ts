@@ -20,6 +20,14 @@ export async function recordLastRun(run: ApplyRun, change: Maintenance, last: st
   await recordState(run, lastRunStatement(change), { last, counters_since });
 }
 
+/**
+ * Is a run of `now` later than what was there before? Both are the target's word. Of a partitioned table `before` is the
+ * newest of its leaves and `now` the oldest: a run that was cut off between two leaves is none of the whole.
+ */
+export function isNewer(before: string | null, now: string | null): now is string {
+  return now !== null && now !== before && (before === null || Date.parse(now) >= Date.parse(before));
+}
+
 /** Counters do not outlive a crash of the server; it then gives those of the whole server a new beginning. */
 async function countersSince(session: TargetSession): Promise<string | null> {
   const [row] = await session.query<{ since: string | null }>(
@@ -44,7 +52,7 @@ export async function recoverLastRun(
   const begun = sent.some((entry) => entry.sql !== lastRunStatement(change));
   if (recorded === null || !begun) return failed(reason.code, `${reason.message} Nothing had been sent.`);
   const last = await readLast();
-  if (last !== null && last !== recorded.last) {
+  if (isNewer(recorded.last as string | null, last)) {
     return applied({ recovered: true, [`last_${change.kind}`]: last });
   }
   const command = change.kind.toUpperCase();
@@ -53,5 +61,5 @@ export async function recoverLastRun(
         'effect_unknown',
         `${reason.message} The server has lost its counters since (a crash, or a reset), so that nobody can tell whether the ${command} ran. Another one does no harm.`,
       )
-    : failed(reason.code, `${reason.message} The table shows no newer ${command}.`);
+    : failed(reason.code, `${reason.message} The table, or a partition of it, shows no newer ${command}.`);
 }

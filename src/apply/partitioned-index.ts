@@ -5,6 +5,7 @@
  */
 import { type ApplyOutcome, quoteQualified } from '../domain/index.ts';
 import { TargetQueryError } from '../target/index.ts';
+import { journalledBuild, wasSeen } from './build-witness.ts';
 import { canonicalForm, findIndex, sameForm, withSearchPathOf } from './index-facts.ts';
 import { lockBudgets } from './lock-budgets.ts';
 import {
@@ -19,7 +20,7 @@ import {
 import { dropIndexStatement } from './plan.ts';
 import { withShortLock } from './reloptions.ts';
 import { type ApplyRun, applied, type Facts, failed, needsAttention, reasonOf, setTimeouts } from './run.ts';
-import { journalled, tidying } from './statement.ts';
+import { tidying } from './statement.ts';
 import { isAbort, stopReason } from './stopped.ts';
 import { cleanUp, isBeingBuilt } from './transient-indexes.ts';
 
@@ -108,7 +109,7 @@ async function send(step: TreeStep, run: ApplyRun): Promise<TargetQueryError | n
       statement_timeout: run.statementTimeoutMs,
     });
     try {
-      await journalled(run, 'statement', step.sql);
+      await journalledBuild(run, step.sql, step.member);
       return null;
     } catch (error) {
       if (error instanceof TargetQueryError) return error;
@@ -150,9 +151,13 @@ export async function leavePartitioned(
   const run = tidying(given);
   const matches = known ?? (await exactMatches(run, change));
   const stuck: string[] = [];
+  const unseen: string[] = [];
   for (const { member, index } of await treeState(run.session, change, matches)) {
     if (!member.leaf || !index || index.is_valid || index.name !== member.name) continue;
-    if (!(await dropHalfBuilt(run, member))) stuck.push(quoteQualified(member.schema, member.name));
+    const dropped = await dropHalfBuilt(run, member);
+    const name = quoteQualified(member.schema, member.name);
+    if (dropped === 'unseen') unseen.push(name);
+    else if (!dropped) stuck.push(name);
   }
   const states = await treeState(run.session, change, matches);
   const top = states[0]?.index ?? null;
@@ -171,6 +176,13 @@ export async function leavePartitioned(
       { ...facts, stuck },
     );
   }
+  if (unseen.length > 0) {
+    return needsAttention(
+      'unseen_leftover',
+      `${reason.message} Invalid and as the plan has them, but not seen to be made by this apply, so that they may be somebody else's and were left alone: ${unseen.join(', ')}. Drop them with DROP INDEX CONCURRENTLY if they are nobody's.`,
+      { ...facts, unseen },
+    );
+  }
   if (missing === 0) return finish(run, change, { ...facts, note: reason.message });
   if (!top) return failed(reason.code, `${reason.message} Nothing was left behind.`, facts);
   const message = `${reason.message} ${built.length} leaves have their index; ${missing} statement(s) are missing. Apply it again to go on from there, or undo it.`;
@@ -180,10 +192,11 @@ export async function leavePartitioned(
     : needsAttention('partly_built', message, { ...facts, because: reason.code });
 }
 
-/** With the plan's name, of its form, invalid, and nobody building it: what our build of this leaf left. */
-async function dropHalfBuilt(run: ApplyRun, member: Member): Promise<boolean> {
+/** With the plan's name, of its form, seen to be made by us, invalid, and nobody building it: our build's of this leaf. */
+async function dropHalfBuilt(run: ApplyRun, member: Member): Promise<boolean | 'unseen'> {
   const left = await findIndex(run.session, member.schema, member.name);
   if (!left || left.is_valid) return true;
+  if (!(await wasSeen(run, left.oid))) return 'unseen';
   if (await isBeingBuilt(run.session, left.table_oid)) return false;
   run.onProgress({ phase: 'removing the unfinished index', fraction: null, blockers: [] });
   await setTimeouts(run.session, {

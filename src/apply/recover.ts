@@ -9,6 +9,8 @@ import {
 } from '../domain/index.ts';
 import { lastAnalyze } from './analyze.ts';
 import { type RunOptions, withRun } from './begin-run.ts';
+import { isSight } from './build-witness.ts';
+import { clusterOf } from './cluster.ts';
 import { cleanUpAfter, finishIndex, isAsDefined } from './create-index.ts';
 import { recoverStatistics } from './create-statistics.ts';
 import { recoverDrop } from './drop-index.ts';
@@ -18,7 +20,7 @@ import { isPartitioned } from './partitioned-tree.ts';
 import { recoverReindex } from './reindex-index.ts';
 import { recoverReloptions } from './reloptions.ts';
 import { judgeRoleSetting } from './role-setting.ts';
-import { type ApplyRun, failed, needsAttention, SQLSTATE } from './run.ts';
+import { type ApplyRun, failed, needsAttention, recordedCluster, SQLSTATE } from './run.ts';
 import { recoverSetting } from './setting.ts';
 import { ApplyHeld, isAbort, stopReason } from './stopped.ts';
 import { lastVacuum } from './vacuum.ts';
@@ -103,15 +105,23 @@ export async function settleOpen(
   }
 }
 
-function recoverKind(
+async function recoverKind(
   run: ApplyRun,
   plan: ApplyPlan,
   entries: readonly JournalEntry[],
 ): Promise<ApplyOutcome> {
   const { change } = plan;
-  const sent = entries.filter((entry) => entry.purpose === 'statement');
+  const [then, now] = [recordedCluster(entries), await clusterOf(run.session)];
+  if (then !== null && now !== '0' && now !== then) {
+    return needsAttention(
+      'another_cluster',
+      `The target is another cluster (system identifier ${now}) than the one that the apply ran on (${then}); nothing was touched. What it left there the journal tells.`,
+      { cluster: then },
+    );
+  }
+  const sent = entries.filter((entry) => entry.purpose === 'statement' && !isSight(entry));
   if (sent.length === 0) {
-    return Promise.resolve(failed(INTERRUPTED.code, `${INTERRUPTED.message} Nothing had been sent.`));
+    return failed(INTERRUPTED.code, `${INTERRUPTED.message} Nothing had been sent.`);
   }
   switch (change.kind) {
     case 'index.create':
@@ -129,11 +139,17 @@ function recoverKind(
     case 'table.reloptions':
       return recoverReloptions(run, change, plan.statements, sent, INTERRUPTED);
     case 'vacuum':
-      return recoverLastRun(run.session, change, sent, INTERRUPTED, () => lastVacuum(run.session, change));
+      return recoverLastRun(
+        run.session,
+        change,
+        sent,
+        INTERRUPTED,
+        async () => (await lastVacuum(run.session, change)).oldest,
+      );
     case 'analyze':
       return recoverLastRun(run.session, change, sent, INTERRUPTED, () => lastAnalyze(run.session, change));
     case 'finding':
-      return Promise.resolve(failed(INTERRUPTED.code, INTERRUPTED.message));
+      return failed(INTERRUPTED.code, INTERRUPTED.message);
   }
 }
 

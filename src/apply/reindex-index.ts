@@ -5,6 +5,7 @@
  */
 import { type ApplyOutcome, type Change, type JournalEntry, quoteQualified } from '../domain/index.ts';
 import { TargetQueryError } from '../target/index.ts';
+import { journalledBuild } from './build-witness.ts';
 import { findIndex, indexesOf } from './index-facts.ts';
 import {
   type ApplyRun,
@@ -17,7 +18,6 @@ import {
   recordState,
   setTimeouts,
 } from './run.ts';
-import { journalled } from './statement.ts';
 import { type IndexesBefore, removeTransients } from './transient-indexes.ts';
 
 type Reindex = Extract<Change, { kind: 'index.reindex' }>;
@@ -39,7 +39,7 @@ export async function reindexIndex(run: ApplyRun, change: Reindex, statement: st
   });
   const begun = performance.now();
   try {
-    await journalled(run, 'statement', statement);
+    await journalledBuild(run, statement, change, { rebuilds: index.oid });
   } catch (error) {
     if (!(error instanceof TargetQueryError)) throw error;
     const [code, message] = reasonOf(run, error);

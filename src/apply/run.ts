@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyOutcome, ApplyProgress, Journal, JournalEntry } from '../domain/index.ts';
 import type { openTarget, TargetQueryError, TargetSession } from '../target/index.ts';
+import { clusterOf } from './cluster.ts';
 import { type ApplyStopped, stopReason } from './stopped.ts';
 
 /** SQLSTATEs that decisions are made by. */
@@ -45,6 +46,17 @@ export interface Guard {
   heldBy?: () => Promise<string | null>;
   /** Aborted: the tidying up is cancelled too, and waits. Absent: it goes on, for it is what a stop leads to. */
   hold?: AbortSignal;
+  /** Asked before an index that a cut-off drop left invalid is rebuilt, which may take hours. Absent: nothing stops that. */
+  healing?: () => Promise<HealingWatch>;
+}
+
+/** What stops the rebuild of an index that a cut-off drop left invalid. */
+export interface HealingWatch {
+  /** Why it may not begin now: the apply stays open; null: it may. */
+  held: string | null;
+  /** Aborted: it is cancelled; with an ApplyHeld as the reason the apply stays open, else it ends with the index as it is. */
+  signal: AbortSignal;
+  end(): void;
 }
 
 /** application_name of the session that makes the change: how a DBA and the cancel recognise it. */
@@ -63,7 +75,18 @@ export async function recordState(run: ApplyRun, sql: string, state: Facts): Pro
     backend_pid: session.pid,
     backend_start: session.backendStart,
   });
-  await settleSurely(journal, step, { state: 'done', sqlstate: null, message: JSON.stringify(state) });
+  const message = JSON.stringify({ ...state, cluster: await clusterOf(session) });
+  await settleSurely(journal, step, { state: 'done', sqlstate: null, message });
+}
+
+/** The cluster that the states were read of; null: none was kept, or it could not be told. */
+export function recordedCluster(entries: readonly JournalEntry[]): string | null {
+  for (const { state, message } of entries) {
+    if (state !== 'done' || !message?.startsWith('{')) continue;
+    const { cluster } = JSON.parse(message) as { cluster?: string };
+    if (cluster !== undefined && cluster !== '0') return cluster;
+  }
+  return null;
 }
 
 /** What `recordState` kept under this text; null: nothing. */

@@ -14,13 +14,14 @@ const ANSWER_RESERVE_MS = 60_000;
  * connection leaves the row `unknown`: nobody here knows whether the statement took effect.
  * @param options.heedAbort the run's signal cancels it. Tidying up does not heed that, for it is what a stop leads to; a
  * watchdog of its own ends it where others wait for it, and so does the guard's hold.
+ * @param options.until aborted, it is cancelled all the same.
  * @throws ApplyHeld when the guard does not let it be sent now; nothing was sent, or it was cancelled.
  */
 export async function journalled(
   run: ApplyRun,
   purpose: JournalEntry['purpose'],
   sql: string,
-  options: { heedAbort: boolean } = { heedAbort: true },
+  options: { heedAbort: boolean; until?: AbortSignal } = { heedAbort: true },
 ): Promise<void> {
   const { session, journal, guard } = run;
   if (options.heedAbort) run.signal.throwIfAborted();
@@ -32,7 +33,8 @@ export async function journalled(
     backend_pid: session.pid,
     backend_start: session.backendStart,
   });
-  const { signal, guard: guarding, lockBudgetMs } = options.heedAbort ? run : tidying(run);
+  const { guard: guarding, lockBudgetMs, ...own } = options.heedAbort ? run : tidying(run);
+  const signal = options.until ? AbortSignal.any([own.signal, options.until]) : own.signal;
   const limits = { signal, stop: guarding.stop, yieldAfterMs: guard.yieldAfterMs, lockBudgetMs };
   try {
     await watched(run, limits, () =>
@@ -49,6 +51,7 @@ export async function journalled(
     });
     if (known && error.sqlstate === SQLSTATE.query_canceled) {
       if (guard.hold?.aborted) throw new ApplyHeld(stopReason(guard.hold)[1]);
+      if (options.until?.reason instanceof ApplyHeld) throw options.until.reason;
       if (!options.heedAbort && signal.aborted)
         throw new TargetQueryError(error.sqlstate, stopReason(signal)[1], error);
     }

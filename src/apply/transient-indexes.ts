@@ -4,6 +4,7 @@
  */
 import { quoteQualified } from '../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../target/index.ts';
+import { wasSeen } from './build-witness.ts';
 import { type IndexFacts, indexesOf, sameForm } from './index-facts.ts';
 import { dropIndexStatement } from './plan.ts';
 import { type ApplyRun, setTimeouts } from './run.ts';
@@ -23,9 +24,10 @@ export interface IndexesBefore {
 }
 
 /**
- * Drops what is certainly of our rebuild of `now`: invalid, of a transient name, the same index, and either new since
- * the record or the recorded index itself under another name. Nobody else may be building on the table.
- * @returns SQL names of what could not be dropped.
+ * Drops what is certainly of our rebuild of `now`: invalid, of a transient name, the same index, and either seen to be
+ * made by us or the recorded index itself under another name. Nobody else may be building on the table. What is new
+ * since the record and was not seen may be of somebody else's rebuild, and stays.
+ * @returns SQL names of what was not dropped.
  */
 export async function removeTransients(
   run: ApplyRun,
@@ -33,7 +35,7 @@ export async function removeTransients(
   before: IndexesBefore,
 ): Promise<string[]> {
   const known = new Set(before.known);
-  const ours = (await indexesOf(run.session, now.table_oid)).filter(
+  const found = (await indexesOf(run.session, now.table_oid)).filter(
     (other) =>
       !other.is_valid &&
       other.oid !== now.oid &&
@@ -41,26 +43,34 @@ export async function removeTransients(
       (other.oid === before.index_oid || !known.has(other.oid)) &&
       sameForm(other.form, now.form),
   );
-  if (ours.length === 0) return [];
-  const names = ours.map((other) => quoteQualified(other.schema, other.name));
-  if (await isBeingBuilt(run.session, now.table_oid)) return names;
+  const nameOf = (other: IndexFacts) => quoteQualified(other.schema, other.name);
+  const ours: IndexFacts[] = [];
+  for (const other of found) {
+    if (other.oid === before.index_oid || (await wasSeen(run, other.oid))) ours.push(other);
+  }
+  const left = found.filter((other) => !ours.includes(other)).map(nameOf);
+  if (ours.length === 0) return left;
+  if (await isBeingBuilt(run.session, now.table_oid)) return found.map(nameOf);
   run.onProgress({ phase: 'removing what the rebuild left', fraction: null, blockers: [] });
   await setTimeouts(run.session, {
     lock_timeout: Math.min(run.lockBudgetMs, LOCK_TIMEOUT_MS),
     statement_timeout: run.statementTimeoutMs,
   });
-  const left: string[] = [];
-  for (const [position, other] of ours.entries()) {
+  for (const other of ours) {
     const dropped = await cleanUp(run, dropIndexStatement(other.schema, other.name));
-    if (!dropped) left.push(names[position] ?? other.name);
+    if (!dropped) left.push(nameOf(other));
   }
   return left;
 }
 
 /** False when the server refused it; the refusal is in the journal. */
-export async function cleanUp(run: ApplyRun, sql: string): Promise<boolean> {
+export async function cleanUp(
+  run: ApplyRun,
+  sql: string,
+  send: () => Promise<void> = () => journalled(run, 'cleanup', sql, { heedAbort: false }),
+): Promise<boolean> {
   try {
-    await journalled(run, 'cleanup', sql, { heedAbort: false });
+    await send();
     return true;
   } catch (error) {
     if (error instanceof TargetQueryError) return false;

@@ -13,6 +13,7 @@ export * from './fast-snapshot.ts';
 export * from './identifier.ts';
 export * from './index-ddl.ts';
 export * from './instance.ts';
+export * from './leaves.ts';
 export * from './lifecycle.ts';
 export * from './maintenance-window.ts';
 export * from './plan-node-name.ts';

@@ -35,6 +35,8 @@ const MINUTE_MS = 60_000;
 const DAY_MINUTES = 24 * 60;
 /** Every window begins within a week of any moment. */
 const WEEK_MINUTES = 7 * DAY_MINUTES;
+/** A spring night may skip a window: a day more than a week is looked at. */
+const LONGEST_MS = (WEEK_MINUTES + DAY_MINUTES) * MINUTE_MS;
 
 const minutesOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
 
@@ -71,9 +73,8 @@ function wallClock(at: Date, timeZone: string): { day: number; minute: number } 
 }
 
 /**
- * Minutes until the window closes by its wall clock, 0 where it is closed. Over a change of summer time it is the wall
- * clock that counts, so that the rest may be an hour longer or shorter than it says: half an hour before such a change
- * nobody should begin what takes long.
+ * Minutes until the window closes by its wall clock, 0 where it is closed. Over a change of summer time that is more or
+ * less than what will pass: `openMinutes` tells that.
  */
 export function minutesLeft(window: MaintenanceWindow, at: Date): number {
   const { day, minute } = wallClock(at, window.time_zone);
@@ -86,20 +87,41 @@ export function minutesLeft(window: MaintenanceWindow, at: Date): number {
   return 0;
 }
 
-/** The most minutes that any of these leaves; 0: all are closed. Without windows it is always open: Infinity. */
+/**
+ * Minutes that will pass until none of these is open any more, 0: all are closed. Windows that meet or overlap are one,
+ * over midnight, week ends and changes of summer time, also in different zones. Infinity: there are no windows, or they
+ * leave no gap.
+ */
 export function openMinutes(windows: readonly MaintenanceWindow[], at: Date): number {
   if (windows.length === 0) return Number.POSITIVE_INFINITY;
-  return Math.max(...windows.map((window) => minutesLeft(window, at)));
+  let until = at;
+  for (;;) {
+    const closings = windows.flatMap((window) => closing(window, until) ?? []);
+    if (closings.length === 0) return (until.getTime() - at.getTime()) / MINUTE_MS;
+    until = new Date(Math.max(...closings));
+    // Every window comes again within a week, so that a gap would have been met by then.
+    if (until.getTime() - at.getTime() > LONGEST_MS) return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** When this window closes, ms since the epoch; null: it is closed. */
+function closing(window: MaintenanceWindow, at: Date): number | null {
+  const left = minutesLeft(window, at);
+  if (left === 0) return null;
+  const minute = Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS;
+  let end = minute + left * MINUTE_MS;
+  // Where the clock was put forward meanwhile it has closed before. Put back, it is open still: the next look tells.
+  while (end - MINUTE_MS > minute && minutesLeft(window, new Date(end - MINUTE_MS)) === 0) end -= MINUTE_MS;
+  return end;
 }
 
 /** When one of them opens next, to the minute; `at` itself where one is open, null where there is none. */
 export function nextOpening(windows: readonly MaintenanceWindow[], at: Date): Date | null {
   if (windows.length === 0) return null;
   const minute = Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS;
-  // A spring night may skip a window's beginning: a day more than a week is looked at.
-  for (let ahead = 0; ahead <= WEEK_MINUTES + DAY_MINUTES; ahead += 1) {
+  for (let ahead = 0; ahead <= LONGEST_MS / MINUTE_MS; ahead += 1) {
     const moment = ahead === 0 ? at : new Date(minute + ahead * MINUTE_MS);
-    if (openMinutes(windows, moment) > 0) return moment;
+    if (windows.some((window) => minutesLeft(window, moment) > 0)) return moment;
   }
   return null;
 }

@@ -12,6 +12,7 @@ import { openTarget } from '../target/index.ts';
 import { refusalError } from './apply-gates.ts';
 import { shownProgress } from './blocker-text.ts';
 import { collectTarget } from './collect-target.ts';
+import { healingOf } from './healing.ts';
 import { inspect } from './plan-apply.ts';
 import type { Services } from './services.ts';
 
@@ -132,6 +133,7 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
       openSession: asOwner(openTarget, apply.plan.change),
       journal: store.applies.journal(apply.target_id, apply.id),
       signal: AbortSignal.any([services.background.signal, stop.signal]),
+      healing: healingOf(services, apply),
       ...yieldOf(policy),
       onProgress: recordProgress(services, apply, policy),
     });
@@ -147,7 +149,10 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
     stop.end();
   }
   if (outcome === null) {
-    logger.warn({ apply_id: apply.id }, 'the target was lost during an apply; it stays open for recovery');
+    logger.warn(
+      { apply_id: apply.id },
+      'the target was lost during an apply, or what it left may not be touched now; it stays open for recovery',
+    );
     return;
   }
   await finishApply(services, apply, outcome);

@@ -1,5 +1,5 @@
 /** Maintenance that somebody did since a table or an index was seen last. */
-import type { Change, Snapshot, TableRow } from '../domain/index.ts';
+import { type Change, type Snapshot, sameLeaves, type TableRow } from '../domain/index.ts';
 
 type Maintenance = Extract<Change, { kind: 'index.reindex' | 'vacuum' | 'analyze' }>;
 
@@ -12,10 +12,16 @@ export function maintained(snapshot: Snapshot, earlier: Snapshot, change: Mainte
   const [was, is] = [tableIn(earlier, change), tableIn(snapshot, change)];
   // Another table of the name has times of its own.
   if (!was || !is || was.oid !== is.oid) return false;
-  if (change.kind === 'analyze') return newer(was.last_analyze, is.last_analyze);
-  const frozen = !change.freeze || (was.xid_age !== null && is.xid_age !== null && is.xid_age < was.xid_age);
-  const analyzed = !change.analyze || newer(was.last_analyze, is.last_analyze);
-  return newer(was.last_vacuum, is.last_vacuum) && frozen && analyzed;
+  const analyzed = newer(was.last_analyze, is.last_analyze);
+  if (change.kind === 'analyze') return analyzed;
+  // Of a partitioned table all leaves: the whole of it, be it by one statement or one by one.
+  const leaves = sameLeaves(earlier.tables, snapshot.tables, change);
+  const vacuumed = leaves.every(
+    ([before, after]) =>
+      newer(before.last_vacuum, after.last_vacuum) &&
+      (!change.freeze || younger(before.xid_age, after.xid_age)),
+  );
+  return leaves.length > 0 && vacuumed && (!change.analyze || analyzed);
 }
 
 const tableIn = (
@@ -27,6 +33,8 @@ const tableIn = (
 function newer(was: string | null, is: string | null): boolean {
   return is !== null && (was === null || Date.parse(is) > Date.parse(was));
 }
+
+const younger = (was: number | null, is: number | null) => was !== null && is !== null && is < was;
 
 /**
  * REINDEX CONCURRENTLY makes another index (OID) of the same name, REINDEX another file (relfilenode) of the same index;

@@ -5,6 +5,7 @@ import { openTarget } from '../target/index.ts';
 import { finishApply, followStops, recordProgress, runApply, yieldOf } from './apply-approved.ts';
 import { recoverBatch } from './apply-batch.ts';
 import { heldInRecovery, stopRefusal } from './apply-gates.ts';
+import { healingOf } from './healing.ts';
 import type { Services } from './services.ts';
 import { endedBy, targetDsn, withReadSession } from './target-session.ts';
 
@@ -68,6 +69,7 @@ async function recoverOne(
       journal,
       heldBy: held,
       hold: stop.signal,
+      healing: healingOf(services, apply),
       ...yieldOf(policy),
       onProgress: recordProgress(services, apply, policy),
     });

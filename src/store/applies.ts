@@ -10,7 +10,7 @@ import {
   type RecommendationEvent,
   type Verdict,
 } from '../domain/index.ts';
-import { markCancelled, stopReason } from './apply-cancel.ts';
+import { lastCancel, markCancelled, stopReason } from './apply-cancel.ts';
 import { refuseTooMany } from './apply-limits.ts';
 import { type Apply, toApply } from './apply-row.ts';
 import { type Database, newId } from './database.ts';
@@ -47,6 +47,8 @@ export interface ApplyStore {
   requestCancel(targetId: string, applyId: string, actor: string): Promise<Apply>;
   /** Why it is to stop, in words; null: it is not. */
   stopReason(targetId: string, applyId: string): Promise<string | null>;
+  /** See apply-cancel.ts. */
+  lastCancel(targetId: string, applyId: string): Promise<{ actor: string; at: number } | null>;
   setProgress(targetId: string, applyId: string, progress: ApplyProgress): Promise<void>;
   finish(
     targetId: string,
@@ -157,6 +159,7 @@ export function applyStore(db: Database): ApplyStore {
     requestCancel: async (targetId, applyId, actor) =>
       toApply(await markCancelled(db, targetId, applyId, actor)),
     stopReason: (targetId, applyId) => stopReason(db, targetId, applyId),
+    lastCancel: (targetId, applyId) => lastCancel(db, targetId, applyId),
     setProgress: async (targetId, applyId, progress) => {
       await db
         .updateTable('pgluthier.apply')

@@ -5,6 +5,7 @@ import { appendAudit } from './audit.ts';
 import type { Database } from './database.ts';
 import { notFound } from './errors.ts';
 
+/** Asked for again it is kept again: the first wish may have led to a rebuild that the second one stops. */
 export async function markCancelled(db: Database, targetId: string, applyId: string, actor: string) {
   return db.transaction().execute(async (transaction) => {
     const row = await transaction
@@ -24,7 +25,6 @@ export async function markCancelled(db: Database, targetId: string, applyId: str
         details: { state: row.state },
       });
     }
-    if (row.cancel_requested_at !== null) return row;
     const marked = await transaction
       .updateTable('pgluthier.apply')
       .set({ cancel_requested_at: new Date(), cancel_requested_by: actor })
@@ -41,6 +41,22 @@ export async function markCancelled(db: Database, targetId: string, applyId: str
     });
     return marked;
   });
+}
+
+/** The last wish to cancel it: who, and when as ms since the epoch; null: nobody has asked. */
+export async function lastCancel(
+  db: Database,
+  targetId: string,
+  applyId: string,
+): Promise<{ actor: string; at: number } | null> {
+  const row = await db
+    .selectFrom('pgluthier.apply')
+    .select(['cancel_requested_at', 'cancel_requested_by'])
+    .where('target_id', '=', targetId)
+    .where('apply_id', '=', applyId)
+    .executeTakeFirst();
+  const { cancel_requested_at: at, cancel_requested_by: actor } = row ?? {};
+  return at && actor ? { actor, at: new Date(at).getTime() } : null;
 }
 
 /** In words; null: nobody wants it to stop. */

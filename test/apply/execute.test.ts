@@ -54,6 +54,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     });
     expect(await journal.entries()).toMatchObject([
       { purpose: 'statement', state: 'done', sql: plan.statements[0], backend_pid: expect.any(Number) },
+      { purpose: 'statement', state: 'done', message: 'our build makes this index' },
       { purpose: 'analyze', state: 'done' },
     ]);
     expect(await indexState(dsn, 'Expr "Idx"')).toBe('valid');

@@ -50,6 +50,7 @@ describe('a build that waits for an old snapshot', () => {
     expect(await indexState(dsn)).toBe('absent');
     expect(await journal.entries()).toMatchObject([
       { purpose: 'statement', state: 'failed', sqlstate: '55P03' },
+      { purpose: 'statement', state: 'done', sql: expect.stringContaining('index_relid = ') },
       { purpose: 'cleanup', state: 'cleaned_up', sql: 'DROP INDEX CONCURRENTLY "Shöp"."Größe Idx"' },
     ]);
   });
@@ -110,7 +111,10 @@ describe('a client that is killed', () => {
     const outcome = await until(() => recover(journal, applyId));
     expect(outcome).toMatchObject({ outcome: 'applied', facts: { recovered: true } });
     expect(await indexState(dsn)).toBe('valid');
-    expect(await journal.entries()).toMatchObject([{ purpose: 'statement', state: 'done' }]);
+    expect(await journal.entries()).toMatchObject([
+      { purpose: 'statement', state: 'done' },
+      { purpose: 'statement', state: 'done', sql: expect.stringContaining('index_relid = ') },
+    ]);
   });
 
   it('whose server ends it with the client: recovery drops what was left', async () => {
@@ -135,6 +139,7 @@ describe('a client that is killed', () => {
     expect(await indexState(dsn)).toBe('absent');
     expect(await journal.entries()).toMatchObject([
       { purpose: 'statement', state: 'failed' },
+      { purpose: 'statement', state: 'done', sql: expect.stringContaining('index_relid = ') },
       { purpose: 'cleanup', state: 'cleaned_up' },
     ]);
     await holder.release();

@@ -4,13 +4,15 @@ import { chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { sightOf } from '../../src/apply/build-witness.ts';
 import { buildPlan, executePlan, recoverApply } from '../../src/apply/index.ts';
-import type { Journal } from '../../src/domain/index.ts';
+import type { Change, Journal } from '../../src/domain/index.ts';
 import { startEmbedded } from '../../src/embedded/index.ts';
 import { openTarget } from '../../src/target/index.ts';
 import { tcpFront } from '../target/tcp-front.ts';
 import { newJournal } from './journal.ts';
 import {
+  apply,
   applyDatabase,
   createIndexChange,
   indexState,
@@ -119,4 +121,75 @@ it('a failover: no standby is asked, and what the new primary has is cleaned up'
     code: 'interrupted_before_effect',
   });
   expect(await indexState(standby.dsn())).toBe('absent');
+});
+
+describe('another cluster under the same address', () => {
+  const qualified = '"Shöp"."Größe Idx"';
+  const invalid = async (major: number) => {
+    const database = await applyDatabase(major);
+    closers.push(database.drop);
+    await rows(database.dsn, `CREATE INDEX "Größe Idx" ON "Shöp"."Order Items" ("Größe")`);
+    await rows(
+      database.dsn,
+      `UPDATE pg_index SET indisvalid = false WHERE indexrelid = '${qualified}'::regclass`,
+    );
+    return database.dsn;
+  };
+
+  it('has an invalid index of the name: nobody saw that one made, and it stays', async () => {
+    const [one, other] = [await invalid(17), await invalid(18)];
+    const [journal, id] = [newJournal(), newApplyId()];
+    const [sql = ''] = plan.statements;
+    await journal.intend({ purpose: 'statement', sql, backend_pid: 1, backend_start: null });
+    // The one's cluster, the other's OID.
+    await rows(one, `ALTER INDEX ${qualified} RENAME TO away`);
+    const [{ oid } = { oid: 0 }] = await rows<{ oid: number }>(
+      other,
+      'SELECT $1::regclass::oid::int4 AS oid',
+      [qualified],
+    );
+    const [{ system } = { system: '' }] = await rows<{ system: string }>(
+      one,
+      'SELECT system_identifier::text AS system FROM pg_control_system()',
+    );
+    const seenThere = { purpose: 'statement' as const, sql: sightOf(system, oid), backend_pid: 1 };
+    await journal.intend({ ...seenThere, backend_start: null });
+    expect(await recover(other, id, journal)).toMatchObject({
+      outcome: 'needs_attention',
+      code: 'unseen_leftover',
+    });
+    expect(await indexState(other)).toBe('invalid');
+  });
+
+  it('has an index of the name that another OID names: that is no rebuild of ours', async () => {
+    const { dsn, drop } = await applyDatabase(17);
+    closers.push(drop);
+    await rows(dsn, `CREATE INDEX "Größe Idx" ON "Shöp"."Order Items" ("Größe")`);
+    const reindex: Change = {
+      kind: 'index.reindex',
+      schema: 'Shöp',
+      table: 'Order Items',
+      name: 'Größe Idx',
+      definition: `CREATE INDEX "Größe Idx" ON "Shöp"."Order Items" USING btree ("Größe")`,
+    };
+    const [journal, id] = [newJournal(), newApplyId()];
+    expect((await apply(dsn, reindex, { journal, apply_id: id })).outcome).toMatchObject({
+      outcome: 'applied',
+    });
+    const elsewhere = await applyDatabase(18);
+    closers.push(elsewhere.drop);
+    await rows(elsewhere.dsn, `CREATE INDEX "Größe Idx" ON "Shöp"."Order Items" ("Größe")`);
+    const there = {
+      plan: buildPlan(reindex),
+      apply_id: id,
+      onProgress: () => {},
+      openSession: openTarget,
+      journal,
+    };
+    expect(await recoverApply({ ...there, dsn: elsewhere.dsn })).toMatchObject({
+      outcome: 'needs_attention',
+      code: 'another_cluster',
+    });
+    expect(await recoverApply({ ...there, dsn })).toMatchObject({ outcome: 'applied' });
+  });
 });

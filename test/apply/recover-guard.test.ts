@@ -13,6 +13,7 @@ import {
   newApplyId,
   QUALIFIED,
   rows,
+  seen,
   snapshotHolder,
   until,
 } from './target.ts';
@@ -38,6 +39,7 @@ beforeEach(async () => {
   expect(await indexState(dsn)).toBe('invalid');
   journal = newJournal();
   await journal.intend({ purpose: 'statement', sql: build, backend_pid: 1, backend_start: null });
+  await seen(dsn, journal, '"Shöp"."Größe Idx"');
 });
 afterEach(() => drop());
 
@@ -73,7 +75,7 @@ const cleaning = () =>
 it('sends nothing while it is held, says why, and ends it afterwards', async () => {
   expect(await recover({ heldBy: () => Promise.resolve('All applying was stopped by a dba.') })).toBeNull();
   expect(phases.at(-1)).toBe('what it left waits: All applying was stopped by a dba.');
-  expect(await journal.entries()).toMatchObject([{ state: 'intended' }]);
+  expect(await journal.entries()).toMatchObject([{ state: 'intended' }, { state: 'done' }]);
   expect(await indexState(dsn)).toBe('invalid');
   expect(await recover()).toMatchObject({ outcome: 'failed', code: 'interrupted_before_effect' });
   expect(await indexState(dsn)).toBe('absent');
@@ -89,6 +91,7 @@ it('is cancelled in its clean-up by a stop, and stays open', async () => {
   expect(phases.at(-1)).toContain('a dba stopped all applying: load');
   expect(await journal.entries()).toMatchObject([
     { state: 'intended' },
+    { state: 'done' },
     { purpose: 'cleanup', state: 'failed', sqlstate: '57014' },
   ]);
   await holder.end();

@@ -1,6 +1,7 @@
 /** A database to change, with names that need care, and sessions that get in the way. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { sightOf } from '../../src/apply/build-witness.ts';
 import { buildPlan, executePlan, preflight } from '../../src/apply/index.ts';
 import type {
   ApplyOutcome,
@@ -163,4 +164,17 @@ export async function indexState(dsn: string, name = 'Größe Idx'): Promise<'ab
   );
   if (!row) return 'absent';
   return row.valid ? 'valid' : 'invalid';
+}
+
+/** Has the journal say that its build made this index, as the build's witness does. */
+export async function seen(dsn: string, journal: Journal, qualified: string): Promise<void> {
+  const [row] = await rows<{ system: string; oid: number }>(
+    dsn,
+    'SELECT system_identifier::text AS system, $1::regclass::oid::int4 AS oid FROM pg_control_system()',
+    [qualified],
+  );
+  if (!row) throw new Error('no row');
+  const sql = sightOf(row.system, row.oid);
+  const step = await journal.intend({ purpose: 'statement', sql, backend_pid: 1, backend_start: null });
+  await journal.settle(step, { state: 'done', sqlstate: null, message: 'our build makes this index' });
 }

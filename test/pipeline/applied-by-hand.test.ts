@@ -11,6 +11,14 @@ CREATE INDEX items_there ON items (id);
 CREATE TABLE kept (id int, a int, b int);
 ALTER TABLE kept SET (autovacuum_enabled = off);
 INSERT INTO kept SELECT i, i % 10, i % 10 FROM generate_series(1, 2000) i;
+CREATE TABLE tree (id int, a int) PARTITION BY RANGE (id);
+CREATE TABLE tree_low PARTITION OF tree FOR VALUES FROM (0) TO (100) PARTITION BY LIST (a);
+CREATE TABLE tree_low_1 PARTITION OF tree_low FOR VALUES IN (1);
+CREATE TABLE tree_high PARTITION OF tree FOR VALUES FROM (100) TO (200);
+CREATE TABLE half (LIKE tree) PARTITION BY RANGE (id);
+CREATE TABLE half_low PARTITION OF half FOR VALUES FROM (0) TO (100);
+CREATE TABLE half_high PARTITION OF half FOR VALUES FROM (100) TO (200);
+INSERT INTO tree SELECT i, 1 FROM generate_series(0, 199) i; INSERT INTO half TABLE tree;
 CREATE INDEX kept_plain ON kept (a);
 CREATE INDEX kept_live ON kept (b);
 CREATE INDEX kept_alone ON kept (id);`;
@@ -191,6 +199,11 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
         kinds: ['dependencies'],
         columns: ['b', 'a'],
       },
+      tree: { kind: 'vacuum', schema: 'public', table: 'tree', freeze: true, analyze: true },
+      tree_analyze: { kind: 'analyze', schema: 'public', table: 'tree' },
+      // Traps: one of its partitions was vacuumed; a partition was analysed, not the whole.
+      half: { kind: 'vacuum', schema: 'public', table: 'half', freeze: false, analyze: false },
+      half_analyze: { kind: 'analyze', schema: 'public', table: 'half' },
       // Traps: nobody rebuilt it; the table was analysed before the advice; other columns; no VACUUM FREEZE was run.
       alone: reindex('kept_alone', 'id'),
       before: { kind: 'analyze', schema: 'public', table: 'items' },
@@ -205,6 +218,8 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
       'REINDEX INDEX CONCURRENTLY kept_live',
       'CREATE STATISTICS "By Hand" (dependencies, mcv) ON a, b FROM kept',
       'VACUUM (ANALYZE) kept',
+      'VACUUM (FREEZE, ANALYZE) tree',
+      'VACUUM (ANALYZE) half_low',
     ]) {
       await at.client.query(statement);
     }
@@ -218,7 +233,7 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
       string,
       unknown
     >[];
-    const recognised = ['analyze', 'live', 'plain', 'statistics', 'vacuum'];
+    const recognised = ['analyze', 'live', 'plain', 'statistics', 'tree', 'tree_analyze', 'vacuum'];
     const those = applies.filter(({ recommendation_id }) => String(recommendation_id) in asked);
     expect(those.map(({ recommendation_id }) => recommendation_id).sort()).toEqual(recognised);
     for (const apply of those) {
@@ -232,11 +247,13 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
     expect(made?.plan).toMatchObject({ change: { name: 'By Hand' } });
     await look();
     await verify();
-    for (const id of ['analyze', 'vacuum']) expect(await at.stateOf(id), id).toBe('succeeded');
+    for (const id of ['analyze', 'vacuum', 'tree', 'tree_analyze'])
+      expect(await at.stateOf(id), id).toBe('succeeded');
     for (const id of ['live', 'plain', 'statistics']) {
       expect(['verifying', 'succeeded', 'inconclusive'], id).toContain(await at.stateOf(id));
     }
-    for (const id of ['alone', 'before', 'columns', 'freeze']) expect(await at.stateOf(id), id).toBe('open');
+    for (const id of ['alone', 'before', 'columns', 'freeze', 'half', 'half_analyze'])
+      expect(await at.stateOf(id), id).toBe('open');
   });
 
   it('are not seen in a snapshot that left the table alone because somebody held it', async () => {

@@ -160,7 +160,7 @@ describe.each(storeMajors)('control of applying on PostgreSQL %i', (major) => {
 
     await applies.requestCancel(other.id, begun.id, 'dba2');
     await applies.requestCancel(other.id, begun.id, 'somebody later');
-    expect(await applies.stopReason(other.id, begun.id)).toBe('dba2 cancelled it.');
+    expect(await applies.stopReason(other.id, begun.id)).toBe('somebody later cancelled it.');
     const ended = { outcome: 'failed' as const, code: 'cancelled', message: '', facts: {} };
     await applies.finish(other.id, begun.id, ended, { after_snapshot_id: null });
     await expect(applies.requestCancel(other.id, begun.id, 'x')).rejects.toMatchObject({

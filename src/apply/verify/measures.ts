@@ -1,5 +1,5 @@
 /** Measures beside the statements' times, from one side's window or snapshot. */
-import type { TableDelta, TableRow } from '../../domain/index.ts';
+import { leavesOf, type TableDelta, type TableRow } from '../../domain/index.ts';
 import type { Side } from './judgement.ts';
 
 export function tableRow(
@@ -20,9 +20,10 @@ export function hotRatio(side: Side, table: { schema: string; table: string }): 
   return delta && delta.n_tup_upd > 0 ? delta.n_tup_hot_upd / delta.n_tup_upd : null;
 }
 
-/** Dead rows over all rows at the window's end; null for an empty table. */
+/** Dead rows over all rows at the window's end, of all leaves where it is partitioned; null for an empty table. */
 export function deadRatio(side: Side, table: { schema: string; table: string }): number | null {
-  const row = tableRow(side, table);
-  const rows = row ? row.n_live_tup + row.n_dead_tup : 0;
-  return row && rows > 0 ? row.n_dead_tup / rows : null;
+  const leaves = leavesOf(side.snapshot.tables, table);
+  const dead = leaves.reduce((sum, row) => sum + row.n_dead_tup, 0);
+  const rows = leaves.reduce((sum, row) => sum + row.n_live_tup, dead);
+  return rows > 0 ? dead / rows : null;
 }

@@ -1,5 +1,5 @@
 /** VACUUM and ANALYZE: they succeed when they have run. */
-import { type Change, quoteQualified } from '../../domain/index.ts';
+import { type Change, leavesOf, quoteQualified, sameLeaves, type TableRow } from '../../domain/index.ts';
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { deadRatio, tableRow } from './measures.ts';
 
@@ -8,10 +8,12 @@ export function verifyVacuum(
   change: Extract<Change, { kind: 'vacuum' }>,
 ): Judgement {
   const table = quoteQualified(change.schema, change.table);
-  const [earlier, later] = [tableRow(before, change), tableRow(after, change)];
-  if (!later) return judgement('inconclusive', `${table} is not there any more.`, false);
-  const newest = (row: typeof later | undefined) =>
-    Math.max(...[row?.last_vacuum, row?.last_autovacuum].map((at) => (at ? Date.parse(at) : 0)));
+  if (!tableRow(after, change)) return judgement('inconclusive', `${table} is not there any more.`, false);
+  // Of a partitioned table the leaves are vacuumed: its own row never says so.
+  const leaves = sameLeaves(before.snapshot.tables, after.snapshot.tables, change);
+  const newest = (row: TableRow) =>
+    Math.max(...[row.last_vacuum, row.last_autovacuum].map((at) => (at ? Date.parse(at) : 0)));
+  const [ageBefore, ageAfter] = [oldest(before, change), oldest(after, change)];
   const measures = [
     {
       name: 'share of dead rows',
@@ -21,16 +23,16 @@ export function verifyVacuum(
     },
     {
       name: 'age of its oldest transaction',
-      before: earlier?.xid_age ?? null,
-      after: later.xid_age,
+      before: ageBefore,
+      after: ageAfter,
       unit: 'transactions',
     },
   ];
-  // Of a partitioned table the leaves are vacuumed: its own row never says so.
-  if (later.relkind !== 'p' && newest(later) <= newest(earlier)) {
-    return judgement('inconclusive', `${table} shows no newer vacuum.`, true, { measures });
+  const missed = leaves.filter(([was, is]) => newest(is) <= newest(was)).map(([, is]) => is);
+  if (leaves.length === 0 || missed.length > 0) {
+    const which = missed.map((row) => quoteQualified(row.schema, row.name)).join(', ') || table;
+    return judgement('inconclusive', `${which} shows no newer vacuum.`, true, { measures });
   }
-  const [ageBefore, ageAfter] = [earlier?.xid_age ?? null, later.xid_age];
   if (change.freeze && ageBefore !== null && ageAfter !== null && ageAfter >= ageBefore) {
     return judgement(
       'inconclusive',
@@ -40,6 +42,15 @@ export function verifyVacuum(
     );
   }
   return judgement('succeeded', `${table} has been vacuumed.`, false, { measures });
+}
+
+/** Highest xid_age of the tables that hold its rows; null: there are none, or one was not read. */
+function oldest(
+  { snapshot }: VerifyInput['before'],
+  change: { schema: string; table: string },
+): number | null {
+  const ages = leavesOf(snapshot.tables, change).flatMap(({ xid_age }) => xid_age ?? Number.NaN);
+  return ages.length === 0 || ages.some(Number.isNaN) ? null : Math.max(...ages);
 }
 
 export function verifyAnalyze(

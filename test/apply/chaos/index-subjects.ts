@@ -28,7 +28,7 @@ export const indexSubjects: Subject[] = [
     name: 'index.create',
     setup: () =>
       `${filled('"Created"')} CREATE INDEX "Created_foreign" ON "Created" (lower(v)); ${invalid('"Created_foreign"')}`,
-    entries: 2,
+    entries: 3,
     change: ({ schema }) => ({
       kind: 'index.create',
       index: {
@@ -50,7 +50,7 @@ export const indexSubjects: Subject[] = [
   {
     name: 'way back of index.drop',
     setup: () => filled('again'),
-    entries: 1,
+    entries: 2,
     change: ({ schema }) => ({
       kind: 'index.create',
       definition: `CREATE INDEX "Again Idx" ON ${schema}.again USING btree (v DESC)`,
@@ -94,7 +94,7 @@ export const indexSubjects: Subject[] = [
       `${filled('rebuilt')} CREATE INDEX rebuilt_v ON rebuilt (v);
        CREATE INDEX rebuilt_v_ccnew ON rebuilt (v); CREATE INDEX rebuilt_v_ccold ON rebuilt (v);
        ${invalid('rebuilt_v_ccnew', 'rebuilt_v_ccold')}`,
-    entries: 2,
+    entries: 3,
     change: ({ schema }) => ({
       kind: 'index.reindex',
       schema,

@@ -82,6 +82,9 @@ export async function violationsOf(ended: Ended): Promise<string[]> {
     const recorded = outcome.outcome !== 'applied' && said.includes(JSON.stringify(name).slice(1, -1));
     if (!recorded) violations.push(`${name} is invalid and not recorded: ${said}`);
   }
+  // In the middle of a statement its index has long been seen: no person is to be asked whose it is.
+  if (run.point === null && (said.includes('unseen_leftover') || said.includes('transient_index_left')))
+    violations.push(`its own index was not known: ${said}`);
   const entries = await fileJournal(run.journal).entries();
   if (entries.some((entry) => entry.state === 'intended')) violations.push('the journal has an open row');
   for (const statement of run.plan.statements) {

@@ -26,7 +26,7 @@ export const partitionedSubjects: Subject[] = [
   {
     name: 'index.create on partitions',
     setup: () => TREE,
-    entries: 5,
+    entries: 7,
     change: ({ schema }) => ({
       kind: 'index.create',
       index: {

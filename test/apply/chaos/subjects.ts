@@ -153,6 +153,24 @@ const tableSubjects: Subject[] = [
     effect: (place) =>
       truth(place, `SELECT reltuples >= 0 AS yes FROM pg_class WHERE oid = to_regclass($1 || '.vacuumed')`),
   },
+  {
+    name: 'vacuum of partitions',
+    setup: () =>
+      `CREATE TABLE leaves (id int) PARTITION BY RANGE (id);
+       CREATE TABLE leaves_1 PARTITION OF leaves FOR VALUES FROM (0) TO (100);
+       CREATE TABLE leaves_2 PARTITION OF leaves FOR VALUES FROM (100) TO (200);
+       INSERT INTO leaves SELECT i FROM generate_series(0, 199) i;`,
+    entries: 2,
+    change: ({ schema }) => ({ kind: 'vacuum', schema, table: 'leaves', freeze: false, analyze: false }),
+    // The first one is done by then: that is none of the whole.
+    hold: (schema) => [lockedOut(schema, 'leaves_2')],
+    effect: (place) =>
+      truth(
+        place,
+        `SELECT bool_and(reltuples >= 0) AS yes FROM pg_class
+         WHERE oid IN (to_regclass($1 || '.leaves_1'), to_regclass($1 || '.leaves_2'))`,
+      ),
+  },
 ];
 
 export const subjects: Subject[] = [
