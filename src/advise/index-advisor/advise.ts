@@ -97,6 +97,17 @@ export async function adviseIndexes(
       remedy: 'Look at the statements that a recommendation makes dearer before it is approved.',
     });
   }
+  const unsized = new Set(
+    rejections.filter(({ code }) => code === 'index_size_invalid').map(({ candidate }) => candidate),
+  );
+  if (unsized.size > 0) {
+    limits.push({
+      scope: rule,
+      code: 'index_size_invalid',
+      message: `${unsized.size} candidate(s) were not weighed, for PgLuthier's size model gave no number for them: a defect of ours. The rejections name them.`,
+      remedy: 'Report it with the tables’ definitions and their rows of pg_stats.',
+    });
+  }
   for (const { contender, code, reason } of selection.left) {
     rejections.push({ rule, candidate: contender.candidate.key, code, reason });
   }

@@ -3,6 +3,7 @@ import {
   type ColumnRow,
   type IndexDefinition,
   type IndexSize,
+  PgLuthierError,
   quoteQualified,
   type Snapshot,
   type WhatIf,
@@ -37,7 +38,10 @@ export class CandidateSizes {
     this.#whatIf = whatIf;
   }
 
-  /** @param selectivity share of the rows that a partial predicate keeps. */
+  /**
+   * @param selectivity share of the rows that a partial predicate keeps.
+   * @throws PgLuthierError `index_size_invalid`: the model gave no number, which is a defect of ours.
+   */
   async sizeOf(definition: IndexDefinition, table: AdvisorTable, selectivity: number): Promise<IndexSize> {
     const expressions = new Map<string, ColumnRow>();
     for (const { expression } of definition.keys) {
@@ -46,7 +50,7 @@ export class CandidateSizes {
       if (described) expressions.set(expression, described);
     }
     const partitions = leaves(this.#catalog, table);
-    return indexSize({
+    const size = indexSize({
       definition,
       table,
       selectivity,
@@ -55,6 +59,8 @@ export class CandidateSizes {
       gin_build: ginBuildOn(this.#snapshot, table.row.main_pages),
       partitions,
     });
+    refuseInvalid(size);
+    return size;
   }
 
   /**
@@ -102,6 +108,19 @@ export class CandidateSizes {
     this.#expressions.set(key, described);
     return described;
   }
+}
+
+/** A size that is no number would be refused by the server in words that blame PostgreSQL, or spend a budget of nothing. */
+function refuseInvalid({ pages, tuples, tree_height, gin }: IndexSize): void {
+  const numbers = { pages, tuples, tree_height: tree_height ?? 0, ...gin };
+  const wrong = Object.entries(numbers).filter(([, value]) => !Number.isFinite(value) || value < 0);
+  if (wrong.length === 0) return;
+  throw new PgLuthierError({
+    code: 'index_size_invalid',
+    status: 500,
+    message: `PgLuthier's size model gave ${wrong.map(([name, value]) => `${name} = ${value}`).join(', ')}: a defect of ours, not of the index.`,
+    remedy: 'Report it with the table’s definition and its rows of pg_stats; the index can be tried by hand.',
+  });
 }
 
 /** Leaf partitions of a partitioned table. */

@@ -86,6 +86,7 @@ function notAnalysed(advice: IndexAdvice, context: RuleContext): RuleResult['lim
 function shortened(given: Rejection[], standing: ReadonlyMap<string, unknown>): Rejection[] {
   const rejections = given.map((rejection) => ({ ...rejection, key: keyOfIndex(rejection.candidate) }));
   const rank = [
+    'index_size_invalid',
     'over_budget',
     'dominated_by_chosen',
     'exchanged',
