@@ -3,7 +3,6 @@ import {
   type ColumnRow,
   type IndexDefinition,
   type IndexSize,
-  PgLuthierError,
   quoteQualified,
   type Snapshot,
   type WhatIf,
@@ -50,7 +49,7 @@ export class CandidateSizes {
       if (described) expressions.set(expression, described);
     }
     const partitions = leaves(this.#catalog, table);
-    const size = indexSize({
+    return indexSize({
       definition,
       table,
       selectivity,
@@ -59,8 +58,6 @@ export class CandidateSizes {
       gin_build: ginBuildOn(this.#snapshot, table.row.main_pages),
       partitions,
     });
-    refuseInvalid(size);
-    return size;
   }
 
   /**
@@ -108,19 +105,6 @@ export class CandidateSizes {
     this.#expressions.set(key, described);
     return described;
   }
-}
-
-/** A size that is no number would be refused by the server in words that blame PostgreSQL, or spend a budget of nothing. */
-function refuseInvalid({ pages, tuples, tree_height, gin }: IndexSize): void {
-  const numbers = { pages, tuples, tree_height: tree_height ?? 0, ...gin };
-  const wrong = Object.entries(numbers).filter(([, value]) => !Number.isFinite(value) || value < 0);
-  if (wrong.length === 0) return;
-  throw new PgLuthierError({
-    code: 'index_size_invalid',
-    status: 500,
-    message: `PgLuthier's size model gave ${wrong.map(([name, value]) => `${name} = ${value}`).join(', ')}: a defect of ours, not of the index.`,
-    remedy: 'Report it with the table’s definition and its rows of pg_stats; the index can be tried by hand.',
-  });
 }
 
 /** Leaf partitions of a partitioned table. */
