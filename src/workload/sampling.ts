@@ -13,7 +13,7 @@ import { chooseValues } from './choices.ts';
 import { constantsOfIndexes } from './erased-constants.ts';
 import { boundOf, comparisonOf, informativeness, operandKey } from './hint-readings.ts';
 import { joinValues } from './joint-values.ts';
-import { observedRows, plausibility } from './observed-rows.ts';
+import { leastRows, observedRows, plausibility } from './observed-rows.ts';
 import type { ChoiceContext, ParameterChoice } from './parameter-choice.ts';
 import { loadGrammar, parseTree, scanTokens } from './parser.ts';
 import { applyEdits, type Edit } from './splice.ts';
@@ -177,7 +177,9 @@ export async function sampleStatements(
   const choices = planned.map((each) => each.choice);
   joinValues(context, choices);
   const count = sampleCount(planned);
-  const plausible = plausibility(analysis, context.observed_rows, choices, count);
+  const least = leastRows(statement, query);
+  const seen = { rows: context.observed_rows ?? least, least: least !== null };
+  const plausible = plausibility(analysis, seen, choices, count);
   const { samples, kept } = new Sampler(query, analysis, tokens).samples(planned, plausible?.factors ?? null);
   const names = new Map([...(variables?.values() ?? [])].map((each) => [each.number, each.name]));
   const parameters = planned.map(({ number, choice }) => ({

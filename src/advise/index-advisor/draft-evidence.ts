@@ -158,3 +158,41 @@ export function guessedEvidence(share: number): Evidence[] {
     },
   ];
 }
+
+/** What the blocks that calls read said of the samples, of the statements that an index affects. */
+export function readsEvidence(
+  affects: readonly AffectedStatement[],
+  statements: ReadonlyMap<string, AdvisorStatement>,
+): Evidence[] {
+  return affects
+    .flatMap(({ query_id }) => {
+      const reads = statements.get(query_id)?.reads;
+      if (reads === undefined) return [];
+      const { observed, whole, read_on } = reads;
+      const row = {
+        unit: 'share',
+        source: 'pg_stat_statements.shared_blks_hit + shared_blks_read',
+        level: 'measured' as const,
+      };
+      const blocks = `${Math.round(observed)} blocks a call`;
+      const rows: Evidence[] = [];
+      if (whole) {
+        rows.push({
+          ...row,
+          name: `calls of ${query_id} that read the whole table, at most`,
+          value: whole.share,
+          formula: `${blocks} ÷ half of ${whole.pages} pages; the samples' weights said ${whole.share_before.toPrecision(2)}`,
+        });
+      }
+      if (read_on) {
+        rows.push({
+          ...row,
+          name: `calls of ${query_id} that a LIMIT does not end early`,
+          value: read_on.share,
+          formula: `(${blocks} − ${Math.round(read_on.expected)} expected if it did) ÷ what reading on takes; the costs hold this share of reading on, the plans shown are the planner's`,
+        });
+      }
+      return rows;
+    })
+    .slice(0, ROWS);
+}

@@ -19,6 +19,7 @@ import {
   overlapping,
   parametersUsed,
   perDay,
+  readsEvidence,
   sampleRows,
   writersOf,
 } from './draft-evidence.ts';
@@ -173,6 +174,7 @@ export async function draftIndex(
       ...secondOpinion(contender, affects, checked),
       ...overlapping(contender),
       ...guessedEvidence(guessed),
+      ...readsEvidence(affects, byId),
       ...sampleRows(affects),
     ],
     risk: {

@@ -1,0 +1,109 @@
+/**
+ * What the calls really read (shared_blks_hit + shared_blks_read of pg_stat_statements) against what their samples'
+ * plans of today would read. Two things follow without a guess at values: a sample whose plan reads the whole table
+ * can be so many of the calls only as the mean allows (Markov's inequality), and where a LIMIT was to end an ordered
+ * scan early and the calls read far more than that, it did not.
+ */
+import type { AdvisorTable } from './catalog.ts';
+import type { PlanBook } from './search/plan-book.ts';
+import type { AdvisorStatement } from './statement.ts';
+
+/** Tables were smaller at the time of some calls: a plan that reads all of it read half of today's pages at least. */
+const SMALLER_THEN = 0.5;
+/** Blocks a call that are read for other reasons: dead rows at an index's beginning, long values. */
+const OTHER_BLOCKS = 100;
+/** So many times more than expected is no error of the expectation. */
+const FAR_MORE = 3;
+
+/** What one sample's plan of today reads; null: it cannot be told. */
+type Reads = { kind: 'whole'; pages: number } | { kind: 'limited'; early: number; full: number } | null;
+
+/**
+ * The statement as the observed blocks have it: its samples with other weights, or with the share of calls that a LIMIT
+ * did not end. The same object where they tell nothing.
+ * @param book it was asked about the statement as it is now.
+ */
+export function withObservedReads(
+  statement: AdvisorStatement,
+  book: PlanBook,
+  tables: ReadonlyMap<number, AdvisorTable>,
+): AdvisorStatement {
+  const { query, usages } = statement;
+  const blocks = query.shared_blks_hit + query.shared_blks_read;
+  const [relation, ...others] = usages[0]?.relations ?? [];
+  const table = relation === undefined ? undefined : tables.get(relation.table_oid);
+  if (query.class !== 'select' || query.calls <= 0 || blocks <= 0) return statement;
+  if (table === undefined || others.length > 0 || table.row.relkind !== 'r') return statement;
+  const observed = blocks / query.calls;
+  const reads = readsOf(statement, book, table);
+  if (reads.length !== statement.samples.length) return statement;
+  return limitsNotMet(boundedWeights(statement, reads, observed), reads, observed);
+}
+
+function readsOf(statement: AdvisorStatement, book: PlanBook, table: AdvisorTable): Reads[] {
+  const pages = table.row.main_pages;
+  return book.plans(statement).map(({ plans }): Reads => {
+    const [today] = plans;
+    if (today === undefined) return null;
+    const { cost, early_end_risk: risk, indexes } = today;
+    // Without an index one table is read from its beginning; what costs less than its pages ends before.
+    if (indexes.length === 0) return cost >= pages && pages > 0 ? { kind: 'whole', pages } : null;
+    const [name] = indexes;
+    const index = table.indexes.find((each) => `${each.schema}.${each.name}` === name);
+    if (risk <= 0 || indexes.length > 1 || index === undefined) return null;
+    const column = [...table.columns.values()].find(({ attnum }) => attnum === index.key_attnums[0]);
+    const along = (column?.stats?.correlation ?? 0) ** 2;
+    // As cost_index() takes it: between each page once and a page for each row.
+    const full = index.main_pages + along * pages + (1 - along) * Math.max(pages, table.row.reltuples);
+    return { kind: 'limited', early: (full * cost) / (cost + risk), full };
+  });
+}
+
+/** The samples whose plans read the whole table get no more of the calls than the mean of all of them leaves room for. */
+function boundedWeights(
+  statement: AdvisorStatement,
+  reads: readonly Reads[],
+  observed: number,
+): AdvisorStatement {
+  const { samples } = statement;
+  const pages = Math.min(...reads.flatMap((each) => (each?.kind === 'whole' ? each.pages : [])));
+  const isWhole = (position: number) => reads[position]?.kind === 'whole';
+  const whole = samples.reduce((sum, { weight }, position) => sum + (isWhole(position) ? weight : 0), 0);
+  const most = observed / (SMALLER_THEN * pages);
+  if (!Number.isFinite(pages) || whole <= most || whole > 1 - 1e-6) return statement;
+  const weighed = samples.map((sample, position) => ({
+    ...sample,
+    weight: sample.weight * (isWhole(position) ? most / whole : (1 - most) / (1 - whole)),
+  }));
+  return {
+    ...statement,
+    samples: weighed,
+    reads: { observed, whole: { share_before: whole, share: most, pages } },
+  };
+}
+
+/** Where the calls read far more than LIMITs that end early would: the share of them that read on to the end. */
+function limitsNotMet(
+  statement: AdvisorStatement,
+  reads: readonly Reads[],
+  observed: number,
+): AdvisorStatement {
+  let expected = 0;
+  let room = 0;
+  for (const [position, { weight }] of statement.samples.entries()) {
+    const each = reads[position];
+    if (!each) return statement;
+    expected += weight * (each.kind === 'whole' ? each.pages : each.early);
+    if (each.kind === 'limited') room += weight * (each.full - each.early);
+  }
+  if (room <= 0 || observed < FAR_MORE * expected + OTHER_BLOCKS) return statement;
+  const share = Math.min(1, (observed - expected) / room);
+  const samples = statement.samples.map((sample, position) =>
+    reads[position]?.kind === 'limited' ? { ...sample, read_on: share } : sample,
+  );
+  return {
+    ...statement,
+    samples,
+    reads: { observed, ...statement.reads, read_on: { share, expected } },
+  };
+}
