@@ -170,7 +170,7 @@ export async function draftIndex(
         level: 'simulated',
         formula: `Σ calls × (plan cost now − with this index alone) ÷ ${Math.round(advice.base)}, before writes`,
       },
-      ...callsADay(affects),
+      ...callsADay(affects, context),
       ...secondOpinion(contender, affects, checked),
       ...overlapping(contender),
       ...guessedEvidence(guessed),

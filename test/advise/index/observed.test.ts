@@ -159,7 +159,7 @@ describe('an index in the order exists', () => {
     const drafts = await advised(page('open'));
     expect(created(drafts)).toEqual(['public.logged USING btree (state, created_at)']);
     const [index] = drafts;
-    const row = index?.evidence.find(({ name }) => name.includes('LIMIT does not end early'));
+    const row = index?.evidence.find(({ name }) => name.includes('LIMIT does not end early, of SELECT pad'));
     expect(row).toMatchObject({ level: 'measured', unit: 'share' });
     expect(Number(row?.value)).toBeGreaterThan(0.5);
     // The planner itself believes in the LIMIT.
