@@ -82,9 +82,11 @@ export function plausibility(
   const expected = expectedRows(analysis, choices, samples);
   if (expected === null) return null;
   const isExact = expected.exact && !least;
+  // Under a LIMIT the values asked for may be anything between two samples: what finds too little is only doubted.
+  const power = least ? 1 : 2;
   const factors = expected.rows.map((rows) => {
     const distance = Math.log((rows + 1) / (observed + 1));
-    return Math.exp(-2 * (isExact ? Math.abs(distance) : Math.max(0, -distance)));
+    return Math.exp(-power * (isExact ? Math.abs(distance) : Math.max(0, -distance)));
   });
   const round = (value: number) => Number(value.toPrecision(2));
   const range = `${round(Math.min(...expected.rows))} to ${round(Math.max(...expected.rows))}`;

@@ -188,11 +188,13 @@ export function readsEvidence(
       const blocks = `${Math.round(observed)} blocks a call`;
       const rows: Evidence[] = [];
       if (whole) {
+        const { before, share, pages } = whole;
+        const bound = share < before ? 'at most' : 'at least';
         rows.push({
           ...row,
-          name: `calls that read the whole table, at most, of ${named(query)}`,
-          value: whole.share,
-          formula: `${blocks} ÷ half of ${whole.pages} pages; the samples' weights said ${whole.share_before.toPrecision(2)}`,
+          name: `calls that read the whole table, ${bound}, of ${named(query)}`,
+          value: share,
+          formula: `${blocks} against ${pages} pages${share < before ? ', half of them for times when it was smaller' : ', the others’ plans read less'}; the samples’ weights said ${before.toPrecision(2)}`,
         });
       }
       if (read_on) {

@@ -33,8 +33,8 @@ export interface AdvisorStatement {
 export interface ObservedReads {
   /** shared_blks_hit + shared_blks_read a call. */
   observed: number;
-  /** Weight of the samples that read the whole table, before and after; pages of that. Absent: not contradicted. */
-  whole?: { share_before: number; share: number; pages: number };
+  /** Share of the samples that read the whole table, before and by the blocks; pages of that. Absent: not contradicted. */
+  whole?: { before: number; share: number; pages: number };
   /** Share of calls that a LIMIT did not end early, and blocks expected a call if it had. Absent: not contradicted. */
   read_on?: { share: number; expected: number };
 }
