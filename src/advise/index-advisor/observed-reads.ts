@@ -2,8 +2,8 @@
  * What the calls really read (shared_blks_hit + shared_blks_read of pg_stat_statements) against what their samples'
  * plans of today would read. Three things follow without a guess at values: samples whose plan reads the whole table
  * can be so many of the calls only as the mean allows (Markov's inequality); they are so many at least as the mean
- * demands where the others' plans cannot read so much; and where no sample reads the whole table, a LIMIT was to end an
- * ordered scan early, and the calls read far more than that, it did not.
+ * demands where the others' plans cannot read so much; and where a LIMIT was to end an ordered scan early, and the
+ * calls read far more than all samples explain, it did not.
  */
 import type { AdvisorTable } from './catalog.ts';
 import type { PlanBook } from './search/plan-book.ts';
@@ -117,17 +117,19 @@ function limitsNotMet(
   let room = 0;
   for (const [position, { weight }] of statement.samples.entries()) {
     const each = reads[position];
-    // What reads the whole table was given what the blocks demand; what an index finds ends by itself.
-    if (each?.kind !== 'limited') return statement;
-    expected += weight * each.early;
-    room += weight * (each.full - each.early);
+    if (!each) return statement;
+    if (each.kind === 'whole') expected += weight * each.pages;
+    else expected += weight * (each.kind === 'searched' ? each.most : each.early);
+    if (each.kind === 'limited') room += weight * (each.full - each.early);
   }
   if (room <= 0 || observed < FAR_MORE * expected + OTHER_BLOCKS) return statement;
   const share = Math.min(1, (observed - expected) / room);
-  const samples = statement.samples.map((sample) => ({ ...sample, read_on: share }));
+  const samples = statement.samples.map((sample, position) =>
+    reads[position]?.kind === 'limited' ? { ...sample, read_on: share } : sample,
+  );
   return {
     ...statement,
     samples,
-    reads: { observed, read_on: { share, expected } },
+    reads: { observed, ...statement.reads, read_on: { share, expected } },
   };
 }
