@@ -60,6 +60,21 @@ function expectedRows(
   return { rows, exact: analysis.predicates.length === equal.length };
 }
 
+/**
+ * How well rows that are expected go with those that were observed, 0..1.
+ * @param exact nothing but what they are expected of decides the rows. @param least a LIMIT may have kept rows back.
+ */
+export function fitting(
+  rows: number,
+  observed: number,
+  { exact, least }: { exact: boolean; least: boolean },
+) {
+  const distance = Math.log((rows + 1) / (observed + 1));
+  // Under a LIMIT the values asked for may be anything between two samples: what finds too little is only doubted.
+  const power = least ? 1 : 2;
+  return Math.exp(-power * (exact && !least ? Math.abs(distance) : Math.max(0, -distance)));
+}
+
 /** Factors on samples' weights by what was observed, and why. */
 export interface Plausibility {
   factors: number[];
@@ -81,13 +96,7 @@ export function plausibility(
   if (observed === null || samples < 2) return null;
   const expected = expectedRows(analysis, choices, samples);
   if (expected === null) return null;
-  const isExact = expected.exact && !least;
-  // Under a LIMIT the values asked for may be anything between two samples: what finds too little is only doubted.
-  const power = least ? 1 : 2;
-  const factors = expected.rows.map((rows) => {
-    const distance = Math.log((rows + 1) / (observed + 1));
-    return Math.exp(-power * (isExact ? Math.abs(distance) : Math.max(0, -distance)));
-  });
+  const factors = expected.rows.map((rows) => fitting(rows, observed, { exact: expected.exact, least }));
   const round = (value: number) => Number(value.toPrecision(2));
   const range = `${round(Math.min(...expected.rows))} to ${round(Math.max(...expected.rows))}`;
   const told = `${expected.exact ? '' : ' before other conditions'}${least ? ' before the LIMIT' : ''}`;

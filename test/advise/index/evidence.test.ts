@@ -224,7 +224,9 @@ describe('statements', () => {
         expect(row?.count, `${name} = ${value}`).toBeGreaterThan(0);
       }
     }
-    expect(parameters[0]?.values).toEqual(expect.arrayContaining(["'done'", "'open'"]));
+    // The application asked for open ones alone: the rows that came back tell.
+    expect(parameters[0]?.values).toContain("'open'");
+    expect(parameters[0]?.values).not.toContain("'done'");
     const rows = onTable('orders', 'state').evidence.filter(({ name }) => name.startsWith('samples of $1'));
     expect(rows.map(({ value }) => value)).toContain(parameters[0]?.values.join(', '));
   });
