@@ -117,8 +117,15 @@ export function combineByRows(
         ),
       [{ parts: [], weight: 1 }],
     );
-    const likelihood = ({ parts, weight }: Together) =>
-      weight * factorOf(parts.reduce((product, { frequency }) => product * (frequency ?? 1), 1));
+    const product = (parts: readonly Choice[]) =>
+      parts.reduce((so, { frequency }) => so * (frequency ?? 1), 1);
+    // Common with common and rare with rare keeps each column's weights; it is left where nothing speaks against it.
+    const length = Math.max(...columns.map(({ choices: each }) => each.length));
+    const aligned = Array.from({ length }, (_, place) =>
+      columns.flatMap(({ choices: each }) => each[Math.min(place, each.length - 1)] ?? []),
+    );
+    if (aligned.every((parts) => factorOf(product(parts)) >= FITS)) continue;
+    const likelihood = ({ parts, weight }: Together) => weight * factorOf(product(parts));
     const kept = all.toSorted((a, b) => likelihood(b) - likelihood(a)).slice(0, most);
     columns.forEach((choice, column) => {
       // The first of them carries the weight of the combination.
@@ -131,5 +138,7 @@ export function combineByRows(
   }
 }
 
+/** From this on a combination goes well with the rows that came back: less than half or double of them. */
+const FITS = 0.5;
 /** Columns whose values are combined: of three values each they have 27 combinations. */
 const MOST_COLUMNS = 3;
