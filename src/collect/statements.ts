@@ -78,7 +78,7 @@ export async function readStatements(
     reader.limits.push({
       scope: 'statements',
       code: 'pg_stat_statements_missing',
-      message: 'pg_stat_statements is not created in this database: no workload can be seen.',
+      message: 'pg_stat_statements is not created in this database: what it runs cannot be seen.',
       remedy: capabilities.pg_stat_statements_loaded
         ? 'CREATE EXTENSION pg_stat_statements;'
         : 'Add pg_stat_statements to shared_preload_libraries, restart, then CREATE EXTENSION pg_stat_statements;',
@@ -197,7 +197,7 @@ async function mayRead(reader: Reader, schema: string): Promise<boolean> {
   reader.limits.push({
     scope: 'statements',
     code: 'pg_stat_statements_not_readable',
-    message: `This role may not read ${views[0]}: no workload can be seen.`,
+    message: `This role may not read ${views[0]}: what the database runs cannot be seen.`,
     remedy: grants.join(' '),
   });
   return false;

@@ -36,6 +36,13 @@ export interface PlannableStatement {
   role?: string | null;
   /** Weight of this sample among its statement's samples; they sum to 1. */
   weight: number;
+  /**
+   * Share of its calls in which a LIMIT does not end an ordered scan early, as the blocks that they read show: the cost
+   * is that of the plan and this share of what reading on costs. Absent: nothing is known.
+   */
+  read_on?: number;
+  /** How many times more likely than of others it is that the rows which it wants lie last in an order. Absent: 1. */
+  late_rows?: number;
 }
 
 /** CREATE STATISTICS: of two and more columns and expressions of a table, or of one expression. */
@@ -83,7 +90,10 @@ export interface Question {
 
 export interface PlanCost {
   statement_id: string;
-  /** Total cost of the plan in planner cost units; null: it could not be planned, and `error` says why. */
+  /**
+   * Total cost of the plan in planner cost units, with what the sample's `read_on` adds; null: it could not be planned,
+   * and `error` says why.
+   */
   cost: number | null;
   /** Rows that the top node expects. */
   rows: number | null;
@@ -91,7 +101,8 @@ export interface PlanCost {
   indexes: string[];
   /**
    * Planner cost units that the plan would cost more where a LIMIT does not end it early: it reads rows in order and
-   * filters them, and the planner takes for granted that those that pass lie evenly among the others. 0: no such plan.
+   * filters them, and the planner takes for granted that those that pass lie evenly among the others; times the sample's
+   * `late_rows`, and without what `read_on` counts already. 0: no such plan.
    */
   early_end_risk: number;
   error: string | null;

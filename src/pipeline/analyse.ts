@@ -57,7 +57,7 @@ const PLANNED_AREAS: ReadonlySet<RuleArea> = new Set(['index', 'statistics', 'se
 export async function analyse(input: AnalysisInput): Promise<Report> {
   const rules = input.areas ? input.rules.filter((rule) => input.areas?.includes(rule.area)) : input.rules;
   const limits: Limit[] = [
-    ...input.snapshot.limits,
+    ...collectedLimits(input),
     ...(input.window?.limits ?? []),
     ...input.workload.limits,
   ];
@@ -141,6 +141,19 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
 
 function scored({ snapshot, window, workload, thresholds = {} }: AnalysisInput) {
   return scoreMetrics({ snapshot, window, workload, usage_before: null, thresholds });
+}
+
+/** What hides the database's statements is no reason to doubt what is said of those in files. */
+function collectedLimits({ snapshot, workload }: AnalysisInput): Limit[] {
+  if (workload.source !== 'files') return snapshot.limits;
+  return snapshot.limits.map((limit) =>
+    limit.scope === 'statements'
+      ? {
+          ...limit,
+          message: `${limit.message} The statements analysed here are those that were given: they are not touched by this, but what else the database runs is not in them.`,
+        }
+      : limit,
+  );
 }
 
 /** The same limit may come from collecting and from a rule: a reader needs it once. */

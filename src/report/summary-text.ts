@@ -35,5 +35,8 @@ export function scorecardFacts({ scorecard }: Summary): string[] {
       `${title} ${metricValue(value, unit)} (${grade}${provisional ? ', provisional' : ''})`,
   );
   const rest = wanting.length > 0 ? `: ${wanting.join('; ')}` : '';
-  return [`scorecard: ${scorecard.overall}${rest}`];
+  const { overall } = scorecard;
+  // "target" by itself reads as if it were the database's.
+  const said = overall === 'target' ? 'all that was seen is at its target' : overall;
+  return [`scorecard: ${said}${rest}`];
 }

@@ -112,7 +112,8 @@ function rejectionLines(rejections: Rejection[], width: number, bold: Style): st
   for (const [code, items] of groups) {
     lines.push(`  ${code.replaceAll('_', ' ')} (${items.length})`);
     for (const item of items.slice(0, REJECTIONS_LISTED)) {
-      lines.push(`    ${shorten(`${item.candidate}: ${item.reason}`, width - 4)}`);
+      // The reason is what the line is for: it is wrapped, not cut.
+      lines.push(...wrapItem(`${item.candidate}: ${item.reason}`, width, '    ', '- '));
     }
     if (items.length > REJECTIONS_LISTED)
       lines.push(`    … and ${items.length - REJECTIONS_LISTED} more (--json has all)`);

@@ -73,12 +73,14 @@ export function costOf(
 ): PlanCost {
   const root = planned?.Plan;
   if (root?.['Total Cost'] === undefined) return noCost(statement, 'a utility statement has no plan');
+  const risk = earlyEndRisk(root);
+  const { read_on = 0, late_rows = 1 } = statement;
   return {
     statement_id: statement.id,
-    cost: root['Total Cost'],
+    cost: root['Total Cost'] + read_on * risk,
     rows: root['Plan Rows'] ?? null,
     indexes: [...new Set(indexNames(root).map(nameOf))],
-    early_end_risk: earlyEndRisk(root),
+    early_end_risk: (1 - read_on) * late_rows * risk,
     error: null,
   };
 }

@@ -1,5 +1,6 @@
 /** Values of several columns that go together: a tenant and its orders, a city and its country. */
 import { type ExtendedStatistics, quoteLiteral } from '../domain/index.ts';
+import type { Choice } from './choice.ts';
 import type { ChoiceContext, ParameterChoice } from './parameter-choice.ts';
 
 /** A parameter that one column of a relation is compared with by `=`. */
@@ -80,3 +81,64 @@ export function joinValues(context: ChoiceContext, choices: readonly ParameterCh
     });
   }
 }
+
+/** One value of each of several columns, and how likely they are together if they have nothing to do with each other. */
+interface Together {
+  parts: Choice[];
+  weight: number;
+}
+
+/**
+ * Values of several columns of one relation that no statistics join: which of one goes with which of another is open.
+ * Where the rows that came back are known, they tell the combinations that can be meant from those that cannot, so the
+ * likeliest are taken in place of common with common and rare with rare.
+ * @param factorOf how well the rows that a combination of frequencies would find go with what was observed.
+ * @param most combinations that are kept.
+ */
+export function combineByRows(
+  choices: readonly ParameterChoice[],
+  factorOf: (frequency: number) => number,
+  most: number,
+): void {
+  const byRelation = new Map<number, ParameterChoice[]>();
+  for (const choice of choices) {
+    if (choice.equality === undefined || choice.choices.length < 2) continue;
+    // Joined by extended statistics already, or of no known frequency.
+    if (choice.choices.some(({ frequency }) => frequency === null || frequency === 1)) continue;
+    const { relation } = choice.equality;
+    byRelation.set(relation, [...(byRelation.get(relation) ?? []), choice]);
+  }
+  for (const columns of byRelation.values()) {
+    if (columns.length < 2 || columns.length > MOST_COLUMNS) continue;
+    const all = columns.reduce<Together[]>(
+      (so, { choices: each }) =>
+        so.flatMap(({ parts, weight }) =>
+          each.map((one) => ({ parts: [...parts, one], weight: weight * one.weight })),
+        ),
+      [{ parts: [], weight: 1 }],
+    );
+    const product = (parts: readonly Choice[]) =>
+      parts.reduce((so, { frequency }) => so * (frequency ?? 1), 1);
+    // Common with common and rare with rare keeps each column's weights; it is left where nothing speaks against it.
+    const length = Math.max(...columns.map(({ choices: each }) => each.length));
+    const aligned = Array.from({ length }, (_, place) =>
+      columns.flatMap(({ choices: each }) => each[Math.min(place, each.length - 1)] ?? []),
+    );
+    if (aligned.every((parts) => factorOf(product(parts)) >= FITS)) continue;
+    const likelihood = ({ parts, weight }: Together) => weight * factorOf(product(parts));
+    const kept = all.toSorted((a, b) => likelihood(b) - likelihood(a)).slice(0, most);
+    columns.forEach((choice, column) => {
+      // The first of them carries the weight of the combination.
+      choice.choices = kept.map(({ parts, weight }) => ({
+        sql: parts[column]?.sql ?? 'NULL',
+        weight: column === 0 ? weight : 1,
+        frequency: parts[column]?.frequency ?? null,
+      }));
+    });
+  }
+}
+
+/** From this on a combination goes well with the rows that came back: less than half or double of them. */
+const FITS = 0.5;
+/** Columns whose values are combined: of three values each they have 27 combinations. */
+const MOST_COLUMNS = 3;

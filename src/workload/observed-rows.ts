@@ -27,6 +27,16 @@ export function observedRows(statement: Node, query: WorkloadQuery): number | nu
 }
 
 /**
+ * Rows per call of a statement whose LIMIT may have kept some back: at least so many passed its conditions. Null where
+ * it is no such statement or they tell nothing.
+ */
+export function leastRows(statement: Node, query: WorkloadQuery): number | null {
+  if (!('SelectStmt' in statement) || statement.SelectStmt.limitCount === undefined) return null;
+  const { limitCount: _limit, limitOption: _option, limitOffset: _offset, ...rest } = statement.SelectStmt;
+  return observedRows({ SelectStmt: rest }, query);
+}
+
+/**
  * Rows that each sample would find by its equalities, in one table and without OR. `exact`: there is no other
  * condition; otherwise they are the most that it can find. Null: they are not known.
  */
@@ -50,6 +60,21 @@ function expectedRows(
   return { rows, exact: analysis.predicates.length === equal.length };
 }
 
+/**
+ * How well rows that are expected go with those that were observed, 0..1.
+ * @param exact nothing but what they are expected of decides the rows. @param least a LIMIT may have kept rows back.
+ */
+export function fitting(
+  rows: number,
+  observed: number,
+  { exact, least }: { exact: boolean; least: boolean },
+) {
+  const distance = Math.log((rows + 1) / (observed + 1));
+  // Under a LIMIT the values asked for may be anything between two samples: what finds too little is only doubted.
+  const power = least ? 1 : 2;
+  return Math.exp(-power * (exact && !least ? Math.abs(distance) : Math.max(0, -distance)));
+}
+
 /** Factors on samples' weights by what was observed, and why. */
 export interface Plausibility {
   factors: number[];
@@ -58,25 +83,25 @@ export interface Plausibility {
 
 /**
  * Weights by the observed rows per call: they fall with the square of the factor between what a sample would find and
- * what was found, so that the rows that all samples together would find come out near the observed ones. With other conditions beside, a sample that would find more is not implausible.
+ * what was found, so that the rows that all samples together would find come out near the observed ones. With other
+ * conditions beside, or a LIMIT, a sample that would find more is not implausible.
+ * @param least a LIMIT may have kept rows back.
  */
 export function plausibility(
   analysis: Analysis,
-  observed: number | null,
+  { rows: observed, least }: { rows: number | null; least: boolean },
   choices: readonly ParameterChoice[],
   samples: number,
 ): Plausibility | null {
   if (observed === null || samples < 2) return null;
   const expected = expectedRows(analysis, choices, samples);
   if (expected === null) return null;
-  const factors = expected.rows.map((rows) => {
-    const distance = Math.log((rows + 1) / (observed + 1));
-    return Math.exp(-2 * (expected.exact ? Math.abs(distance) : Math.max(0, -distance)));
-  });
+  const factors = expected.rows.map((rows) => fitting(rows, observed, { exact: expected.exact, least }));
   const round = (value: number) => Number(value.toPrecision(2));
   const range = `${round(Math.min(...expected.rows))} to ${round(Math.max(...expected.rows))}`;
+  const told = `${expected.exact ? '' : ' before other conditions'}${least ? ' before the LIMIT' : ''}`;
   return {
     factors,
-    source: `; weights by observed rows per call (${round(observed)}, the samples would find ${range}${expected.exact ? '' : ' before other conditions'})`,
+    source: `; weights by observed rows per call (${round(observed)}, the samples would find ${range}${told})`,
   };
 }

@@ -12,8 +12,8 @@ import type { Choice } from './choice.ts';
 import { chooseValues } from './choices.ts';
 import { constantsOfIndexes } from './erased-constants.ts';
 import { boundOf, comparisonOf, informativeness, operandKey } from './hint-readings.ts';
-import { joinValues } from './joint-values.ts';
-import { observedRows, plausibility } from './observed-rows.ts';
+import { combineByRows, joinValues } from './joint-values.ts';
+import { fitting, leastRows, observedRows, plausibility } from './observed-rows.ts';
 import type { ChoiceContext, ParameterChoice } from './parameter-choice.ts';
 import { loadGrammar, parseTree, scanTokens } from './parser.ts';
 import { applyEdits, type Edit } from './splice.ts';
@@ -147,6 +147,21 @@ class Sampler {
   }
 }
 
+/** Of one table: the rows that came back say which values of its columns can have been asked for together. */
+function combineValues(
+  { analysis }: ChoiceContext,
+  choices: readonly ParameterChoice[],
+  { rows, least }: { rows: number | null; least: boolean },
+): void {
+  const table = analysis.relations[0]?.table;
+  if (rows === null || table === undefined || analysis.relations.length !== 1 || table.reltuples <= 0) return;
+  if (analysis.predicates.some((predicate) => predicate.disjunction !== null)) return;
+  const equal = choices.filter((choice) => choice.operator === '=').length;
+  const exact = analysis.predicates.length === equal;
+  const factorOf = (frequency: number) => fitting(frequency * table.reltuples, rows, { exact, least });
+  combineByRows(choices, factorOf, MAX_SAMPLES);
+}
+
 /**
  * A statement's samples (up to four, weights summing to 1) and what was put for each parameter. A text without
  * parameters is its own only sample. The statement's text is edited at the parameters' positions and otherwise kept.
@@ -176,8 +191,11 @@ export async function sampleStatements(
   const planned = planParameters(context);
   const choices = planned.map((each) => each.choice);
   joinValues(context, choices);
+  const least = leastRows(statement, query);
+  const seen = { rows: context.observed_rows ?? least, least: least !== null };
+  combineValues(context, choices, seen);
   const count = sampleCount(planned);
-  const plausible = plausibility(analysis, context.observed_rows, choices, count);
+  const plausible = plausibility(analysis, seen, choices, count);
   const { samples, kept } = new Sampler(query, analysis, tokens).samples(planned, plausible?.factors ?? null);
   const names = new Map([...(variables?.values() ?? [])].map((each) => [each.number, each.name]));
   const parameters = planned.map(({ number, choice }) => ({

@@ -23,7 +23,13 @@ const PASSES = 2;
 
 /** Seconds, null for a method that was not measured, and the row that says how they come about. */
 export function buildTime(
-  { candidate, size, size_bytes }: Pick<Contender, 'candidate' | 'size' | 'size_bytes'>,
+  {
+    candidate,
+    size,
+    size_bytes,
+  }: Pick<Contender, 'size' | 'size_bytes'> & {
+    candidate: Pick<Contender['candidate'], 'definition' | 'table'>;
+  },
   snapshot: Snapshot,
 ): { seconds: number | null; evidence: Evidence } {
   const { definition, table } = candidate;

@@ -37,7 +37,10 @@ export class CandidateSizes {
     this.#whatIf = whatIf;
   }
 
-  /** @param selectivity share of the rows that a partial predicate keeps. */
+  /**
+   * @param selectivity share of the rows that a partial predicate keeps.
+   * @throws PgLuthierError `index_size_invalid`: the model gave no number, which is a defect of ours.
+   */
   async sizeOf(definition: IndexDefinition, table: AdvisorTable, selectivity: number): Promise<IndexSize> {
     const expressions = new Map<string, ColumnRow>();
     for (const { expression } of definition.keys) {

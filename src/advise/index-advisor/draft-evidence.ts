@@ -8,6 +8,8 @@ const DAY_SECONDS = 86_400;
 /** Values of a parameter, and characters of one, that are shown. */
 const VALUES = 8;
 const VALUE_LENGTH = 60;
+/** Characters of a statement by which it is named. */
+const NAME_LENGTH = 60;
 /** Rows of each kind. */
 const ROWS = 8;
 const WRITERS = 3;
@@ -19,7 +21,10 @@ export function perDay(calls: number, { workload }: Pick<RuleContext, 'workload'
 }
 
 /** Of the statements that it helps and of those that it hurts, calls a day. */
-export function callsADay(affects: readonly AffectedStatement[]): Evidence[] {
+export function callsADay(
+  affects: readonly AffectedStatement[],
+  { workload: { seconds } }: Pick<RuleContext, 'workload'>,
+): Evidence[] {
   const row = (name: string, items: readonly AffectedStatement[]): Evidence[] => {
     if (items.length === 0 || items.some((item) => item.calls_per_day == null)) return [];
     return [
@@ -29,7 +34,7 @@ export function callsADay(affects: readonly AffectedStatement[]): Evidence[] {
         unit: 'calls',
         source: 'pg_stat_statements.calls',
         level: 'measured',
-        formula: 'calls in the window × 86400 ÷ its seconds',
+        formula: `${items.reduce((sum, item) => sum + item.calls, 0)} calls in ${Math.round(seconds ?? 0)} s × 86400 ÷ these seconds`,
       },
     ];
   };
@@ -112,15 +117,21 @@ export function parametersUsed(
   }));
 }
 
+/** The beginning of a statement, by which a person knows it. */
+const named = (query: string) => {
+  const line = query.replace(/\s+/g, ' ').trim();
+  return line.length <= NAME_LENGTH ? line : `${line.slice(0, NAME_LENGTH - 1)}…`;
+};
+
 const cut = (value: string) => (value.length <= VALUE_LENGTH ? value : `${value.slice(0, VALUE_LENGTH)}…`);
 
 /** The same as rows, for those who read the evidence only. */
 export function sampleRows(affects: readonly AffectedStatement[]): Evidence[] {
   return affects
-    .flatMap(({ query_id, parameters = [] }) =>
+    .flatMap(({ query, parameters = [] }) =>
       parameters.map(
         ({ number, column, values, source, guessed }): Evidence => ({
-          name: `samples of $${number}${column === null ? '' : ` (${column})`} in ${query_id}`,
+          name: `samples of $${number}${column === null ? '' : ` (${column})`} in ${named(query)}`,
           value: values.join(', ').slice(0, 200),
           unit: null,
           source: guessed === true ? `a guess, for the interval was erased: ${source}` : source,
@@ -157,4 +168,44 @@ export function guessedEvidence(share: number): Evidence[] {
         'Σ calls × saving of statements with a range back from now whose interval is $n and whose rows per call tell nothing ÷ Σ of all; narrow and wide intervals count alike',
     },
   ];
+}
+
+/** What the blocks that calls read said of the samples, of the statements that an index affects. */
+export function readsEvidence(
+  affects: readonly AffectedStatement[],
+  statements: ReadonlyMap<string, AdvisorStatement>,
+): Evidence[] {
+  return affects
+    .flatMap(({ query_id, query }) => {
+      const reads = statements.get(query_id)?.reads;
+      if (reads === undefined) return [];
+      const { observed, whole, read_on } = reads;
+      const row = {
+        unit: 'share',
+        source: 'pg_stat_statements.shared_blks_hit + shared_blks_read',
+        level: 'measured' as const,
+      };
+      const blocks = `${Math.round(observed)} blocks a call`;
+      const rows: Evidence[] = [];
+      if (whole) {
+        const { before, share, pages } = whole;
+        const bound = share < before ? 'at most' : 'at least';
+        rows.push({
+          ...row,
+          name: `calls that read the whole table, ${bound}, of ${named(query)}`,
+          value: share,
+          formula: `${blocks} against ${pages} pages${share < before ? ', half of them for times when it was smaller' : ', the others’ plans read less'}; the samples’ weights said ${before.toPrecision(2)}`,
+        });
+      }
+      if (read_on) {
+        rows.push({
+          ...row,
+          name: `calls that a LIMIT does not end early, of ${named(query)}`,
+          value: read_on.share,
+          formula: `(${blocks} − ${Math.round(read_on.expected)} expected if it did) ÷ what reading on takes; the costs hold this share of reading on, the plans shown are the planner's`,
+        });
+      }
+      return rows;
+    })
+    .slice(0, ROWS);
 }

@@ -19,6 +19,7 @@ import {
   overlapping,
   parametersUsed,
   perDay,
+  readsEvidence,
   sampleRows,
   writersOf,
 } from './draft-evidence.ts';
@@ -169,10 +170,11 @@ export async function draftIndex(
         level: 'simulated',
         formula: `Σ calls × (plan cost now − with this index alone) ÷ ${Math.round(advice.base)}, before writes`,
       },
-      ...callsADay(affects),
+      ...callsADay(affects, context),
       ...secondOpinion(contender, affects, checked),
       ...overlapping(contender),
       ...guessedEvidence(guessed),
+      ...readsEvidence(affects, byId),
       ...sampleRows(affects),
     ],
     risk: {

@@ -161,9 +161,11 @@ function joined(classes: readonly GroupClass[]): GroupClass[] {
 export function thinned({ classes, distinct }: GroupSizes, selectivity: number, common: number): GroupSizes {
   const groups = classes.reduce((sum, { share, rows }) => sum + share / rows, 0);
   const others = Math.max(0, distinct - common);
+  // Of next to no rows 1 − (1 − s)^n is lost in rounding; expm1 and log1p keep it.
+  const met = (rows: number) => -Math.expm1(rows * Math.log1p(-Math.min(selectivity, 1 - 1e-12)));
   const left = classes.map(({ share, rows }) => ({
     share,
-    rows: Math.max(1, (rows * selectivity) / (1 - (1 - selectivity) ** rows)),
+    rows: selectivity > 0 ? Math.max(1, (rows * selectivity) / met(rows)) : 1,
   }));
   const groupsLeft = left.reduce((sum, each) => sum + (each.share * selectivity) / each.rows, 0);
   return { classes: left, distinct: common + (others * groupsLeft) / Math.max(1e-9, groups), evenness: 0 };

@@ -135,17 +135,28 @@ export class CandidateMaker {
     if (keyed) {
       const included = await this.#sizeOf(candidate);
       const all = await this.#sizeOf(keyed);
-      if (bytesOf(all) > MUCH_SMALLER * bytesOf(included)) keyed = null;
+      // What has no size is told when it is wanted.
+      if (included === null || all === null || bytesOf(all) > MUCH_SMALLER * bytesOf(included)) keyed = null;
     }
     this.#keyed.set(candidate.key, keyed);
     return keyed;
   }
 
-  async #sizeOf({ key, definition, table, selectivity }: Candidate): Promise<IndexSize> {
+  /** Null: the model gave no number, which is told as a rejection. */
+  async #sizeOf(candidate: Candidate): Promise<IndexSize | null> {
+    const { key, definition, table, selectivity } = candidate;
     const name = `${key} ${selectivity}`;
-    const size = this.#sized.get(name) ?? (await this.#sizes.sizeOf(definition, table, selectivity));
-    this.#sized.set(name, size);
-    return size;
+    const known = this.#sized.get(name);
+    if (known !== undefined) return known;
+    try {
+      const size = await this.#sizes.sizeOf(definition, table, selectivity);
+      this.#sized.set(name, size);
+      return size;
+    } catch (error) {
+      if (!(error instanceof PgLuthierError) || error.code !== 'index_size_invalid') throw error;
+      this.#reject(candidate, error.code, error.message);
+      return null;
+    }
   }
 
   async #want(candidate: Candidate, by: AdvisorStatement[]): Promise<Wanted | null> {
@@ -168,7 +179,7 @@ export class CandidateMaker {
     }
     const known = share === null ? candidate : { ...candidate, selectivity: share };
     const size = await this.#sizeOf(known);
-    return { candidate: known, by, size };
+    return size === null ? null : { candidate: known, by, size };
   }
 
   async #take(items: readonly Wanted[], deadline: number): Promise<Made[]> {

@@ -15,6 +15,7 @@ import { groupSizes, SAMPLED_ROWS_PER_TARGET, thinned } from './group-sizes.ts';
 import { alignTo } from './index-tuple.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
 import { elementsOf } from './key-widths.ts';
+import { checkFacts, checkSize } from './valid-size.ts';
 
 export const BLOCK_BYTES = 8192;
 const USABLE = BLOCK_BYTES - 24;
@@ -38,7 +39,10 @@ export interface SizeInput {
   partitions?: readonly AdvisorTable[];
 }
 
-/** Pages, entries and height of the index as CREATE INDEX would leave it; a partitioned index's parts are summed. */
+/**
+ * Pages, entries and height of the index as CREATE INDEX would leave it; a partitioned index's parts are summed.
+ * @throws PgLuthierError `index_size_invalid`: the model came to what is no number, a defect of ours.
+ */
 export function indexSize(input: SizeInput): IndexSize {
   const { partitions, ...whole } = input;
   if (!partitions?.length) return singleSize(input);
@@ -61,15 +65,30 @@ function singleSize(input: SizeInput): IndexSize {
   const { definition, table } = input;
   const rows = Math.max(1, rowCount(table) * input.selectivity);
   const keys = definition.keys.map((key) => ofSubset(keyFacts(key, input), rows, input.selectivity));
+  const include = definition.include.flatMap((name) => {
+    const column = table.columns.get(name);
+    return column === undefined ? [] : [columnFacts(column, rowCount(table))];
+  });
+  checkFacts([...keys, ...include], rows);
+  const size = sizeByMethod(input, { keys, include, rows });
+  checkSize(size);
+  return size;
+}
+
+interface Entries {
+  keys: readonly KeyFacts[];
+  include: readonly KeyFacts[];
+  rows: number;
+}
+
+function sizeByMethod(input: SizeInput, { keys, include, rows }: Entries): IndexSize {
+  const { definition, table } = input;
   const { main_pages: pages } = table.row;
   switch (definition.method) {
     case 'btree':
       return btreeSize({
         keys,
-        include: definition.include.flatMap((name) => {
-          const column = table.columns.get(name);
-          return column === undefined ? [] : [columnFacts(column, rowCount(table))];
-        }),
+        include,
         rows,
         unique: definition.unique,
         fillfactor: Number(definition.options.fillfactor ?? 90),

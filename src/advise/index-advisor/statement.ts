@@ -25,6 +25,18 @@ export interface AdvisorStatement {
   erased: string[];
   /** OIDs of the tables that it touches: those that it names, their partitions and children. */
   tables: Set<number>;
+  /** What the blocks that its calls read say of the samples. Absent: nothing. */
+  reads?: ObservedReads;
+}
+
+/** Blocks that calls read, against those that the samples' plans of today would. */
+export interface ObservedReads {
+  /** shared_blks_hit + shared_blks_read a call. */
+  observed: number;
+  /** Share of the samples that read the whole table, before and by the blocks; pages of that. Absent: not contradicted. */
+  whole?: { before: number; share: number; pages: number };
+  /** Share of calls that a LIMIT did not end early, and blocks expected a call if it had. Absent: not contradicted. */
+  read_on?: { share: number; expected: number };
 }
 
 /** Samples and usage, or the reason why there are none. */

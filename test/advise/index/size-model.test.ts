@@ -199,6 +199,11 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
   });
 
   test('an empty index is its metapage and a root', () => {
-    expect(indexSize({ definition: on(['id']), table, selectivity: 0 })).toMatchObject({ tree_height: 0 });
+    for (const selectivity of [0, 1e-19, 1e-9]) {
+      for (const { name } of table.columns.values()) {
+        const size = indexSize({ definition: on([name]), table, selectivity });
+        expect(size, `${name} ${selectivity}`).toMatchObject({ pages: 2, tree_height: 0 });
+      }
+    }
   });
 });

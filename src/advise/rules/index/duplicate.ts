@@ -31,7 +31,7 @@ export const rule: Rule = {
     'not where the longer one is unused itself. What stays must be there and valid when the other is dropped. ' +
     'Quiet for indexes that back a constraint, enforce uniqueness, are a replica identity or serve a foreign key alone.',
   evaluate: async (context) => {
-    const found: Found = { recommendations: [], rejections: [], going: new Map() };
+    const found: Found = { recommendations: [], rejections: [], going: new Map(), staying: new Map() };
     await findDuplicates(context, found);
     await findPrefixes(context, found);
     return { recommendations: found.recommendations, rejections: found.rejections, limits: [] };
@@ -43,6 +43,8 @@ interface Found {
   rejections: Rejection[];
   /** Proposed to go so far: the next one must be missed beside them. */
   going: Map<number, IndexRow>;
+  /** Names of those that go because this one, by its OID, stays. */
+  staying: Map<number, string[]>;
 }
 
 function reject(found: Found, index: IndexRow, code: string, reason: string): void {
@@ -119,6 +121,10 @@ async function findPrefixes(context: RuleContext, found: Found): Promise<void> {
         rationale: `${keeper.name} begins with the keys of ${index.name}; no statement of the workload gets dearer without it.`,
         severity: 'low',
         confidence: 0.8,
+        // A drop is refused when what it counts on is gone.
+        notes: (found.staying.get(index.oid) ?? []).map(
+          (name) => `Drop ${name} first: that counts on ${index.name} being there.`,
+        ),
       });
     }
   }
@@ -155,6 +161,7 @@ async function propose(
     }),
   );
   found.going.set(index.oid, index);
+  found.staying.set(keeper.oid, [...(found.staying.get(keeper.oid) ?? []), index.name]);
 }
 
 const isHeld = (index: IndexRow) =>

@@ -10,6 +10,8 @@ import { keyOfIndex, standingByKey } from '../../index-advisor/standing.ts';
 const ID = 'index/missing';
 /** Rejections that a report lists one by one; the rest is counted. */
 const LISTED_REJECTIONS = 60;
+/** Statements that could not be simulated which a report names. */
+const LISTED_STATEMENTS = 10;
 
 export const rule: Rule = {
   id: ID,
@@ -68,24 +70,40 @@ export const rule: Rule = {
   },
 };
 
-function notAnalysed(advice: IndexAdvice, context: RuleContext): RuleResult['limits'] {
-  const share = new Map(context.workload.queries.map((query) => [query.query_id, query]));
-  return advice.not_analysed.map(({ query_id, reason }) => {
-    const query = share.get(query_id);
-    const percent = (100 * (query?.share_of_time ?? 0)).toFixed(1);
-    return {
-      scope: 'workload',
-      code: 'statement_not_analysed',
-      message: `${percent} % of the database time is in a statement that could not be simulated (${reason}): ${query?.query.replace(/\s+/g, ' ').slice(0, 100) ?? query_id}`,
-      remedy: null,
-    };
+/** A statement that reads no table could not profit from an index: it is counted in the summary only. */
+const NOTHING_TO_GAIN = 'no_table';
+
+/** The statements that could not be simulated, those of most time each by itself, the others counted. */
+function notAnalysed({ not_analysed }: IndexAdvice, { workload }: RuleContext): RuleResult['limits'] {
+  const queries = new Map(workload.queries.map((query) => [query.query_id, query]));
+  const shareOf = (id: string) => queries.get(id)?.share_of_time ?? 0;
+  const told = not_analysed
+    .filter(({ code }) => code !== NOTHING_TO_GAIN)
+    .toSorted((a, b) => shareOf(b.query_id) - shareOf(a.query_id));
+  const limits = told.slice(0, LISTED_STATEMENTS).map(({ query_id, reason }) => {
+    const text = queries.get(query_id)?.query.replace(/\s+/g, ' ').slice(0, 100) ?? query_id;
+    return limitOf(`${percent(shareOf(query_id))} of the database time is in a statement`, reason, text);
   });
+  const rest = told.slice(LISTED_STATEMENTS);
+  if (rest.length === 0) return limits;
+  const share = rest.reduce((sum, { query_id }) => sum + shareOf(query_id), 0);
+  const more = `${percent(share)} of the database time is in ${rest.length} more statements`;
+  return [...limits, limitOf(more, 'the summary counts them by reason', 'each of less time')];
 }
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const limitOf = (what: string, reason: string, text: string): RuleResult['limits'][number] => ({
+  scope: 'workload',
+  code: 'statement_not_analysed',
+  message: `${what} that could not be simulated (${reason}): ${text}`,
+  remedy: null,
+});
 
 /** Why standing advice is not proposed any more is always told. Then the most telling first: what was refused or does exist already, then what nearly paid. */
 function shortened(given: Rejection[], standing: ReadonlyMap<string, unknown>): Rejection[] {
   const rejections = given.map((rejection) => ({ ...rejection, key: keyOfIndex(rejection.candidate) }));
   const rank = [
+    'index_size_invalid',
     'over_budget',
     'dominated_by_chosen',
     'exchanged',

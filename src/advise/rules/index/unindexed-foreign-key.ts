@@ -19,8 +19,10 @@ import {
   type UsageCatalog,
   usageCatalog,
 } from '../../../workload/index.ts';
+import { buildTime } from '../../index-advisor/build-time.ts';
 import { CandidateSizes } from '../../index-advisor/candidate-size.ts';
 import { type AdvisorCatalog, advisorCatalog } from '../../index-advisor/catalog.ts';
+import { childWrites } from '../../index-advisor/child-writes.ts';
 import { indexName, normalisedDefinition, schemaNames } from '../../index-advisor/naming.ts';
 import { bytesOf } from '../../index-advisor/size-model.ts';
 
@@ -37,7 +39,7 @@ export const rule: Rule = {
   description:
     'For each row deleted from the referenced table PostgreSQL looks for rows that refer to it (ri_triggers.c); without ' +
     'an index that begins with the referencing columns it reads the whole table. Fires where such deletes happened and ' +
-    'the planner finds the look-up cheaper with an index. Quiet where nothing is deleted, and where the workload itself ' +
+    'the planner finds the look-up cheaper with an index. Quiet where nothing is deleted, where the look-ups save less than the writes pay for the index, and where the workload itself ' +
     'asks by these columns: index/missing weighs that index together with all others.',
   evaluate: async (context) => {
     const recommendations: RecommendationDraft[] = [];
@@ -195,6 +197,13 @@ async function weigh(
     const reason = `one look-up costs ${before.toFixed(1)} without and ${after.toFixed(1)} with it (planner cost units)`;
     return { code: 'no_gain', reason };
   }
+  const write = childWrites(context, table, definition, size);
+  const saved = deletes * (before - after);
+  if (write.cost > saved) {
+    const reason = `the table's writes would pay ${Math.round(write.cost)} for it, the look-ups of ${deletes} deleted rows save ${Math.round(saved)} (planner cost units)`;
+    return { code: 'writes_cost_more', reason };
+  }
+  const build = buildTime({ candidate: { definition, table }, size, size_bytes: bytesOf(size) }, snapshot);
   const period = context.window === null ? 'since the counters began' : 'in the window';
   const engine = `${whatIf.engine} EXPLAIN`;
   const evidence: Evidence[] = [
@@ -230,6 +239,15 @@ async function weigh(
       level: 'estimated',
       formula: `${size.pages} pages × 8192 for ${Math.round(size.tuples)} entries`,
     },
+    {
+      name: `write cost ${period}`,
+      value: write.cost,
+      unit: 'cost',
+      source: 'pg_stat_user_tables',
+      level: 'estimated',
+      formula: write.formula,
+    },
+    build.evidence,
     ...parameters.map(
       (parameter): Evidence => ({
         name: `samples of ${parameter.column ?? `$${parameter.number}`}`,
@@ -254,7 +272,8 @@ async function weigh(
       cost_before: deletes * before,
       cost_after: deletes * after,
       size_bytes: bytesOf(size),
-      write_overhead: null,
+      write_overhead: write.cost,
+      build_seconds: build.seconds,
     },
     affects: [],
     evidence,

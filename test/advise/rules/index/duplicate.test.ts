@@ -28,6 +28,7 @@ beforeAll(async () => {
     CREATE INDEX c_partial ON t (c) WHERE e = 1;
     CREATE INDEX d_short ON t (d);
     CREATE INDEX d_long ON t (d, e);
+    CREATE INDEX d_again ON t (d);
     CREATE INDEX "Größe 1" ON t ("Größe");
     CREATE UNIQUE INDEX "Größe 2" ON t ("Größe");
     ANALYZE;
@@ -77,6 +78,16 @@ test('another schema, direction, operator class, collation, expression or predic
     expect(gone).not.toContain(`public.${name}`);
   }
   expect(gone).not.toContain('other.other_a');
+});
+
+test('where what stays goes itself in favour of a longer one, it says which drop comes first', () => {
+  const again = result.recommendations.find(({ title }) => title === 'public.d_again duplicates d_short');
+  const short = result.recommendations.find(({ title }) =>
+    title.startsWith('public.d_short is a leading part'),
+  );
+  expect(again?.change).toMatchObject({ covered_by: { name: 'd_short' } });
+  expect(short?.change).toMatchObject({ covered_by: { name: 'd_long' } });
+  expect(short?.risk.notes).toContain('Drop d_again first: that counts on d_short being there.');
 });
 
 test('a plain index on the primary key is a duplicate of it', () => {

@@ -56,8 +56,23 @@ test('an index where parents are deleted, none where it is served, small, or no 
   ]);
   for (const { estimate, evidence } of result.recommendations) {
     expect(evidence).toContainEqual(expect.objectContaining({ value: 100, unit: 'rows' }));
+    expect(estimate.write_overhead).toBe(evidence.find(({ name }) => name.startsWith('write cost'))?.value);
+    expect(estimate.build_seconds).toBeGreaterThan(0);
     expect(estimate.cost_before).toBeGreaterThan(10 * (estimate.cost_after ?? Number.POSITIVE_INFINITY));
   }
+});
+
+test('none where the table is written more than the parents that go can save', async () => {
+  const written = structuredClone(snapshot);
+  const child = written.tables.find(({ schema, name }) => schema === 'public' && name === 'Child');
+  if (!child) throw new Error('there is no Child');
+  // Two million rows came and went.
+  child.n_tup_ins += 2_000_000;
+  const result = await rule.evaluate(await contextOf(written, { what_if: whatIf }));
+  expect(created(result.recommendations)).toEqual(['public.partly USING btree (parent_id)']);
+  const [rejected] = result.rejections.filter(({ code }) => code === 'writes_cost_more');
+  expect(rejected?.candidate).toContain('"public.Child (parentId)'.slice(1));
+  expect(rejected?.reason).toMatch(/would pay \d+ for it.* save \d+/);
 });
 
 test('what the workload asks by itself is left to index/missing', async () => {
