@@ -21,8 +21,8 @@ import { findDrift } from './preflight.ts';
 import { recoverApply } from './recover.ts';
 import { reindexIndex } from './reindex-index.ts';
 import { setReloptions } from './reloptions.ts';
-import { applyRoleSetting } from './role-setting.ts';
 import { type ApplyRun, failed, needsAttention } from './run.ts';
+import { applyScopedSetting } from './scoped-setting.ts';
 import { applySetting } from './setting.ts';
 import { ApplyHeld, isAbort, stopReason } from './stopped.ts';
 import { vacuumTable } from './vacuum.ts';
@@ -114,7 +114,9 @@ function runKind(run: ApplyRun, plan: ApplyPlan): Promise<ApplyOutcome> {
     case 'setting':
       return applySetting(run, change, statements);
     case 'role.setting':
-      return applyRoleSetting(run, change, statement);
+    case 'database.setting':
+    case 'role.database.setting':
+      return applyScopedSetting(run, change, statement);
     case 'table.reloptions':
       return setReloptions(run, change, statements);
     case 'vacuum':

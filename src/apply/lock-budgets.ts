@@ -54,6 +54,13 @@ export const lockBudgets = {
     lock_timeout_ms: 5_000,
     retried: false,
   },
+  /** Sessions that connect only read pg_db_role_setting; its row is waited for where somebody's ALTER is not committed. */
+  scoped_setting: {
+    lock: 'AccessShare on the database and role as objects',
+    blocks: 'DROP and RENAME of them, another ALTER … SET of the same',
+    lock_timeout_ms: 5_000,
+    retried: false,
+  },
   /** Dropping or rebuilding concurrently what an interrupted statement left. */
   clean_up: {
     lock: 'ShareUpdateExclusive on the table',
@@ -71,7 +78,8 @@ export function lockBudgetsMarkdown(): string {
     only: 'CREATE INDEX … ON ONLY',
     attach: 'ALTER INDEX … ATTACH PARTITION',
     whole_tree: 'DROP INDEX of a partitioned index',
-    setting: 'ALTER SYSTEM, ALTER ROLE',
+    setting: 'ALTER SYSTEM',
+    scoped_setting: 'ALTER ROLE, ALTER DATABASE, ALTER ROLE … IN DATABASE',
     clean_up: 'removing or rebuilding what an interrupted statement left',
   };
   const rows = Object.entries<LockBudget>(lockBudgets).map(

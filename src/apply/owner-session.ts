@@ -1,5 +1,5 @@
 /**
- * The role that a change is made with: the table's owner, taken on by SET ROLE, so that the login role needs no rights
+ * The role that a change is made with: the table's or database's owner, taken on by SET ROLE, so that the login role needs no rights
  * of its own and what is made belongs to whom the table belongs (CREATE STATISTICS gives its object to the current
  * role).
  */
@@ -18,12 +18,13 @@ export const setRolePrivilege = (serverVersionNum: number): string =>
 /** Sessions that write are the owner's of the change's table; those that only read stay the login's, which sees more. */
 export function asOwner(open: OpenSession, change: Change): OpenSession {
   const table = tableOf(change);
-  if (table === null) return open;
+  const ofDatabase = change.kind === 'database.setting';
+  if (table === null && !ofDatabase) return open;
   return async (dsn, options) => {
     const session = await open(dsn, options);
     if (options.readOnly) return session;
     try {
-      await setOwner(session, table);
+      await (table === null ? setDatabaseOwner(session) : setOwner(session, table));
       return session;
     } catch (error) {
       await session.close();
@@ -49,6 +50,17 @@ async function setOwner(
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = $1 AND c.relname = $2`,
     [schema, table],
+  );
+  if (row?.takes_over) await session.query(`SET ROLE ${quoteIdentifier(row.owner)}`);
+}
+
+/** ALTER DATABASE is its owner's: that role is taken on where the login does not inherit its rights. */
+async function setDatabaseOwner(session: TargetSession): Promise<void> {
+  const [row] = await session.query<{ owner: string; takes_over: boolean }>(
+    `SELECT pg_get_userbyid(datdba)::text AS owner,
+            NOT pg_has_role(datdba, 'USAGE')
+              AND pg_has_role(datdba, '${setRolePrivilege(session.server_version_num)}') AS takes_over
+     FROM pg_database WHERE datname = current_database()`,
   );
   if (row?.takes_over) await session.query(`SET ROLE ${quoteIdentifier(row.owner)}`);
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import {
   type ApplyPlan,
+  alterScopeStatement,
   type Change,
   type IndexDefinition,
   type PartitionIndex,
@@ -11,10 +12,10 @@ import {
   quoteQualified,
   reloptionsByTable,
   renderIndexDefinition,
+  scopeOf,
   statisticsKinds,
 } from '../domain/index.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { alterRoleStatement } from './role-setting.ts';
 
 const RELOAD = 'SELECT pg_reload_conf()';
 
@@ -58,10 +59,14 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
       };
     }
     case 'role.setting':
+    case 'database.setting':
+    case 'role.database.setting': {
+      const scope = scopeOf(change);
       return {
-        statements: [alterRoleStatement(change, change.reset ? null : change.value)],
-        rollback: [alterRoleStatement(change, change.previous)],
+        statements: [alterScopeStatement(scope, change.name, change.reset ? null : change.value)],
+        rollback: [alterScopeStatement(scope, change.name, change.previous)],
       };
+    }
     case 'table.reloptions':
       return {
         statements: reloptionsByTable(change).flatMap(({ schema, table, wanted }) =>

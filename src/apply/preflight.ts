@@ -6,10 +6,10 @@ import { findBlockers } from './blockers.ts';
 import type { Checked, Drift } from './drift.ts';
 import { planHash } from './plan.ts';
 import { checkIndexCreate, checkIndexDrop, checkReindex } from './preflight-index.ts';
+import { checkScopedSetting } from './preflight-scoped-setting.ts';
 import { checkSetting } from './preflight-setting.ts';
 import { checkStatistics } from './preflight-statistics.ts';
 import { checkAnalyze, checkReloptions, checkVacuum } from './preflight-table.ts';
-import { checkRoleSetting } from './role-setting.ts';
 import { tooLongNames } from './safe-names.ts';
 
 /** Versions whose CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY could corrupt an index (fixed in 14.4). */
@@ -87,7 +87,9 @@ function checkKind(session: TargetSession, { change }: ApplyPlan): Promise<Check
     case 'setting':
       return checkSetting(session, change);
     case 'role.setting':
-      return checkRoleSetting(session, change);
+    case 'database.setting':
+    case 'role.database.setting':
+      return checkScopedSetting(session, change);
     case 'table.reloptions':
       return checkReloptions(session, change);
     case 'vacuum':

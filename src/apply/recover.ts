@@ -19,8 +19,8 @@ import { recoverLastRun } from './last-run.ts';
 import { isPartitioned } from './partitioned-tree.ts';
 import { recoverReindex } from './reindex-index.ts';
 import { recoverReloptions } from './reloptions.ts';
-import { judgeRoleSetting } from './role-setting.ts';
 import { type ApplyRun, failed, needsAttention, recordedCluster, SQLSTATE } from './run.ts';
+import { judgeScopedSetting } from './scoped-setting.ts';
 import { recoverSetting } from './setting.ts';
 import { ApplyHeld, isAbort, stopReason } from './stopped.ts';
 import { lastVacuum } from './vacuum.ts';
@@ -135,7 +135,9 @@ async function recoverKind(
     case 'setting':
       return recoverSetting(run, change, plan.statements, sent, INTERRUPTED);
     case 'role.setting':
-      return judgeRoleSetting(run.session, change, INTERRUPTED);
+    case 'database.setting':
+    case 'role.database.setting':
+      return judgeScopedSetting(run.session, change, INTERRUPTED);
     case 'table.reloptions':
       return recoverReloptions(run, change, plan.statements, sent, INTERRUPTED);
     case 'vacuum':

@@ -12,6 +12,7 @@ export const SQLSTATE = {
   query_canceled: '57014',
   duplicate_table: '42P07',
   unique_violation: '23505',
+  internal_error: 'XX000',
 } as const;
 
 export interface ApplyRun {

@@ -44,7 +44,7 @@ export interface Override {
 /** Roles and databases with a value of their own: for them the server's value does not count. */
 export function readOverrides(session: TargetSession, name: string): Promise<Override[]> {
   return session.query<Override>(
-    `SELECT r.rolname::text AS role, d.datname::text AS database, split_part(c.item, '=', 2) AS value
+    `SELECT r.rolname::text AS role, d.datname::text AS database, substr(c.item, strpos(c.item, '=') + 1) AS value
      FROM pg_db_role_setting s
      CROSS JOIN LATERAL unnest(s.setconfig) c(item)
      LEFT JOIN pg_roles r ON r.oid = s.setrole

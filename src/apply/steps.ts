@@ -1,5 +1,5 @@
 /** What an apply would send, statement by statement, with the locks and limits of each: the dry run. */
-import { type ApplyPlan, type Change, isTransactional } from '../domain/index.ts';
+import { type ApplyPlan, type Change, isScopedSetting, isTransactional } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import { type LockBudget, lockBudgets } from './lock-budgets.ts';
 import { isPartitioned, missingSteps, treeState } from './partitioned-tree.ts';
@@ -12,7 +12,8 @@ export interface ApplyStep extends LockBudget {
 
 /** By the change's kind, and of an index by the form of the statement. */
 function budgetOf(change: Change, sql: string): LockBudget {
-  if (change.kind === 'setting' || change.kind === 'role.setting') return lockBudgets.setting;
+  if (change.kind === 'setting') return lockBudgets.setting;
+  if (isScopedSetting(change)) return lockBudgets.scoped_setting;
   if (sql.startsWith('ALTER INDEX ')) return lockBudgets.attach;
   // What may stand in a transaction is not concurrent; a name in the statement may say anything.
   if (change.kind === 'index.drop' && isTransactional(sql)) return lockBudgets.whole_tree;

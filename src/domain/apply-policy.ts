@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { BY_HAND_ACTOR } from './apply.ts';
 import { APPLICABLE_KINDS, type Change, type ChangeKind } from './change.ts';
 import { maintenanceWindowSchema } from './maintenance-window.ts';
+import { isScopedSetting } from './setting-scope.ts';
 
 const bytes = z.number().int().positive();
 
@@ -81,7 +82,7 @@ export const defaultPolicy: ApplyPolicy = applyPolicySchema.parse({});
 
 /** The table that a change works on; null for a setting. */
 export function tableOf(change: Change): { schema: string; table: string } | null {
-  if (change.kind === 'setting' || change.kind === 'role.setting' || change.kind === 'finding') return null;
+  if (change.kind === 'setting' || change.kind === 'finding' || isScopedSetting(change)) return null;
   return change.kind === 'index.create'
     ? { schema: change.index.schema, table: change.index.table }
     : { schema: change.schema, table: change.table };

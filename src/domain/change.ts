@@ -59,6 +59,22 @@ const existingIndexSchema = z.object({
 /** What CREATE STATISTICS is to keep: mcv are common combinations, which need the values themselves. */
 export const statisticsKinds = ['ndistinct', 'dependencies', 'mcv'] as const;
 
+/**
+ * A setting of a role in all databases, of a database for all roles, or of a role in one database. The kind is the scope:
+ * policies approve by kind, and one that names roles has not agreed to a whole database.
+ */
+const scopedSetting = z.object({
+  name: z.string(),
+  /** As ALTER ROLE or ALTER DATABASE … SET takes it, with its unit. */
+  value: z.string(),
+  /** What new sessions there had when advised, as SHOW prints it. */
+  current_value: z.string(),
+  /** What exactly this scope had, as pg_db_role_setting keeps it; null: nothing, a wider scope's value held. */
+  previous: z.string().nullable(),
+  /** The scope's own value is taken away; `value` is what is expected to hold then. Absent: it is set. */
+  reset: z.literal(true).optional(),
+});
+
 export const changeSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('index.create'),
@@ -105,18 +121,12 @@ export const changeSchema = z.discriminatedUnion('kind', [
     /** The entry of postgresql.auto.conf is taken out; `value` is what is expected to hold then. Absent: it is written. */
     reset: z.literal(true).optional(),
   }),
-  z.object({
-    kind: z.literal('role.setting'),
+  scopedSetting.extend({ kind: z.literal('role.setting'), role: z.string() }),
+  scopedSetting.extend({ kind: z.literal('database.setting'), database: z.string() }),
+  scopedSetting.extend({
+    kind: z.literal('role.database.setting'),
     role: z.string(),
-    name: z.string(),
-    /** As ALTER ROLE … SET takes it, with its unit. */
-    value: z.string(),
-    /** What new sessions of the role had when advised, as SHOW prints it. */
-    current_value: z.string(),
-    /** What the role itself had, in all databases; null: nothing, the server's value held. */
-    previous: z.string().nullable(),
-    /** The role's own value is taken away; `value` is what is expected to hold then. Absent: it is set. */
-    reset: z.literal(true).optional(),
+    database: z.string(),
   }),
   z.object({
     kind: z.literal('table.reloptions'),
@@ -174,6 +184,8 @@ export const APPLICABLE_KINDS: ReadonlySet<ChangeKind> = new Set([
   'index.reindex',
   'setting',
   'role.setting',
+  'database.setting',
+  'role.database.setting',
   'table.reloptions',
   'statistics.create',
   'vacuum',

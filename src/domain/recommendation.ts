@@ -99,8 +99,10 @@ export const proposedSettingSchema = z.object({
   /** The same as a bare number in pg_settings' own unit, as clouds' parameters take it; words stay. */
   bare_value: z.string(),
   restart: z.boolean(),
-  /** Whose sessions it is for; null: the server's. */
+  /** Whose sessions it is for; null: all roles'. */
   role: z.string().nullable(),
+  /** In which database; null or absent: in all. Neither a role nor a database: the server's. */
+  database: z.string().nullable().optional(),
 });
 export type ProposedSetting = z.infer<typeof proposedSettingSchema>;
 

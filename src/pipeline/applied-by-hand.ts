@@ -4,9 +4,11 @@ import {
   APPLICABLE_KINDS,
   BY_HAND_ACTOR,
   type Change,
+  isScopedSetting,
   PgLuthierError,
   type RecommendationState,
   type Snapshot,
+  scopeOf,
   statesBefore,
   tableOf,
 } from '../domain/index.ts';
@@ -147,7 +149,10 @@ function placeOf(change: Change): string {
 
 function subjectOf(change: Change): string {
   if (change.kind === 'setting') return JSON.stringify(['setting', change.name]);
-  if (change.kind === 'role.setting') return JSON.stringify(['role', change.role, change.name]);
+  if (isScopedSetting(change)) {
+    const { role, database } = scopeOf(change);
+    return JSON.stringify(['scope', role, database, change.name]);
+  }
   const table = tableOf(change);
   return JSON.stringify([change.kind, table?.schema, table?.table]);
 }

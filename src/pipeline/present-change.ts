@@ -3,8 +3,8 @@ import {
   type IndexForm,
   reloptionOf,
   resemblesDefinition,
-  roleSettingHolds,
   sameSettingValue,
+  scopedSettingHolds,
 } from '../apply/index.ts';
 import {
   type Change,
@@ -12,6 +12,7 @@ import {
   quoteIdentifier,
   reloptionsByTable,
   type Snapshot,
+  scopeOf,
 } from '../domain/index.ts';
 import { readIndex } from '../workload/index.ts';
 import { maintained } from './maintained.ts';
@@ -47,13 +48,18 @@ export async function presentIn(
       if (!row || row.pending_restart || row.reset_val === null || OWN_SOURCES.has(row.source)) return null;
       return sameSettingValue(row.reset_val, change.value, row) ? change : null;
     }
-    case 'role.setting': {
+    case 'role.setting':
+    case 'database.setting':
+    case 'role.database.setting': {
+      const scope = scopeOf(change);
       const row = snapshot.settings.find(({ name }) => name === change.name);
       const own = snapshot.setting_overrides.find(
         ({ role, database, name }) =>
-          role === change.role && database === null && name.toLowerCase() === change.name.toLowerCase(),
+          role === scope.role &&
+          database === scope.database &&
+          name.toLowerCase() === change.name.toLowerCase(),
       );
-      return row && roleSettingHolds(change, own?.value ?? null, row) ? change : null;
+      return row && scopedSettingHolds(change, own?.value ?? null, row) ? change : null;
     }
     case 'table.reloptions': {
       const inForce = reloptionsByTable(change).every(({ schema, table, wanted }) => {

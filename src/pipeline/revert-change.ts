@@ -48,13 +48,17 @@ export async function revertChange(change: Change, known: RevertFacts): Promise<
     case 'setting':
       return only(earlierEntry(change, known));
     case 'role.setting':
+    case 'database.setting':
+    case 'role.database.setting': {
+      const { reset, ...back } = change;
       return only({
-        ...change,
+        ...back,
         value: change.previous ?? change.current_value,
         current_value: change.value,
-        previous: change.reset ? null : change.value,
+        previous: reset ? null : change.value,
         ...(change.previous === null ? { reset: true } : {}),
       });
+    }
     case 'table.reloptions':
       return earlierParameters(change);
     default:

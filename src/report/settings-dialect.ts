@@ -1,5 +1,5 @@
 /** Settings in the words of whoever owns the server: a file, SQL, a cloud's parameters, an operator's manifest. */
-import { quoteIdentifier, quoteLiteral, type Report } from '../domain/index.ts';
+import { alterScopeStatement, quoteLiteral, quoteParameter, type Report } from '../domain/index.ts';
 
 export const settingDialects = [
   'conf',
@@ -24,8 +24,9 @@ export interface DialectSetting {
   /** The same as a bare number in pg_settings' own unit, as clouds take it; words stay. */
   bare: string;
   restart: boolean;
-  /** Whose sessions it is for; absent or null: the server's. A role's is SQL in every dialect. */
+  /** Whose sessions it is for, and in which database; neither: the server's. Else it is SQL in every dialect. */
   role?: string | null;
+  database?: string | null;
 }
 
 /** All settings that a report proposes, as one file, script or manifest fragment. */
@@ -39,6 +40,7 @@ export function renderReportSettings(report: Report, dialect: SettingDialect): s
             bare: setting.bare_value,
             restart: setting.restart,
             role: setting.role,
+            database: setting.database ?? null,
           },
         ]
       : [],
@@ -49,14 +51,14 @@ export function renderReportSettings(report: Report, dialect: SettingDialect): s
 
 /** A file, script or manifest fragment; ends with a line break. */
 export function renderSettings(settings: readonly DialectSetting[], dialect: SettingDialect): string {
-  const server = settings.filter(({ role }) => role == null);
-  const roles = settings.flatMap(({ name, text, role }) =>
-    role == null
+  const server = settings.filter(({ role, database }) => (role ?? database) == null);
+  const scoped = settings.flatMap(({ name, text, role, database }) =>
+    (role ?? database) == null
       ? []
-      : [`ALTER ROLE ${quoteIdentifier(role)} SET ${quotedName(name)} = ${quoteLiteral(text)};`],
+      : [`${alterScopeStatement({ role: role ?? null, database: database ?? null }, name, text)};`],
   );
   // In a file, a manifest or a script, what is SQL can only be said.
-  const said = dialect === 'sql' || dialect === 'neon' ? roles : roles.map((line) => `# with psql: ${line}`);
+  const said = dialect === 'sql' || dialect === 'neon' ? scoped : scoped.map((line) => `# with psql: ${line}`);
   const refused = REFUSED[dialect] ?? {};
   const taken = server.filter(({ name }) => !Object.hasOwn(refused, name));
   const left = server.flatMap(({ name }) =>
@@ -98,9 +100,6 @@ export const SET_BY_OWNER: ReadonlySet<string> = new Set([
   'work_mem',
 ]);
 
-/** An extension's setting has a prefix, and each part is a name. */
-const quotedName = (name: string) => name.split('.').map(quoteIdentifier).join('.');
-
 /** A word for the shell: values such as log_line_prefix hold spaces and per cents. */
 const shellWord = (text: string) =>
   /^[\w.:=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
@@ -114,7 +113,7 @@ const DIALECTS: Record<SettingDialect, (settings: readonly DialectSetting[]) => 
       ({ name, text, restart }) => `${name} = ${confValue(text)}${restart ? '  # wants a restart' : ''}`,
     ),
   sql: (settings) => [
-    ...settings.map(({ name, text }) => `ALTER SYSTEM SET ${quotedName(name)} = ${quoteLiteral(text)};`),
+    ...settings.map(({ name, text }) => `ALTER SYSTEM SET ${quoteParameter(name)} = ${quoteLiteral(text)};`),
     'SELECT pg_reload_conf();',
     ...(settings.some(({ restart }) => restart)
       ? [`-- after a restart: ${settings.flatMap(({ name, restart }) => (restart ? [name] : [])).join(', ')}`]
@@ -158,7 +157,7 @@ const DIALECTS: Record<SettingDialect, (settings: readonly DialectSetting[]) => 
     return [
       ...(own?.length ? ['-- in place of "your_database" its name'] : []),
       ...(own ?? []).map(
-        ({ name, text }) => `ALTER DATABASE "your_database" SET ${quotedName(name)} = ${quoteLiteral(text)};`,
+        ({ name, text }) => `ALTER DATABASE "your_database" SET ${quoteParameter(name)} = ${quoteLiteral(text)};`,
       ),
       ...(others?.length
         ? [`-- not to be set there, for no session may: ${others.map(({ name }) => name).join(', ')}`]

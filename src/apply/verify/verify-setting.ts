@@ -1,6 +1,5 @@
 /** A setting: in force, and did it move what it is to move? */
 import type { Change, Window } from '../../domain/index.ts';
-import { holds } from '../role-setting.ts';
 import { sameSettingValue } from '../setting-value.ts';
 import { compareAll, pairsOf } from './compare.ts';
 import { type Judgement, judgement, type Side, type VerifyInput } from './judgement.ts';
@@ -26,30 +25,52 @@ const PURPOSES: readonly [Purpose, RegExp][] = [
 ];
 
 export function verifySetting(input: VerifyInput, change: SettingChange): Judgement {
-  const { after } = input;
-  const purpose = PURPOSES.find(([, names]) => names.test(change.name))?.[0] ?? null;
-  const own = purpose === null ? null : ownMeasure(purpose, input);
-  const measures = own ? [asVerdictMeasure(own)] : [];
-  const now = after.snapshot.settings.find((row) => row.name === change.name);
-  if (!now) return judgement('inconclusive', `${change.name} could not be seen.`, true, { measures });
+  const { name, value } = change;
+  const now = input.after.snapshot.settings.find((row) => row.name === name);
+  const measures = measuresOf(input, name);
+  if (!now) return judgement('inconclusive', `${name} could not be seen.`, true, { measures });
   if (now.pending_restart) {
-    return judgement('inconclusive', `${change.name} waits for a restart of the server.`, true, { measures });
+    return judgement('inconclusive', `${name} waits for a restart of the server.`, true, { measures });
   }
   // reset_val: what sessions have; `setting` is what our own collecting session set for itself.
-  if (!sameSettingValue(now.reset_val ?? now.setting, change.value, now)) {
+  if (!sameSettingValue(now.reset_val ?? now.setting, value, now)) {
     return judgement(
       'inconclusive',
-      `${change.name} is ${now.reset_val ?? now.setting}${now.unit ? ` (× ${now.unit})` : ''}, not ${change.value}: it was changed again, or our role or database has its own value.`,
+      `${name} is ${now.reset_val ?? now.setting}${now.unit ? ` (× ${now.unit})` : ''}, not ${value}: it was changed again, or our role or database has its own value.`,
       false,
       { measures },
     );
   }
-  const inForce = `${change.name} = ${change.value} is in force.`;
+  return judgeInForce(input, name, `${name} = ${value} is in force.`);
+}
+
+/** What a verdict shows of a setting that it does not judge. */
+export function measuresOf(input: VerifyInput, name: string, role?: string) {
+  const own = ownMeasure(purposeOf(name), input, role);
+  return own ? [asVerdictMeasure(own)] : [];
+}
+
+const purposeOf = (name: string): Purpose | null =>
+  PURPOSES.find(([, names]) => names.test(name))?.[0] ?? null;
+
+/**
+ * In force; did it move what it is to move?
+ * @param said a sentence that it is in force.
+ * @param role whose sessions alone have it; absent: everybody's in this database.
+ */
+export function judgeInForce(input: VerifyInput, name: string, said: string, role?: string): Judgement {
+  const purpose = purposeOf(name);
+  const own = ownMeasure(purpose, input, role);
+  const measures = own ? [asVerdictMeasure(own)] : [];
   if (purpose === null) {
-    return judgement('succeeded', `${inForce} No measure of a window shows more of it.`, false, { measures });
+    return judgement('succeeded', `${said} No measure of a window shows more of it.`, false, { measures });
   }
   // It concerns all statements, so that none can be a control: only those count whose work changed as their time did.
-  const compared = compareAll(pairsOf(input.before, after), globalShift([]), input.max_p);
+  const pairs = pairsOf(input.before, input.after).filter(
+    // Of a statement that several roles send the counters are joined.
+    ({ after }) => role === undefined || (after.users.length === 1 && after.users[0] === role),
+  );
+  const compared = compareAll(pairs, globalShift([]), input.max_p);
   const telling = compared.filter(({ corroborated }) => corroborated);
   const found = { measures, statements: telling.map((item) => item.measured) };
   const won = telling
@@ -59,55 +80,32 @@ export function verifySetting(input: VerifyInput, change: SettingChange): Judgem
   const faster = telling.filter(({ word }) => word === 'faster').length;
   const ofStatements =
     slower + faster > 0 ? ` ${faster} statement(s) got faster and ${slower} slower with other plans.` : '';
-  const said = `${inForce}${own ? ` ${inWords(own)}` : ''}${ofStatements}`;
-  if (own?.word === 'worse' || (slower > 0 && won < 0)) return judgement('regressed', said, false, found);
-  if (own?.word === 'better' || (faster > 0 && won > 0)) return judgement('succeeded', said, false, found);
+  const all = `${said}${own ? ` ${inWords(own)}` : ''}${ofStatements}`;
+  if (own?.word === 'worse' || (slower > 0 && won < 0)) return judgement('regressed', all, false, found);
+  if (own?.word === 'better' || (faster > 0 && won > 0)) return judgement('succeeded', all, false, found);
   return judgement(
     'inconclusive',
-    ofStatements === '' && purpose === 'plans' ? `${said} No statement's work changed.` : said,
+    ofStatements === '' && purpose === 'plans' ? `${all} No statement's work changed.` : all,
     true,
     found,
   );
 }
 
-/** In force for the role, and what its statements spill. */
-export function verifyRoleSetting(
+function ownMeasure(
+  purpose: Purpose | null,
   { before, after, max_p }: VerifyInput,
-  change: Extract<Change, { kind: 'role.setting' }>,
-): Judgement {
-  const { role, name } = change;
-  const row = after.snapshot.settings.find((item) => item.name === name);
-  const entry = after.snapshot.setting_overrides.find(
-    (item) => item.role === role && item.database === null && item.name.toLowerCase() === name.toLowerCase(),
-  );
-  const own = compareSeries(
-    { name: `temporary files of a statement of ${role}`, unit: 'bytes per call', better: 'lower' },
-    spills(before, role),
-    spills(after, role),
-    max_p,
-  );
-  const measures = [asVerdictMeasure(own)];
-  if (!row || !holds(change, entry?.value ?? null, row)) {
-    return judgement(
-      'inconclusive',
-      `${name} of ${role} is ${entry?.value ?? 'not set'}, not ${change.value}: it was changed again.`,
-      false,
-      { measures },
-    );
-  }
-  const said = `${name} = ${change.value} is in force for ${role}. ${inWords(own)}`;
-  if (own.word === 'worse') return judgement('regressed', said, false, { measures });
-  if (own.word === 'better') return judgement('succeeded', said, false, { measures });
-  return judgement('inconclusive', said, true, { measures });
-}
-
-function ownMeasure(purpose: Purpose, { before, after, max_p }: VerifyInput): OwnMeasure | null {
+  role?: string,
+): OwnMeasure | null {
   switch (purpose) {
     case 'spills':
       return compareSeries(
-        { name: 'temporary files of a statement', unit: 'bytes per call', better: 'lower' },
-        spills(before),
-        spills(after),
+        {
+          name: `temporary files of a statement${role === undefined ? '' : ` of ${role}`}`,
+          unit: 'bytes per call',
+          better: 'lower',
+        },
+        spills(before, role),
+        spills(after, role),
         max_p,
       );
     case 'checkpoints':
@@ -127,6 +125,7 @@ function ownMeasure(purpose: Purpose, { before, after, max_p }: VerifyInput): Ow
         max_p,
       );
     case 'plans':
+    case null:
       return null;
   }
 }

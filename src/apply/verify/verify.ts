@@ -5,7 +5,8 @@ import { verifyIndexDrop } from './verify-drop.ts';
 import { verifyAnalyze, verifyVacuum } from './verify-maintenance.ts';
 import { verifyReloptions } from './verify-reloptions.ts';
 import { verifyReindex, verifyStatistics } from './verify-repair.ts';
-import { verifyRoleSetting, verifySetting } from './verify-setting.ts';
+import { verifyScopedSetting } from './verify-scoped-setting.ts';
+import { verifySetting } from './verify-setting.ts';
 
 /**
  * Judges a change. Statements: Welch's test on interval means, at least 30 calls on both sides, p < 0.01 after Holm's
@@ -27,7 +28,9 @@ export function verifyApply(input: VerifyInput): Judgement {
     case 'setting':
       return verifySetting(input, change);
     case 'role.setting':
-      return verifyRoleSetting(input, change);
+    case 'database.setting':
+    case 'role.database.setting':
+      return verifyScopedSetting(input, change);
     case 'table.reloptions':
       return verifyReloptions(input, change);
     case 'vacuum':
