@@ -1,5 +1,6 @@
 /** Whose sessions a setting of pg_db_role_setting is for, and the statement that writes it. */
 import type { Change } from './change.ts';
+import { PgLuthierError } from './errors.ts';
 import { quoteIdentifier, quoteLiteral } from './identifier.ts';
 
 /** A setting for the sessions of a role, of a database, or of a role in a database: the kind says which. */
@@ -59,10 +60,21 @@ function namesOf(list: string): string[] {
 /** An extension's or an application's parameter has a prefix, and each part is a name. */
 export const quoteParameter = (name: string): string => name.split('.').map(quoteIdentifier).join('.');
 
-/** A value as SET takes it, from the text that the catalog keeps. */
+/**
+ * A value as SET takes it, from the text that the catalog keeps.
+ * @throws PgLuthierError `setting_list_empty`: up to 18 no SET writes an empty list of names: '' is a list with one empty
+ * name, and a library of that name lets nobody connect any more (tried on 15 to 18).
+ */
 export function quoteSettingValue(name: string, value: string): string {
-  if (!NAME_LISTS.has(name.toLowerCase()) || value.trim() === '') return quoteLiteral(value);
-  return namesOf(value).map(quoteLiteral).join(', ');
+  if (!NAME_LISTS.has(name.toLowerCase())) return quoteLiteral(value);
+  const names = namesOf(value);
+  if (names.length > 0) return names.map(quoteLiteral).join(', ');
+  throw new PgLuthierError({
+    code: 'setting_list_empty',
+    status: 422,
+    message: `No SET writes an empty list of names for ${name}.`,
+    remedy: 'RESET it where a wider scope has the empty list.',
+  });
 }
 
 /** ALTER ROLE or ALTER DATABASE … SET, or RESET for null. */

@@ -70,6 +70,7 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
   const verify = () => verifyAllApplied(at.service.services, at.targetId);
 
   it('are recognised kind by kind, recorded as by hand, and verified; what only looks like them is not', async () => {
+    const database = await at.value('SELECT current_database()');
     const asked: Record<string, Change> = {
       create: create(
         'items_new',
@@ -95,6 +96,14 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
         current_value: '4MB',
         previous: null,
       },
+      database: {
+        kind: 'database.setting',
+        database,
+        name: 'work_mem',
+        value: '16MB',
+        current_value: '4MB',
+        previous: null,
+      },
       options: {
         kind: 'table.reloptions',
         schema: 'public',
@@ -104,6 +113,15 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
       },
       approved: create('items_approved', [key({ column: 'Note' })]),
       // Traps.
+      role_in_database: {
+        kind: 'role.database.setting',
+        role: 'by_hand_role',
+        database,
+        name: 'work_mem',
+        value: '8MB',
+        current_value: '4MB',
+        previous: null,
+      },
       other_class: create('items_class', [key({ column: 'Note', opclass: 'text_pattern_ops' })]),
       other_order: create('items_order', [key({ column: 'id', direction: 'desc' })]),
       renamed: drop('items_renamed', 'owner, "Note"'),
@@ -128,6 +146,7 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
       'ALTER SYSTEM SET from_collapse_limit = 11',
       'SELECT pg_reload_conf()',
       "ALTER ROLE by_hand_role SET work_mem = '8192kB'",
+      `ALTER DATABASE "${database}" SET work_mem = '16384kB'`,
       'ALTER TABLE items SET (autovacuum_vacuum_scale_factor = 0.02)',
       'CREATE INDEX note_plain ON items ("Note")',
       'ALTER INDEX items_renamed RENAME TO items_other_name',
@@ -142,7 +161,7 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
       string,
       unknown
     >[];
-    const recognised = ['approved', 'create', 'drop', 'options', 'role', 'setting'];
+    const recognised = ['approved', 'create', 'database', 'drop', 'options', 'role', 'setting'];
     expect(applies.map(({ recommendation_id }) => recommendation_id).sort()).toEqual(recognised);
     for (const apply of applies) {
       expect(apply).toMatchObject({
@@ -187,6 +206,7 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
     const on = { schema: 'public', table: 'kept' };
     await at.client.query('ANALYZE items');
     await look();
+    const database = await at.value('SELECT current_database()');
     const asked: Record<string, Change> = {
       plain: reindex('kept_plain', 'a'),
       live: reindex('kept_live', 'b'),

@@ -1,5 +1,5 @@
 /** work_mem for the roles whose statements spill, and what that may take beside everything else. */
-import type { RuleContext, SettingOverride } from '../../domain/index.ts';
+import type { RuleContext } from '../../domain/index.ts';
 import { budgetBytes, workMemUses, worstCaseBytes } from './memory-budget.ts';
 import { type MemoryPlan, roomBeside, together } from './present-memory.ts';
 import { sessionsOf, workMemBytes } from './role-sessions.ts';
@@ -15,10 +15,10 @@ export interface RoleWorkMem {
   spill: RoleSpill;
   /** Bytes that its sessions have now. */
   present: number;
-  /** The role's own setting, in all databases; null: none. */
+  /** The role's own setting, in all databases or in `database`; null: none. */
   previous: string | null;
-  /** A value for this role in this database, which goes before what ALTER ROLE … SET says; absent: none. */
-  masked_by?: SettingOverride;
+  /** The role has a value in this database, which goes before its own: that is the one to change. Null: it has none. */
+  database: string | null;
   /** Twice the largest spill of a call, bytes. */
   needed: number;
   /** What is proposed: at most what the budget leaves, bytes. */
@@ -50,8 +50,8 @@ function roleWorkMem(context: RuleContext, plan: MemoryPlan): RoleWorkMem[] {
 function ofRole(context: RuleContext, plan: MemoryPlan, spill: RoleSpill, taken: number): RoleWorkMem {
   const { role, statements } = spill;
   const overrides = context.snapshot.setting_overrides.filter((item) => item.name === 'work_mem');
-  const own = overrides.find((item) => item.role === role && item.database === null);
-  const masked_by = overrides.find((item) => item.role === role && item.database !== null);
+  const inDatabase = overrides.find((item) => item.role === role && item.database !== null);
+  const own = inDatabase ?? overrides.find((item) => item.role === role && item.database === null);
   const ofDatabase = overrides.find((item) => item.role === null && item.database !== null);
   const present = workMemBytes(context, own?.value ?? ofDatabase?.value) ?? plan.present.work_mem;
   const largest = statements[0]?.bytes_per_call ?? 0;
@@ -72,7 +72,7 @@ function ofRole(context: RuleContext, plan: MemoryPlan, spill: RoleSpill, taken:
     spill,
     present,
     previous: own?.value ?? null,
-    ...(masked_by ? { masked_by } : {}),
+    database: inDatabase?.database ?? null,
     needed,
     value,
     sessions,

@@ -57,6 +57,38 @@ export function sumOf(affects: readonly AffectedStatement[]) {
   return { cost_before: sum((item) => item.cost_before), cost_after: sum((item) => item.cost_after) };
 }
 
+type DatabaseOverride = SettingOverride & { database: string };
+
+/**
+ * The value in force comes from ALTER DATABASE … SET: what was observed in this database was observed with that, and the
+ * server's own value would change nothing here. Such a value needs no right on the server's files, also on a service.
+ */
+function databaseOverride(context: RuleContext, row: SettingRow): DatabaseOverride | undefined {
+  if (row.source !== 'database') return undefined;
+  return context.snapshot.setting_overrides.find(
+    (item): item is DatabaseOverride =>
+      item.role === null && item.database !== null && item.name.toLowerCase() === row.name.toLowerCase(),
+  );
+}
+
+function ofItsDatabase(
+  { database, value }: DatabaseOverride,
+  { text, shown }: { text: string; shown: string },
+  name: string,
+): Change {
+  return { kind: 'database.setting', database, name, value: text, current_value: shown, previous: value };
+}
+
+function changeOf(
+  row: SettingRow,
+  { text, shown }: { text: string; shown: string },
+  instead: string | null,
+): Change {
+  return instead === null
+    ? { kind: 'setting', name: row.name, value: text, current_value: shown, context: row.context }
+    : { kind: 'finding' };
+}
+
 /** The draft; kind finding where only a person can change it. */
 export function settingDraft(
   context: RuleContext,
@@ -65,19 +97,23 @@ export function settingDraft(
   { text, shown }: { text: string; shown: string },
 ): RecommendationDraft {
   const restart = row.context === 'postmaster';
-  const instead = byHand(context, row) ?? proposal.byHand ?? null;
-  const change: Change =
-    instead === null
-      ? { kind: 'setting', name: row.name, value: text, current_value: shown, context: row.context }
-      : { kind: 'finding' };
+  const ofDatabase = databaseOverride(context, row);
+  const instead = (ofDatabase ? null : byHand(context, row)) ?? proposal.byHand ?? null;
+  const change =
+    ofDatabase && instead === null
+      ? ofItsDatabase(ofDatabase, { text, shown }, row.name)
+      : changeOf(row, { text, shown }, instead);
   const from = row.source === 'default' ? 'the built-in default' : row.source;
+  const whose = ofDatabase ? ` of database ${ofDatabase.database}` : '';
   const { affects = [] } = proposal;
-  const masks = context.snapshot.setting_overrides.filter((override) => override.name === row.name);
+  const masks = context.snapshot.setting_overrides.filter(
+    (override) => override.name === row.name && override !== ofDatabase,
+  );
   return {
     rule: proposal.rule,
     change,
-    key: `setting ${row.name}`,
-    title: `${row.name}: ${shown} → ${text}`,
+    key: `setting ${row.name}${whose}`,
+    title: `${row.name}${whose}: ${shown} → ${text}`,
     rationale: [proposal.why, `It is ${shown} now (${from}).`, instead, proposal.unless]
       .filter((sentence) => sentence !== null && sentence !== '')
       .join(' '),
@@ -93,6 +129,7 @@ export function settingDraft(
       bare_value: bareValue(text, row.unit),
       restart,
       role: null,
+      ...(ofDatabase ? { database: ofDatabase.database } : {}),
     },
     evidence: [
       {
@@ -116,11 +153,13 @@ export function settingDraft(
     risk: {
       locks: 'none',
       restart,
-      reload: !restart,
+      reload: !restart && !ofDatabase,
       notes: [
-        restart
-          ? 'It comes into force with the next restart of the server: put all such changes into one.'
-          : 'A reload brings it into force; sessions that set it themselves keep theirs.',
+        ofDatabase
+          ? `ALTER DATABASE gave ${ofDatabase.database} a value of its own, which goes before the server's: it is changed there. New sessions have it, poolers' once they connect anew.`
+          : restart
+            ? 'It comes into force with the next restart of the server: put all such changes into one.'
+            : 'A reload brings it into force; sessions that set it themselves keep theirs.',
         ...masks.map(maskNote),
         ...(proposal.notes ?? []),
       ],

@@ -121,9 +121,9 @@ async function topStatements(context: RuleContext, maskedBy?: string): Promise<A
   const masks = context.snapshot.setting_overrides.filter(
     ({ name, database }) => name === maskedBy && (database === null || database === here),
   );
-  // ALTER DATABASE … SET goes before the server's value for everybody here.
-  if (masks.some(({ role }) => role === null)) return [];
-  const masking = new Set(masks.map(({ role }) => role));
+  // ALTER ROLE ALL goes before the server's value for everybody; ALTER DATABASE does, too, but is what advice changes then.
+  if (masks.some(({ role, database }) => role === null && database === null)) return [];
+  const masking = new Set(masks.flatMap(({ role }) => role ?? []));
   return (await workloadStatements(context))
     .filter(({ query }) => query.users.length === 0 || !query.users.every((user) => masking.has(user)))
     .toSorted((a, b) => b.query.share_of_time - a.query.share_of_time)

@@ -91,8 +91,11 @@ export async function violationsOf(ended: Ended): Promise<string[]> {
     const done = entries.filter((entry) => entry.sql === statement && entry.state === 'done');
     if (done.length > 1) violations.push(`the journal has it twice: ${statement}`);
     const sent = log.get(lineOf(run.apply_id, statement)) ?? 0;
-    // A short wait for a lock is tried again: each time is a row, with the server's word that nothing was done.
-    const refused = entries.filter(({ sql, sqlstate }) => sql === statement && sqlstate === '55P03').length;
+    // A short wait for a lock, and what met another change of the same row, is tried again: each time is a row, with
+    // the server's word that nothing was done.
+    const refused = entries.filter(
+      ({ sql, sqlstate }) => sql === statement && ['55P03', 'XX000', '23505'].includes(sqlstate ?? ''),
+    ).length;
     // A reload does nothing by itself, and is sent again so that what is written is surely in force.
     if (sent > 1 + refused && !statement.includes('pg_reload_conf'))
       violations.push(`sent ${sent} times: ${statement}`);

@@ -97,10 +97,13 @@ export async function playRound(round: Round): Promise<{ runs: number; violation
   return { runs: runs.length, violations };
 }
 
+/** What of the server its places share, and are numbered for: the server's settings, or the database's. */
+const sharedBy = ({ name }: Subject) => name.split(/[.,]/, 1)[0];
+
 function newRun({ name, played }: Round, { server, subject, point }: Played, position: number): Run {
   const before = played
     .slice(0, position)
-    .filter((one) => one.server === server && one.subject.name.startsWith('setting'));
+    .filter((one) => one.server === server && sharedBy(one.subject) === sharedBy(subject));
   const place = { dsn: server.dsn('postgres'), schema: `${name}_${position}`, number: before.length };
   return {
     subject: subject.name,

@@ -72,16 +72,20 @@ export const settingBefore = (place: Place) => {
   return { name, value: BEFORE };
 };
 
-function roleSetting(name: string, reset: boolean): Subject {
+/** In all databases, or in one. */
+function roleSetting(name: string, reset: boolean, database: string | null = null): Subject {
   const roleOf = ({ schema, number }: Place) => `${schema} reports ${number}`;
+  const within = database === null ? '' : `IN DATABASE ${database}`;
   return {
     name,
     setup: (place) =>
-      `CREATE ROLE "${roleOf(place)}"; ALTER ROLE "${roleOf(place)}" SET work_mem = '5MB';
-       ALTER ROLE "${roleOf(place)}" SET geqo_effort = '7';`,
+      `CREATE ROLE "${roleOf(place)}"; ALTER ROLE "${roleOf(place)}" ${within} SET work_mem = '5MB';
+       ALTER ROLE "${roleOf(place)}" ${within} SET geqo_effort = '7';`,
     entries: 1,
     change: (place) => ({
-      kind: 'role.setting',
+      ...(database === null
+        ? { kind: 'role.setting' as const }
+        : { kind: 'role.database.setting' as const, database }),
       role: roleOf(place),
       name: 'work_mem',
       value: reset ? '4MB' : '64MB',
@@ -103,9 +107,55 @@ function roleSetting(name: string, reset: boolean): Subject {
   };
 }
 
+/** None of NAMES, whose values in force a database's would hide. */
+const DATABASE_NAMES = [
+  'jit_above_cost jit_inline_above_cost jit_optimize_above_cost seq_page_cost random_page_cost cpu_tuple_cost',
+  'cpu_index_tuple_cost cpu_operator_cost parallel_setup_cost parallel_tuple_cost vacuum_cost_page_miss',
+  'hash_mem_multiplier min_parallel_table_scan_size min_parallel_index_scan_size effective_cache_size',
+  'backend_flush_after effective_io_concurrency maintenance_io_concurrency',
+].flatMap((line) => line.split(' '));
+
+/** A parameter of its own for each place: all of a round share the database's row, as people's changes do. */
+function databaseSetting(name: string, reset: boolean): Subject {
+  const parameterOf = ({ number }: Place) => {
+    const found = DATABASE_NAMES[number];
+    if (found === undefined) throw new Error('more settings of the database than names in one round');
+    return found;
+  };
+  return {
+    name,
+    setup: (place) => `ALTER DATABASE postgres SET ${parameterOf(place)} = '5';`,
+    entries: 1,
+    change: (place) => ({
+      kind: 'database.setting',
+      database: 'postgres',
+      name: parameterOf(place),
+      value: reset ? '8' : '6',
+      current_value: '5',
+      previous: '5',
+      ...(reset ? { reset: true as const } : {}),
+    }),
+    hold: () => [],
+    effect: async (place) => {
+      const [row] = await rows<{ item: string }>(
+        place.dsn,
+        `SELECT item FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS item
+         WHERE datname = 'postgres' AND setrole = 0 AND split_part(item, '=', 1) = $1`,
+        [parameterOf(place)],
+      );
+      const value = row?.item.split('=')[1];
+      return value === (reset ? undefined : '6') ? 'done' : value === '5' ? 'undone' : 'between';
+    },
+  };
+}
+
 export const settingSubjects: Subject[] = [
   setting('setting', false),
   setting('setting, reset', true),
   roleSetting('role.setting', false),
   roleSetting('role.setting, reset', true),
+  roleSetting('role.database.setting', false, 'postgres'),
+  roleSetting('role.database.setting, reset', true, 'postgres'),
+  databaseSetting('database.setting', false),
+  databaseSetting('database.setting, reset', true),
 ];

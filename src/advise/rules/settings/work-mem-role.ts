@@ -67,6 +67,7 @@ async function draftOf(
 ): Promise<RecommendationDraft> {
   const { role, spill, needed } = one;
   const value = formatMemory(one.value);
+  const within = one.database === null ? '' : ` in database ${one.database}`;
   const shown = formatMemory(one.present);
   const answer = await askSettings(context, { settings: { [NAME]: value } }, { reprices: false });
   const own =
@@ -78,15 +79,17 @@ async function draftOf(
   return {
     rule: ID,
     change: {
-      kind: 'role.setting',
+      ...(one.database === null
+        ? { kind: 'role.setting' as const }
+        : { kind: 'role.database.setting' as const, database: one.database }),
       role,
       name: NAME,
       value,
       current_value: shown,
       previous: one.previous,
     },
-    key: `setting ${NAME} of role ${role}`,
-    title: `${NAME} of role ${role}: ${shown} → ${value}`,
+    key: `setting ${NAME} of role ${role}${within}`,
+    title: `${NAME} of role ${role}${within}: ${shown} → ${value}`,
     rationale:
       `${spill.statements.length} statement(s) of ${role}, ${(100 * spill.share_of_time).toFixed(1)} % of the time, wrote up to ${aboutMemory(largest)} a call into temporary files. ` +
       `More work_mem for this role alone leaves the others as they are.${one.value < needed ? ` About ${formatMemory(needed)} would be enough; the budget allows no more for ${one.sessions} sessions.` : ''} ` +
@@ -102,6 +105,7 @@ async function draftOf(
       bare_value: bareValue(value, 'kB'),
       restart: false,
       role,
+      database: one.database,
     },
     evidence: [
       computed(
@@ -149,11 +153,11 @@ async function draftOf(
       notes: [
         'New sessions of the role have it; those that are there keep what they have until they connect anew, pools among them.',
         'Members of the role do not inherit it: it counts for whom the session logged in as.',
-        ...(one.masked_by
-          ? [
-              `In the database ${one.masked_by.database} the role has ${one.masked_by.value} (ALTER ROLE … IN DATABASE), which goes before it.`,
-            ]
-          : []),
+        ...(one.database === null
+          ? []
+          : [
+              `The role has a value in the database ${one.database} (ALTER ROLE … IN DATABASE), which goes before its own: it is changed there.`,
+            ]),
       ],
     },
   };
