@@ -19,3 +19,11 @@ GRANT EXECUTE ON FUNCTION pg_reload_conf() TO pgluthier_collector;
 -- What stood in postgresql.auto.conf before, for the way back.
 GRANT SELECT ON pg_file_settings TO pgluthier_collector;
 GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO pgluthier_collector;
+
+-- Settings of the database (ALTER DATABASE … SET) are its owner's: membership, as for tables. Those of a role, and of a role
+-- in a database, take CREATEROLE and ADMIN on that role (16 and newer; before, CREATEROLE is enough for every role that is
+-- no superuser, and is more than most would give: such changes can be run by hand, and are recognised).
+-- GRANT database_owner TO pgluthier_collector WITH INHERIT FALSE, SET TRUE;
+-- A superuser's parameter (log_temp_files, track_io_timing, …) takes its own right, of the role that runs the statement: the
+-- database's owner where the login does not inherit (PostgreSQL 15 and newer).
+-- GRANT SET ON PARAMETER log_temp_files TO database_owner;

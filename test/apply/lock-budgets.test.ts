@@ -124,9 +124,22 @@ describe('the waits of each statement', () => {
         previous: null,
       },
     ],
+    [
+      'database.setting',
+      {
+        kind: 'database.setting',
+        database: 'of the target',
+        name: 'work_mem',
+        value: '8MB',
+        current_value: '4MB',
+        previous: null,
+      },
+    ],
   ];
 
-  it.each(changes)('of %s', async (_, change) => {
+  it.each(changes)('of %s', async (_, given) => {
+    const database = new URL(dsn).pathname.slice(1);
+    const change = given.kind === 'database.setting' ? { ...given, database } : given;
     const plan = buildPlan(change);
     const asked: [string, number][] = [];
     const outcome = await executePlan(plan, {

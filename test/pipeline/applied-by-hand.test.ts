@@ -70,7 +70,7 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
   const verify = () => verifyAllApplied(at.service.services, at.targetId);
 
   it('are recognised kind by kind, recorded as by hand, and verified; what only looks like them is not', async () => {
-    const database = await at.value('SELECT current_database()');
+    const database = String(await at.value('SELECT current_database()'));
     const asked: Record<string, Change> = {
       create: create(
         'items_new',
@@ -206,7 +206,6 @@ describe.each([15, 18])('changes made by hand on PostgreSQL %i', (major) => {
     const on = { schema: 'public', table: 'kept' };
     await at.client.query('ANALYZE items');
     await look();
-    const database = await at.value('SELECT current_database()');
     const asked: Record<string, Change> = {
       plain: reindex('kept_plain', 'a'),
       live: reindex('kept_live', 'b'),
