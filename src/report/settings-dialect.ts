@@ -58,7 +58,8 @@ export function renderSettings(settings: readonly DialectSetting[], dialect: Set
       : [`${alterScopeStatement({ role: role ?? null, database: database ?? null }, name, text)};`],
   );
   // In a file, a manifest or a script, what is SQL can only be said.
-  const said = dialect === 'sql' || dialect === 'neon' ? scoped : scoped.map((line) => `# with psql: ${line}`);
+  const said =
+    dialect === 'sql' || dialect === 'neon' ? scoped : scoped.map((line) => `# with psql: ${line}`);
   const refused = REFUSED[dialect] ?? {};
   const taken = server.filter(({ name }) => !Object.hasOwn(refused, name));
   const left = server.flatMap(({ name }) =>
@@ -157,7 +158,8 @@ const DIALECTS: Record<SettingDialect, (settings: readonly DialectSetting[]) => 
     return [
       ...(own?.length ? ['-- in place of "your_database" its name'] : []),
       ...(own ?? []).map(
-        ({ name, text }) => `ALTER DATABASE "your_database" SET ${quoteParameter(name)} = ${quoteLiteral(text)};`,
+        ({ name, text }) =>
+          `ALTER DATABASE "your_database" SET ${quoteParameter(name)} = ${quoteLiteral(text)};`,
       ),
       ...(others?.length
         ? [`-- not to be set there, for no session may: ${others.map(({ name }) => name).join(', ')}`]
