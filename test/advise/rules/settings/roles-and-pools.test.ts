@@ -106,11 +106,16 @@ describe('work_mem by role', () => {
   test('what the role has already counts, and is the way back', async () => {
     const own = { role: 'reports', database: null, name: 'work_mem', value: '8MB' };
     const inDatabase = { role: 'reports', database: 'app', name: 'work_mem', value: '6MB' };
-    const snapshot = snapshotOf({ ram_bytes: 64 * GB, setting_overrides: [own, inDatabase] });
-    const [draft] = (await workMemRole.evaluate(spilling(10, snapshot))).recommendations;
+    const first = async (...setting_overrides: (typeof own | typeof inDatabase)[]) =>
+      (await workMemRole.evaluate(spilling(10, snapshotOf({ ram_bytes: 64 * GB, setting_overrides }))))
+        .recommendations[0];
+    const draft = await first(own);
     expect(draft?.title).toBe('work_mem of role reports: 8MB → 20MB');
-    expect(draft?.change).toMatchObject({ previous: '8MB' });
-    expect(draft?.risk.notes.join()).toContain('has 6MB (ALTER ROLE … IN DATABASE)');
+    expect(draft?.change).toMatchObject({ kind: 'role.setting', previous: '8MB' });
+    // Where the role has a value in the database, that is the one in force.
+    const masked = await first(own, inDatabase);
+    expect(masked?.title).toBe('work_mem of role reports in database app: 6MB → 20MB');
+    expect(masked?.change).toMatchObject({ kind: 'role.database.setting', database: 'app', previous: '6MB' });
     const enough = snapshotOf({ setting_overrides: [{ ...own, value: '64MB' }] });
     expect((await workMemRole.evaluate(spilling(10, enough))).rejections.map(({ code }) => code)).toEqual([
       'large_enough',
