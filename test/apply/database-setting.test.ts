@@ -1,5 +1,5 @@
 /** ALTER DATABASE … SET and ALTER ROLE … IN DATABASE … SET on servers: rights, refusals, masks, waits, the way back. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { asOwner, buildPlan, executePlan } from '../../src/apply/index.ts';
 import { alterScopeStatement, type Change, quoteIdentifier } from '../../src/domain/index.ts';
 import { openTarget } from '../../src/target/index.ts';
@@ -32,6 +32,13 @@ describe.each([15, 16, 18])('PostgreSQL %i', (major) => {
     const url = new URL(admin);
     url.pathname = `/${encodeURIComponent(database)}`;
     dsn = url.href;
+  });
+  let other: Awaited<ReturnType<typeof client>> | null = null;
+  // What a test leaves would hold up the next.
+  afterEach(async () => {
+    await other?.end();
+    other = null;
+    await rows(dsn, `ALTER DATABASE ${quoted} RESET ALL`);
   });
   afterAll(async () => {
     await rows(admin, `DROP DATABASE IF EXISTS ${quoted}`);
@@ -142,7 +149,7 @@ describe.each([15, 16, 18])('PostgreSQL %i', (major) => {
   });
 
   it('waits for another’s change of the same row, gives up in time, and goes on where that has ended', async () => {
-    const other = await client(dsn);
+    other = await client(dsn);
     await other.query(`ALTER DATABASE ${quoted} SET geqo_threshold = 13`);
     await other.query(`BEGIN; ALTER DATABASE ${quoted} SET geqo_threshold = 14`);
     // Nobody who connects waits for it.
@@ -165,7 +172,6 @@ describe.each([15, 16, 18])('PostgreSQL %i', (major) => {
       .poll(() => rows(admin, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
       .toHaveLength(1);
     await other.query('COMMIT');
-    await other.end();
     expect(await outcome).toMatchObject({ outcome: 'applied' });
     // The server refused the first, which did nothing.
     const states = (await journal.entries()).map(({ state, sqlstate }) => [state, sqlstate]);
