@@ -9,8 +9,9 @@ import type { Hint, OperatorHint } from './hint.ts';
 import { ARITHMETIC, boundOf, comparisonOf, innermostOperator, operandKey } from './hint-readings.ts';
 import { intervalChoice } from './interval-choices.ts';
 import { jsonChoices } from './json-choices.ts';
+import { passedBesideKey } from './observed-rows.ts';
 import { type Erased, type OperandValues, operandValues } from './operand-values.ts';
-import { DISTANCE } from './operators.ts';
+import { DISTANCE, RANGE } from './operators.ts';
 import { type ChoiceContext, fixed, type ParameterChoice } from './parameter-choice.ts';
 import { fragmentChoices } from './pattern-choices.ts';
 import { hasChecks, plainText } from './plain-value.ts';
@@ -213,7 +214,7 @@ class Chooser {
         bound: boundOf(hint),
         band: this.isBand(hint),
         squashed: this.context.squashed.has(this.use.number),
-        observedRows: this.decidesRows(hint) ? this.context.observed_rows : null,
+        observedRows: this.rowsPassed(hint, values),
       }),
     };
   }
@@ -230,11 +231,17 @@ class Chooser {
     return relations.length === 1 && predicates.length === (this.isBand(hint) ? 2 : 1);
   }
 
-  private observedShare(hint: OperatorHint, { rows }: OperandValues): number | null {
+  private observedShare(hint: OperatorHint, values: OperandValues): number | null {
+    const passed = this.rowsPassed(hint, values);
+    return passed === null || values.rows <= 0 ? null : Math.min(1, Math.max(1, passed) / values.rows);
+  }
+
+  /** Rows of the table that the condition lets through, as far as the rows that came back tell; null: they do not. */
+  private rowsPassed(hint: OperatorHint, { rows }: OperandValues): number | null {
     const observed = this.context.observed_rows;
-    return observed === null || rows <= 0 || !this.decidesRows(hint)
-      ? null
-      : Math.min(1, Math.max(1, observed) / rows);
+    if (observed === null) return null;
+    if (this.decidesRows(hint)) return observed;
+    return RANGE.has(hint.operator) ? passedBesideKey(this.context.analysis, observed, rows) : null;
   }
 
   /** An element of an array column that every value of its type could be. */

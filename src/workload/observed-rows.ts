@@ -36,6 +36,38 @@ export function leastRows(statement: Node, query: WorkloadQuery): number | null 
   return observedRows({ SelectStmt: rest }, query);
 }
 
+/** Rows of a value of a key, at most. */
+const NEARLY_UNIQUE = 1.2;
+/** From this share on the rows that came back say that a range passes nearly all, and not that keys were missed. */
+const MOSTLY = 0.5;
+
+/**
+ * Rows of the table that a range lets through which stands beside an equality with a (nearly) unique column: as large
+ * a share of them as of the rows that the key finds. Null: there is no such key, or it was mostly looked for in vain.
+ * @param observed rows per call. @param rows of the table.
+ */
+export function passedBesideKey(analysis: Analysis, observed: number, rows: number): number | null {
+  const found = rowsOfKey(analysis);
+  const share = found === null ? 0 : Math.min(1, observed / found);
+  return share < MOSTLY ? null : share * rows;
+}
+
+/** Rows that an equality with a value finds of a column that is unique or nearly so; null: there is none. */
+function rowsOfKey({ relations, predicates }: Analysis): number | null {
+  const [relation] = relations;
+  if (relation === undefined || relations.length !== 1 || relation.table.reltuples <= 0) return null;
+  if (predicates.some(({ disjunction }) => disjunction !== null)) return null;
+  const all = relation.table.reltuples;
+  for (const { kind, column, joins } of predicates) {
+    if (kind !== 'equality' || column === null || joins !== null) continue;
+    const distinct = relation.table.columns.get(column)?.stats?.n_distinct;
+    if (distinct == null) continue;
+    const found = all / (distinct < 0 ? -distinct * all : distinct);
+    if (found <= NEARLY_UNIQUE) return found;
+  }
+  return null;
+}
+
 /**
  * Rows that each sample would find by its equalities, in one table and without OR. `exact`: there is no other
  * condition; otherwise they are the most that it can find. Null: they are not known.

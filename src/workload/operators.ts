@@ -3,7 +3,7 @@ import type { Node } from '@pgsql/types';
 import type { PredicateKind } from '../domain/index.ts';
 import { constantText, lastName, withoutCasts } from './tree.ts';
 
-const RANGE: ReadonlySet<string> = new Set(['<', '<=', '>', '>=', '~<~', '~<=~', '~>~', '~>=~']);
+export const RANGE: ReadonlySet<string> = new Set(['<', '<=', '>', '>=', '~<~', '~<=~', '~>~', '~>=~']);
 /** jsonb, array, range, inet and geometric operators of GIN's and GiST's built-in operator classes. */
 const CONTAINS: ReadonlySet<string> = new Set(
   '@> <@ ? ?| ?& @? && -|- << >> &< &> <<| |>> &<| |&> <<= >>= ~='.split(' '),

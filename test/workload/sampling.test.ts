@@ -185,6 +185,20 @@ describe('values by what a parameter meets', () => {
     expect(often).toBeGreaterThan(seldom);
   });
 
+  test('beside a key that finds its row a range passes as much of the table as of those rows', async () => {
+    const reach = async (condition: string, rows: number) =>
+      (await sample(condition, { calls: 100, rows })).values[2];
+    const guessed = await reach('email = $1 and at > now() - $2::interval', 95);
+    expect(guessed).toHaveLength(3);
+    const [wide] = (await reach('id = $1 and at > now() - $2::interval', 95)) ?? [];
+    const widest = guessed?.at(-1)?.match(/[0-9]+/)?.[0];
+    expect(Number(wide?.match(/[0-9]+/)?.[0])).toBeGreaterThan(1.5 * Number(widest));
+    // Keys that are mostly missed tell nothing of the range, nor does the key of itself.
+    expect(await reach('id = $1 and at > now() - $2::interval', 20)).toEqual(guessed);
+    expect(await reach('id = $1 and at > $2', 20)).toHaveLength(3);
+    expect(await reach('id = $1 and at > $2', 95)).toHaveLength(1);
+  });
+
   test('evidence names the column and the source', async () => {
     const { parameters } = await sample('status = $1 and meta ->> $2 = $3');
     expect(parameters[0]).toMatchObject({ number: 1, column: 'Shop.Orders.status', operator: '=' });
