@@ -19,10 +19,10 @@ const INNER_FILLFACTOR = 70;
 /** MAXALIGN_DOWN(BLCKSZ × 10 / 100) − sizeof(ItemIdData): longest posting-list tuple that a build makes. */
 const MAX_POSTING = 812;
 /**
- * More tuples than this are not packed one by one: a sample of the groups is, and scaled up. It fills 20 leaves or more,
+ * More tuples than this are not packed one by one: a sample of the groups is, and scaled up. It fills 100 leaves or more,
  * of which the last is counted by how far it is filled.
  */
-const SIMULATED_TUPLES = 4_000;
+const SIMULATED_TUPLES = 20_000;
 
 /** Packs tuples into leaves as a build does. */
 class LeafPacker {
