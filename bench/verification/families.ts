@@ -1,8 +1,9 @@
 /**
  * Families of servers: each draw has parameters of its own, and no change in it has an effect unless one is given.
- * `looked_at` are those by which the method was made; the others were written at the same time and only counted.
+ * `looked_at` are those by which the method was made; the others (later-families.ts) were only counted.
  */
 import { between, type Draw, normal, scaled, whole } from './chance.ts';
+import { laterShapes } from './later-families.ts';
 import {
   type Cycle,
   type Drift,
@@ -197,31 +198,19 @@ const shapes = {
   },
 } satisfies Record<string, Family['shape']>;
 
-const LOOKED_AT: ReadonlySet<string> = new Set([
-  'plain',
-  'load by the day',
-  'each its own day',
-  'heavy tails',
-  'few calls',
-  'a deploy at some time',
-  'load that others do not feel',
-  'bursts',
-  'controls change for themselves',
-  'missing intervals',
-]);
-
 /** Each of the others for itself with a chance of one in four. */
 const everything: Family = {
   name: 'several of these at once',
-  looked_at: false,
+  looked_at: true,
   shape: (server, draw) => {
     for (const shape of Object.values(shapes)) if (draw() < 0.25) shape(server, draw);
   },
 };
 
 export const families: Family[] = [
-  ...Object.entries(shapes).map(([name, shape]) => ({ name, looked_at: LOOKED_AT.has(name), shape })),
+  ...Object.entries(shapes).map(([name, shape]) => ({ name, looked_at: true, shape })),
   everything,
+  ...Object.entries(laterShapes).map(([name, shape]) => ({ name, looked_at: false, shape })),
 ];
 
 /** A server of this family. */

@@ -1,6 +1,6 @@
 /** A change on a simulated server, verified as the service does it: again and again, until a verdict is final. */
 import { LOOKS, verifyApply } from '../../src/apply/index.ts';
-import type { Snapshot, VerdictWord, Window, WorkloadQuery } from '../../src/domain/index.ts';
+import type { Change, Snapshot, VerdictWord, Window, WorkloadQuery } from '../../src/domain/index.ts';
 import { cutWindow } from '../../src/pipeline/cut-window.ts';
 import type { Services } from '../../src/pipeline/index.ts';
 import { loadWindow } from '../../src/pipeline/load-window.ts';
@@ -98,7 +98,11 @@ export interface Lived {
 }
 
 /** Lives through one server until the verdict is final or the last look is over. */
-export async function live(server: SimulatedServer, seed: number): Promise<Lived> {
+export async function live(
+  server: SimulatedServer,
+  seed: number,
+  change: Change = createChange,
+): Promise<Lived> {
   const history = new History(server, drawsOf(seed));
   const services = storeOf(history);
   const beforeEnd = history.lastUntil(0);
@@ -112,7 +116,7 @@ export async function live(server: SimulatedServer, seed: number): Promise<Lived
     if (index === null) break;
     looks += 1;
     const { verdict, retry } = verifyApply({
-      change: createChange,
+      change,
       affected_query_ids: server.statements.filter(isTreated).map(({ id }) => id),
       otherwise_changed_query_ids: [],
       before,
@@ -127,9 +131,9 @@ export async function live(server: SimulatedServer, seed: number): Promise<Lived
 }
 
 /** One draw of a family; with an effect on the statements that the change is for. */
-export function lived(family: Family, seed: number, effect = 1): Promise<Lived> {
+export function lived(family: Family, seed: number, effect = 1, change?: Change): Promise<Lived> {
   const draw = drawsOf(seed);
   const server = serverOf(family, draw);
   for (const statement of server.statements) if (isTreated(statement)) statement.effect = effect;
-  return live(server, seed + 1);
+  return live(server, seed + 1, change);
 }

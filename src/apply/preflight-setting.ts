@@ -106,10 +106,16 @@ async function missingRights(session: TargetSession, name: string): Promise<Drif
   return brokenFiles(session);
 }
 
-/** With an error in the files a reload changes nothing. What only waits for a restart is an "error" as well, with a name. */
+/**
+ * With an error of syntax, or a name that the server does not know, a reload changes nothing at all
+ * (ProcessConfigFileInternal() of guc.c gives up before it applies anything). Other errors have the name of a parameter
+ * and concern it alone: a value that is none, or one that waits for a restart.
+ */
 async function brokenFiles(session: TargetSession): Promise<Drift[]> {
   const rows = await session.query<{ error: string; sourcefile: string | null; sourceline: number | null }>(
-    'SELECT error, sourcefile, sourceline FROM pg_file_settings WHERE error IS NOT NULL AND name IS NULL',
+    `SELECT error, sourcefile, sourceline FROM pg_file_settings f
+     WHERE error IS NOT NULL
+       AND (name IS NULL OR NOT EXISTS (SELECT FROM pg_settings s WHERE lower(s.name) = lower(f.name)))`,
   );
   return rows.map((row) => ({
     code: 'configuration_files_broken',

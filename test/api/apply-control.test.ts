@@ -262,6 +262,15 @@ describe('who and when', () => {
       'disk_budget_exceeded',
     ]);
     expect((await service.ask('POST', `${path}/apply`)).body).toMatchObject({ code: 'policy_dry_run' });
+
+    await policy({ disk_budget_bytes: 1000 });
+    const unknown = await approved('limits unknown', index('items_unknown', 'id'), {
+      estimate: { cost_before: null, cost_after: null, size_bytes: null, write_overhead: null },
+    });
+    expect((await service.ask('POST', `${unknown}/apply`)).body).toMatchObject({
+      status: 409,
+      code: 'disk_need_unknown',
+    });
   });
 
   it('by the policy alone only where it may, within its limits', async () => {

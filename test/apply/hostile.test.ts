@@ -91,6 +91,23 @@ describe('DDL of others between our last look and the statement', () => {
     expect(outcome).toMatchObject({ outcome: 'failed', code: 'relation_replaced' });
     expect(await journal.entries()).toEqual([]);
   });
+
+  it('another major version since the approval: nothing is sent', async () => {
+    const session = await openTarget(dsn, { applicationName: 'pgluthier:preflight', readOnly: true });
+    const now = await readPreconditions(session, change);
+    await session.close();
+    const journal = newJournal();
+    const outcome = await executePlan(buildPlan(change), {
+      dsn,
+      apply_id: newApplyId(),
+      openSession: openTarget,
+      journal,
+      onProgress: () => {},
+      preconditions: { ...now, server_version_num: now.server_version_num - 10_000 },
+    });
+    expect(outcome).toMatchObject({ outcome: 'failed', code: 'version_changed' });
+    expect(await journal.entries()).toEqual([]);
+  });
 });
 
 describe('another process that had the apply before', () => {
@@ -190,7 +207,12 @@ it("a role's own settings change neither what a statement means nor how long it 
   const role = `odd_${newApplyId()}`;
   const password = 'x';
   await rows(dsn, `CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD '${password}'`);
+  const [server] = await rows<{ version: number }>(
+    dsn,
+    "SELECT current_setting('server_version_num')::int AS version",
+  );
   for (const [name, value] of Object.entries({
+    ...((server?.version ?? 0) >= 170_000 ? { transaction_timeout: '1' } : {}),
     transform_null_equals: 'on',
     quote_all_identifiers: 'on',
     standard_conforming_strings: 'off',

@@ -80,6 +80,26 @@ describe('an index to be dropped', () => {
     ]);
   });
 
+  it('in favour of one that is yet to be built is refused until that is there, valid and the same', async () => {
+    await rows(dsn, `CREATE INDEX narrow ON ${QUALIFIED} (status)`);
+    const wide = createIndexChange({ name: 'wide', keys: [column('status'), column('n')] });
+    const inFavour = {
+      ...change('narrow', await definition('narrow')),
+      replaced_by: wide.kind === 'index.create' ? [wide.index] : [],
+    } as Change;
+    expect(await driftCodes(dsn, inFavour)).toEqual(['replacement_missing']);
+    await rows(dsn, `CREATE INDEX wide ON ${QUALIFIED} (status, n DESC)`);
+    expect(await driftCodes(dsn, inFavour)).toEqual(['replacement_missing']);
+    await rows(dsn, `DROP INDEX "Shöp".wide; CREATE INDEX other_name ON ${QUALIFIED} (status, n)`);
+    expect(await driftCodes(dsn, inFavour)).toEqual([]);
+    await rows(
+      dsn,
+      'UPDATE pg_index SET indisvalid = false WHERE indexrelid = \'"Shöp".other_name\'::regclass',
+    );
+    expect(await driftCodes(dsn, inFavour)).toEqual(['replacement_missing']);
+    await rows(dsn, 'DROP INDEX "Shöp".narrow, "Shöp".other_name');
+  });
+
   it('is refused when a foreign key leans on it though no constraint names it', async () => {
     await rows(dsn, 'CREATE TABLE parent (id int); CREATE UNIQUE INDEX leaned ON parent (id)');
     await rows(dsn, 'CREATE TABLE child (id int REFERENCES parent (id))');

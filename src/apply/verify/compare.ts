@@ -4,6 +4,7 @@ import type { Side } from './judgement.ts';
 import { lengthsOf, MIN_INTERVALS, type Sample, type Series, samplesOf, varianceWith } from './series.ts';
 import { ASSUMED_DRIFT, comparable, type Pair, type Shift } from './shift.ts';
 import { sidesOf, totalOf } from './sides.ts';
+import { beginsWithChange, type Standing, standingOf } from './standing-loss.ts';
 import { holm, type VarianceOfMean, welch } from './welch.ts';
 
 /** The smallest change that matters. */
@@ -19,11 +20,17 @@ export interface Compared {
   word: 'faster' | 'slower' | 'same';
   /** More calls could still show an effect that matters. */
   undecided: boolean;
+  /** Slower beyond doubt, but not by what is known of the change: as it was becoming before, or only for a while. */
+  passing: Exclude<Standing, 'stands'> | null;
   /** The blocks or WAL bytes of each call say the same as its time. */
   corroborated: boolean;
   /** Share of its time that each call may have lost, at 99 %; below 0: it has won for certain. */
   may_have_lost: number;
 }
+
+/** Of statements whose loss fades or is too young: no verdict yet, neither for nor against the change. */
+export const tooEarly = (statements: number): string =>
+  `${statements} statement(s) are slower, but it is too early to tell whether that lasts or fades.`;
 
 /** The statements that both sides know, by query_id. */
 export function pairsOf(before: Side, after: Side): Pair[] {
@@ -56,11 +63,15 @@ export function compareAll(pairs: readonly Pair[], shift: Shift, maxP: number): 
   return tested.map(({ decisive_p: _, log_error, log_gain, effect, ...item }, position) => {
     const p = corrected[position] ?? 1;
     const significant = p < maxP && Math.abs(effect) >= MIN_EFFECT;
-    const word = significant ? (effect > 0 ? 'faster' : 'slower') : 'same';
+    const standing =
+      significant && effect < 0 ? standingOf(item.pair, shift, item.corroborated, MIN_EFFECT) : 'stands';
+    const passing = standing === 'stands' ? null : standing;
+    const word = significant && !passing ? (effect > 0 ? 'faster' : 'slower') : 'same';
     const reach = Z_99 * log_error;
     return {
       ...item,
       word,
+      passing,
       undecided: word === 'same' && Math.abs(effect) + reach >= MIN_EFFECT,
       may_have_lost: Math.exp(reach - log_gain) - 1,
     };
@@ -173,6 +184,7 @@ function corroborates(pair: Pair, gain: number, maxP: number): boolean {
     ];
     const [first, second] = [varianceWith(earlier, later, was), varianceWith(later, earlier, is)];
     const parts = first && second ? [...relative([first], was), ...relative([second], is)] : [ASSUMED];
+    if (is > was && !beginsWithChange(pair, pick, null, MIN_EFFECT)) return false;
     return test(Math.log(was / is), parts) < maxP;
   };
   return (

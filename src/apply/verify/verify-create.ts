@@ -1,6 +1,6 @@
 /** A new index: did its statements get faster through it, and what did the table's writes pay? */
 import { type Change, quoteQualified, type Verdict } from '../../domain/index.ts';
-import { type Compared, compareAll, pairsOf } from './compare.ts';
+import { type Compared, compareAll, pairsOf, tooEarly } from './compare.ts';
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { hotRatio } from './measures.ts';
 import { mentionsTable } from './mentions.ts';
@@ -13,6 +13,10 @@ const WRITES: ReadonlySet<string> = new Set(['insert', 'update', 'delete', 'merg
 export function isWrite(statementClass: string): boolean {
   return WRITES.has(statementClass);
 }
+
+/** A write's few microseconds are not worth a word, nor a wait. */
+export const matters = ({ pair, gain_ms }: Compared): boolean =>
+  !isWrite(pair.after.class) || Math.abs(gain_ms) > MIN_WRITE_LOSS_MS;
 
 /** Time won over the window after, ms. */
 const won = (items: readonly Compared[]): number =>
@@ -67,6 +71,10 @@ export function verifyIndexCreate(
   }
   if (slowerWrites.length > 0 && -won(slowerWrites) > won(faster)) {
     return judgement('regressed', `Writes lost more time than reads won.${cost}`, false, found);
+  }
+  const fading = compared.filter((item) => item.passing === 'fades' && matters(item));
+  if (fading.length > 0) {
+    return judgement('inconclusive', `${tooEarly(fading.length)}${cost}`, true, found);
   }
   if (faster.length > 0 && scans > 0) {
     const reason = `${faster.length} of ${affectedIds.size} statement(s) got faster, and ${name} was scanned ${scans} time(s).${shiftNote(shift.controls)}${cost}`;

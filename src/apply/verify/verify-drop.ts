@@ -5,7 +5,7 @@ import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { hotRatio } from './measures.ts';
 import { mentionsTable } from './mentions.ts';
 import { globalShift, MIN_CALLS } from './shift.ts';
-import { isWrite, MIN_WRITE_LOSS_MS } from './verify-create.ts';
+import { matters } from './verify-create.ts';
 
 /** That nothing was seen to get slower is no proof: so much must be ruled out, at 99 %. */
 const MOST_LOSS = 0.25;
@@ -14,9 +14,9 @@ const LEAST_SECONDS = 3_600;
 /** The same plan reads the same blocks: another one would show there, and load does not. */
 const SAME_BLOCKS = 0.05;
 
-function readsTheSame({ pair: { before, after } }: Compared): boolean {
+function readsTheSame({ pair: { before, after }, passing }: Compared): boolean {
   const was = blocksPerCall(before);
-  return was > 0 && Math.abs(blocksPerCall(after) / was - 1) <= SAME_BLOCKS;
+  return passing === null && was > 0 && Math.abs(blocksPerCall(after) / was - 1) <= SAME_BLOCKS;
 }
 
 export function verifyIndexDrop(
@@ -33,10 +33,7 @@ export function verifyIndexDrop(
   const pairs = pairsOf(before, after);
   const shift = globalShift(pairs.filter((pair) => !onTable(pair)));
   const compared = compareAll(pairs.filter(onTable), shift, max_p);
-  const slower = compared.filter(
-    (item) =>
-      item.word === 'slower' && (!isWrite(item.pair.after.class) || -item.gain_ms > MIN_WRITE_LOSS_MS),
-  );
+  const slower = compared.filter((item) => item.word === 'slower' && matters(item));
   const found = {
     statements: compared.map((item) => item.measured),
     measures: [
@@ -73,7 +70,10 @@ export function verifyIndexDrop(
     );
   }
   const none = `None of ${compared.length} statement(s) on its table got slower without ${name}`;
-  const unsure = compared.filter((item) => item.may_have_lost >= MOST_LOSS && !readsTheSame(item));
+  const unsure = compared.filter(
+    (item) =>
+      (item.passing === 'fades' && matters(item)) || (item.may_have_lost >= MOST_LOSS && !readsTheSame(item)),
+  );
   if (unsure.length > 0 || after.window.seconds < LEAST_SECONDS) {
     const why =
       unsure.length > 0

@@ -1,10 +1,10 @@
 /** What was repaired: an index that was rebuilt, columns that got statistics together. */
 import { type Change, quoteQualified } from '../../domain/index.ts';
-import { type Compared, compareAll, pairsOf } from './compare.ts';
+import { type Compared, compareAll, pairsOf, tooEarly } from './compare.ts';
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { mentionsTable } from './mentions.ts';
 import { globalShift } from './shift.ts';
-import { isWrite, MIN_WRITE_LOSS_MS } from './verify-create.ts';
+import { matters } from './verify-create.ts';
 
 /** An index that gave back less was not as bloated as thought. */
 const MIN_FREED_SHARE = 0.1;
@@ -18,8 +18,7 @@ function comparedOn({ before, after, affected_query_ids, max_p }: VerifyInput, t
   return compareAll(pairs.filter(onTable), globalShift(pairs.filter((pair) => !onTable(pair))), max_p);
 }
 
-const isSlower = (item: Compared) =>
-  item.word === 'slower' && (!isWrite(item.pair.after.class) || -item.gain_ms > MIN_WRITE_LOSS_MS);
+const isSlower = (item: Compared) => item.word === 'slower' && matters(item);
 
 /** Succeeded: it is smaller, and nothing on its table got slower. A rebuild cannot be taken back. */
 export function verifyReindex(
@@ -44,6 +43,8 @@ export function verifyReindex(
     const reason = `${slower.length} statement(s) on ${quoteQualified(change.schema, change.table)} got slower since ${name} was rebuilt; full pages are split again by the first writes.`;
     return judgement('regressed', reason, false, found);
   }
+  const early = compared.filter((item) => item.passing === 'fades' && matters(item));
+  if (early.length > 0) return judgement('inconclusive', tooEarly(early.length), true, found);
   return earlier !== null && later <= earlier * (1 - MIN_FREED_SHARE)
     ? judgement('succeeded', `${name} is smaller, and nothing on its table got slower.`, false, found)
     : judgement('inconclusive', `${name} is hardly smaller than before.`, false, found);
@@ -69,6 +70,8 @@ export function verifyStatistics(
     const reason = `${slower.length} statement(s) got slower since ${name} are there.`;
     return judgement('regressed', reason, false, found);
   }
+  const early = compared.filter((item) => item.passing === 'fades' && matters(item));
+  if (early.length > 0) return judgement('inconclusive', tooEarly(early.length), true, found);
   const affected = new Set(input.affected_query_ids);
   const faster = compared.filter((item) => item.word === 'faster' && affected.has(item.pair.after.query_id));
   return faster.length > 0

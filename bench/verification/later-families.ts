@@ -1,0 +1,58 @@
+/** Families written before losses had to begin with the change and to last, and only counted: see families.ts. */
+import { between, scaled, whole } from './chance.ts';
+import type { Family } from './families.ts';
+import { HOUR, LAST_S, type Step } from './server.ts';
+
+const DAY_S = 24 * HOUR;
+
+/** Log of the work rises by `height` over each period and falls back: rows that die until somebody vacuums. */
+function sawtooth(height: number, period: number, start: number): Step[] {
+  const steps: Step[] = [];
+  const stairs = 8;
+  for (let from = start; from < LAST_S; from += period) {
+    for (let stair = 1; stair < stairs; stair += 1) {
+      steps.push({
+        at: from + (stair * period) / stairs,
+        until: from + period,
+        factor: Math.exp(height / stairs),
+      });
+    }
+  }
+  return steps;
+}
+
+export const laterShapes = {
+  'dead rows pile up between vacuums': (server, draw) => {
+    const period = scaled(draw, 2, 36) * HOUR;
+    const start = -2 * DAY_S - draw() * period;
+    for (const one of server.statements) {
+      if (draw() < 0.6) one.work_steps.push(...sawtooth(between(draw, 0, 0.35), period, start));
+    }
+  },
+  'data loaded each night': (server, draw) => {
+    const hour = between(draw, 0, DAY_S);
+    for (const one of server.statements) {
+      if (draw() < 0.4) continue;
+      const factor = Math.exp(between(draw, 0, 0.08));
+      for (let at = hour - 2 * DAY_S; at < LAST_S; at += DAY_S) one.work_steps.push({ at, factor });
+    }
+  },
+  'growth that slows, of what is new': (server, draw) => {
+    const at = -between(draw, 1, 24) * HOUR;
+    const fades = scaled(draw, 3, 30) * HOUR;
+    for (const one of server.statements) {
+      if (draw() < 0.5) continue;
+      const factor = Math.exp(between(draw, 0, 0.5));
+      // 1 − exp(−t/τ) of a logarithm: all of it at once, less what fades.
+      one.work_steps.push({ at, factor }, { at, factor: 1 / factor, fades });
+    }
+  },
+  'warmer by the hour, and busier': (server, draw) => {
+    const fades = scaled(draw, 600, 8 * HOUR);
+    server.common_cycle = { amplitude: between(draw, 0, 0.3), phase: 2 * Math.PI * draw() };
+    for (const one of server.statements) {
+      const some = whole(draw, 0, 2) > 0;
+      if (some) one.time_steps.push({ at: 0, factor: Math.exp(between(draw, 0, 0.6)), fades });
+    }
+  },
+} satisfies Record<string, Family['shape']>;
