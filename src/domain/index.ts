@@ -27,6 +27,7 @@ export * from './rule.ts';
 export * from './scorecard.ts';
 export * from './scorecard-metrics.ts';
 export * from './server-counters.ts';
+export * from './service-parameters.ts';
 export * from './setting-scope.ts';
 export * from './snapshot.ts';
 export * from './standing.ts';

@@ -11,15 +11,17 @@ export function dialectsOf({ server, settings }: Pick<Snapshot, 'server' | 'sett
   return denied ? ['patroni', 'cnpg'] : ['sql', 'conf'];
 }
 
-/** One setting, a text a dialect; a role's is SQL and stands in the statements already. */
+/** One setting, a text a dialect; a role's is SQL and stands in the statements already, a database's is SQL everywhere. */
 export function byHand(
   setting: ProposedSetting,
   dialects: readonly SettingDialect[],
 ): NonNullable<Recommendation['by_hand']> {
   if (setting.role !== null) return [];
+  if (setting.database != null)
+    return [{ dialect: 'sql', text: renderSettings([dialectSetting(setting)], 'sql') }];
   return dialects.map((dialect) => ({ dialect, text: renderSettings([dialectSetting(setting)], dialect) }));
 }
 
-function dialectSetting({ name, value, bare_value, restart, role }: ProposedSetting) {
-  return { name, text: value, bare: bare_value, restart, role };
+function dialectSetting({ name, value, bare_value, restart, role, database = null }: ProposedSetting) {
+  return { name, text: value, bare: bare_value, restart, role, database };
 }

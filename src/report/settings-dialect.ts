@@ -1,5 +1,14 @@
 /** Settings in the words of whoever owns the server: a file, SQL, a cloud's parameters, an operator's manifest. */
-import { alterScopeStatement, quoteLiteral, quoteParameter, type Report } from '../domain/index.ts';
+import {
+  alterScopeStatement,
+  quoteLiteral,
+  quoteParameter,
+  type Report,
+  SET_BY_OWNER,
+  untakenParameter,
+  withinService,
+} from '../domain/index.ts';
+import { parameterGroup, shellWord, unknownFlags, wholeListOfFlags } from './cloud-commands.ts';
 
 export const settingDialects = [
   'conf',
@@ -60,50 +69,53 @@ export function renderSettings(settings: readonly DialectSetting[], dialect: Set
   // In a file, a manifest or a script, what is SQL can only be said.
   const said =
     dialect === 'sql' || dialect === 'neon' ? scoped : scoped.map((line) => `# with psql: ${line}`);
-  const refused = REFUSED[dialect] ?? {};
-  const taken = server.filter(({ name }) => !Object.hasOwn(refused, name));
-  const left = server.flatMap(({ name }) =>
-    Object.hasOwn(refused, name) ? [`# ${name}: ${refused[name]}`] : [],
-  );
-  return `${[...(taken.length > 0 ? DIALECTS[dialect](taken) : []), ...left, ...said].join('\n')}\n`;
+  const taken: DialectSetting[] = [];
+  const notes: string[] = [];
+  for (const setting of server) {
+    const left = leftOut(dialect, setting);
+    if (left !== null) {
+      notes.push(left);
+      continue;
+    }
+    const bare = withinService(dialect, setting.name, setting.bare);
+    taken.push(bare === setting.bare ? setting : { ...setting, bare, text: bare });
+    if (bare !== setting.bare)
+      notes.push(`# ${setting.name}: ${bare} is the nearest to ${setting.bare} that is taken there`);
+  }
+  return `${[...(taken.length > 0 ? DIALECTS[dialect](taken) : []), ...notes, ...said].join('\n')}\n`;
+}
+
+/** A comment in place of what its owner does not take, with the SQL that sets it where there is any; null: it is taken. */
+function leftOut(dialect: SettingDialect, { name, text }: DialectSetting): string | null {
+  const better = REFUSED[dialect]?.[name];
+  if (better !== undefined) return `# ${name}: ${better}`;
+  const untaken = untakenParameter(dialect, name);
+  if (untaken === null) return null;
+  const { reason, instead } = untaken;
+  if (instead === null) return `# ${name}: ${reason}`;
+  const scope = {
+    role: instead === 'role' ? 'your_role' : null,
+    database: instead === 'database' ? 'your_database' : null,
+  };
+  return `# ${name}: ${reason}; with psql: ${alterScopeStatement(scope, name, text)};`;
 }
 
 const RDS_HUGE_PAGES =
   'on by itself in all classes but micro, small and medium; reset it in the parameter group where it was changed';
 
 /**
- * What an owner does not take or has better by itself. RDS: "Huge pages for RDS for PostgreSQL" of its user guide.
- * CloudNativePG: FixedConfigurationParameters in pkg/postgres/configuration.go at 000280e; its webhook refuses the whole
- * manifest for one of them, and PostgreSQL's default is try.
+ * What an owner has better by itself. RDS: "Huge pages for RDS for PostgreSQL" of its user guide. CloudNativePG: huge_pages is
+ * among FixedConfigurationParameters of pkg/postgres/configuration.go at 000280e, for which the webhook refuses the whole
+ * manifest, and no longer at b122f63. All else that is proposed is on neither list.
  */
 const REFUSED: Partial<Record<SettingDialect, Readonly<Record<string, string>>>> = {
   rds: { huge_pages: RDS_HUGE_PAGES },
   aurora: { huge_pages: RDS_HUGE_PAGES },
-  cnpg: { huge_pages: "left out, for releases of the operator refuse it; PostgreSQL's default is try" },
+  cnpg: {
+    huge_pages:
+      "left out: older releases of the operator refuse a manifest with it, and PostgreSQL's default is try",
+  },
 };
-
-/** Of what the rules propose, what the owner of a database may set for it (context user; a test asks real servers). */
-export const SET_BY_OWNER: ReadonlySet<string> = new Set([
-  'default_statistics_target',
-  'default_toast_compression',
-  'effective_cache_size',
-  'effective_io_concurrency',
-  'hash_mem_multiplier',
-  'idle_in_transaction_session_timeout',
-  'jit',
-  'jit_above_cost',
-  'maintenance_io_concurrency',
-  'maintenance_work_mem',
-  'max_parallel_maintenance_workers',
-  'max_parallel_workers',
-  'max_parallel_workers_per_gather',
-  'random_page_cost',
-  'work_mem',
-]);
-
-/** A word for the shell: values such as log_line_prefix hold spaces and per cents. */
-const shellWord = (text: string) =>
-  /^[\w.:=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 /** A number or a plain word needs no quotes in postgresql.conf. */
 const confValue = (text: string) => (/^[\w.]+$/.test(text) ? text : quoteLiteral(text));
@@ -122,32 +134,40 @@ const DIALECTS: Record<SettingDialect, (settings: readonly DialectSetting[]) => 
   ],
   rds: (settings) =>
     parameterGroup(settings, 'modify-db-parameter-group --db-parameter-group-name "$PARAMETER_GROUP"'),
-  aurora: (settings) =>
-    parameterGroup(
+  aurora: (settings) => [
+    '# A value in the DB parameter group of an instance goes before that of the cluster.',
+    ...parameterGroup(
       settings,
       'modify-db-cluster-parameter-group --db-cluster-parameter-group-name "$PARAMETER_GROUP"',
     ),
-  cloudsql: (settings) =>
-    wholeListOfFlags(settings, {
+  ],
+  cloudsql: (settings) => [
+    ...unknownFlags(settings),
+    ...wholeListOfFlags(settings, {
       read: 'gcloud sql instances describe "$INSTANCE" --format=json',
       // A list of {name, value}.
       flags: '(.settings.databaseFlags // [])[] | {key: .name, value: .value}',
       write: 'gcloud sql instances patch "$INSTANCE"',
     }),
-  alloydb: (settings) =>
-    wholeListOfFlags(settings, {
+  ],
+  // docs.cloud.google.com/alloydb/docs/reference/database-flags, its introduction; the table was not to be had.
+  alloydb: (settings) => [
+    '# Flags that AlloyDB does not have fail the call: docs.cloud.google.com/alloydb/docs/reference/database-flags has them. What it',
+    '# marks with read pool restrictions is set on each read pool instance first, to the same value or more.',
+    ...wholeListOfFlags(settings, {
       read: 'gcloud alloydb instances describe "$INSTANCE" --cluster="$CLUSTER" --region="$REGION" --format=json',
       // A map from name to value.
       flags: '(.databaseFlags // {}) | to_entries[]',
       write: 'gcloud alloydb instances update "$INSTANCE" --cluster="$CLUSTER" --region="$REGION"',
     }),
+  ],
   azure: (settings) =>
     settings.map(
       ({ name, bare }) =>
         `az postgres flexible-server parameter set --resource-group "$GROUP" --server-name "$SERVER" --name ${name} --value ${shellWord(bare)}`,
     ),
   supabase: (settings) => [
-    '# A parameter that needs a restart restarts the database, unless --no-restart is given.',
+    '# A parameter that needs a restart restarts the database, unless --no-restart is given; one that is no key fails the call.',
     `supabase --experimental postgres-config update --project-ref "$PROJECT" ${settings.map(({ name, text }) => `--config ${shellWord(`${name}=${text}`)}`).join(' ')}`,
   ],
   // No superuser, no files: what a session may set is set for the database, nothing else can be.
@@ -168,6 +188,9 @@ const DIALECTS: Record<SettingDialect, (settings: readonly DialectSetting[]) => 
   },
   patroni: (settings) => [
     '# patronictl edit-config; then patronictl restart for those that want one',
+    // docs/patroni_configuration.rst of patroni/patroni at 0a7a3e8.
+    '# What postgresql.parameters of a local patroni.yml has goes before this: change it there, on every node, and patronictl reload.',
+    ...patroniOnly(settings),
     'postgresql:',
     '  parameters:',
     ...settings.map(({ name, text }) => `    ${name}: ${yamlText(text)}`),
@@ -180,40 +203,17 @@ const DIALECTS: Record<SettingDialect, (settings: readonly DialectSetting[]) => 
   ],
 };
 
-/** Always in quotes: `on` and `off` would be booleans, 1.1 a number, and both manifests want text. */
-const yamlText = (text: string) => JSON.stringify(text);
+/** docs/patroni_configuration.rst, "PostgreSQL parameters controlled by Patroni", of what the rules propose. */
+const OF_ALL_NODES = new Set(['max_connections', 'max_locks_per_transaction', 'max_worker_processes']);
 
-/** ApplyMethod of a static parameter must be pending-reboot, of a dynamic one it may be immediate; at most 20 a call. */
-function parameterGroup(settings: readonly DialectSetting[], command: string): string[] {
-  return chunks(settings, 20).flatMap((part) => [
-    `aws rds ${command} --parameters \\`,
-    ...part.map(({ name, bare, restart }, index) => {
-      const given = `ParameterName=${name},ParameterValue=${bare},ApplyMethod=${restart ? 'pending-reboot' : 'immediate'}`;
-      const quoted = /^[\w.=,-]+$/.test(given) ? `"${given}"` : shellWord(given);
-      return `  ${quoted}${index < part.length - 1 ? ' \\' : ''}`;
-    }),
-  ]);
-}
-
-/**
- * gcloud replaces the whole list of flags, and what is not named is reset: the list of today is read and merged.
- * `^~^` is gcloud's way to separate by another sign than a comma, which values may hold.
- */
-function wholeListOfFlags(
-  settings: readonly DialectSetting[],
-  { read, flags, write }: { read: string; flags: string; write: string },
-): string[] {
-  const wanted = JSON.stringify(Object.fromEntries(settings.map(({ name, bare }) => [name, bare])));
+/** What Patroni takes from here alone, with the order of restarts that PostgreSQL's standbys want. */
+function patroniOnly(settings: readonly DialectSetting[]): string[] {
+  const names = settings.flatMap(({ name }) => (OF_ALL_NODES.has(name) ? [name] : []));
+  if (names.length === 0) return [];
   return [
-    '# The list is replaced as a whole: flags of today are read and kept. Look at "$FLAGS" before you send it.',
-    `FLAGS=$(${read} | jq -r --argjson wanted ${shellWord(wanted)} \\`,
-    `  '([${flags}] | from_entries) + $wanted | to_entries | map("\\(.key)=\\(.value)") | join("~")')`,
-    `${write} --database-flags="^~^$FLAGS"`,
+    `# Only here, for all nodes: ${names.join(', ')}. Where one gets larger the standbys restart first, where it gets smaller the leader.`,
   ];
 }
 
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  const parts: T[][] = [];
-  for (let start = 0; start < items.length; start += size) parts.push(items.slice(start, start + size));
-  return parts;
-}
+/** Always in quotes: `on` and `off` would be booleans, 1.1 a number, and both manifests want text. */
+const yamlText = (text: string) => JSON.stringify(text);

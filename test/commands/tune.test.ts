@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { hostSettings, settingNatures } from '../../src/advise/index.ts';
 import { type TuneOptions, tune } from '../../src/commands/tune.ts';
+import { SET_BY_OWNER } from '../../src/domain/index.ts';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
-import { SET_BY_OWNER } from '../../src/report/settings-dialect.ts';
 import { matrix } from '../advise/settings/matrix.ts';
 
 const GB = 1024 ** 3;

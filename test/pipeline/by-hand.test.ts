@@ -42,6 +42,21 @@ describe('by hand', () => {
     expect(renderSettings([one], 'rds')).toMatch(/^# with psql: ALTER ROLE/);
   });
 
+  test.each([null, 'rds'])(
+    'what ALTER DATABASE set is set so again, whoever runs the server: %s',
+    async (service) => {
+      const override = { name: 'effective_cache_size', value: '64MB', role: null, database: 'shop' };
+      const item = await finalised({
+        server: { managed_service: service },
+        settings: { effective_cache_size: { setting: '8192', source: 'database' } },
+        setting_overrides: [override],
+      });
+      const text = `ALTER DATABASE shop SET effective_cache_size = '12GB';`;
+      expect(item.statements.join(';')).toContain(text.slice(0, -1));
+      expect(item.by_hand).toEqual([{ dialect: 'sql', text: `${text}\n` }]);
+    },
+  );
+
   test('elsewhere the SQL that is applied, and a line for postgresql.conf; the hash is of the change alone', async () => {
     const item = await finalised({});
     expect(item.by_hand).toEqual([

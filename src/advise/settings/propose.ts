@@ -1,11 +1,12 @@
 /** From a wanted value to a recommendation or the reason against it: legality, nearness, who set the present value. */
-import type {
-  AffectedStatement,
-  Evidence,
-  RuleContext,
-  RuleResult,
-  SettingRow,
-  Severity,
+import {
+  type AffectedStatement,
+  type Evidence,
+  type RuleContext,
+  type RuleResult,
+  type SettingRow,
+  type Severity,
+  untakenParameter,
 } from '../../domain/index.ts';
 import { bootRefusal, type Refusal, standbyNote } from './bootable.ts';
 import { limited, rejected, setting, settingNotVisible } from './facts.ts';
@@ -58,7 +59,10 @@ export function propose(context: RuleContext, proposal: Proposal): RuleResult {
   if (!row) return limited(settingNotVisible(proposal.name));
   const wanted = typeof proposal.value === 'string' ? word(row, proposal) : number(row, proposal);
   const refusal =
-    wanted.refusal ?? bootRefusal(context, row, wanted.value) ?? choiceRefusal(row, proposal, wanted.text);
+    serviceRefusal(context, row) ??
+    wanted.refusal ??
+    bootRefusal(context, row, wanted.value) ??
+    choiceRefusal(row, proposal, wanted.text);
   if (refusal) {
     return rejected({ rule: proposal.rule, candidate: proposal.name, ...refusal });
   }
@@ -115,6 +119,14 @@ function word(row: SettingRow, { value }: Proposal): Wanted {
     return { value: text, text, refusal: { code: 'as_wanted', reason: `it is ${text} already` } };
   }
   return { value: text, text, refusal: null };
+}
+
+/** What nobody can set there is no advice. */
+function serviceRefusal({ snapshot }: RuleContext, { name, source }: SettingRow): Refusal | null {
+  const service = snapshot.server.managed_service;
+  const untaken = untakenParameter(service, name);
+  if (untaken === null || untaken.instead !== null || source === 'database') return null;
+  return { code: 'not_available', reason: `nobody can set it on ${service}: ${untaken.reason}` };
 }
 
 function choiceRefusal(row: SettingRow, proposal: Proposal, text: string): Refusal | null {

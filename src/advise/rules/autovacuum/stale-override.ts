@@ -16,16 +16,16 @@ import { computed, measured } from '../../settings/facts.ts';
 
 const ID = 'autovacuum/stale-override';
 const MINIMUM_CHANGES = 500;
+/** Of the dead rows that there are, at the peak or on average, what has to be left at most. */
+const NOTICEABLE = 0.9;
 /** A trigger so many times earlier than what is wanted vacuums for next to nothing. */
 const TOO_EARLY = 4;
 /** Pages a day below which nobody minds: 1 GB. */
 const HEAVY_PAGES = 131_072;
+/** What of a table's own slows its vacuum down: goes with a late trigger where that alone would change nothing. */
+const THROTTLES = ['autovacuum_vacuum_cost_delay', 'autovacuum_vacuum_cost_limit'];
 /** A limit or delay of its own, whatever its value, takes a table out of the sharing among workers. */
-const SAYS_MORE: ReadonlySet<string> = new Set([
-  'autovacuum_enabled',
-  'autovacuum_vacuum_cost_limit',
-  'autovacuum_vacuum_cost_delay',
-]);
+const SAYS_MORE: ReadonlySet<string> = new Set(['autovacuum_enabled', ...THROTTLES]);
 /** Settings under other names than the storage parameter that overrides them. */
 const SETTING_OF: Record<string, string> = {
   autovacuum_freeze_min_age: 'vacuum_freeze_min_age',
@@ -40,7 +40,7 @@ export const rule: Rule = {
   title: "A table's own autovacuum parameters are of no use any more",
   description:
     "Fires where a table's storage parameter says what the server's setting says anyway; where its dead-row trigger is at " +
-    "least twice as late as wanted and the server's settings would do; and where it comes four times earlier than a " +
+    "least twice as late as wanted, the server's settings would do and the replay then has a tenth fewer dead rows (with a cost delay or limit of its own, if those keep it from it); and where it comes four times earlier than a " +
     'vacuum is worth its reading (autovacuum/scale-factor has the formula), reading more than 1 GB a day for it: then it is taken off ' +
     "where the server's settings would do, and put right otherwise. The replay of the observed churn is shown for both. Quiet for parameters that do " +
     'their work, and where the churn is not known.',
@@ -81,6 +81,19 @@ function judge(
         replayed !== null &&
         replayed.before.pages_read_a_day >= HEAVY_PAGES &&
         replayed.after.pages_read_a_day * MINIMUM_FACTOR <= replayed.before.pages_read_a_day;
+      if (replayed && late && serves && !helps(replayed)) {
+        const both = [...owned, ...THROTTLES.filter((name) => table.reloptions[name] !== undefined)];
+        const freed = replay(table, churn, optionsAfter(table, {}, both), context);
+        if (freed && both.length > owned.length && helps(freed)) {
+          return outOfPlace(table, both, set, judged, freed, churnEvidence(churn, table));
+        }
+        const seconds = count(replayed.before.longest_seconds);
+        reject(
+          'nothing_gained',
+          `without ${both.join(', ')} the replay is the same: a vacuum takes ${seconds} s`,
+        );
+        return null;
+      }
       if (replayed && ((late && serves) || (early && heavy))) {
         return outOfPlace(table, owned, set, judged, replayed, churnEvidence(churn, table));
       }
@@ -89,6 +102,10 @@ function judge(
   }
   return redundant(table, context);
 }
+
+/** An earlier trigger that leaves no fewer dead rows is none: vacuum is busy all the time, or waits for a worker. */
+const helps = ({ before, after }: Replay) =>
+  after.dead_peak <= NOTICEABLE * before.dead_peak || after.dead_mean <= NOTICEABLE * before.dead_mean;
 
 function wantedOptions({ wanted }: DeadTrigger): Record<string, string> {
   return {

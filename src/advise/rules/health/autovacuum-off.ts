@@ -1,6 +1,7 @@
 /** Autovacuum switched off, for the server or for single tables. */
 import { quoteQualified, type RecommendationDraft, type Rule, type Snapshot } from '../../../domain/index.ts';
 import { findingDraft, settingEvidence } from '../../health/finding.ts';
+import { measured } from '../../settings/facts.ts';
 
 const ID = 'health/autovacuum-off';
 const OFF = /^(off|false|no|0)$/i;
@@ -11,9 +12,9 @@ export const rule: Rule = {
   title: 'Autovacuum is off',
   description:
     'Fires where autovacuum or track_counts, without which it knows nothing, is off for the server, and for each table ' +
-    'with autovacuum_enabled = off. Then dead rows stay, statistics age, and only the vacuum against wraparound comes.',
+    'with autovacuum_enabled = off, and for TOAST tables whose own toast.autovacuum_enabled is off. Then dead rows stay, statistics age, and only the vacuum against wraparound comes.',
   evaluate: ({ snapshot }) => ({
-    recommendations: [...forServer(snapshot), ...forTables(snapshot)],
+    recommendations: [...forServer(snapshot), ...forTables(snapshot), ...forToast(snapshot)],
     rejections: [],
     limits: [],
   }),
@@ -78,4 +79,35 @@ function forTables(snapshot: Snapshot): RecommendationDraft[] {
         notes: [`ALTER TABLE ${quoteQualified(table.schema, table.name)} RESET (autovacuum_enabled);`],
       });
     });
+}
+
+/** A TOAST table with storage parameters of its own is switched by those alone; without any it takes its table's. */
+function forToast(snapshot: Snapshot): RecommendationDraft[] {
+  return snapshot.tables.flatMap((table) => {
+    const { toast, toast_reloptions, reloptions } = table;
+    const off = toast_reloptions.autovacuum_enabled ?? '';
+    if (toast === null || !OFF.test(off) || OFF.test(reloptions.autovacuum_enabled ?? '')) return [];
+    const name = `${table.schema}.${table.name}`;
+    return [
+      findingDraft({
+        rule: ID,
+        key: `finding toast.autovacuum_enabled off ${name}`,
+        title: `Autovacuum is switched off for the large values of ${name}`,
+        rationale: `Somebody set toast.autovacuum_enabled = off: the table is vacuumed, its TOAST table is not. ${toast.n_dead_tup.toLocaleString('en-US')} dead pieces of values beside ${toast.n_live_tup.toLocaleString('en-US')} live ones are there now. Where a job of your own vacuums it, that is fine.`,
+        severity: toast.n_dead_tup > 0.2 * toast.n_live_tup ? 'medium' : 'low',
+        evidence: [
+          measured('toast.autovacuum_enabled', off, null, 'pg_class.reloptions of the TOAST table'),
+          measured(
+            'dead rows now',
+            toast.n_dead_tup,
+            'rows',
+            'pg_stat_sys_tables.n_dead_tup of the TOAST table',
+          ),
+          measured('last autovacuum', toast.last_autovacuum ?? 'never', null, 'pg_stat_sys_tables'),
+        ],
+        restart: false,
+        notes: [`ALTER TABLE ${quoteQualified(table.schema, table.name)} RESET (toast.autovacuum_enabled);`],
+      }),
+    ];
+  });
 }

@@ -8,8 +8,8 @@ import {
   worstCaseBytes,
   worstCaseInputs,
 } from '../../settings/memory-budget.ts';
-import { memoryPlan } from '../../settings/present-memory.ts';
-import { formatMemory, roundMemory } from '../../settings/units.ts';
+import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
+import { aboutMemory, formatMemory, roundMemory } from '../../settings/units.ts';
 
 const ID = 'settings/memory-budget';
 
@@ -33,6 +33,7 @@ export const rule: Rule = {
     const ample = memoryBaseline(rest).values;
     const fewer = ample.max_connections.value < (connections ?? 0) ? ample : null;
     const factor = worst / plan.ram_bytes;
+    const lighter = waysOut(plan, fewer);
     return {
       recommendations: [
         {
@@ -41,8 +42,8 @@ export const rule: Rule = {
           key: 'finding memory budget',
           title: `The memory settings allow ${factor.toFixed(1)} times the host's memory`,
           rationale:
-            `In the worst case the server asks for ${formatMemory(roundMemory(worst))} of ${formatMemory(plan.ram_bytes)}, and the kernel ends it. ` +
-            `It takes all ${plan.present.max_connections} connections at work at once: a lower max_connections with a pooler in front, or a lower work_mem (a set that fits has ${plan.values.work_mem.text}${fewer ? `, and ${fewer.work_mem.text} with ${fewer.max_connections.text} connections` : ''}), takes the risk away.`,
+            `In the worst case the server asks for ${formatMemory(roundMemory(worst))} of ${aboutMemory(plan.ram_bytes)}, and the kernel ends it. ` +
+            `It takes all ${plan.present.max_connections} connections at work at once: ${lighter} takes the risk away.`,
           severity: factor > 2 ? 'medium' : 'low',
           evidence_level: 'estimated',
           confidence: 0.6,
@@ -93,3 +94,19 @@ export const rule: Rule = {
     };
   },
 };
+
+/** What would make the set fit: the server's work_mem only where that is more than a set that fits has. */
+function waysOut(plan: MemoryPlan, fewer: MemoryPlan['values'] | null): string {
+  const { present, values } = plan;
+  const ways = ['a lower max_connections with a pooler in front'];
+  if (present.work_mem > values.work_mem.value) {
+    const also = fewer ? `, and ${fewer.work_mem.text} with ${fewer.max_connections.text} connections` : '';
+    ways.push(`a lower work_mem (a set that fits has ${values.work_mem.text}${also})`);
+  }
+  if ((present.role_work_mem ?? 0) > 0) {
+    ways.push(
+      `less of it for the roles and databases with a work_mem of their own, which is ${aboutMemory(present.role_work_mem ?? 0)} of that`,
+    );
+  }
+  return ways.join(', or ');
+}

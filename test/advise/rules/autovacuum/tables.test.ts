@@ -103,6 +103,30 @@ describe('autovacuum/stale-override', () => {
     expect(await codes(scaleFactorRule, context)).toEqual(['override_to_remove']);
   });
 
+  test('a throttle of its own goes with it where a vacuum takes too long for the trigger to matter', async () => {
+    const reloptions = { autovacuum_vacuum_scale_factor: '0.6', autovacuum_vacuum_cost_delay: '100' };
+    const [draft] = (await evaluate(overrideRule, seen({ reloptions }, { n_tup_upd: 600_000_000 })))
+      .recommendations;
+    expect(draft?.change).toMatchObject({
+      reset: ['autovacuum_vacuum_scale_factor', 'autovacuum_vacuum_cost_delay'],
+      previous: { autovacuum_vacuum_cost_delay: '100' },
+    });
+    const evidence = Object.fromEntries(draft?.evidence.map(({ name, value }) => [name, value]) ?? []);
+    expect(Number(evidence['dead rows at the peak after'])).toBeLessThan(
+      0.9 * Number(evidence['dead rows at the peak now']),
+    );
+  });
+
+  test('where the server itself is as slow nothing is gained, and that is said', async () => {
+    const reloptions = { autovacuum_vacuum_scale_factor: '0.6' };
+    const context = seen(
+      { reloptions },
+      { n_tup_upd: 600_000_000 },
+      { settings: { autovacuum_vacuum_cost_delay: '100' } },
+    );
+    expect(await codes(overrideRule, context)).toEqual(['nothing_gained']);
+  });
+
   test('an early one that reads the table for next to nothing is put right, or to go where the server would do', async () => {
     const reloptions = { autovacuum_vacuum_scale_factor: '0', autovacuum_vacuum_threshold: '1000' };
     const [draft] = (await evaluate(overrideRule, seen({ reloptions }, { n_tup_upd: 200_000 })))

@@ -43,6 +43,36 @@ test('autovacuum off for the server, and for one table with a name that needs qu
   expect(draft?.risk.notes[0]).toContain('"Ops"."Größe"');
 });
 
+test('autovacuum off for a TOAST table alone is told, with its table it is not told twice', async () => {
+  const toast_reloptions = { autovacuum_enabled: 'off' };
+  const toast = {
+    oid: 1,
+    relpages: 100,
+    reltuples: 1000,
+    n_tup_ins: 1900,
+    n_tup_del: 900,
+    n_live_tup: 1000,
+    n_dead_tup: 900,
+    n_ins_since_vacuum: 1900,
+    last_autovacuum: null,
+    vacuum_count: 0,
+    autovacuum_count: 0,
+    xid_age: 1,
+    mxid_age: 1,
+  };
+  const [draft] = await drafts(
+    autovacuumOff,
+    snapshotOf({ tables: [tableRow({ name: 'docs', toast, toast_reloptions })] }),
+  );
+  expect(draft).toMatchObject({
+    severity: 'medium',
+    key: 'finding toast.autovacuum_enabled off public.docs',
+  });
+  expect(draft?.risk.notes[0]).toBe('ALTER TABLE public.docs RESET (toast.autovacuum_enabled);');
+  const both = tableRow({ toast, toast_reloptions, reloptions: toast_reloptions });
+  expect(await drafts(autovacuumOff, snapshotOf({ tables: [both] }))).toHaveLength(1);
+});
+
 test('pending restarts are one finding', async () => {
   const waiting = { pending_restart: true };
   const found = await drafts(

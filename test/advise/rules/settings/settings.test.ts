@@ -409,6 +409,21 @@ test('memory budget: a finding where the set exceeds RAM, quiet where it fits', 
   const draft = await draftOf(budget, snapshot);
   expect(draft.change.kind).toBe('finding');
   expect(draft.evidence.map((item) => item.formula).join()).toContain('256MB work_mem');
+  expect(draft.rationale).toMatch(/or a lower work_mem \(a set that fits has \d+MB/);
+});
+
+test('memory budget: where a role’s own work_mem is too much the server’s is not blamed', async () => {
+  const draft = await draftOf(
+    budget,
+    snapshotOf({
+      settings: { work_mem: '1024' },
+      setting_overrides: [{ name: 'work_mem', value: '1GB', role: 'reports', database: null }],
+    }),
+  );
+  expect(draft.rationale).toMatch(
+    / of 16GB, .* for the roles and databases with a work_mem of their own, which is \d+GB/,
+  );
+  expect(draft.rationale).not.toContain('a lower work_mem');
 });
 
 describe('who may change it, and where', () => {
