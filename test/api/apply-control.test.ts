@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isSight } from '../../src/apply/build-witness.ts';
 import { buildPlan } from '../../src/apply/index.ts';
-import type { Change, Recommendation } from '../../src/domain/index.ts';
+import { type Change, quoteIdentifier, type Recommendation } from '../../src/domain/index.ts';
 import { applyInWindow } from '../../src/pipeline/index.ts';
 import { recommendation } from '../store/fixtures.ts';
 import { testServer } from '../support/servers.ts';
@@ -290,6 +290,38 @@ describe('who and when', () => {
       actor: 'policy',
     });
   });
+});
+
+it("a database's setting: approved, applied, told and written; a policy for roles' settings does not approve it", async () => {
+  const [{ database } = { database: '' }] = (await client.query('SELECT current_database() AS database'))
+    .rows;
+  const change: Change = {
+    kind: 'database.setting',
+    database,
+    name: 'work_mem',
+    value: '9MB',
+    current_value: '4MB',
+    previous: null,
+  };
+  const path = await propose('of_database', change);
+  const target = { id: targetId };
+  await policy({ mode: 'auto', auto: { kinds: ['role.setting', 'setting'] }, production: false });
+  expect(await applyInWindow(service.services, target)).toMatchObject({ started: 0 });
+  expect((await service.ask('GET', path)).body.state).toBe('open');
+  await policy({});
+  expect((await service.ask('POST', `${path}/approve`, hashOf(change))).status).toBe(200);
+  const begun = await service.ask('POST', `${path}/apply`);
+  expect(begun.status, JSON.stringify(begun.body)).toBe(202);
+  expect(await ended(begun.body.id)).toMatchObject({ outcome: { outcome: 'applied' } });
+  expect((await service.ask('GET', path)).body).toMatchObject({
+    kind: 'database.setting',
+    state: 'verifying',
+  });
+  const fresh = new pg.Client({ connectionString: dsn });
+  await fresh.connect();
+  expect((await fresh.query('SHOW work_mem')).rows).toEqual([{ work_mem: '9MB' }]);
+  await fresh.end();
+  await client.query(`ALTER DATABASE ${quoteIdentifier(database)} RESET work_mem`);
 });
 
 describe('stopping', () => {

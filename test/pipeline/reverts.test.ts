@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BY_HAND_ACTOR, type Change, type Verdict } from '../../src/domain/index.ts';
+import {
+  BY_HAND_ACTOR,
+  type Change,
+  quoteIdentifier,
+  quoteLiteral,
+  type Verdict,
+} from '../../src/domain/index.ts';
 import { applyInWindow, collectTarget, verifyAllApplied, verifyApplied } from '../../src/pipeline/index.ts';
 import { revertChange } from '../../src/pipeline/revert-change.ts';
 import { type Advised, advised } from './advised.ts';
@@ -248,7 +254,36 @@ describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
         },
       },
     ],
-  ])('%s comes back to exactly what was there', async (name, prepare, look, change) => {
+  ])('%s comes back to exactly what was there', comesBack);
+
+  it.each<[string, string | null, string | null]>([
+    ['nothing for the database', null, null],
+    ["a database's value", null, '6MB'],
+    ['nothing for a role in the database', 'reverted_role', null],
+    ["a role's value in the database", 'reverted_role', '6MB'],
+  ])('%s comes back to exactly what was there', async (name, role, previous) => {
+    const database = String(await at.value('SELECT current_database()'));
+    const scope = role === null ? '' : `ROLE ${role} IN `;
+    const change: Change = {
+      ...(role === null
+        ? { kind: 'database.setting' as const }
+        : { kind: 'role.database.setting' as const, role }),
+      database,
+      name: 'work_mem',
+      value: '8MB',
+      current_value: previous ?? '4MB',
+      previous,
+    };
+    await comesBack(
+      name,
+      `ALTER ${scope}DATABASE ${quoteIdentifier(database)} ${previous === null ? 'RESET work_mem' : `SET work_mem = '${previous}'`}`,
+      `SELECT array_to_string(setconfig, ',') FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase
+       WHERE datname = current_database() AND setrole = coalesce(to_regrole(${role === null ? 'NULL' : quoteLiteral(role)})::oid, 0)`,
+      change,
+    );
+  });
+
+  async function comesBack(name: string, prepare: string, look: string, change: Change) {
     await at.client.query(
       'DO $$ BEGIN CREATE ROLE reverted_role; EXCEPTION WHEN duplicate_object THEN NULL; END $$',
     );
@@ -275,5 +310,5 @@ describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
       outcome: { outcome: 'applied' },
     });
     expect(await at.value(look)).toBe(before);
-  });
+  }
 });
