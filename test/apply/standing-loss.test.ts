@@ -70,10 +70,12 @@ describe('statements that got slower', () => {
   });
 });
 
-it('the step at the change is what a common trend leaves', () => {
-  const line = (from: number, step: number) =>
-    [0, 1, 2, 3, 4].map((at) => ({ at: from + at, log: 0.5 * (from + at) + step }));
-  expect(stepAtChange(line(-5, 0), line(0, 0))).toBeCloseTo(0);
-  expect(stepAtChange(line(-5, 0), line(0, 0.3))).toBeCloseTo(0.3);
-  expect(stepAtChange(line(-5, 0), line(0, 0).slice(2))).toBeNull();
+it('the step at the change is what the trend leaves, of one slope or of two', () => {
+  const line = (from: number, step: number, slope = 0.5) =>
+    [0, 1, 2, 3, 4].map((at) => ({ at: from + at, log: slope * (from + at) + step }));
+  expect(stepAtChange(line(-5, 0), line(0, 0), 1)).toBeCloseTo(0);
+  expect(stepAtChange(line(-5, 0), line(0, 0.3), 1)).toBeCloseTo(0.3);
+  expect(stepAtChange(line(-5, 0), line(0, 0, 0.1), 2)).toBeCloseTo(0);
+  expect(stepAtChange(line(-5, 0), line(0, 0.3, 0.1), 2)).toBeCloseTo(0.3);
+  expect(stepAtChange(line(-5, 0), line(0, 0).slice(2), 1)).toBeNull();
 });

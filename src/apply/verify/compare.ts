@@ -1,10 +1,10 @@
 /** Statements before and after, each with what can be said of it. */
-import type { MeasuredStatement, WorkloadQuery } from '../../domain/index.ts';
+import type { MeasuredStatement } from '../../domain/index.ts';
 import type { Side } from './judgement.ts';
 import { lengthsOf, MIN_INTERVALS, type Sample, type Series, samplesOf, varianceWith } from './series.ts';
-import { ASSUMED_DRIFT, comparable, type Pair, type Shift } from './shift.ts';
+import { ASSUMED_DRIFT, blocksPerCall, comparable, type Pair, type Shift } from './shift.ts';
 import { sidesOf, totalOf } from './sides.ts';
-import { beginsWithChange, type Standing, standingOf } from './standing-loss.ts';
+import { type Standing, standingOf, workSteps } from './standing-loss.ts';
 import { holm, type VarianceOfMean, welch } from './welch.ts';
 
 /** The smallest change that matters. */
@@ -162,9 +162,6 @@ const driftOf = (shift: Shift): VarianceOfMean => ({
   degrees: shift.controls > 0 ? shift.controls - 1 : Number.POSITIVE_INFINITY,
 });
 
-export const blocksPerCall = (query: WorkloadQuery) =>
-  (query.shared_blks_hit + query.shared_blks_read) / query.calls;
-
 /**
  * Did the work of each call, in blocks or bytes of WAL, move as its time did, by a tenth at least and beyond doubt?
  * Without intervals nobody knows how much it moves by itself, and it is assumed.
@@ -184,7 +181,7 @@ function corroborates(pair: Pair, gain: number, maxP: number): boolean {
     ];
     const [first, second] = [varianceWith(earlier, later, was), varianceWith(later, earlier, is)];
     const parts = first && second ? [...relative([first], was), ...relative([second], is)] : [ASSUMED];
-    if (is > was && !beginsWithChange(pair, pick, null, MIN_EFFECT)) return false;
+    if (is > was && !workSteps(pair, pick, MIN_EFFECT)) return false;
     return test(Math.log(was / is), parts) < maxP;
   };
   return (

@@ -44,6 +44,10 @@ export interface Shift {
   intervals_after: ReadonlyMap<number, number>;
 }
 
+/** Shared blocks that each call asks for, found in the cache or read. */
+export const blocksPerCall = (query: WorkloadQuery): number =>
+  (query.shared_blks_hit + query.shared_blks_read) / query.calls;
+
 function summaryOf(query: WorkloadQuery): { n: number; mean: number; stddev: number } {
   return { n: query.calls, mean: query.mean_exec_time_ms, stddev: query.stddev_exec_time_ms };
 }

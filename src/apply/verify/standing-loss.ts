@@ -3,7 +3,7 @@
  * slower for a while: neither is what the change did. A loss counts where it begins with the change and lasts.
  */
 import { MIN_INTERVALS, type Sample } from './series.ts';
-import type { Pair, Shift } from './shift.ts';
+import { blocksPerCall, type Pair, type Shift } from './shift.ts';
 
 /** Intervals of the window after whose mean must show the loss as well: its last third. */
 const LAST_SHARE = 1 / 3;
@@ -41,46 +41,73 @@ function pointsOf(pair: Pair, pick: Pick, shift: Shift | null): { before: Point[
   };
 }
 
-/**
- * The step at the change by segmented regression with one slope for both sides (Wagner et al., J. Clin. Pharm. Ther. 27,
- * 2002): ln y = a + b·t + c·[t > 0], least squares; c. Null with fewer than four intervals on a side: no trend is known.
- */
-export function stepAtChange(before: readonly Point[], after: readonly Point[]): number | null {
-  if (before.length < MIN_INTERVALS || after.length < MIN_INTERVALS) return null;
-  const sides = [before, after].map((points) => {
-    const mean = (of: (point: Point) => number) =>
-      points.reduce((sum, one) => sum + of(one), 0) / points.length;
-    const [at, log] = [mean((one) => one.at), mean((one) => one.log)];
-    return {
-      at,
-      log,
-      squares: points.reduce((sum, one) => sum + (one.at - at) ** 2, 0),
-      products: points.reduce((sum, one) => sum + (one.at - at) * (one.log - log), 0),
-    };
-  });
-  const [was, is] = sides as [(typeof sides)[0], (typeof sides)[0]];
-  // A constant on either side takes its mean out: the common slope is that within the sides.
-  const slope = (was.products + is.products) / (was.squares + is.squares);
-  return is.log - was.log - slope * (is.at - was.at);
+/** Of a side's points: their means, and sums of squares and products about them. */
+function lineOf(points: readonly Point[]) {
+  const mean = (of: (point: Point) => number) =>
+    points.reduce((sum, one) => sum + of(one), 0) / points.length;
+  const [at, log] = [mean((one) => one.at), mean((one) => one.log)];
+  return {
+    at,
+    log,
+    squares: points.reduce((sum, one) => sum + (one.at - at) ** 2, 0),
+    products: points.reduce((sum, one) => sum + (one.at - at) * (one.log - log), 0),
+  };
 }
 
 /**
- * @param least the smallest loss that matters, as a share.
- * @param shift what the controls did is taken out of the intervals; null: of blocks, which load does not move.
+ * The step at the change by segmented regression (Wagner et al., J. Clin. Pharm. Ther. 27, 2002): least squares of
+ * ln y = a + b·t + c·[t > 0], with `slopes` 2 also + d·t·[t > 0], for growth that slows; c. Null with fewer than four
+ * intervals on a side: no trend is known.
  */
-export function beginsWithChange(pair: Pair, pick: Pick, shift: Shift | null, least: number): boolean {
-  const { before, after } = pointsOf(pair, pick, shift);
-  const step = stepAtChange(before, after);
-  return step === null || step - (shift ? everybodyLost(shift) : 0) >= Math.log1p(least);
+export function stepAtChange(
+  before: readonly Point[],
+  after: readonly Point[],
+  slopes: 1 | 2,
+): number | null {
+  if (before.length < MIN_INTERVALS || after.length < MIN_INTERVALS) return null;
+  const [was, is] = [lineOf(before), lineOf(after)];
+  // A constant on either side takes its mean out: the common slope is that within the sides.
+  const common = (was.products + is.products) / (was.squares + is.squares);
+  const [first, second] =
+    slopes === 1 ? [common, common] : [was.products / was.squares, is.products / is.squares];
+  return is.log - second * is.at - (was.log - first * was.at);
+}
+
+/** Of the work of each call, blocks or WAL, which hardly varies where the plan stays: by either regression. */
+export function workSteps(pair: Pair, pick: Pick, least: number): boolean {
+  const { before, after } = pointsOf(pair, pick, null);
+  return ([1, 2] as const).every((slopes) => {
+    const step = stepAtChange(before, after, slopes);
+    return step === null || step >= Math.log1p(least);
+  });
+}
+
+/** What the controls did is taken out. */
+function timeSteps(pair: Pair, shift: Shift, least: number): boolean {
+  const { before, after } = pointsOf(pair, (sample) => sample.mean_ms, shift);
+  const step = stepAtChange(before, after, 1);
+  return step === null || step - everybodyLost(shift) >= Math.log1p(least);
+}
+
+/** What each call works more, though not by a step: so much longer may it take. As a logarithm. */
+function workGrown({ before, after }: Pair): number {
+  const [was, is] = [blocksPerCall(before), blocksPerCall(after)];
+  return was > 0 && is > 0 ? Math.max(0, Math.log(is / was)) : 0;
 }
 
 /** As a logarithm. That the controls won something does not make a loss larger. */
 const everybodyLost = ({ factor }: Shift): number => Math.max(0, Math.log(factor));
 
-/** Of time alone; where blocks or WAL say the same as the time, the plan is another one, and that does not fade. */
+/**
+ * @param least the smallest loss that matters, as a share.
+ * @param corroborated blocks or WAL of each call stepped as its time did: the plan is another one, and that does not fade.
+ */
 export function standingOf(pair: Pair, shift: Shift, corroborated: boolean, least: number): Standing {
-  if (!beginsWithChange(pair, (sample) => sample.mean_ms, shift, least)) return 'grew';
-  return corroborated || lasts(pair, shift, least) ? 'stands' : 'fades';
+  if (!timeSteps(pair, shift, least)) return 'grew';
+  if (corroborated) return 'stands';
+  const lost = Math.log(pair.after.mean_exec_time_ms / pair.before.mean_exec_time_ms) - everybodyLost(shift);
+  if (lost - workGrown(pair) < Math.log1p(least)) return 'grew';
+  return lasts(pair, shift, least) ? 'stands' : 'fades';
 }
 
 function lasts(pair: Pair, shift: Shift, least: number): boolean {

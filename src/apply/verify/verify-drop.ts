@@ -1,10 +1,10 @@
 /** A dropped index: did anything that uses its table get slower without it? */
 import { type Change, quoteQualified } from '../../domain/index.ts';
-import { blocksPerCall, type Compared, compareAll, pairsOf } from './compare.ts';
+import { type Compared, compareAll, pairsOf } from './compare.ts';
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { hotRatio } from './measures.ts';
 import { mentionsTable } from './mentions.ts';
-import { globalShift, MIN_CALLS } from './shift.ts';
+import { blocksPerCall, globalShift, MIN_CALLS } from './shift.ts';
 import { matters } from './verify-create.ts';
 
 /** That nothing was seen to get slower is no proof: so much must be ruled out, at 99 %. */
