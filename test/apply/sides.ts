@@ -43,6 +43,7 @@ export interface SideParts {
   indexes?: IndexRow[];
   tables?: TableRow[];
   settings?: Snapshot['settings'];
+  setting_overrides?: Snapshot['setting_overrides'];
   index_scans?: Window['indexes'];
   intervals?: { statements?: Window['statements']; tables?: TableRow[]; deltas?: Window['tables'] }[];
   /** Of the whole window. */
@@ -79,6 +80,7 @@ export function side(parts: SideParts) {
       indexes: parts.indexes ?? [],
       tables: parts.tables ?? [],
       settings: parts.settings ?? [],
+      setting_overrides: parts.setting_overrides ?? [],
     }),
     intervals: (parts.intervals ?? []).map(({ statements = [], tables = [], deltas = [] }) => ({
       window: { ...window, statements, tables: deltas },

@@ -81,6 +81,61 @@ describe('a setting', () => {
     });
   });
 
+  describe('of a role, a database, or both', () => {
+    const parts = { name: 'work_mem', value: '8', current_value: '4', previous: null };
+    const role = 'reports';
+    const ofDatabase: Change = { kind: 'database.setting', database: 'shop', ...parts };
+    const ofBoth: Change = { kind: 'role.database.setting', database: 'shop', role, ...parts };
+    const by = (user: string, ...blocks: number[]) => ({
+      intervals: blocks.map((temp_blks_written) => ({
+        statements: [statementRow({ queryid: 's', calls: 10, temp_blks_written, user })],
+      })),
+    });
+    const many = [100, 110, 90, 105, 95, 100];
+    const few = [10, 12, 9, 11, 10, 8];
+    const entry = (of: Partial<{ role: string; database: string }>, value = '8') => ({
+      role: null,
+      database: null,
+      name: 'work_mem',
+      value,
+      ...of,
+    });
+    const there = (...overrides: ReturnType<typeof entry>[]) => ({
+      settings: [row('work_mem', '4')],
+      setting_overrides: overrides,
+    });
+
+    it.each<[string, Change, ReturnType<typeof entry>, number[], number[], string]>([
+      ['of the database: fewer spills', ofDatabase, entry({ database: 'shop' }), many, few, 'succeeded'],
+      ['of the database: more', ofDatabase, entry({ database: 'shop' }), few, many, 'regressed'],
+      ['of both: fewer', ofBoth, entry({ role, database: 'shop' }), many, few, 'succeeded'],
+      ['of another database', ofDatabase, entry({ database: 'other' }), many, few, 'inconclusive'],
+      ['of the role alone', ofBoth, entry({ role }), many, few, 'inconclusive'],
+      ['another value', ofDatabase, entry({ database: 'shop' }, '16'), many, few, 'inconclusive'],
+    ])('%s', (_, change, override, before, after, word) => {
+      expect(verify(by(role, ...before), { ...by(role, ...after), ...there(override) }, change).word).toBe(
+        word,
+      );
+    });
+
+    it('another role’s spills say nothing of this one’s', () => {
+      const mine = entry({ role, database: 'shop' });
+      expect(verify(by('app', ...many), { ...by('app', ...few), ...there(mine) }, ofBoth).word).toBe(
+        'inconclusive',
+      );
+    });
+
+    it('what goes before it is said, and a value that was taken away is to be gone', () => {
+      const own = entry({ role, database: 'shop' }, '64');
+      const masked = verify({}, there(entry({ database: 'shop' }), own), ofDatabase);
+      expect(masked.reason).toContain('64');
+      const reset: Change = { kind: 'database.setting', database: 'shop', ...parts, reset: true };
+      expect(verify({}, there(), reset).reason).toContain('no longer set');
+      expect(verify({}, there(entry({ database: 'shop' })), reset).word).toBe('inconclusive');
+      expect(verify({}, there(entry({ database: 'shop' })), reset).reason).toContain('taken away');
+    });
+  });
+
   const counted = (requested: number, wal_bytes: number | null): SideParts => ({
     counters: {
       database: null,
