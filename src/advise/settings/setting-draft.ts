@@ -1,11 +1,13 @@
 /** What a recommendation of a setting says, whichever rule makes it, in the dialect of who runs the server. */
-import type {
-  AffectedStatement,
-  Change,
-  RecommendationDraft,
-  RuleContext,
-  SettingOverride,
-  SettingRow,
+import {
+  type AffectedStatement,
+  type Change,
+  quoteLiteral,
+  quoteParameter,
+  type RecommendationDraft,
+  type RuleContext,
+  type SettingOverride,
+  type SettingRow,
 } from '../../domain/index.ts';
 import { setting } from './facts.ts';
 import type { Proposal } from './propose.ts';
@@ -27,15 +29,21 @@ const SERVICE_DIALECT: Record<string, string> = {
 
 /** Given outside of the files that ALTER SYSTEM writes: it would change nothing. */
 const OUTSIDE_SOURCES = new Set(['command line', 'environment variable']);
+/** pg_settings.source of what ALTER ROLE ALL SET: it goes before files and ALTER SYSTEM, for everybody. */
+const OF_ALL_ROLES = 'global';
 
 /** Why the service cannot apply it, with what a person does instead; null: ALTER SYSTEM does it. */
-function byHand(context: RuleContext, row: SettingRow): string | null {
+function byHand(context: RuleContext, row: SettingRow, text: string): string | null {
+  if (row.source === OF_ALL_ROLES) {
+    const name = quoteParameter(row.name);
+    return `It is given by ALTER ROLE ALL, which goes before the server's own value: ALTER ROLE ALL SET ${name} = ${quoteLiteral(text)}; or ALTER ROLE ALL RESET ${name};.`;
+  }
   const service = context.snapshot.server.managed_service;
   if (service !== null) {
     return `On ${service} it is set ${SERVICE_DIALECT[service] ?? "through the service's own configuration"}.`;
   }
   if (OUTSIDE_SOURCES.has(row.source)) {
-    return `It is given by the server's ${row.source}, which ALTER SYSTEM does not override: change it there.`;
+    return `It is given by the server's ${row.source}, which ALTER SYSTEM does not override: change it there (Patroni starts servers so: patronictl edit-config).`;
   }
   if (setting(context, 'allow_alter_system')?.setting === 'off') {
     return 'ALTER SYSTEM is switched off here (allow_alter_system), as Patroni and CloudNativePG do: change it in their configuration.';
@@ -47,7 +55,8 @@ function maskNote(mask: SettingOverride): string {
   const whom = [mask.role && `role ${mask.role}`, mask.database && `database ${mask.database}`].filter(
     Boolean,
   );
-  return `${mask.name} is ${mask.value} for ${whom.join(' in ') || 'all roles'} and stays so: ALTER ROLE or ALTER DATABASE … RESET ends that.`;
+  const end = whom.length === 0 ? 'ALTER ROLE ALL RESET' : 'ALTER ROLE or ALTER DATABASE … RESET';
+  return `${mask.name} is ${mask.value} for ${whom.join(' in ') || 'all roles'} and stays so: ${end} ends that.`;
 }
 
 /** Σ calls × cost of statements, planner cost units; null where no planner was asked. */
@@ -98,7 +107,7 @@ export function settingDraft(
 ): RecommendationDraft {
   const restart = row.context === 'postmaster';
   const ofDatabase = databaseOverride(context, row);
-  const instead = (ofDatabase ? null : byHand(context, row)) ?? proposal.byHand ?? null;
+  const instead = (ofDatabase ? null : byHand(context, row, text)) ?? proposal.byHand ?? null;
   const change =
     ofDatabase && instead === null
       ? ofItsDatabase(ofDatabase, { text, shown }, row.name)
@@ -107,7 +116,11 @@ export function settingDraft(
   const whose = ofDatabase ? ` of database ${ofDatabase.database}` : '';
   const { affects = [] } = proposal;
   const masks = context.snapshot.setting_overrides.filter(
-    (override) => override.name === row.name && override !== ofDatabase,
+    (override) =>
+      override.name === row.name &&
+      override !== ofDatabase &&
+      // ALTER ROLE ALL is what is in force then, and the rationale says it.
+      !(row.source === OF_ALL_ROLES && override.role === null && override.database === null),
   );
   return {
     rule: proposal.rule,
@@ -123,14 +136,19 @@ export function settingDraft(
     confidence: proposal.confidence,
     estimate: { ...sumOf(affects), size_bytes: null, write_overhead: null },
     affects,
-    setting: {
-      name: row.name,
-      value: text,
-      bare_value: bareValue(text, row.unit),
-      restart,
-      role: null,
-      ...(ofDatabase ? { database: ofDatabase.database } : {}),
-    },
+    // What a file, ALTER SYSTEM or a manifest would not change is in none of them.
+    ...(row.source === OF_ALL_ROLES
+      ? {}
+      : {
+          setting: {
+            name: row.name,
+            value: text,
+            bare_value: bareValue(text, row.unit),
+            restart,
+            role: null,
+            ...(ofDatabase ? { database: ofDatabase.database } : {}),
+          },
+        }),
     evidence: [
       {
         name: 'proposed value',

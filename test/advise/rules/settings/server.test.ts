@@ -136,6 +136,19 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
     },
   );
 
+  test('what ALTER ROLE ALL gives is told apart from the server’s own', async () => {
+    await query(`ALTER ROLE ALL SET effective_io_concurrency = 3`);
+    try {
+      const { settings } = await snapshotOf(64 * GB);
+      expect(settings.find(({ name }) => name === 'effective_io_concurrency')).toMatchObject({
+        setting: '3',
+        source: 'global',
+      });
+    } finally {
+      await query(`ALTER ROLE ALL RESET effective_io_concurrency`);
+    }
+  });
+
   test('the baseline of any host is legal here', async () => {
     await query('ALTER SYSTEM RESET ALL');
     /** Each value once, with the first host that it is for. */

@@ -437,6 +437,20 @@ describe('who may change it, and where', () => {
     expect(draft.change).toEqual({ kind: 'finding' });
     expect(draft.rationale).toContain(words);
   });
+  test('what ALTER ROLE ALL gives is changed there, and is in no file', async () => {
+    const draft = await draftOf(
+      cacheSize,
+      snapshotOf({
+        settings: { effective_cache_size: { setting: '8192', source: 'global' } },
+        setting_overrides: [{ name: 'effective_cache_size', value: '64MB', role: null, database: null }],
+      }),
+    );
+    expect(draft.change).toEqual({ kind: 'finding' });
+    expect(draft.rationale).toContain(`ALTER ROLE ALL SET effective_cache_size = '12GB';`);
+    expect(draft.setting).toBeUndefined();
+    expect(draft.risk.notes.join()).not.toContain('stays so');
+  });
+
   test('a setting that waits for a restart already is left alone', async () => {
     const snapshot = snapshotOf({ settings: { shared_buffers: { pending_restart: true } } });
     expect(await said(buffers, snapshot)).toEqual(['rejected waits_for_restart']);
