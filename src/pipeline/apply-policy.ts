@@ -1,11 +1,13 @@
 /** Setting a target's policy, and the emergency stop. */
+import { isDeepStrictEqual } from 'node:util';
 import { ALL_TARGETS, type ApplyPolicy, PgLuthierError } from '../domain/index.ts';
 import type { ApplyStop } from '../store/index.ts';
 import type { Services } from './services.ts';
 
 /**
  * @throws PgLuthierError `admin_needed` (403) where somebody who is no admin switches on changes of a production target
- * without a person, or takes away that it is production while its mode is `auto`.
+ * without a person or changes anything about how they are made, says that a target is no production, or takes away what
+ * binds approvers themselves: four eyes, and the mode `dry_run`.
  */
 export async function setApplyPolicy(
   services: Services,
@@ -17,17 +19,29 @@ export async function setApplyPolicy(
   const loosened =
     (policy.auto_in_production && !before.auto_in_production) ||
     (before.production && !policy.production) ||
-    (policy.production && policy.revert === 'perform' && before.revert !== 'perform');
+    (policy.production && policy.revert === 'perform' && before.revert !== 'perform') ||
+    // An admin agreed to exactly these kinds, tables, windows and numbers.
+    (changesAlone(policy) && !isDeepStrictEqual(policy, before)) ||
+    // Who approves and applies would else lift it, do both, and set it again.
+    (before.four_eyes && !policy.four_eyes) ||
+    (before.mode === 'dry_run' && policy.mode !== 'dry_run');
   if (loosened && !by.admin) {
     throw new PgLuthierError({
       code: 'admin_needed',
       status: 403,
       message:
-        'Only an admin may let production be changed without a person, or say that a target is no production.',
+        'Only an admin may let production be changed without a person (or change how), say that a target is no production, switch off four eyes, or leave the mode dry_run.',
       remedy: 'Ask somebody whose token has the scope admin.',
     });
   }
   return services.store.applyPolicies.set(targetId, policy, by.actor);
+}
+
+/** Production is changed without a person under this policy. */
+function changesAlone(policy: ApplyPolicy): boolean {
+  return (
+    policy.production && policy.auto_in_production && (policy.mode === 'auto' || policy.revert === 'perform')
+  );
 }
 
 /** Stops all applying, or that of one target: nothing begins, and what runs is cancelled within seconds. */

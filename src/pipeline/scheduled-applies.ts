@@ -106,7 +106,7 @@ async function writeTogether(
 interface Due {
   id: string;
   actor: string;
-  /** Why the policy approves it: it is open yet. Null: it is approved. */
+  /** Why the policy approves it: it is open yet. Null: it is approved, by a person or by the policy before. */
   why: string | null;
 }
 
@@ -124,7 +124,7 @@ async function dueOf(services: Services, targetId: string): Promise<Due[]> {
   return due.toSorted((a, b) => Number(restarts.get(a.id)) - Number(restarts.get(b.id)));
 }
 
-/** Open advice within the limits of the mode `auto`, severest first, up to the day's number. */
+/** Advice within the limits of the mode `auto`, severest first, up to the day's number. */
 async function approvedByPolicy(services: Services, targetId: string): Promise<Due[]> {
   const { store } = services;
   const policy = await store.applyPolicies.get(targetId);
@@ -135,28 +135,47 @@ async function approvedByPolicy(services: Services, targetId: string): Promise<D
   );
   const room = policy.auto.max_changes_per_day - today.length;
   if (room <= 0) return [];
-  const { items } = await store.recommendations.list(targetId, { state: 'open', limit: 200 });
+  const items = await openOrHeld(services, targetId);
   return items
     .filter(
-      (item) =>
+      ({ item }) =>
         item.reverts === undefined && refusesAuto(policy, item.change, item.estimate.size_bytes) === null,
     )
     .slice(0, room)
-    .map(({ id }) => ({ id, actor: POLICY_ACTOR, why: 'it is within the limits of the policy' }));
+    .map(({ item, held }) => ({
+      id: item.id,
+      actor: POLICY_ACTOR,
+      why: held ? null : 'it is within the limits of the policy',
+    }));
 }
 
-/** Open ways back that the target's policy performs; what a policy of mode `auto` would approve is not meant. */
+/**
+ * What is open, and after it what the policy has approved already and something held off then (a blocker, a change
+ * beside it): without a person nobody else begins that. What a person approved is left to persons.
+ */
+async function openOrHeld(
+  { store }: Services,
+  targetId: string,
+  filter: { rule?: string } = {},
+): Promise<{ item: Recommendation; held: boolean }[]> {
+  const listed = async (state: 'open' | 'approved') =>
+    (await store.recommendations.list(targetId, { ...filter, state, limit: 200 })).items;
+  const due = (await listed('open')).map((item) => ({ item, held: false }));
+  for (const item of await listed('approved')) {
+    const [approval] = await store.approvals.list(targetId, { limit: 1, recommendation_id: item.id });
+    if (approval?.actor === POLICY_ACTOR) due.push({ item, held: true });
+  }
+  return due;
+}
+
+/** Ways back that the target's policy performs; what a policy of mode `auto` would approve is not meant. */
 async function takenBackByPolicy(services: Services, targetId: string): Promise<Due[]> {
   const { store } = services;
   const policy = await store.applyPolicies.get(targetId);
   if (policy.revert !== 'perform') return [];
   const due: Due[] = [];
-  const { items } = await store.recommendations.list(targetId, {
-    state: 'open',
-    rule: REVERT_RULE,
-    limit: 200,
-  });
-  for (const { id, change, reverts } of items) {
+  for (const { item, held } of await openOrHeld(services, targetId, { rule: REVERT_RULE })) {
+    const { id, change, reverts } = item;
     if (!reverts) continue;
     const { actor, recommendation_id } = await store.applies.get(targetId, reverts.apply_id);
     const reverted = await store.recommendations.get(targetId, recommendation_id);
@@ -164,7 +183,7 @@ async function takenBackByPolicy(services: Services, targetId: string): Promise<
     due.push({
       id,
       actor: POLICY_ACTOR,
-      why: `${reverts.apply_id} was measured to harm; its policy takes it back`,
+      why: held ? null : `${reverts.apply_id} was measured to harm; its policy takes it back`,
     });
   }
   return due;

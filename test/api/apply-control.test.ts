@@ -138,12 +138,16 @@ describe('the dry run', () => {
     expect(blocker).toMatchObject({
       application_name: 'shop backend',
       query: 'UPDATE items SET note = $1 WHERE id = 1',
-      pid: expect.any(Number),
+      ...(await client.query('SELECT pg_backend_pid() AS pid, current_user AS "user"')).rows[0],
     });
     expect(blocker?.age_seconds).toBeGreaterThan(2);
     await policy({ blocker_queries: 'hidden' });
     const refused = await service.ask('POST', `${path}/apply`);
-    expect(refused.body).toMatchObject({ status: 409, code: 'apply_blocked', blockers: [{ query: null }] });
+    expect(refused.body).toMatchObject({
+      status: 409,
+      code: 'apply_blocked',
+      blockers: [{ pid: blocker?.pid, user: blocker?.user, query: null }],
+    });
     expect(JSON.stringify(refused.body)).not.toContain('geheim');
     await client.query('ROLLBACK');
   });
@@ -212,8 +216,29 @@ describe('who and when', () => {
     expect((await service.ask('POST', `${path}/revoke-approval`, undefined, as('anna'))).status).toBe(200);
     const trail = await service.services.store.audit.list({ limit: 9, subject_id: 'scopes' });
     expect(trail.map(({ actor }) => actor)).toEqual(['anna', 'anna']);
-    const loose = await service.ask('PUT', `${base}/apply-policy`, { production: false }, as('anna'));
-    expect(loose.body).toMatchObject({ status: 403, code: 'admin_needed' });
+  });
+
+  it('the policy: what binds approvers, and production without a person, are an admin’s', async () => {
+    const alone = { mode: 'auto', auto: { kinds: ['analyze'] }, auto_in_production: true };
+    for (const [before, tried, status] of [
+      [{}, { production: false }, 403],
+      [{}, { auto_in_production: true }, 403],
+      [{}, { revert: 'perform' }, 403],
+      [{ four_eyes: true }, {}, 403],
+      [{ four_eyes: true }, { four_eyes: true, expire_days: 7 }, 200],
+      [{ mode: 'dry_run' }, {}, 403],
+      [{}, { mode: 'dry_run' }, 200],
+      [alone, { ...alone, auto: { kinds: ['analyze', 'index.drop'] } }, 403],
+      [{ ...alone, windows: windows(false) }, alone, 403],
+      [{ auto_in_production: true }, alone, 403],
+      [alone, alone, 200],
+      [alone, {}, 200],
+    ] as const) {
+      expect((await policy(before)).status).toBe(200);
+      const answer = await service.ask('PUT', `${base}/apply-policy`, tried, as('anna'));
+      expect(answer.status, JSON.stringify([before, tried])).toBe(status);
+      if (status === 403) expect(answer.body.code).toBe('admin_needed');
+    }
   });
 
   it('with four eyes somebody else starts it', async () => {
@@ -289,6 +314,31 @@ describe('who and when', () => {
     expect(trail.find(({ action }) => action === 'recommendation.approve')).toMatchObject({
       actor: 'policy',
     });
+  });
+
+  it('by the policy later where somebody was in the way, if it still may; what a person approved waits for one', async () => {
+    await client.query('CREATE TABLE held_up (id int)');
+    await client.query('BEGIN; LOCK TABLE held_up IN SHARE UPDATE EXCLUSIVE MODE');
+    await sleep(2_200);
+    const limits = { kinds: ['analyze', 'vacuum'], tables: ['public.held_up'], max_changes_per_day: 99 };
+    const auto = { mode: 'auto', production: false, auto: limits };
+    const of = { schema: 'public', table: 'held_up' };
+    const target = { id: targetId };
+    const byPerson = await approved('by_person', { kind: 'vacuum', ...of, freeze: false, analyze: false });
+    const path = await propose('held', { kind: 'analyze', ...of });
+    await policy(auto);
+    expect((await applyInWindow(service.services, target)).held).toMatchObject({ held: 'apply_blocked' });
+    expect((await service.ask('GET', path)).body.state).toBe('approved');
+    await client.query('ROLLBACK');
+    await policy({ ...auto, mode: 'manual' });
+    expect(await applyInWindow(service.services, target)).toEqual({ started: 0, held: {} });
+    await policy({ ...auto, auto: { ...limits, kinds: ['index.drop'] } });
+    expect(await applyInWindow(service.services, target)).toEqual({ started: 0, held: {} });
+    await policy(auto);
+    expect(await applyInWindow(service.services, target)).toEqual({ started: 1, held: {} });
+    await service.services.background.idle();
+    expect((await service.ask('GET', path)).body.state).toBe('verifying');
+    expect((await service.ask('GET', byPerson)).body.state).toBe('approved');
   });
 });
 
