@@ -15,6 +15,7 @@ import {
   apply,
   applyDatabase,
   createIndexChange,
+  driftCodes,
   indexState,
   newApplyId,
   rows,
@@ -114,6 +115,7 @@ it('a failover: no standby is asked, and what the new primary has is cleaned up'
   process.kill(primary.pid, 'SIGKILL');
   expect(await running).toBeNull();
   await expect(recover(front.dsn, id, journal)).rejects.toMatchObject({ code: 'target_is_standby' });
+  expect(await driftCodes(standby.dsn(), createIndexChange())).toEqual(['standby']);
   await rows(standby.dsn(), 'SELECT pg_promote()');
   await holder.release().catch(() => {});
   expect(await until(() => recover(front.dsn, id, journal))).toMatchObject({

@@ -1,7 +1,9 @@
 /** What the target says before anything is done: drift, refusals, and who is in the way. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildPlan, preflight } from '../../src/apply/index.ts';
 import type { Change } from '../../src/domain/index.ts';
+import { openTarget } from '../../src/target/index.ts';
 import {
   applyDatabase,
   applyServer,
@@ -182,6 +184,22 @@ describe('storage parameters', () => {
       'reloption_not_allowed',
     ]);
   });
+});
+
+it.each([
+  [140003, ['concurrent_index_corruption']],
+  [140004, []],
+])('where the server says that it is %i, indexes are built or not', async (server_version_num, codes) => {
+  // No package has the server itself: a real session that tells another number.
+  const session = await openTarget(dsn, { applicationName: 'pgluthier:preflight', readOnly: true });
+  const older = new Proxy(session, {
+    get: (of, key) => (key === 'server_version_num' ? server_version_num : Reflect.get(of, key, of)),
+  });
+  const create = await preflight(older, buildPlan(createIndexChange()));
+  const analyze = await preflight(older, buildPlan({ kind: 'analyze', ...TABLE }));
+  await session.close();
+  expect(create.drift.map(({ code }) => code)).toEqual(codes);
+  expect(analyze.drift).toEqual([]);
 });
 
 it('a role without rights is told which it lacks', async () => {
