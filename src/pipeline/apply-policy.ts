@@ -9,23 +9,14 @@ import type { Services } from './services.ts';
  * without a person or changes anything about how they are made, says that a target is no production, or takes away what
  * binds approvers themselves: four eyes, and the mode `dry_run`.
  */
-export async function setApplyPolicy(
+export function setApplyPolicy(
   services: Services,
   targetId: string,
   policy: ApplyPolicy,
   by: { actor: string; admin: boolean },
 ): Promise<ApplyPolicy> {
-  const before = await services.store.applyPolicies.get(targetId);
-  const loosened =
-    (policy.auto_in_production && !before.auto_in_production) ||
-    (before.production && !policy.production) ||
-    (policy.production && policy.revert === 'perform' && before.revert !== 'perform') ||
-    // An admin agreed to exactly these kinds, tables, windows and numbers.
-    (changesAlone(policy) && !isDeepStrictEqual(policy, before)) ||
-    // Who approves and applies would else lift it, do both, and set it again.
-    (before.four_eyes && !policy.four_eyes) ||
-    (before.mode === 'dry_run' && policy.mode !== 'dry_run');
-  if (loosened && !by.admin) {
+  return services.store.applyPolicies.set(targetId, policy, by.actor, (before) => {
+    if (by.admin || !loosens(policy, before)) return;
     throw new PgLuthierError({
       code: 'admin_needed',
       status: 403,
@@ -33,8 +24,20 @@ export async function setApplyPolicy(
         'Only an admin may let production be changed without a person (or change how), say that a target is no production, switch off four eyes, or leave the mode dry_run.',
       remedy: 'Ask somebody whose token has the scope admin.',
     });
-  }
-  return services.store.applyPolicies.set(targetId, policy, by.actor);
+  });
+}
+
+function loosens(policy: ApplyPolicy, before: ApplyPolicy): boolean {
+  return (
+    (policy.auto_in_production && !before.auto_in_production) ||
+    (before.production && !policy.production) ||
+    (policy.production && policy.revert === 'perform' && before.revert !== 'perform') ||
+    // An admin agreed to exactly these kinds, tables, windows and numbers.
+    (changesAlone(policy) && !isDeepStrictEqual(policy, before)) ||
+    // Who approves and applies would else lift it, do both, and set it again.
+    (before.four_eyes && !policy.four_eyes) ||
+    (before.mode === 'dry_run' && policy.mode !== 'dry_run')
+  );
 }
 
 /** Production is changed without a person under this policy. */

@@ -16,8 +16,16 @@ export interface ApplyStop {
 export interface ApplyPolicyStore {
   /** The default until somebody sets one. @throws PgLuthierError `target_not_found`. */
   get(targetId: string): Promise<ApplyPolicy>;
-  /** @throws PgLuthierError `target_not_found`. */
-  set(targetId: string, policy: ApplyPolicy, actor: string): Promise<ApplyPolicy>;
+  /**
+   * @param allowed looks at the policy that is replaced and throws where the actor may not; nobody changes it meanwhile.
+   * @throws PgLuthierError `target_not_found`, and what `allowed` throws.
+   */
+  set(
+    targetId: string,
+    policy: ApplyPolicy,
+    actor: string,
+    allowed?: (before: ApplyPolicy) => void,
+  ): Promise<ApplyPolicy>;
 }
 
 export interface ApplyStopStore {
@@ -35,17 +43,12 @@ export function applyPolicyStore(db: Database): ApplyPolicyStore {
     get: async (targetId) =>
       db.transaction().execute(async (transaction) => {
         await holdTarget(transaction, targetId, 'read');
-        const row = await transaction
-          .selectFrom('pgluthier.apply_policy')
-          .select('policy')
-          .where('target_id', '=', targetId)
-          .executeTakeFirst();
-        // Members that came with a later version have their defaults; a value that is none is an error.
-        return row ? applyPolicySchema.parse(row.policy) : defaultPolicy;
+        return policyOf(transaction, targetId);
       }),
-    set: (targetId, policy, actor) =>
+    set: (targetId, policy, actor, allowed) =>
       db.transaction().execute(async (transaction) => {
-        await holdTarget(transaction, targetId, 'read');
+        await holdTarget(transaction, targetId, 'write');
+        allowed?.(await policyOf(transaction, targetId));
         const values = { policy: jsonText(policy), updated_at: new Date(), updated_by: actor };
         await transaction
           .insertInto('pgluthier.apply_policy')
@@ -57,6 +60,16 @@ export function applyPolicyStore(db: Database): ApplyPolicyStore {
         return policy;
       }),
   };
+}
+
+async function policyOf(transaction: DatabaseTransaction, targetId: string): Promise<ApplyPolicy> {
+  const row = await transaction
+    .selectFrom('pgluthier.apply_policy')
+    .select('policy')
+    .where('target_id', '=', targetId)
+    .executeTakeFirst();
+  // Members that came with a later version have their defaults; a value that is none is an error.
+  return row ? applyPolicySchema.parse(row.policy) : defaultPolicy;
 }
 
 /** In the caller's transaction or outside of any. */

@@ -121,6 +121,29 @@ describe.each(storeMajors)('control of applying on PostgreSQL %i', (major) => {
     await expect(applyPolicies.get('tgt_none')).rejects.toMatchObject({ code: 'target_not_found' });
   });
 
+  it('shows each writer of a policy the one that it replaces, whoever writes at once', async () => {
+    const { applyPolicies } = fresh.store;
+    await applyPolicies.set(targetId, defaultPolicy, 'dba');
+    const replaced: number[] = [];
+    const days = [11, 12, 13, 14, 15, 16];
+    await Promise.all(
+      days.map((expire_days) =>
+        applyPolicies.set(targetId, { ...defaultPolicy, expire_days }, 'dba', (before) => {
+          replaced.push(before.expire_days);
+        }),
+      ),
+    );
+    expect(new Set(replaced).size).toBe(days.length);
+    const { expire_days: last } = await applyPolicies.get(targetId);
+    expect([...replaced, last].sort()).toEqual([...days, defaultPolicy.expire_days].sort());
+    const refused = applyPolicies.set(targetId, defaultPolicy, 'dba', () => {
+      throw new Error('not allowed');
+    });
+    await expect(refused).rejects.toThrow('not allowed');
+    expect((await applyPolicies.get(targetId)).expire_days).toBe(last);
+    await applyPolicies.set(targetId, defaultPolicy, 'dba');
+  });
+
   it('counts one change a table and so many a server, whatever replicas begin at once', async () => {
     const { applies, recommendations } = fresh.store;
     const ids = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6'];
