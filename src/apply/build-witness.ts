@@ -66,6 +66,8 @@ export async function journalledBuild(
   run.signal.addEventListener('abort', stopNow, { once: true });
   if (run.signal.aborted) stopNow();
   const seeing = witness && see(run, witness, rebuilds ?? null, ended.signal);
+  // Waited for below, which may be hours from now: what it fails with until then must not end the process.
+  seeing?.catch(() => {});
   const delayed = witness && heedAbort ? { ...run, signal: stop.signal } : run;
   try {
     await journalled(delayed, purpose, sql, { heedAbort, ...(until ? { until } : {}) });
