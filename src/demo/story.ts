@@ -1,5 +1,6 @@
 /** The demo's end: what was applied, what it gained, what was rejected and why, as a table that a DBA would believe. */
 import Table from 'cli-table3';
+import { wrapItem } from '../report/index.ts';
 import type { DemoApply, DemoResult } from './loop.ts';
 
 const MEASURED_ROWS = 14;
@@ -88,7 +89,8 @@ function rejections(result: DemoResult, width: number): string[] {
   const { rejections: all } = result.report;
   const lines = all
     .slice(0, REJECTION_ROWS)
-    .map((rejection) => `  ${shorten(`${rejection.candidate}: ${rejection.reason}`, width - 4)}`);
+    // The reason is what the line is for: it is wrapped, not cut.
+    .flatMap(({ candidate, reason }) => wrapItem(`${candidate}: ${reason}`, width, '  ', '- '));
   if (all.length > REJECTION_ROWS) lines.push(`  … and ${all.length - REJECTION_ROWS} more (--json has all)`);
   return lines.length > 0 ? lines : ['  nothing'];
 }

@@ -3,6 +3,7 @@
  * only. It computes nothing: what it shows stands in the object that it is given.
  */
 export { renderDiagnosis } from './diagnosis.ts';
+export { wrapItem } from './format.ts';
 export { renderReportMarkdown } from './markdown.ts';
 export { type MigrationFormat, migrationFormats, renderMigration } from './migration.ts';
 export { renderPlan } from './plan-text.ts';
