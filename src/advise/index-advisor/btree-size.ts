@@ -27,29 +27,29 @@ const SIMULATED_TUPLES = 20_000;
 /** Packs tuples into leaves as a build does. */
 class LeafPacker {
   #pages = 1;
-  private readonly full: number;
-  private free = USABLE - LINE_POINTER;
-  private count = 0;
-  private last = 0;
-  private lastExtra = 0;
+  readonly #full: number;
+  #free = USABLE - LINE_POINTER;
+  #count = 0;
+  #last = 0;
+  #lastExtra = 0;
 
   constructor(fillfactor: number) {
-    this.full = Math.floor((PAGE * (100 - fillfactor)) / 100);
+    this.#full = Math.floor((PAGE * (100 - fillfactor)) / 100);
   }
 
   /** @param extra bytes of its posting list, which the page's high key would do without. */
   add(bytes: number, extra: number): void {
-    const space = this.free - LINE_POINTER;
-    if (space < bytes + 8 || (space + this.lastExtra < this.full && this.count > 1)) {
+    const space = this.#free - LINE_POINTER;
+    if (space < bytes + 8 || (space + this.#lastExtra < this.#full && this.#count > 1)) {
       // The last tuple begins the next page and leaves its key behind as the high key.
       this.#pages += 1;
-      this.free = USABLE - LINE_POINTER - (this.last + LINE_POINTER);
-      this.count = 1;
+      this.#free = USABLE - LINE_POINTER - (this.#last + LINE_POINTER);
+      this.#count = 1;
     }
-    this.free -= bytes + LINE_POINTER;
-    this.count += 1;
-    this.last = bytes;
-    this.lastExtra = extra;
+    this.#free -= bytes + LINE_POINTER;
+    this.#count += 1;
+    this.#last = bytes;
+    this.#lastExtra = extra;
   }
 
   /** Leaves begun. */
@@ -59,8 +59,8 @@ class LeafPacker {
 
   /** Leaves, the last of them as far as it is filled. */
   get filledLeaves(): number {
-    const room = USABLE - LINE_POINTER - this.full;
-    return this.#pages - 1 + Math.min(1, (USABLE - LINE_POINTER - this.free) / room);
+    const room = USABLE - LINE_POINTER - this.#full;
+    return this.#pages - 1 + Math.min(1, (USABLE - LINE_POINTER - this.#free) / room);
   }
 }
 

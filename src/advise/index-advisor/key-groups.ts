@@ -119,11 +119,8 @@ export function hasMoreCombinations(
   known?: number,
 ): boolean {
   if (than >= rows) return false;
-  const [most, product] = [
-    Math.max(...keys.map((key) => key.distinct)),
-    keys.reduce((all, key) => all * key.distinct, 1),
-  ];
-  if (most > than) return true;
+  if (keys.some((key) => key.distinct > than)) return true;
+  const product = keys.reduce((all, key) => all * key.distinct, 1);
   if (known === undefined && product <= than) return false;
   return distinctCombinations(keys, rows, known) > than;
 }

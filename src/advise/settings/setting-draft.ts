@@ -36,7 +36,7 @@ const OF_ALL_ROLES = 'global';
 function byHand(context: RuleContext, row: SettingRow, text: string): string | null {
   if (row.source === OF_ALL_ROLES) {
     const name = quoteParameter(row.name);
-    return `It is given by ALTER ROLE ALL, which goes before the server's own value: ALTER ROLE ALL SET ${name} = ${quoteLiteral(text)}; or ALTER ROLE ALL RESET ${name};.`;
+    return `It is given by ALTER ROLE ALL, which goes before the server's own value: ALTER ROLE ALL SET ${name} = ${quoteLiteral(text)}; or ALTER ROLE ALL RESET ${name};`;
   }
   const service = context.snapshot.server.managed_service;
   if (service !== null) {
