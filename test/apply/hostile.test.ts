@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tryApplyLock } from '../../src/apply/advisory-lock.ts';
 import { buildPlan, executePlan, recoverApply } from '../../src/apply/index.ts';
 import { readPreconditions } from '../../src/apply/preconditions.ts';
-import { type Change, type Journal, PgLuthierError } from '../../src/domain/index.ts';
+import { type Change, type Journal, PgLuthierError, type Preconditions } from '../../src/domain/index.ts';
 import { openTarget } from '../../src/target/index.ts';
 import { newJournal } from './journal.ts';
 import {
@@ -71,14 +71,13 @@ describe('DDL of others between our last look and the statement', () => {
     expect(outcome).toMatchObject({ outcome: 'needs_attention', code: 'relation_replaced' });
   });
 
-  it('a table that was exchanged since the approval: nothing is sent', async () => {
+  async function approvedNow(): Promise<Preconditions> {
     const session = await openTarget(dsn, { applicationName: 'pgluthier:preflight', readOnly: true });
     const preconditions = await readPreconditions(session, change);
     await session.close();
-    await rows(
-      dsn,
-      `ALTER TABLE ${QUALIFIED} RENAME TO former; CREATE TABLE ${QUALIFIED} (LIKE "Shöp".former)`,
-    );
+    return preconditions;
+  }
+  async function expectNothingSent(preconditions: Preconditions, code: string): Promise<void> {
     const journal = newJournal();
     const outcome = await executePlan(buildPlan(change), {
       dsn,
@@ -88,25 +87,25 @@ describe('DDL of others between our last look and the statement', () => {
       onProgress: () => {},
       preconditions,
     });
-    expect(outcome).toMatchObject({ outcome: 'failed', code: 'relation_replaced' });
+    expect(outcome).toMatchObject({ outcome: 'failed', code });
     expect(await journal.entries()).toEqual([]);
+  }
+
+  it('a table that was exchanged since the approval: nothing is sent', async () => {
+    const preconditions = await approvedNow();
+    await rows(
+      dsn,
+      `ALTER TABLE ${QUALIFIED} RENAME TO former; CREATE TABLE ${QUALIFIED} (LIKE "Shöp".former)`,
+    );
+    await expectNothingSent(preconditions, 'relation_replaced');
   });
 
   it('another major version since the approval: nothing is sent', async () => {
-    const session = await openTarget(dsn, { applicationName: 'pgluthier:preflight', readOnly: true });
-    const now = await readPreconditions(session, change);
-    await session.close();
-    const journal = newJournal();
-    const outcome = await executePlan(buildPlan(change), {
-      dsn,
-      apply_id: newApplyId(),
-      openSession: openTarget,
-      journal,
-      onProgress: () => {},
-      preconditions: { ...now, server_version_num: now.server_version_num - 10_000 },
-    });
-    expect(outcome).toMatchObject({ outcome: 'failed', code: 'version_changed' });
-    expect(await journal.entries()).toEqual([]);
+    const now = await approvedNow();
+    await expectNothingSent(
+      { ...now, server_version_num: now.server_version_num - 10_000 },
+      'version_changed',
+    );
   });
 });
 
