@@ -3,7 +3,7 @@
  * `looked_at` are those by which the method was made; the others (later-families.ts) were only counted.
  */
 import { between, type Draw, normal, scaled, whole } from './chance.ts';
-import { laterShapes } from './later-families.ts';
+import { laterShapes, unseenShapes } from './later-families.ts';
 import {
   type Cycle,
   type Drift,
@@ -210,7 +210,7 @@ const everything: Family = {
 export const families: Family[] = [
   ...Object.entries(shapes).map(([name, shape]) => ({ name, looked_at: true, shape })),
   everything,
-  ...Object.entries(laterShapes).map(([name, shape]) => ({
+  ...Object.entries({ ...laterShapes, ...unseenShapes(isTreated) }).map(([name, shape]) => ({
     name,
     // Looked at after its first count (2.3 %): two slopes, and growth of the work, came of it.
     looked_at: name.startsWith('growth that slows'),

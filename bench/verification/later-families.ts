@@ -1,7 +1,7 @@
 /** Families written before losses had to begin with the change and to last, and only counted: see families.ts. */
 import { between, scaled, whole } from './chance.ts';
 import type { Family } from './families.ts';
-import { HOUR, LAST_S, type Step } from './server.ts';
+import { HOUR, LAST_S, type SimulatedStatement, type Step } from './server.ts';
 
 const DAY_S = 24 * HOUR;
 
@@ -18,6 +18,13 @@ function sawtooth(height: number, period: number, start: number): Step[] {
       });
     }
   }
+  return steps;
+}
+
+/** Log of the work rises by `perDay` from `start` on, in hourly stairs. */
+function slope(perDay: number, start: number): Step[] {
+  const steps: Step[] = [];
+  for (let at = start; at < LAST_S; at += HOUR) steps.push({ at, factor: Math.exp(perDay / 24) });
   return steps;
 }
 
@@ -56,3 +63,27 @@ export const laterShapes = {
     }
   },
 } satisfies Record<string, Family['shape']>;
+
+/** Written after the method was done, by somebody else, and only counted; isTreated is handed in: families.ts has it. */
+export const unseenShapes = (isTreated: (one: SimulatedStatement) => boolean) =>
+  ({
+    // Some of them within the day before: the slope is known from a part of it only.
+    'growth that began up to a week before': (server, draw) => {
+      const start = -between(draw, 0, 7 * DAY_S);
+      const growing = draw() < 0.5 ? isTreated : () => draw() < 0.6;
+      for (const one of server.statements) {
+        if (growing(one)) one.work_steps.push(...slope(between(draw, 0, 0.35), start));
+      }
+    },
+    // Controls feel nothing; what is hot is warm in minutes, the rest in hours.
+    'the table alone warms up, first fast, then for hours': (server, draw) => {
+      const [fast, slow] = [scaled(draw, 60, 1_800), scaled(draw, 0.5, 12) * HOUR];
+      for (const one of server.statements) {
+        if (!isTreated(one)) continue;
+        one.time_steps.push(
+          { at: 0, factor: Math.exp(between(draw, 0, 0.7)), fades: fast },
+          { at: 0, factor: Math.exp(between(draw, 0, 0.5)), fades: slow },
+        );
+      }
+    },
+  }) satisfies Record<string, Family['shape']>;
