@@ -44,7 +44,7 @@ export const laterShapes = {
       for (let at = hour - 2 * DAY_S; at < LAST_S; at += DAY_S) one.work_steps.push({ at, factor });
     }
   },
-  'growth that slows, of what is new': (server, draw) => {
+  'growth that slows after what is new': (server, draw) => {
     const at = -between(draw, 1, 24) * HOUR;
     const fades = scaled(draw, 3, 30) * HOUR;
     for (const one of server.statements) {
@@ -54,7 +54,7 @@ export const laterShapes = {
       one.work_steps.push({ at, factor }, { at, factor: 1 / factor, fades });
     }
   },
-  'warmer by the hour, and busier': (server, draw) => {
+  'warmer by the hour and busier': (server, draw) => {
     const fades = scaled(draw, 600, 8 * HOUR);
     server.common_cycle = { amplitude: between(draw, 0, 0.3), phase: 2 * Math.PI * draw() };
     for (const one of server.statements) {
@@ -76,7 +76,7 @@ export const unseenShapes = (isTreated: (one: SimulatedStatement) => boolean) =>
       }
     },
     // Controls feel nothing; what is hot is warm in minutes, the rest in hours.
-    'the table alone warms up, first fast, then for hours': (server, draw) => {
+    'the table alone warms up for hours': (server, draw) => {
       const [fast, slow] = [scaled(draw, 60, 1_800), scaled(draw, 0.5, 12) * HOUR];
       for (const one of server.statements) {
         if (!isTreated(one)) continue;

@@ -11,6 +11,8 @@ const LAST_SHARE = 1 / 3;
 const LEAST_LEFT = 0.75;
 /** Caches and plans take up to some hours to be warm: before, a loss by time alone is not told, s. */
 const WARM_AFTER_SECONDS = 4 * 3_600;
+/** What is slower for a table's large part may take a day to be warm. */
+const DAY_SECONDS = 24 * 3_600;
 
 /** `grew`: what came before goes on. `fades`: less of it towards the end, or too early to tell. */
 export type Standing = 'stands' | 'grew' | 'fades';
@@ -110,6 +112,10 @@ export function standingOf(pair: Pair, shift: Shift, corroborated: boolean, leas
   return lasts(pair, shift, least) ? 'stands' : 'fades';
 }
 
+/**
+ * The last third of the window after must show the loss by itself, and so must what comes of it where it goes on falling
+ * as it did, in a straight line (an exponential falls less), for as long again or to the age of a day.
+ */
 function lasts(pair: Pair, shift: Shift, least: number): boolean {
   const { seconds } = pair.lengths_after;
   if (seconds < WARM_AFTER_SECONDS) return false;
@@ -120,5 +126,7 @@ function lasts(pair: Pair, shift: Shift, least: number): boolean {
   if (last.length === 0) return false;
   const was = mean(before) + everybodyLost(shift);
   const left = mean(last) - was;
-  return left >= Math.log1p(least) && left >= LEAST_LEFT * (mean(after) - was);
+  const { squares, products } = lineOf(after);
+  const later = left + Math.min(0, products / squares) * Math.max(seconds, DAY_SECONDS - seconds);
+  return later >= Math.log1p(least) && left >= LEAST_LEFT * (mean(after) - was);
 }
