@@ -5,11 +5,11 @@ import type { Change, SettingRow, Window } from '../../src/domain/index.ts';
 import { statementRow, tableRow } from '../workload/snapshots.ts';
 import { exact, type SideParts, side } from './sides.ts';
 
-function verify(before: SideParts, after: SideParts, change: Change) {
+function verify(before: SideParts, after: SideParts, change: Change, changedByOthers: string[] = []) {
   const { verdict, retry } = verifyApply({
     change,
     affected_query_ids: [],
-    otherwise_changed_query_ids: [],
+    otherwise_changed_query_ids: changedByOthers,
     before: side(before),
     after: side(after),
     max_p: 0.01,
@@ -168,6 +168,20 @@ describe('a setting', () => {
     expect(judge(20, 100)).toBe('inconclusive');
     expect(judge(20, 300)).toBe('regressed');
     expect(judge(4, 30)).toBe('succeeded');
+  });
+
+  it('of the planner takes no credit, and no blame, for what an index may have done at the same time', () => {
+    const judge = (mean: number, blocks: number) =>
+      verify(
+        { queries: [exact('q', 10, 2, 400, { blocks: 100 })] },
+        { queries: [exact('q', mean, 2, 400, { blocks })], ...inForce('join_collapse_limit') },
+        set('join_collapse_limit'),
+        ['q'],
+      );
+    for (const found of [judge(4, 30), judge(20, 300)]) {
+      expect(found.word).toBe('inconclusive');
+      expect(found.reason).toContain('1 statement(s) that other changes are about as well were left out');
+    }
   });
 });
 

@@ -70,7 +70,10 @@ export function judgeInForce(input: VerifyInput, name: string, said: string, rol
     // Of a statement that several roles send the counters are joined.
     ({ after }) => role === undefined || (after.users.length === 1 && after.users[0] === role),
   );
-  const compared = compareAll(pairs, globalShift([]), input.max_p);
+  // Another plan of theirs may be the work of an index that came at the same time.
+  const others = new Set(input.otherwise_changed_query_ids);
+  const unshared = pairs.filter(({ after }) => !others.has(after.query_id));
+  const compared = compareAll(unshared, globalShift([]), input.max_p);
   const telling = compared.filter(({ corroborated }) => corroborated);
   const found = { measures, statements: telling.map((item) => item.measured) };
   const won = telling
@@ -80,7 +83,10 @@ export function judgeInForce(input: VerifyInput, name: string, said: string, rol
   const faster = telling.filter(({ word }) => word === 'faster').length;
   const ofStatements =
     slower + faster > 0 ? ` ${faster} statement(s) got faster and ${slower} slower with other plans.` : '';
-  const all = `${said}${own ? ` ${inWords(own)}` : ''}${ofStatements}`;
+  const shared = pairs.length - unshared.length;
+  const setAside =
+    shared > 0 ? ` ${shared} statement(s) that other changes are about as well were left out.` : '';
+  const all = `${said}${own ? ` ${inWords(own)}` : ''}${ofStatements}${setAside}`;
   if (own?.word === 'worse' || (slower > 0 && won < 0)) return judgement('regressed', all, false, found);
   if (own?.word === 'better' || (faster > 0 && won > 0)) return judgement('succeeded', all, false, found);
   return judgement(
