@@ -3,7 +3,7 @@
  * snapshot, analysis, approval of the top recommendations, apply, workload again, verification.
  */
 import type { Recommendation, Report, Verdict } from '../domain/index.ts';
-import { callService, pollService, type ServiceAddress } from './service-client.ts';
+import { callService, pollService, type ServiceAddress, ServiceError } from './service-client.ts';
 import { runWorkload } from './workload.ts';
 
 /** What became of one approved recommendation. */
@@ -135,12 +135,8 @@ export async function runDemoLoop(options: DemoLoopOptions): Promise<DemoResult>
   for (const item of applied) {
     if (item.apply_id === null) continue;
     progress(`verifying: ${item.title}`);
-    const verified = await callService<ApplyResource>(
-      service,
-      'POST',
-      `${base}/applies/${item.apply_id}/verify`,
-    );
-    item.verdict = verified.verdict;
+    const { verdict } = await verified(service, `${base}/applies/${item.apply_id}`);
+    item.verdict = verdict;
     item.state = (
       await callService<Recommendation>(service, 'GET', `${base}/recommendations/${item.recommendation_id}`)
     ).state;
@@ -178,6 +174,16 @@ export async function runDemoLoop(options: DemoLoopOptions): Promise<DemoResult>
       ];
     }),
   };
+}
+
+/** Asks for a verdict now. Where the service's own schedule came first, or nothing was applied, the apply tells. */
+async function verified(service: ServiceAddress, path: string): Promise<ApplyResource> {
+  try {
+    return await callService<ApplyResource>(service, 'POST', `${path}/verify`);
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.code !== 'invalid_state_transition') throw error;
+    return callService<ApplyResource>(service, 'GET', path);
+  }
 }
 
 /** Approves one recommendation by its plan's hash, applies it, and waits for the end. */

@@ -6,6 +6,17 @@ export interface ServiceAddress {
   token: string;
 }
 
+/** An answer that is not 2xx, in the problem's own words. */
+export class ServiceError extends Error {
+  /** The problem's stable code. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /** Asks the API; an answer that is not 2xx becomes an error with the problem's own words. */
 export async function callService<T>(
   service: ServiceAddress,
@@ -24,7 +35,10 @@ export async function callService<T>(
   const answer: unknown = response.status === 204 ? null : await response.json();
   if (!response.ok) {
     const problem = answer as { code?: string; detail?: string };
-    throw new Error(`${method} ${path}: ${response.status} ${problem.code ?? ''} ${problem.detail ?? ''}`);
+    throw new ServiceError(
+      problem.code ?? '',
+      `${method} ${path}: ${response.status} ${problem.code ?? ''} ${problem.detail ?? ''}`,
+    );
   }
   return answer as T;
 }

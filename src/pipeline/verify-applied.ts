@@ -27,6 +27,15 @@ const eventOf: Record<Verdict['verdict'], RecommendationEvent> = {
   inconclusive: 'verified_inconclusive',
 };
 
+/** Time brings no window before a change: its verification ends at once. */
+const NOTHING_BEFORE: Verdict = {
+  verdict: 'inconclusive',
+  reason:
+    'No snapshot was taken in the day before the one that the change began with: there is nothing to compare with.',
+  statements: [],
+  measures: [],
+};
+
 /**
  * Judges one apply by what was measured until the newest snapshot. A verdict that more time could change is kept but
  * does not end the verification, until its deadline.
@@ -48,14 +57,17 @@ export async function verifyApplied(services: Services, targetId: string, applyI
     targetId,
     new Date(Date.parse(beforeEnd.taken_at) - BEFORE_WINDOW_MS),
   );
+  if (!beforeStart || beforeStart.id === apply.before_snapshot_id) {
+    return store.applies.saveVerdict(targetId, applyId, NOTHING_BEFORE, eventOf.inconclusive);
+  }
   const latest = await store.snapshots.latest(targetId);
   const start = await startOfAfter(services, apply);
   const afterStartId = start.snapshot_id;
-  if (!beforeStart || !latest || !afterStartId || latest.id === afterStartId) {
+  if (!latest || !afterStartId || latest.id === afterStartId) {
     throw new PgLuthierError({
       code: 'not_verifiable_yet',
       status: 409,
-      message: 'There is no window of snapshots both before and after this change yet.',
+      message: 'There is no window of snapshots after this change yet.',
       remedy: 'Wait for the next scheduled snapshot, or take one.',
     });
   }
@@ -153,6 +165,9 @@ async function changedByOthers(services: Services, apply: Apply, since: string):
   return [...ids];
 }
 
+/** No window to judge by yet; or somebody else (a request, another replica) came first with its verdict. */
+const NOT_OURS_NOW: ReadonlySet<string> = new Set(['not_verifiable_yet', 'invalid_state_transition']);
+
 /** Recognises what was applied by hand, then verifies every apply that waits for it; one that cannot be judged yet is left for the next time. */
 export async function verifyAllApplied(services: Services, targetId: string): Promise<{ judged: number }> {
   let judged = 0;
@@ -162,7 +177,7 @@ export async function verifyAllApplied(services: Services, targetId: string): Pr
       await verifyApplied(services, targetId, apply.id);
       judged += 1;
     } catch (error) {
-      if (!(error instanceof PgLuthierError) || error.code !== 'not_verifiable_yet') throw error;
+      if (!(error instanceof PgLuthierError) || !NOT_OURS_NOW.has(error.code)) throw error;
     }
   }
   return { judged };

@@ -99,6 +99,34 @@ describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
     expect(await at.stateOf('drop_first')).toBe('dismissed');
   }, 60_000);
 
+  it('verdicts of several that judge at once: each change has one, and none of them fails', async () => {
+    const { services } = at.service;
+    await collectTarget(services, at.targetId);
+    const ids = ['log_temp_files', 'log_lock_waits', 'log_checkpoints'].map((name) => `judged_${name}`);
+    for (const id of ids) {
+      const { rows } = await at.client.query('SELECT setting FROM pg_settings WHERE name = $1', [
+        id.slice(7),
+      ]);
+      const now = rows[0].setting === 'on' ? 'off' : rows[0].setting === 'off' ? 'on' : '20480';
+      const change: Change = {
+        kind: 'setting',
+        name: id.slice(7),
+        value: now,
+        current_value: rows[0].setting,
+        context: id.endsWith('checkpoints') ? 'sighup' : 'superuser',
+      };
+      expect(await at.applyNow(await at.propose(id, change))).toMatchObject({
+        outcome: { outcome: 'applied' },
+      });
+    }
+    await collectTarget(services, at.targetId);
+    const judges = Array.from({ length: 6 }, () => verifyAllApplied(services, at.targetId));
+    await expect(Promise.all(judges)).resolves.toHaveLength(6);
+    for (const id of ids) expect(await at.stateOf(id)).toBe('succeeded');
+    for (const id of ids) await at.client.query(`ALTER SYSTEM RESET ${id.slice(7)}`);
+    await at.client.query('SELECT pg_reload_conf()');
+  });
+
   it('is taken back by a policy that says so: in a window, unless stopped, in production by an admin only', async () => {
     const before = await definitionOf('second');
     const { verdict } = await regress('second');
@@ -311,4 +339,19 @@ describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
     });
     expect(await at.value(look)).toBe(before);
   }
+});
+
+it('a change that the first snapshot of all began with has nothing to be compared with, which ends it', async () => {
+  const at = await advised(18, 'CREATE TABLE a (b int)');
+  const change: Change = { kind: 'analyze', schema: 'public', table: 'a' };
+  const first = await at.applyNow(await at.propose('first', change));
+  await collectTarget(at.service.services, at.targetId);
+  expect(await verifyAllApplied(at.service.services, at.targetId)).toEqual({ judged: 1 });
+  expect(await at.stateOf('first')).toBe('inconclusive');
+  const { body } = await at.service.ask('GET', `${at.base}/applies/${first.id}`);
+  expect(body.verdict).toMatchObject({
+    verdict: 'inconclusive',
+    reason: expect.stringContaining('nothing to compare with') as string,
+  });
+  await at.close();
 });
