@@ -25,7 +25,11 @@ async function prepare(major: number, statements: string[]) {
   client.on('error', () => {});
   await client.connect();
   undo.push(() => client.end());
-  for (const sql of statements) await client.query(sql);
+  for (const sql of statements) {
+    await client.query(sql);
+    // What is told to the statistics after an ANALYZE counts as done since; a busy server takes what it is told later.
+    if (major >= 15) await client.query('SELECT pg_stat_force_next_flush()');
+  }
   return { client, dsn: database.dsn };
 }
 
