@@ -2,6 +2,8 @@
  * The best set by the model: greedy starts, then moves (join, leave, make room and join) and restarts from shaken
  * sets. Deterministic: the same model gives the same set, however fast the machine is.
  */
+import { Cousins } from './cousins.ts';
+import { RankedQueue } from './ranked-queue.ts';
 import type { SetModel } from './set-model.ts';
 import { SetState } from './set-state.ts';
 
@@ -23,6 +25,7 @@ export interface SearchLimits {
 interface Search extends SearchLimits {
   /** Sets that no exchange makes better, by the budget. */
   settled: Map<number, Set<string>>;
+  cousins: Cousins;
 }
 
 /** Shares of the budget that are searched for beginnings. */
@@ -37,7 +40,7 @@ const byRoot: Order = (gain, bytes) => gain / Math.sqrt(Math.max(8192, bytes));
  * @param start members of a set to begin with, beside the greedy ones; with it those existing indexes that stay.
  */
 export function searchSets(model: SetModel, given: SearchLimits, start: readonly number[]): SetState {
-  const limits: Search = { ...given, settled: new Map() };
+  const limits: Search = { ...given, settled: new Map(), cousins: new Cousins(model) };
   const orders: Order[] = [(gain, bytes) => gain / Math.max(8192, bytes), byRoot, (gain) => gain];
   let best = new SetState(model);
   const first = new SetState(model);
@@ -90,31 +93,28 @@ function fits(state: SetState, bundle: readonly number[], { budget_bytes }: Sear
  * gain orders the queue and only the front is reckoned anew.
  */
 function grow(state: SetState, limits: Search, order: (gain: number, bytes: number) => number): void {
-  const rank = (bundle: readonly number[]) => {
-    const gain = state.gainOf(bundle);
-    return gain <= 0 ? Number.NEGATIVE_INFINITY : order(gain, state.bytesOf(bundle));
+  const { bundles } = state.model;
+  const rank = (place: number) => {
+    const gain = state.gainAt(place);
+    return gain <= 0 ? Number.NEGATIVE_INFINITY : order(gain, state.bytesOf(bundles[place] ?? []));
   };
   for (let grown = true; grown; ) {
     grown = false;
-    let queue = state.model.bundles
-      .map((bundle) => ({ bundle, rank: rank(bundle) }))
-      .filter((item) => item.rank > 0)
-      .sort((a, b) => b.rank - a.rank);
-    while (queue.length > 0) {
-      const [first, ...rest] = queue;
-      if (!first) break;
-      queue = rest;
-      if (first.bundle.every((one) => state.has[one]) || !fits(state, first.bundle, limits)) continue;
-      const now = rank(first.bundle);
+    const queue = new RankedQueue();
+    for (let place = 0; place < bundles.length; place += 1) {
+      const now = rank(place);
+      if (now > 0) queue.push(place, now);
+    }
+    for (let place = queue.pop(); place !== null; place = queue.pop()) {
+      const bundle = bundles[place] ?? [];
+      if (bundle.every((one) => state.has[one]) || !fits(state, bundle, limits)) continue;
+      const now = rank(place);
       if (now <= 0) continue;
-      if (now < (queue[0]?.rank ?? 0)) {
-        let place = queue.findIndex((item) => item.rank < now);
-        if (place === -1) place = queue.length;
-        queue.splice(place, 0, { bundle: first.bundle, rank: now });
-        continue;
+      if (now < queue.highest) queue.push(place, now);
+      else {
+        state.add(bundle);
+        grown = true;
       }
-      state.add(first.bundle);
-      grown = true;
     }
   }
 }
@@ -122,22 +122,26 @@ function grow(state: SetState, limits: Search, order: (gain: number, bytes: numb
 /** Members that do not pay leave, what pays joins, and room is made for what pays more, until nothing helps. */
 function polish(state: SetState, limits: Search, shaken = false): SetState {
   const limited = Number.isFinite(limits.budget_bytes);
-  prune(state, state.members());
+  prune(state, [state.members()]);
   if (limited || !shaken) grow(state, limits, byRoot);
   const settled = limits.settled.get(limits.budget_bytes) ?? new Set();
   limits.settled.set(limits.budget_bytes, settled);
-  for (let better = true; better && Date.now() < limits.deadline; ) {
-    better = false;
+  // What has to do with the last changes first. Under a budget, room anywhere matters to all: at last all are tried.
+  for (let all = false; Date.now() < limits.deadline; ) {
     const key = limited ? keyOf(state) : null;
     // Shaken sets often come back to one that was looked at all around before.
     if (key !== null && settled.has(key)) break;
-    for (const [place, bundle] of state.model.bundles.entries()) {
-      // Under a budget, room anywhere matters to all; without one only what has to do with the bundle.
-      if (!state.isWorthTrying(place) && !limited) continue;
-      if (exchange(state, bundle, limits)) better = true;
+    let better = false;
+    for (let place = 0; place < state.model.bundles.length; place += 1) {
+      if (!state.isWorthTrying(place) && !all) continue;
+      if (exchange(state, place, limits)) better = true;
     }
     if (better && limited) grow(state, limits, byRoot);
-    else if (key !== null && Date.now() < limits.deadline) settled.add(key);
+    if (!better && (all || !limited)) {
+      if (key !== null && Date.now() < limits.deadline) settled.add(key);
+      break;
+    }
+    all = !better;
   }
   return state;
 }
@@ -145,13 +149,15 @@ function polish(state: SetState, limits: Search, shaken = false): SetState {
 const keyOf = (state: SetState) => [...state.members()].sort((a, b) => a - b).join(' ');
 
 /** Of these, members that cost more than they save leave, the most useless first. */
-function prune(state: SetState, among: readonly number[]): void {
+function prune(state: SetState, among: readonly (readonly number[])[]): void {
   for (;;) {
     let worst: { member: number; loss: number } | null = null;
-    for (const member of among) {
-      if (!state.has[member]) continue;
-      const loss = state.lossOf(member);
-      if (loss <= 0 && (worst === null || loss < worst.loss)) worst = { member, loss };
+    for (const some of among) {
+      for (const member of some) {
+        if (!state.has[member]) continue;
+        const loss = state.lossOf(member);
+        if (loss <= 0 && (worst === null || loss < worst.loss)) worst = { member, loss };
+      }
     }
     if (!worst) return;
     state.remove([worst.member]);
@@ -159,19 +165,28 @@ function prune(state: SetState, among: readonly number[]): void {
 }
 
 /** Lets a bundle join and others leave, where the set is better for it. */
-function exchange(state: SetState, bundle: readonly number[], limits: Search): boolean {
-  const joining = bundle.filter((one) => !state.has[one]);
-  if (joining.length === 0) return false;
-  const gain = state.gainOf(joining);
-  const charge = joining.reduce((sum, one) => sum + (state.model.candidates[one]?.charge ?? 0), 0);
+function exchange(state: SetState, place: number, limits: Search): boolean {
+  const { candidates, bundles, rivals } = state.model;
+  const bundle = bundles[place] ?? [];
+  let charge = 0;
+  let joins = false;
+  for (const one of bundle) {
+    if (state.has[one]) continue;
+    joins = true;
+    charge += candidates[one]?.charge ?? 0;
+  }
   // What saves nothing by itself makes nobody superfluous either.
-  if (gain + charge <= 0) return false;
+  if (!joins || state.gainAt(place) + charge <= 0) return false;
+  const joining = bundle.filter((one) => !state.has[one]);
   const before = state.value;
   state.begin();
-  state.remove(joining.flatMap((one) => (state.model.rivals[one] ?? []).filter((rival) => state.has[rival])));
+  state.remove(joining.flatMap((one) => (rivals[one] ?? []).filter((rival) => state.has[rival])));
   if (!state.clashes(joining)) {
     state.add(joining);
-    prune(state, [...new Set(joining.flatMap((one) => state.model.neighbours(one)))]);
+    prune(
+      state,
+      joining.map((one) => state.model.neighbours(one)),
+    );
     if (
       !state.crowds(joining) &&
       makeRoom(state, bundle, before, limits) &&
@@ -193,21 +208,20 @@ function makeRoom(
   state: SetState,
   staying: readonly number[],
   before: number,
-  { budget_bytes, thorough }: Search,
+  { budget_bytes, thorough, cousins }: Search,
 ): boolean {
   while (state.bytes > budget_bytes) {
     if (state.value >= before) return false;
     const over = state.bytes - budget_bytes;
     let least: { member: number; instead: number | null; rank: number } | null = null;
-    for (const member of state.members()) {
+    for (const member of state.eachMember()) {
       const bytes = state.model.candidates[member]?.size_bytes ?? 0;
       if (bytes === 0 || staying.includes(member)) continue;
       const rank = state.lossOf(member) / Math.max(8192, Math.min(bytes, over));
       if (least === null || rank < least.rank) least = { member, instead: null, rank };
-      // A wide index's loss is mostly what its narrow cousin would do as well.
       if (rank <= 0 || !thorough) continue;
-      const cousin = state.cousinOf(member, over);
-      if (cousin && cousin.rank < least.rank) least = { member, ...cousin };
+      const cousin = cousins.bestOf(state, member, { over, below: least.rank });
+      if (cousin) least = { member, ...cousin };
     }
     if (!least) return false;
     state.remove([least.member]);

@@ -75,7 +75,11 @@ export class SetModel {
   /** Candidates that each one's table may get in all; absent: any number. */
   readonly #room: ReadonlyMap<number, number>;
   readonly #neighbours = new Map<number, readonly number[]>();
+  readonly #bundlesNear = new Map<number, Int32Array>();
+  /** Places of the bundles that have the candidate. */
+  readonly #bundlesWith: readonly (readonly number[])[];
   readonly #flat: FlatPlans;
+  #changes = 0;
 
   constructor(
     statements: readonly AdvisorStatement[],
@@ -137,6 +141,11 @@ export class SetModel {
     });
     this.samplesOf = samplesOf.map((set) => [...set]);
     this.rivals = candidates.map((_, position) => [...(rivals.get(position) ?? [])]);
+    const bundlesWith: number[][] = candidates.map(() => []);
+    for (const [position, needs] of this.bundles.entries()) {
+      for (const one of needs) bundlesWith[one]?.push(position);
+    }
+    this.#bundlesWith = bundlesWith;
   }
 
   /** What a sample costs where these are there: its cheapest plan that has all it needs. */
@@ -177,6 +186,23 @@ export class SetModel {
       const samples = (this.samplesOf[one] ?? []).flatMap((place) => this.samples[place] ?? []);
       known = [...new Set(samples.flatMap((sample) => sample.plans.flatMap((plan) => plan.needs)))];
       this.#neighbours.set(one, known);
+    }
+    return known;
+  }
+
+  /** A number for a change of a set, never given before. */
+  nextChange(): number {
+    this.#changes += 1;
+    return this.#changes;
+  }
+
+  /** Places of the bundles to which it matters whether this one is there. */
+  bundlesNear(one: number): Int32Array {
+    let known = this.#bundlesNear.get(one);
+    if (!known) {
+      const near = new Set([one, ...this.neighbours(one), ...(this.rivals[one] ?? [])]);
+      known = Int32Array.from(new Set([...near].flatMap((other) => this.#bundlesWith[other] ?? [])));
+      this.#bundlesNear.set(one, known);
     }
     return known;
   }

@@ -1,5 +1,23 @@
-/** A set of the model's candidates that the search changes and takes back. */
+/**
+ * A set of the model's candidates that the search changes and takes back. What was reckoned of it (what a member's
+ * leaving costs, what a bundle's joining saves) is kept until something changes that it depends on: a change touches few
+ * candidates, and the search looks at all of them after each.
+ */
 import type { SetModel } from './set-model.ts';
+
+/** What is to be put back when changes are taken back. */
+interface Log {
+  /** The candidate, -1 - n for a removal. */
+  entries: number[];
+  samples: number[];
+  costs: number[];
+  /** Candidates near a change: what was known of each before. */
+  touched: number[];
+  losses: number[];
+  losses_at: number[];
+  value: number;
+  bytes: number;
+}
 
 /** One set, with its value kept up to date move by move. */
 export class SetState {
@@ -13,26 +31,39 @@ export class SetState {
   /** Marks samples that were looked at, without a set for each look. */
   readonly #stamped: Int32Array;
   #stamp = 0;
-  /** Counts changes; of each candidate, when it joined or left last; of each bundle, when an exchange was tried last. */
-  #now: number;
+  /** By candidate: the last change near it; what its leaving costs, and after which change that was so. */
   readonly #changedAt: Int32Array;
-  readonly #triedAt: Int32Array;
-  /** What was changed since `begin`, to be taken back: the candidate, -1 - n for a removal, and when it was changed before. */
-  #log: { entry: number; before: number }[] | null = null;
-  #valueBefore = 0;
+  readonly #loss: Float64Array;
+  readonly #lossAt: Int32Array;
+  /** By bundle: what its joining saves, where that is known; whether an exchange for it may be worth another try. */
+  readonly #gain: Float64Array;
+  readonly #gainKnown: Uint8Array;
+  readonly #worthTrying: Uint8Array;
+  /** What was changed since `begin`. */
+  #log: Log | null = null;
+  /** By candidate: the log that has what was known of it before; the last change near it before that log. */
+  readonly #loggedAt: Int32Array;
+  readonly #before: Int32Array;
+  #logs = 0;
 
   /** What exists and nothing else, or a copy of another. */
   constructor(model: SetModel, of?: SetState) {
     this.model = model;
-    this.has = of ? of.has.slice() : new Uint8Array(model.candidates.length);
+    const [candidates, bundles] = [model.candidates.length, model.bundles.length];
+    this.has = of ? of.has.slice() : new Uint8Array(candidates);
     this.#members = new Set(of?.members());
     this.#cost = of
       ? of.#cost.slice()
       : Float64Array.from(model.samples, ({ plans }) => plans.at(-1)?.cost ?? 0);
     this.#stamped = new Int32Array(model.samples.length);
-    this.#now = of ? of.#now : 1;
-    this.#changedAt = of ? of.#changedAt.slice() : new Int32Array(model.candidates.length);
-    this.#triedAt = of ? of.#triedAt.slice() : new Int32Array(model.bundles.length);
+    this.#changedAt = of ? of.#changedAt.slice() : new Int32Array(candidates).fill(model.nextChange());
+    this.#loss = of ? of.#loss.slice() : new Float64Array(candidates);
+    this.#lossAt = of ? of.#lossAt.slice() : new Int32Array(candidates);
+    this.#gain = of ? of.#gain.slice() : new Float64Array(bundles);
+    this.#gainKnown = of ? of.#gainKnown.slice() : new Uint8Array(bundles);
+    this.#worthTrying = of ? of.#worthTrying.slice() : new Uint8Array(bundles).fill(1);
+    this.#loggedAt = new Int32Array(candidates);
+    this.#before = new Int32Array(candidates);
     this.bytes = of?.bytes ?? 0;
     this.value = of?.value ?? this.#cost.reduce((sum, one) => sum + one, 0);
     if (!of) this.add(model.present);
@@ -40,6 +71,11 @@ export class SetState {
 
   members(): number[] {
     return [...this.#members];
+  }
+
+  /** The same without a copy: the set must not change meanwhile. */
+  eachMember(): Iterable<number> {
+    return this.#members;
   }
 
   copy(): SetState {
@@ -72,6 +108,18 @@ export class SetState {
     return crowded;
   }
 
+  /** `gainOf` of the bundle at this place. */
+  gainAt(place: number): number {
+    if (this.#gainKnown[place] === 1) return this.#gain[place] ?? 0;
+    const gain = this.gainOf(this.model.bundles[place] ?? []);
+    // While changes are noted the set is one that may not stay.
+    if (this.#log === null) {
+      this.#gain[place] = gain;
+      this.#gainKnown[place] = 1;
+    }
+    return gain;
+  }
+
   /** By how much the value falls (positive: it gets better) when these join, without them joining. */
   gainOf(bundle: readonly number[]): number {
     const joining = bundle.filter((one) => !this.has[one]);
@@ -87,42 +135,37 @@ export class SetState {
 
   /** By how much the value rises when this member leaves, without it leaving. */
   lossOf(member: number): number {
+    const changed = this.#changedAt[member] ?? 0;
+    if (this.#lossAt[member] === changed) return this.#loss[member] ?? 0;
     this.has[member] = 0;
     let loss = -(this.model.candidates[member]?.charge ?? 0);
     for (const sample of this.model.samplesOf[member] ?? []) {
       loss += this.#costOf(sample) - (this.#cost[sample] ?? 0);
     }
     this.has[member] = 1;
+    this.#loss[member] = loss;
+    this.#lossAt[member] = changed;
     return loss;
   }
 
-  /**
-   * A smaller candidate of the member's table that takes its place with the least loss for the bytes that it frees, of
-   * which `over` are wanted; null: none is there that frees any.
-   */
-  cousinOf(member: number, over: number): { instead: number; rank: number } | null {
-    const { candidates } = this.model;
-    const leaving = candidates[member];
-    if (!leaving) return null;
-    let best: { instead: number; rank: number } | null = null;
-    for (const one of this.model.neighbours(member)) {
-      const joining = candidates[one];
-      if (!joining || this.has[one] || joining.table_oid !== leaving.table_oid) continue;
-      const freed = leaving.size_bytes - joining.size_bytes;
-      if (joining.size_bytes === 0 || freed < leaving.size_bytes / 8) continue;
-      if (this.model.rivals[one]?.some((rival) => rival !== member && this.has[rival])) continue;
-      const loss = this.#lossOfExchange(member, one) + joining.charge - leaving.charge;
-      const rank = loss / Math.max(8192, Math.min(freed, over));
-      if (best === null || rank < best.rank) best = { instead: one, rank };
-    }
-    return best;
+  /** After which change near it a candidate is as it is. */
+  changedAt(one: number): number {
+    return this.#changedAt[one] ?? 0;
   }
 
-  /** By how much plans get dearer when the one leaves and the other joins. */
-  #lossOfExchange(leaving: number, joining: number): number {
+  /** The same without the changes that may be taken back. */
+  changedBefore(one: number): number {
+    return this.#log !== null && this.#loggedAt[one] === this.#logs
+      ? (this.#before[one] ?? 0)
+      : (this.#changedAt[one] ?? 0);
+  }
+
+  /** By how much the value rises when the one leaves and the other joins, without that. */
+  lossOfExchange(leaving: number, joining: number): number {
     this.has[leaving] = 0;
     this.has[joining] = 1;
-    let loss = 0;
+    const { candidates } = this.model;
+    let loss = (candidates[joining]?.charge ?? 0) - (candidates[leaving]?.charge ?? 0);
     const first = this.model.samplesOf[leaving] ?? [];
     this.#stamp += 1;
     for (const sample of first) {
@@ -139,40 +182,47 @@ export class SetState {
 
   /** From here on changes are noted, until they are kept or taken back. */
   begin(): void {
-    this.#log = [];
-    this.#valueBefore = this.value;
+    this.#logs += 1;
+    const { value, bytes } = this;
+    const near = { touched: [], losses: [], losses_at: [] };
+    this.#log = { entries: [], samples: [], costs: [], ...near, value, bytes };
   }
 
   keep(): void {
+    const entries = this.#log?.entries ?? [];
     this.#log = null;
+    for (const entry of entries) this.#mattersNear(entry >= 0 ? entry : -1 - entry);
   }
 
   takeBack(): void {
-    const log = this.#log ?? [];
+    const log = this.#log;
     this.#log = null;
-    for (const { entry, before } of log.reverse()) {
+    if (!log) return;
+    for (const entry of log.entries.reverse()) {
       const one = entry >= 0 ? entry : -1 - entry;
-      if (entry >= 0) this.remove([one]);
-      else this.add([one]);
-      this.#changedAt[one] = before;
+      this.has[one] = entry >= 0 ? 0 : 1;
+      if (entry >= 0) this.#members.delete(one);
+      else this.#members.add(one);
     }
-    this.value = this.#valueBefore;
+    // The same sample may be there more than once: its first cost is the one before.
+    for (let at = log.samples.length - 1; at >= 0; at -= 1) {
+      this.#cost[log.samples[at] ?? 0] = log.costs[at] ?? 0;
+    }
+    for (let at = 0; at < log.touched.length; at += 1) {
+      const one = log.touched[at] ?? 0;
+      this.#changedAt[one] = this.#before[one] ?? 0;
+      this.#loss[one] = log.losses[at] ?? 0;
+      this.#lossAt[one] = log.losses_at[at] ?? 0;
+    }
+    this.value = log.value;
+    this.bytes = log.bytes;
   }
 
   /** Whether anything that matters to a bundle changed since this was asked last. */
   isWorthTrying(place: number): boolean {
-    const tried = this.#triedAt[place] ?? 0;
-    this.#triedAt[place] = this.#now;
-    if (tried === 0) return true;
-    for (const one of this.model.bundles[place] ?? []) {
-      for (const other of this.model.neighbours(one)) {
-        if ((this.#changedAt[other] ?? 0) > tried) return true;
-      }
-      for (const rival of this.model.rivals[one] ?? []) {
-        if ((this.#changedAt[rival] ?? 0) > tried) return true;
-      }
-    }
-    return false;
+    const worth = this.#worthTrying[place] === 1;
+    this.#worthTrying[place] = 0;
+    return worth;
   }
 
   add(bundle: readonly number[]): void {
@@ -191,22 +241,50 @@ export class SetState {
 
   #change(which: readonly number[], to: 0 | 1): void {
     const sign = to === 1 ? 1 : -1;
+    const log = this.#log;
     for (const one of which) {
       // Named twice, as the rival of two that join.
       if (this.has[one] === to) continue;
       this.has[one] = to;
-      this.#log?.push({ entry: to === 1 ? one : -1 - one, before: this.#changedAt[one] ?? 0 });
-      this.#now += 1;
-      this.#changedAt[one] = this.#now;
       if (to === 1) this.#members.add(one);
       else this.#members.delete(one);
       this.bytes += sign * (this.model.candidates[one]?.size_bytes ?? 0);
       this.value += sign * (this.model.candidates[one]?.charge ?? 0);
+      this.#touch(one);
+      if (log) log.entries.push(to === 1 ? one : -1 - one);
+      else this.#mattersNear(one);
     }
     for (const sample of this.#touched(which)) {
       const cost = this.#costOf(sample);
-      this.value += cost - (this.#cost[sample] ?? 0);
+      const before = this.#cost[sample] ?? 0;
+      if (cost === before) continue;
+      log?.samples.push(sample);
+      log?.costs.push(before);
+      this.value += cost - before;
       this.#cost[sample] = cost;
+    }
+  }
+
+  /** What anything near it saves or costs depends on whether this one is there. */
+  #touch(one: number): void {
+    const log = this.#log;
+    const change = this.model.nextChange();
+    for (const near of this.model.neighbours(one)) {
+      if (log && this.#loggedAt[near] !== this.#logs) {
+        this.#loggedAt[near] = this.#logs;
+        log.touched.push(near);
+        this.#before[near] = this.#changedAt[near] ?? 0;
+        log.losses.push(this.#loss[near] ?? 0);
+        log.losses_at.push(this.#lossAt[near] ?? 0);
+      }
+      this.#changedAt[near] = change;
+    }
+  }
+
+  #mattersNear(one: number): void {
+    for (const place of this.model.bundlesNear(one)) {
+      this.#gainKnown[place] = 0;
+      this.#worthTrying[place] = 1;
     }
   }
 

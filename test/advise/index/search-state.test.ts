@@ -1,0 +1,151 @@
+/** What the search keeps of a set from move to move is what a set reckoned from nothing would say (pure). */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { Cousins } from '../../../src/advise/index-advisor/search/cousins.ts';
+import type { PlanBook, SamplePlans } from '../../../src/advise/index-advisor/search/plan-book.ts';
+import { RankedQueue } from '../../../src/advise/index-advisor/search/ranked-queue.ts';
+import { SetModel } from '../../../src/advise/index-advisor/search/set-model.ts';
+import { SetState } from '../../../src/advise/index-advisor/search/set-state.ts';
+import type { AdvisorStatement } from '../../../src/advise/index-advisor/statement.ts';
+
+const COUNT = 9;
+const HANDLES = Array.from({ length: COUNT }, (_, position) => `i${position}`);
+
+const plans = fc.array(
+  fc.record({
+    needs: fc.subarray(HANDLES, { minLength: 1, maxLength: 3 }),
+    cost: fc.integer({ min: 1, max: 999 }),
+  }),
+  { maxLength: 7 },
+);
+const problem = fc.record({
+  samples: fc.array(plans, { minLength: 2, maxLength: 8 }),
+  bytes: fc.array(fc.integer({ min: 1, max: 40 }), { minLength: COUNT, maxLength: COUNT }),
+  charges: fc.array(fc.integer({ min: 0, max: 60 }), { minLength: COUNT, maxLength: COUNT }),
+});
+
+type Problem = typeof problem extends fc.Arbitrary<infer P> ? P : never;
+
+function modelOf({ samples, bytes, charges }: Problem): SetModel {
+  const statements = samples.map((_, place) => ({
+    query: { calls: 1 + (place % 3) },
+    place,
+  })) as unknown as AdvisorStatement[];
+  const book = {
+    plans: (statement: AdvisorStatement): SamplePlans[] => {
+      const some = samples[(statement as unknown as { place: number }).place] ?? [];
+      const made = [...some, { needs: [], cost: 1000 }].map(({ needs, cost }) => ({
+        needs,
+        cost,
+        on: new Set<string>(),
+        indexes: needs,
+        early_end_risk: 0,
+      }));
+      return [{ share: 1, plans: made }];
+    },
+  } as unknown as PlanBook;
+  const candidates = HANDLES.map((handle, position) => ({
+    handle,
+    table_oid: position % 2,
+    size_bytes: 8192 * (bytes[position] ?? 1),
+    charge: charges[position] ?? 0,
+  }));
+  return new SetModel(statements, candidates, new Map(), book, { max_regression: 0.1 });
+}
+
+/** The same set with nothing kept. */
+function afresh(model: SetModel, members: readonly number[]): SetState {
+  const state = new SetState(model);
+  state.add(members);
+  return state;
+}
+
+function expectTheSame(state: SetState): void {
+  const { model } = state;
+  const fresh = afresh(model, state.members());
+  expect(state.value).toBeCloseTo(fresh.value, 6);
+  expect(state.bytes).toBe(fresh.bytes);
+  for (const one of state.members()) expect(state.lossOf(one)).toBeCloseTo(fresh.lossOf(one), 6);
+  for (const place of model.bundles.keys()) expect(state.gainAt(place)).toBeCloseTo(fresh.gainAt(place), 6);
+}
+
+const moves = fc.array(
+  fc.record({
+    which: fc.nat({ max: COUNT - 1 }),
+    joins: fc.boolean(),
+    /** What is tried and taken back before. */
+    tried: fc.array(fc.nat({ max: COUNT - 1 }), { maxLength: 4 }),
+    kept: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 14 },
+);
+
+it('a set that was changed, tried and taken back says what one made at once would', () => {
+  fc.assert(
+    fc.property(problem, moves, (given, steps) => {
+      const model = modelOf(given);
+      const state = new SetState(model);
+      expectTheSame(state);
+      for (const { which, joins, tried, kept } of steps) {
+        state.begin();
+        for (const one of tried) {
+          if (state.has[one]) state.remove([one]);
+          else state.add([one]);
+          // Reckoned on the way, and forgotten with it.
+          for (const member of state.members()) state.lossOf(member);
+        }
+        if (kept) state.keep();
+        else state.takeBack();
+        expectTheSame(state);
+        if (joins) state.add([which]);
+        else state.remove([which]);
+        expectTheSame(state);
+      }
+      expectTheSame(state.copy());
+    }),
+    { numRuns: 150 },
+  );
+});
+
+it('the cousin that costs least for its bytes is found, after any changes', () => {
+  fc.assert(
+    fc.property(problem, moves, (given, steps) => {
+      const model = modelOf(given);
+      const cousins = new Cousins(model);
+      const state = new SetState(model);
+      for (const { which, joins } of steps) {
+        if (joins) state.add([which]);
+        else state.remove([which]);
+        for (const member of state.members()) {
+          const over = 3 * 8192;
+          const best = cousins.bestOf(state, member, { over, below: Number.POSITIVE_INFINITY });
+          const ranks = model.neighbours(member).flatMap((one) => {
+            const [mine, its] = [model.candidates[member], model.candidates[one]];
+            if (!mine || !its || state.has[one] || mine.table_oid !== its.table_oid) return [];
+            if (its.size_bytes > (7 / 8) * mine.size_bytes) return [];
+            const others = state.members().filter((each) => each !== member);
+            const loss = afresh(model, [...others, one]).value - state.value;
+            return [loss / Math.max(8192, Math.min(mine.size_bytes - its.size_bytes, over))];
+          });
+          expect(best?.rank ?? Number.POSITIVE_INFINITY).toBeCloseTo(Math.min(...ranks), 9);
+          if (best) expect(cousins.bestOf(state, member, { over, below: best.rank })).toBeNull();
+        }
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+it('a queue gives the highest first, and of equals the one that came first', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 9 })), (ranks) => {
+      const queue = new RankedQueue();
+      for (const [place, rank] of ranks.entries()) queue.push(place, rank);
+      const expected = [...ranks.keys()].sort((a, b) => (ranks[b] ?? 0) - (ranks[a] ?? 0) || a - b);
+      const given: number[] = [];
+      for (let next = queue.pop(); next !== null; next = queue.pop()) given.push(next);
+      expect(given).toEqual(expected);
+      expect(queue.highest).toBe(Number.NEGATIVE_INFINITY);
+    }),
+  );
+});
