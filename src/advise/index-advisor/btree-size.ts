@@ -129,9 +129,7 @@ export function btreeSize(shape: BtreeShape): IndexSize {
     shape.keys.every((key) => key.equalimage);
   const slack = Math.floor((PAGE * (100 - shape.fillfactor)) / 100);
   const perLeaf = Math.max(1, Math.floor((USABLE - 2 * LINE_POINTER - slack) / (bytes + LINE_POINTER)));
-  const leaves = merges
-    ? deduplicatedLeaves(groupClasses(shape.keys, rows, shape.distinct), shape.fillfactor)
-    : Math.ceil(rows / perLeaf);
+  const leaves = merges ? mergedLeaves(shape, rows, bytes) : Math.ceil(rows / perLeaf);
   // Pivot tuples keep only the keys that tell two leaves apart, and a row's address where the keys do not.
   const significant = leadingKeysThatTell(shape.keys, rows);
   const tell = hasMoreCombinations(shape.keys, rows, 0.9 * rows, shape.distinct);
@@ -147,6 +145,35 @@ export function btreeSize(shape: BtreeShape): IndexSize {
     height += 1;
   }
   return { pages: pages + 1, tuples: rows, tree_height: height };
+}
+
+/** Leaves by the keys, the first made among them, and what else they depend on. */
+const knownLeaves = new WeakMap<KeyFacts, Map<string, number>>();
+const numbers = new WeakMap<KeyFacts, number>();
+let numbered = 0;
+
+function numberOf(key: KeyFacts): number {
+  const known = numbers.get(key);
+  if (known !== undefined) return known;
+  numbered += 1;
+  numbers.set(key, numbered);
+  return numbered;
+}
+
+/**
+ * Leaves of merged tuples: packing takes a millisecond, and candidates of the same keys in other orders, whose tuples
+ * are as long, have as many.
+ */
+function mergedLeaves({ keys, distinct, fillfactor }: BtreeShape, rows: number, bytes: number): number {
+  const sorted = keys.toSorted((a, b) => numberOf(a) - numberOf(b));
+  const [first] = sorted;
+  if (first === undefined) return 1;
+  const ofFirst = knownLeaves.get(first) ?? new Map<string, number>();
+  knownLeaves.set(first, ofFirst);
+  const name = JSON.stringify([sorted.map(numberOf), rows, bytes, distinct, fillfactor]);
+  const leaves = ofFirst.get(name) ?? deduplicatedLeaves(groupClasses(keys, rows, distinct), fillfactor);
+  ofFirst.set(name, leaves);
+  return leaves;
 }
 
 /** The shortest leading part of the keys that is about as distinct as a leaf's boundary needs. */

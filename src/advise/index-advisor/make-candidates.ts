@@ -24,6 +24,8 @@ const MUCH_SMALLER = 0.7;
 /** A partial index of more of the rows saves nothing over a whole one. */
 const MAX_PARTIAL_SHARE = 0.7;
 
+const LATE = 'not weighed: the time was used up';
+
 /** A candidate that the engine has taken, with the statements that it was made for. */
 export interface Made {
   contender: Contender;
@@ -52,6 +54,9 @@ export class CandidateMaker {
   /** By the key of one that includes columns: the same with them as keys; null: it would not be much smaller. */
   readonly #keyed = new Map<string, Candidate | null>();
 
+  /** Of those that were made for it: the statements that it was made for. */
+  readonly #keyedBy = new Map<string, AdvisorStatement[]>();
+
   constructor(
     context: RuleContext,
     whatIf: WhatIf,
@@ -70,36 +75,52 @@ export class CandidateMaker {
 
   /**
    * What the statements want, but what an existing index serves or PostgreSQL refuses. Those of the dearest statements
-   * come first.
+   * are sized and made first, so that the time that is left goes to the others.
    * @param deadline epoch ms; candidates that are not made by then are rejected with that reason.
    */
   async fromStatements(dearestFirst: readonly AdvisorStatement[], deadline: number): Promise<Made[]> {
-    const wanted = new Map<string, Wanted>();
+    const wanted = new Map<string, { candidate: Candidate; by: AdvisorStatement[] }>();
     for (const statement of dearestFirst) {
-      const asked = [...candidatesOf(statement.usages, this.catalog).values()];
-      const smaller: Candidate[] = [];
-      for (const one of asked) {
-        const keyed = await this.#deduplicated(one);
-        if (keyed && !asked.some(({ key }) => key === keyed.key)) smaller.push(keyed);
-      }
-      for (const candidate of [...asked, ...smaller]) {
+      for (const candidate of candidatesOf(statement.usages, this.catalog).values()) {
         const known = wanted.get(candidate.key);
-        if (known) {
-          if (known.by.at(-1) !== statement) known.by.push(statement);
-          continue;
-        }
-        if (this.#seen.has(candidate.key)) continue;
-        const item = await this.#want(candidate, [statement]);
-        if (item) wanted.set(candidate.key, item);
+        if (!known) wanted.set(candidate.key, { candidate, by: [statement] });
+        else if (known.by.at(-1) !== statement) known.by.push(statement);
       }
     }
-    const items = [...wanted.values()];
-    const idle = idleMirrors(items);
-    for (const key of idle) this.#seen.delete(key);
-    return this.#take(
-      items.filter(({ candidate }) => !idle.has(candidate.key)),
-      deadline,
-    );
+    const idle = idleMirrors([...wanted.values()]);
+    const items = [...wanted.values()].filter(({ candidate }) => !idle.has(candidate.key));
+    const made: Made[] = [];
+    for (let start = 0; start < items.length; start += BATCH) {
+      this.#context.progress(`making candidates: ${start} of ${items.length}`);
+      const isLate = Date.now() > deadline && (made.length > 0 || Date.now() > this.#context.deadline);
+      const batch: Wanted[] = [];
+      for (const { candidate, by } of items.slice(start, start + BATCH)) {
+        if (isLate) this.#reject(candidate, 'deadline', LATE);
+        else batch.push(...(await this.#wantWithKeyed(candidate, by, wanted)));
+      }
+      made.push(...(await this.#take(batch)));
+    }
+    return made;
+  }
+
+  /** The candidate, and the one that has all of its columns as keys where that is much smaller. */
+  async #wantWithKeyed(
+    candidate: Candidate,
+    by: AdvisorStatement[],
+    asked: ReadonlyMap<string, unknown>,
+  ): Promise<Wanted[]> {
+    const keyed = await this.#deduplicated(candidate);
+    const wanted: Wanted[] = [];
+    for (const one of keyed && !asked.has(keyed.key) ? [candidate, keyed] : [candidate]) {
+      const known = this.#keyedBy.get(one.key);
+      for (const statement of known ? by : []) if (!known?.includes(statement)) known?.push(statement);
+      if (this.#seen.has(one.key)) continue;
+      const item = await this.#want(one, one === keyed ? [...by] : by);
+      if (!item) continue;
+      wanted.push(item);
+      if (one === keyed) this.#keyedBy.set(one.key, item.by);
+    }
+    return wanted;
   }
 
   /** More of them, made for these statements; what was wanted before is left out. */
@@ -110,7 +131,14 @@ export class CandidateMaker {
       const item = await this.#want(candidate, by);
       if (item) wanted.push(item);
     }
-    return this.#take(wanted, this.#context.deadline);
+    const made: Made[] = [];
+    for (let start = 0; start < wanted.length; start += BATCH) {
+      this.#context.progress(`making candidates: ${start} of ${wanted.length}`);
+      const batch = wanted.slice(start, start + BATCH);
+      if (Date.now() <= this.#context.deadline) made.push(...(await this.#take(batch)));
+      else for (const { candidate } of batch) this.#reject(candidate, 'deadline', LATE);
+    }
+    return made;
   }
 
   /** What an existing index costs the writes, in the unit of the candidates' write cost. */
@@ -182,40 +210,30 @@ export class CandidateMaker {
     return size === null ? null : { candidate: known, by, size };
   }
 
-  async #take(items: readonly Wanted[], deadline: number): Promise<Made[]> {
-    const { progress } = this.#context;
-    const made: Made[] = [];
-    for (let start = 0; start < items.length; start += BATCH) {
-      progress(`making candidates: ${start} of ${items.length}`);
-      const batch = items.slice(start, start + BATCH);
-      const answers =
-        Date.now() > deadline && (made.length > 0 || Date.now() > this.#context.deadline)
-          ? []
-          : await this.#whatIf.addIndexes(
-              batch.map(({ candidate, size }) => ({ definition: candidate.definition, size })),
-            );
-      for (const [position, { candidate, by, size }] of batch.entries()) {
-        const handle = answers[position];
-        if (handle === undefined) {
-          this.#reject(candidate, 'deadline', 'not weighed: the time was used up');
-        } else if (handle instanceof PgLuthierError) {
-          this.#reject(candidate, 'refused_by_postgresql', `PostgreSQL refuses it: ${handle.message}`);
-        } else {
-          const contender: Contender = {
-            handle,
-            table_oid: candidate.table.row.oid,
-            candidate,
-            size,
-            size_bytes: bytesOf(size),
-            write: this.writesOf(candidate, size),
-            alone: 0,
-            merged_of: [],
-          };
-          made.push({ contender, by });
-        }
+  async #take(batch: readonly Wanted[]): Promise<Made[]> {
+    if (batch.length === 0) return [];
+    const answers = await this.#whatIf.addIndexes(
+      batch.map(({ candidate, size }) => ({ definition: candidate.definition, size })),
+    );
+    return batch.flatMap(({ candidate, by, size }, position) => {
+      const handle = answers[position];
+      if (typeof handle !== 'string') {
+        const reason = handle?.message ?? 'no answer';
+        this.#reject(candidate, 'refused_by_postgresql', `PostgreSQL refuses it: ${reason}`);
+        return [];
       }
-    }
-    return made;
+      const contender: Contender = {
+        handle,
+        table_oid: candidate.table.row.oid,
+        candidate,
+        size,
+        size_bytes: bytesOf(size),
+        write: this.writesOf(candidate, size),
+        alone: 0,
+        merged_of: [],
+      };
+      return [{ contender, by }];
+    });
   }
 
   #reject(candidate: Candidate, code: string, reason: string): void {

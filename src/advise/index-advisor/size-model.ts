@@ -132,6 +132,7 @@ function sizeByMethod(input: SizeInput, { keys, include, rows }: Entries): Index
 }
 
 /** Reading back what ANALYZE found takes a third of a millisecond, and a column is in dozens of candidates. */
+const factsOfSubsets = new WeakMap<KeyFacts, Map<string, KeyFacts>>();
 const factsOfColumns = new WeakMap<AdvisorTable, WeakMap<ColumnRow, KeyFacts>>();
 
 function keyFacts(key: IndexDefinition['keys'][number], { table, expressions }: SizeInput): KeyFacts {
@@ -223,6 +224,15 @@ function asCounted(estimate: number, table: AdvisorTable): number {
 /** Of a share of the rows, drawn without regard to this key: the rarer values of it do not all occur. */
 function ofSubset(key: KeyFacts, rows: number, selectivity: number): KeyFacts {
   if (selectivity >= 1) return key;
+  const ofKey = factsOfSubsets.get(key) ?? new Map<string, KeyFacts>();
+  factsOfSubsets.set(key, ofKey);
+  const name = `${rows} ${selectivity}`;
+  const facts = ofKey.get(name) ?? subsetFacts(key, rows, selectivity);
+  ofKey.set(name, facts);
+  return facts;
+}
+
+function subsetFacts(key: KeyFacts, rows: number, selectivity: number): KeyFacts {
   if (key.groups === null) {
     return { ...key, distinct: Math.max(1, key.distinct * (1 - Math.exp(-rows / key.distinct))) };
   }
