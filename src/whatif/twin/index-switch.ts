@@ -15,7 +15,7 @@ export interface ExistingIndex {
   parents: number[];
 }
 
-/** OIDs to be switched on the way from one configuration to the next. */
+/** OIDs to be switched on the way from one configuration to another. */
 export interface Switching {
   on: number[];
   off: number[];
@@ -50,44 +50,44 @@ export class IndexSwitch {
   }
 
   /**
-   * Switches only what differs: a planner reads pg_index anew when a row of it changes.
+   * Switches only what differs, for all sessions: a planner reads pg_index anew when a row of it changes.
    * @throws PgLuthierError `candidate_unknown`, `index_unknown`.
    */
-  async to(configuration: Configuration): Promise<void> {
-    await this.through([configuration], async ([step]) => {
-      const { on, off } = step ?? { on: [], off: [] };
-      if (on.length + off.length === 0) return;
+  to(configuration: Configuration): Promise<void> {
+    return this.#become(this.#wanted(configuration));
+  }
+
+  /**
+   * What has to be switched for each of these, from what is in force to the one and back again: by sessions that take it
+   * back. What most of them have is put in force before.
+   * @throws PgLuthierError `candidate_unknown`, `index_unknown`.
+   */
+  async around(configurations: readonly Configuration[]): Promise<Switching[]> {
+    const wanted: Switched[] = [];
+    for (const [place, configuration] of configurations.entries()) {
+      const same = configuration === configurations[place - 1] ? wanted.at(-1) : undefined;
+      wanted.push(same ?? this.#wanted(configuration));
+    }
+    const common = {
+      created: inMost(wanted.map(({ created }) => created)),
+      hidden: inMost(wanted.map(({ hidden }) => hidden)),
+    };
+    const switched = (from: Switched) => wanted.reduce((sum, each) => sum + count(difference(from, each)), 0);
+    const there = count(difference(this.#now, common));
+    if (there > 0 && there + switched(common) < switched(this.#now)) await this.#become(common);
+    return wanted.map((each) => difference(this.#now, each));
+  }
+
+  async #become(wanted: Switched): Promise<void> {
+    const { on, off } = difference(this.#now, wanted);
+    if (on.length + off.length > 0) {
       await this.#admin.query({
         name: 'switch',
         text: 'UPDATE pg_index SET indisvalid = indexrelid = ANY ($1::oid[]) WHERE indexrelid = ANY ($2::oid[])',
         values: [on, [...on, ...off]],
       });
-    });
-  }
-
-  /**
-   * Lets somebody else switch from each of these to the next.
-   * @param work switches in one transaction: what fails leaves everything as it was.
-   * @throws PgLuthierError `candidate_unknown`, `index_unknown`.
-   */
-  async through<T>(
-    configurations: readonly Configuration[],
-    work: (steps: readonly Switching[]) => Promise<T>,
-  ): Promise<T> {
-    let state = this.#now;
-    let last: Configuration | null = null;
-    const steps = configurations.map((configuration) => {
-      if (configuration === last) return { on: [], off: [] };
-      last = configuration;
-      const wanted = this.#wanted(configuration);
-      const on = [...missing(state.created, wanted.created), ...missing(wanted.hidden, state.hidden)];
-      const off = [...missing(wanted.created, state.created), ...missing(state.hidden, wanted.hidden)];
-      state = wanted;
-      return { on, off };
-    });
-    const result = await work(steps);
-    this.#now = state;
-    return result;
+    }
+    this.#now = wanted;
   }
 
   /** By what differs from the target as it is: of thousands of indexes few are ever switched. */
@@ -107,6 +107,23 @@ export class IndexSwitch {
     }
     return wanted;
   }
+}
+
+/** On the way from one to the other. */
+function difference(from: Switched, to: Switched): Switching {
+  return {
+    on: [...missing(from.created, to.created), ...missing(to.hidden, from.hidden)],
+    off: [...missing(to.created, from.created), ...missing(from.hidden, to.hidden)],
+  };
+}
+
+const count = ({ on, off }: Switching) => on.length + off.length;
+
+/** What more than half of them have. */
+function inMost(sets: readonly ReadonlySet<number>[]): Set<number> {
+  const counts = new Map<number, number>();
+  for (const set of sets) for (const one of set) counts.set(one, (counts.get(one) ?? 0) + 1);
+  return new Set([...counts].flatMap(([one, times]) => (2 * times > sets.length ? [one] : [])));
 }
 
 /** What of the second is not in the first. */

@@ -11,8 +11,8 @@ import {
   type Question,
 } from '../../domain/index.ts';
 import { costOf, noCost, type Plan } from '../plan.ts';
-import { askEach, askMany } from './ask.ts';
-import type { IndexSwitch } from './index-switch.ts';
+import { type AskStep, askEach, askMany } from './ask.ts';
+import type { IndexSwitch, Switching } from './index-switch.ts';
 import type { QuestionSettings } from './question-settings.ts';
 import type { RoleSettings } from './role-settings.ts';
 import { queryOne } from './session.ts';
@@ -81,18 +81,32 @@ export class Planners {
   }
 
   /**
-   * Each question under its own indexes, several in one round trip of one session.
+   * Each question under its own indexes, several in one round trip, all sessions at once.
    * @param indexes what is switched; settings and statistics stay as they are.
    */
   async costsOfEach(questions: readonly Question[], indexes: IndexSwitch): Promise<PlanCost[][]> {
     const results = questions.map(({ statements }) => new Array<PlanCost>(statements.length));
-    for (const share of sharesOf(questions)) {
-      const costs = (await this.#askTogether(share, indexes)) ?? (await this.#askOneByOne(share, indexes));
+    const steps = await alive(() => indexes.around(questions.map(({ configuration }) => configuration)));
+    const shares = sharesOf(questions, this.#parts.sessions.length);
+    const learn = (share: readonly Asked[], costs: readonly PlanCost[]) => {
       share.forEach(({ question, position }, place) => {
         const [answers, cost] = [results[question], costs[place]];
         if (answers && cost) answers[position] = cost;
       });
-    }
+    };
+    const failed: Asked[][] = [];
+    let next = 0;
+    const work = async (session: pg.Client) => {
+      for (let place = next++; place < shares.length; place = next++) {
+        const share = shares[place] ?? [];
+        const costs = await this.#askTogether(session, share, steps);
+        if (costs) learn(share, costs);
+        else failed.push(share);
+      }
+    };
+    await Promise.all(this.#parts.sessions.slice(0, shares.length).map(work));
+    // By themselves they need their indexes in force, which is so for all sessions.
+    for (const share of failed) learn(share, await this.#askOneByOne(share, indexes));
     return results;
   }
 
@@ -107,22 +121,21 @@ export class Planners {
     return rows[0]?.['QUERY PLAN'] ?? [];
   }
 
-  /** Null: one of them fails, or was never planned before, so that nobody knows that it is one statement. */
-  async #askTogether(share: readonly Asked[], indexes: IndexSwitch): Promise<PlanCost[] | null> {
-    const { first: session } = this;
+  /**
+   * @param steps what is switched for each of the questions.
+   * @returns null: one of them fails, or was never planned before, so that nobody knows that it is one statement.
+   */
+  async #askTogether(
+    session: pg.Client,
+    share: readonly Asked[],
+    steps: readonly Switching[],
+  ): Promise<PlanCost[] | null> {
     const [first] = share;
     if (!first || !share.every(({ statement }) => this.#single.has(statement.sql))) return null;
     const { roles, settings, nameOf } = this.#parts;
     await alive(() => roles.apply(session, first.statement.role, settings.inForce));
     try {
-      const configurations = share.map(({ configuration }) => configuration);
-      const plans = await indexes.through(configurations, (steps) => {
-        const asked = steps.map((step, place) => ({
-          ...step,
-          statements: [share[place]?.statement.sql ?? ''],
-        }));
-        return alive(() => askEach(session, asked));
-      });
+      const plans = await alive(() => askEach(session, stepsOf(share, steps)));
       this.questions += share.length;
       return share.map(({ statement }, place) => costOf(statement, plans[place] ?? [], nameOf));
     } catch (error) {
@@ -194,16 +207,31 @@ export class Planners {
   }
 }
 
+/** Statements of one question that follow each other are one step. */
+function stepsOf(share: readonly Asked[], switching: readonly Switching[]): AskStep[] {
+  const steps: (Switching & { statements: string[] })[] = [];
+  for (const [place, { question, statement }] of share.entries()) {
+    if (share[place - 1]?.question === question) steps.at(-1)?.statements.push(statement.sql);
+    else steps.push({ ...(switching[question] ?? { on: [], off: [] }), statements: [statement.sql] });
+  }
+  return steps;
+}
+
+/** Fewer statements than this are not shared out: the way there and back takes as long. */
+const FEWEST_AT_ONCE = 8;
+
 /** Statements of one role each, in the order of the questions. */
-function sharesOf(questions: readonly Question[]): Asked[][] {
+function sharesOf(questions: readonly Question[], sessions: number): Asked[][] {
   const shares: Asked[][] = [];
   const open = new Map<string | null, Asked[]>();
-  for (const [question, { configuration, statements }] of questions.entries()) {
-    for (const [position, statement] of statements.entries()) {
+  const statements = questions.reduce((sum, question) => sum + question.statements.length, 0);
+  const most = Math.min(MOST_AT_ONCE, Math.max(FEWEST_AT_ONCE, Math.ceil(statements / sessions)));
+  for (const [question, { configuration, statements: some }] of questions.entries()) {
+    for (const [position, statement] of some.entries()) {
       const role = statement.role ?? null;
-      const asked = { configuration, statement, question, position };
       const share = open.get(role);
-      if (share && share.length < MOST_AT_ONCE) {
+      const asked = { configuration, statement, question, position };
+      if (share && share.length < most) {
         share.push(asked);
       } else {
         const begun = [asked];
