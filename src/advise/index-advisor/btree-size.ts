@@ -52,6 +52,20 @@ class LeafPacker {
     this.#lastExtra = extra;
   }
 
+  /** The same so many times, of tuples without a posting list. */
+  addAll(bytes: number, count: number): void {
+    for (let left = count; left > 0; ) {
+      this.add(bytes, 0);
+      left -= 1;
+      // What the page still takes without looking at each.
+      const room = this.#free - LINE_POINTER - Math.max(bytes + 8, this.#full);
+      const fit = room < 0 ? 0 : Math.min(left, Math.floor(room / (bytes + LINE_POINTER)) + 1);
+      this.#free -= fit * (bytes + LINE_POINTER);
+      this.#count += fit;
+      left -= fit;
+    }
+  }
+
   /** Leaves begun. */
   get leaves(): number {
     return this.#pages;
@@ -81,6 +95,13 @@ function deduplicatedLeaves(classes: readonly GroupClass[], fillfactor: number):
     left += (each.groups * each.rows) / scale;
     if (left <= 0.5) continue;
     const sizes = each.groups > 1 ? scatteredSizes(each.rows, each.evenness) : [each.rows];
+    if (sizes.length === 1 && sizes[0] === 1) {
+      const singles = Math.ceil(left - 0.5);
+      packer.addAll(each.bytes, singles);
+      left -= singles;
+      packed += singles;
+      continue;
+    }
     for (let group = 0; left > 0.5; group += 1) {
       const size = sizes[group % sizes.length] ?? each.rows;
       // Of a few huge groups a part stands for the whole, as long as it fills its posting lists.
