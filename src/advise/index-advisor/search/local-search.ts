@@ -213,6 +213,8 @@ function makeRoom(
   while (state.bytes > budget_bytes) {
     if (state.value >= before) return false;
     const over = state.bytes - budget_bytes;
+    // What frees the cheapest bytes only gets dearer with each that leaves: at this rate nothing would be won.
+    const most = (before - state.value) / Math.max(8192, over);
     let least: { member: number; instead: number | null; rank: number } | null = null;
     for (const member of state.eachMember()) {
       const bytes = state.model.candidates[member]?.size_bytes ?? 0;
@@ -220,10 +222,10 @@ function makeRoom(
       const rank = state.lossOf(member) / Math.max(8192, Math.min(bytes, over));
       if (least === null || rank < least.rank) least = { member, instead: null, rank };
       if (rank <= 0 || !thorough) continue;
-      const cousin = cousins.bestOf(state, member, { over, below: least.rank });
+      const cousin = cousins.bestOf(state, member, { over, below: Math.min(least.rank, most) });
       if (cousin) least = { member, ...cousin };
     }
-    if (!least) return false;
+    if (!least || least.rank >= most) return false;
     state.remove([least.member]);
     if (least.instead !== null) state.add([least.instead]);
   }
