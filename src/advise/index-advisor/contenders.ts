@@ -7,7 +7,7 @@ import { CandidateMaker, type Made } from './make-candidates.ts';
 import { mergedCandidates, shortenedCandidates, withIncludedAsKeys } from './merge.ts';
 import type { PlanBook } from './search/plan-book.ts';
 import type { Contender, SelectionInput } from './selection.ts';
-import { candidatesOfBefore, markStanding, standingByKey, withoutDismissed } from './standing.ts';
+import { candidatesOfBefore, keyOfIndex, markStanding, standingByKey, withoutDismissed } from './standing.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { registerCandidates, type Weighing, weighCandidates } from './weigh.ts';
 
@@ -34,8 +34,9 @@ export async function openRun(
   run: Omit<Weighing, 'maker' | 'made'>,
 ): Promise<IndexesOfRun> {
   const { statements, book } = run;
-  const maker = new CandidateMaker(context, whatIf, statements, run);
   const standing = standingByKey(context, run.rule);
+  const isStanding = ({ key }: Candidate) => standing.has(keyOfIndex(key));
+  const maker = new CandidateMaker(context, whatIf, statements, { ...run, isStanding });
   const started = Date.now();
   const share = (of: number) => started + of * Math.max(0, context.deadline - started);
   const dearest = statements.toSorted((a, b) => costNow(b, book) - costNow(a, book));

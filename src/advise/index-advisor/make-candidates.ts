@@ -10,6 +10,7 @@ import { CandidateSizes } from './candidate-size.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { type AdvisorCatalog, advisorCatalog, constantKey } from './catalog.ts';
 import { coveringIndex } from './covered.ts';
+import { megabytes } from './left-out.ts';
 import { withIncludedAsKeys } from './merge.ts';
 import { idleMirrors } from './mirrored.ts';
 import type { Contender } from './selection.ts';
@@ -47,6 +48,7 @@ export class CandidateMaker {
   readonly #sizes: CandidateSizes;
   readonly #rejections: Rejection[];
   readonly #rule: string;
+  readonly #isStanding: (candidate: Candidate) => boolean;
   /** Keys of all that was wanted, taken or not. */
   readonly #seen = new Set<string>();
   /** By key and selectivity. */
@@ -61,7 +63,12 @@ export class CandidateMaker {
     context: RuleContext,
     whatIf: WhatIf,
     statements: readonly AdvisorStatement[],
-    { rejections, rule }: { rejections: Rejection[]; rule: string },
+    run: {
+      rejections: Rejection[];
+      rule: string;
+      /** Whether earlier advice stands on it: it is looked at again whatever its size. */
+      isStanding: (candidate: Candidate) => boolean;
+    },
   ) {
     const recurring = context.workload.source === 'files' ? recurringConstants(statements) : null;
     this.catalog = { ...advisorCatalog(context.snapshot), recurring };
@@ -69,8 +76,9 @@ export class CandidateMaker {
     this.#whatIf = whatIf;
     this.#touching = statementsByTable(statements);
     this.#sizes = new CandidateSizes(this.catalog, context.snapshot, whatIf);
-    this.#rejections = rejections;
-    this.#rule = rule;
+    this.#rejections = run.rejections;
+    this.#rule = run.rule;
+    this.#isStanding = run.isStanding;
   }
 
   /**
@@ -207,7 +215,14 @@ export class CandidateMaker {
     }
     const known = share === null ? candidate : { ...candidate, selectivity: share };
     const size = await this.#sizeOf(known);
-    return size === null ? null : { candidate: known, by, size };
+    if (size === null) return null;
+    const { index_budget_bytes: budget } = this.#context;
+    if (budget !== null && bytesOf(size) > budget && !this.#isStanding(candidate)) {
+      const reason = `its ${megabytes(bytesOf(size))} are more than the whole budget of ${megabytes(budget)}: it was not weighed`;
+      this.#reject(candidate, 'over_budget', reason);
+      return null;
+    }
+    return { candidate: known, by, size };
   }
 
   async #take(batch: readonly Wanted[]): Promise<Made[]> {
