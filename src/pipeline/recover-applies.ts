@@ -92,7 +92,8 @@ async function recoverOne(
     await finishApply(services, apply, outcome);
   } catch (error) {
     const code = error instanceof PgLuthierError ? error.code : 'internal_error';
-    log.error({ err: error, code }, 'could not recover this apply yet');
+    // Its connections are given up where the service ends: the next start looks into it.
+    log[signal?.aborted ? 'info' : 'error']({ err: error, code }, 'could not recover this apply yet');
   } finally {
     stop.end();
   }
