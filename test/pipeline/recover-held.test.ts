@@ -101,7 +101,9 @@ it('what may not begin again ends with the reason why, and its code', async () =
   expect(await outcomeOf(id)).toMatchObject({
     outcome: 'failed',
     code: 'interrupted_before_effect',
-    facts: { not_begun_again: { code: 'equivalent_index_exists', message: expect.stringContaining('by_hand') } },
+    facts: {
+      not_begun_again: { code: 'equivalent_index_exists', message: expect.stringContaining('by_hand') },
+    },
   });
   // Interrupted before there was anything to remove: that nothing may be sent does not keep that from being recorded.
   const stopped = await recorded(createIndexChange({ name: 'not_again', where: 'n > 77' }), 'not_again');
