@@ -45,11 +45,10 @@ async function behindOurs(dsn: string, stopped: () => boolean): Promise<void> {
   }
 }
 
-/** Wants to change the same setting as ours, once ours has come to wait, for a second at most. */
+/** Wants to change the same setting as ours, once ours has come to wait. It has no limit of its own: ours is to end first. */
 async function behindOurSetting(dsn: string, stopped: () => boolean): Promise<void> {
   const client = await connect(dsn);
   try {
-    await client.query("SET lock_timeout = '1s'");
     while (!stopped()) {
       const { rows } = await client.query<{ query: string }>(
         `SELECT a.query FROM pg_stat_activity a
@@ -131,8 +130,8 @@ export const obstacles: Obstacle[] = [
       const behind = behindOurSetting(dsn, () => stopped);
       return async () => {
         stopped = true;
-        await behind;
         await release();
+        await behind;
       };
     },
   },
