@@ -29,6 +29,7 @@ const LONGEST = [
   'e2e/snapshot-file',
   'whatif/fidelity',
   'pipeline/reverts',
+  'jobs/stopped',
   'pipeline/applied-by-hand',
   'advise/index/size-model',
   'advise/rules/autovacuum/end-to-end',

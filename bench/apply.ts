@@ -13,10 +13,10 @@ import type { Change, Journal } from '../src/domain/index.ts';
 import { availableMajors, startEmbedded } from '../src/embedded/index.ts';
 import { packageRoot } from '../src/package-root.ts';
 import { openTarget } from '../src/target/index.ts';
-import { BACK, changes, PARTITIONED_BACK, partitionedChanges, SCHEMA } from './apply/changes.ts';
 import { LOCK_WAIT_SETTINGS, readLog } from './apply/lock-waits.ts';
 import { memoryJournal } from './apply/memory-journal.ts';
 import { type Obstacle, obstacles } from './apply/obstacles.ts';
+import { type Stage, stage } from './apply/stage.ts';
 import { strongestLock } from './apply/strongest-lock.ts';
 import {
   backendsOf,
@@ -64,15 +64,10 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - begun;
 }
 
-async function putBack(dsn: string): Promise<void> {
-  const client = await connect(dsn, 'bench');
-  for (const statement of [...BACK, ...PARTITIONED_BACK]) await client.query(statement);
-  await client.end();
-}
-
 /** ms from the question to the blocker's name, of a change that this obstacle is in the way of. */
-async function timeToName(dsn: string, times: number): Promise<Record<string, unknown>[]> {
+async function timeToName({ dsn, changes }: Stage, times: number): Promise<Record<string, unknown>[]> {
   const rows: Record<string, unknown>[] = [];
+  const { change } = changes[0] as (typeof changes)[number];
   for (const obstacle of obstacles.slice(1, 3)) {
     const remove = await obstacle.place(dsn);
     await sleep(ORDINARY_MS);
@@ -82,7 +77,7 @@ async function timeToName(dsn: string, times: number): Promise<Record<string, un
       took.push(
         await timed(async () => {
           const session = await openTarget(dsn, { applicationName: 'pgluthier:preflight', readOnly: true });
-          const { blockers } = await preflight(session, buildPlan(changes[0] as Change));
+          const { blockers } = await preflight(session, buildPlan(change));
           if (blockers.some(({ application_name }) => application_name === 'shop backend')) named += 1;
           await session.close();
         }),
@@ -95,20 +90,21 @@ async function timeToName(dsn: string, times: number): Promise<Record<string, un
 }
 
 /** Apply against bare statement in turn, each on the same state. */
-async function overhead(dsn: string, times: number): Promise<Record<string, unknown>[]> {
+async function overhead(on: Stage, times: number): Promise<Record<string, unknown>[]> {
+  const { dsn } = on;
   const rows: Record<string, unknown>[] = [];
   const client = await connect(dsn, 'bench');
-  for (const change of changes) {
+  for (const { name, change } of on.changes) {
     const [whole, bare]: [number[], number[]] = [[], []];
     for (let time = 0; time < times; time += 1) {
-      await putBack(dsn);
+      await on.putBack();
       whole.push(
         await timed(async () => {
           const outcome = await apply(dsn, change);
           if (outcome?.outcome !== 'applied') throw new Error(JSON.stringify(outcome));
         }),
       );
-      await putBack(dsn);
+      await on.putBack();
       bare.push(
         await timed(async () => {
           for (const statement of buildPlan(change).statements) await client.query(statement);
@@ -116,27 +112,33 @@ async function overhead(dsn: string, times: number): Promise<Record<string, unkn
       );
     }
     const [ours, theirs] = [median(whole), median(bare)];
-    rows.push({ part: 'overhead', case: change.kind, ms: ours, bare_ms: theirs, ratio: ours / theirs });
+    rows.push({ part: 'overhead', case: name, ms: ours, bare_ms: theirs, ratio: ours / theirs });
   }
   await client.end();
   return rows;
 }
 
 /** Each change under load with each obstacle: by the server's log, how long the load's statements waited for it. */
-async function waits(dsn: string): Promise<Record<string, unknown>[]> {
+async function waits(on: Stage): Promise<Record<string, unknown>[]> {
   const rows: Record<string, unknown>[] = [];
   for (const obstacle of obstacles) {
-    for (const change of [...changes, ...partitionedChanges]) {
-      await putBack(dsn);
-      rows.push(await underLoad(dsn, change, obstacle));
+    for (const played of on.changes) {
+      if (obstacle.meets?.(played.change) === false) continue;
+      await on.putBack();
+      rows.push(await underLoad(on, played, obstacle));
     }
   }
   return rows;
 }
 
-async function underLoad(dsn: string, change: Change, obstacle: Obstacle): Promise<Record<string, unknown>> {
+async function underLoad(
+  on: Stage,
+  { name, change }: Stage['changes'][number],
+  obstacle: Obstacle,
+): Promise<Record<string, unknown>> {
+  const { dsn } = on;
   const { end: begun } = await readLog(dsn);
-  const load = traffic(dsn, 4, shopping);
+  const load = traffic(dsn, 4, shopping(on));
   const remove = await obstacle.place(dsn);
   const journal = memoryJournal();
   const applied = apply(dsn, change, { lockBudgetMs: LOCK_BUDGET_MS, yieldAfterMs: YIELD_MS, journal });
@@ -146,7 +148,7 @@ async function underLoad(dsn: string, change: Change, obstacle: Obstacle): Promi
   const found = await waitsOfTraffic(dsn, begun, await backendsOf(journal), strongestLock(change));
   return {
     part: 'traffic',
-    case: `${change.kind}${'partitions' in change ? ' on partitions' : ''}, ${obstacle.name}`,
+    case: `${name}, ${obstacle.name}`,
     worst_wait_ms: Math.max(0, ...found.map(({ ms }) => ms)),
     waits: found.length,
     outcome: outcome === null ? 'open' : 'code' in outcome ? outcome.code : outcome.outcome,
@@ -199,13 +201,10 @@ export const applyBenchmark: Benchmark = async ({ quick }) => {
   const server = await startEmbedded({ major, name: 'bench-apply', settings: LOCK_WAIT_SETTINGS });
   const rows: Record<string, unknown>[] = [];
   try {
-    const dsn = server.dsn();
-    const client = await connect(dsn, 'bench');
-    await client.query(SCHEMA(quick ? 100_000 : 500_000));
-    await client.end();
-    rows.push(...(await timeToName(dsn, quick ? 5 : 20)));
-    rows.push(...(await overhead(dsn, quick ? 3 : 9)));
-    rows.push(...(await waits(dsn)));
+    const on = await stage(server.dsn(), quick ? 100_000 : 500_000);
+    rows.push(...(await timeToName(on, quick ? 5 : 20)));
+    rows.push(...(await overhead(on, quick ? 3 : 9)));
+    rows.push(...(await waits(on)));
   } finally {
     await server.stop('immediate');
   }

@@ -146,7 +146,7 @@ export class Dispatcher {
     } catch (error) {
       code = error instanceof PgLuthierError ? error.code : 'internal_error';
       const level = error instanceof PgLuthierError ? 'warn' : 'error';
-      logger[level]({ err: error, target_id }, 'collecting failed');
+      logger[this.#stopped ? 'info' : level]({ err: error, target_id }, 'collecting failed');
     }
     const now = this.#services.now();
     // A stop of ours says nothing about the target: the next process is to collect it at once.

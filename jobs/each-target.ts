@@ -48,10 +48,9 @@ export async function eachTarget(
       } catch (error) {
         const known = error instanceof PgLuthierError;
         result.failed[target.id] = known ? error.code : 'internal_error';
-        services.logger[known ? 'warn' : 'error'](
-          { err: error, target_id: target.id },
-          'job failed for this target',
-        );
+        // What the end of the service cut off is no failure of the target; the next run takes it up.
+        const level = options.signal.aborted ? 'info' : known ? 'warn' : 'error';
+        services.logger[level]({ err: error, target_id: target.id }, 'job failed for this target');
       }
     }
   };

@@ -1,5 +1,6 @@
 /** The ticker: node-cron fires, the store decides which replica runs, and every run leaves a record. */
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ScheduledTask, schedule } from 'node-cron';
 import type { Config } from '../src/config.ts';
 import { PgLuthierError } from '../src/domain/index.ts';
@@ -18,14 +19,24 @@ const ABANDONED_AFTER_MS = 60_000;
 
 const allJobs: Job[] = [targetListJob, analysisJob, verifyJob, retentionJob, rollUpJob, windowsJob];
 
-/** Starts all jobs in the configured time zone; the returned function stops them. */
+/** How long runs have to their next safe point when the service stops, ms: Docker kills ten seconds after it has asked. */
+const STOP_WITHIN_MS = 5_000;
+
+/**
+ * Starts all jobs in the configured time zone. The returned function stops them: no run begins any more, those that are
+ * there are told to end at their next safe point, and waited for within a bound.
+ */
 export function startJobs(services: Services, config: Config, jobs: Job[] = allJobs): () => Promise<void> {
   const instance = `${hostname()}:${process.pid}`;
+  const stopping = new AbortController();
+  const running = new Map<Promise<unknown>, string>();
   const tasks: ScheduledTask[] = jobs.map((job) =>
     schedule(
       job.cron(config),
       async (context) => {
-        await runJob(services, config, job, context.date, instance);
+        const run = runJob(services, config, job, context.date, instance, stopping.signal);
+        running.set(run, job.name);
+        await run.finally(() => running.delete(run));
       },
       // noOverlap holds within this process; the claim in the store holds between replicas.
       { name: job.name, timezone: config.jobs.time_zone, noOverlap: true, unref: true },
@@ -37,9 +48,20 @@ export function startJobs(services: Services, config: Config, jobs: Job[] = allJ
     schedule(snapshotTickCron, () => dispatcher.tick(), { name: 'snapshot', noOverlap: true, unref: true }),
   );
   return async () => {
+    stopping.abort();
     await Promise.all(tasks.map((task) => task.destroy()));
-    await dispatcher.stop();
+    await Promise.all([dispatcher.stop(), endOf(running, services)]);
   };
+}
+
+/** Waits for the runs that are there, and says which were not done in time: what they had begun is not kept. */
+async function endOf(running: ReadonlyMap<Promise<unknown>, string>, { logger }: Services): Promise<void> {
+  const bound = new AbortController();
+  const over = sleep(STOP_WITHIN_MS, undefined, { signal: bound.signal }).catch(() => {});
+  await Promise.race([Promise.allSettled(running.keys()), over]);
+  bound.abort();
+  if (running.size === 0) return;
+  logger.warn({ jobs: [...running.values()] }, 'did not end in time; their next run takes it up');
 }
 
 /** Runs of replicas that are gone: they cannot end any more. */
@@ -55,6 +77,7 @@ async function recordAbandoned(services: Services, job: Job): Promise<void> {
 
 /**
  * One fire of one job: claimed in the store, run under its deadline, recorded. False: another replica has this fire.
+ * @param stopping aborted when the service stops: the run ends at its next safe point, and its record says so.
  */
 export async function runJob(
   services: Services,
@@ -62,8 +85,10 @@ export async function runJob(
   job: Job,
   fireAt: Date,
   instance: string,
+  stopping: AbortSignal = services.background.signal,
 ): Promise<boolean> {
   const log = services.logger.child({ job: job.name });
+  if (stopping.aborted) return false;
   if (job.isDue && !(await job.isDue(services, config))) return false;
   const runId = await services.store.jobRuns
     .claim({ job: job.name, fire_at: fireAt, instance })
@@ -89,16 +114,19 @@ export async function runJob(
       }, job.deadlineMs);
     });
     const details = await Promise.race([
-      job.run(services, config, AbortSignal.any([over.signal, services.background.signal])),
+      job.run(services, config, AbortSignal.any([over.signal, services.background.signal, stopping])),
       late,
     ]);
-    await services.store.jobRuns.finish(runId, { state: 'succeeded', details, error: null });
+    const facts = stopping.aborted ? { ...details, stopped: true } : details;
+    await services.store.jobRuns.finish(runId, { state: 'succeeded', details: facts, error: null });
   } catch (error) {
-    log.error({ err: error }, 'job failed');
-    const message = error instanceof PgLuthierError ? `${error.code}: ${error.message}` : 'internal_error';
+    // What the end of the service cut off is no failure; by then the store may be closed, and the next fire records it.
+    const level = stopping.aborted ? 'info' : 'error';
+    log[level]({ err: error }, stopping.aborted ? 'job ended with the service' : 'job failed');
+    const known = error instanceof PgLuthierError ? `${error.code}: ${error.message}` : 'internal_error';
     await services.store.jobRuns
-      .finish(runId, { state: 'failed', details: null, error: message })
-      .catch((failure: unknown) => log.error({ err: failure }, 'the failed run could not be recorded'));
+      .finish(runId, { state: 'failed', details: null, error: stopping.aborted ? 'service_stopped' : known })
+      .catch((failure: unknown) => log[level]({ err: failure }, 'the failed run could not be recorded'));
   } finally {
     clearTimeout(timer);
   }

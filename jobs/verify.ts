@@ -11,7 +11,7 @@ export const verifyJob: Job = {
     const options = { concurrency: config.concurrency, signal, patienceMs: 60_000, connects: true };
     // Beside each other: a target that does not answer keeps its own apply waiting, not the others' verdicts.
     const [result] = await Promise.all([
-      eachTarget(services, options, (target) => verifyAllApplied(services, target.id)),
+      eachTarget(services, options, (target, ends) => verifyAllApplied(services, target.id, ends)),
       recoverApplies(services, 60_000, signal),
     ]);
     return result;

@@ -22,7 +22,7 @@ export interface RunningService {
   /** The token, only when it was generated at this start. */
   fresh_token: string | null;
   services: Services;
-  /** Ends requests, jobs, running work, the pool and the embedded store, in this order. */
+  /** Ends jobs, requests, running work, the pool and the embedded store, in this order. */
   stop(): Promise<void>;
 }
 
@@ -97,7 +97,11 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
       version: packageVersion,
     });
     const { url, close } = await listen(app.fetch, config);
-    closers.push(close);
+    closers.push(async () => {
+      // A stream of an apply's events ends with the service, else the server would wait for it as long as a build takes.
+      services.background.tell();
+      await close();
+    });
     if (config.jobs.enabled) closers.push(startJobs(services, config));
     return { url, fresh_token: token.fresh, services, stop: closeAll };
   } catch (error) {

@@ -1,11 +1,17 @@
 /** Who may be in the way of a change. */
+import { type Change, isScopedSetting } from '../../src/domain/index.ts';
+import { besideOurs, shopperOf } from './setting-changes.ts';
 import { connect } from './traffic.ts';
 
 export interface Obstacle {
   name: string;
+  /** False: it can be in the way of no such change. Absent: all are played with it. */
+  meets?(change: Change): boolean;
   /** Puts it in the way; the returned function takes it away. */
   place(dsn: string): Promise<() => Promise<void>>;
 }
+
+const isSetting = (change: Change) => change.kind === 'setting' || isScopedSetting(change);
 
 async function holding(dsn: string, ...statements: string[]): Promise<() => Promise<void>> {
   const client = await connect(dsn);
@@ -15,6 +21,8 @@ async function holding(dsn: string, ...statements: string[]): Promise<() => Prom
 
 /** Who wants a table for itself alone: not the traffic, but all of that is behind it. */
 const MIGRATION = 'shop migration';
+
+export const SETTINGS_IN_THE_WAY = 'a setting of somebody else, not committed';
 
 /** Waits until a session of ours has its lock, then wants the same table for itself alone, until `stopped`. */
 async function behindOurs(dsn: string, stopped: () => boolean): Promise<void> {
@@ -30,6 +38,26 @@ async function behindOurs(dsn: string, stopped: () => boolean): Promise<void> {
       const [found] = rows;
       if (!found) continue;
       await client.query(`BEGIN; LOCK TABLE ${found.name} IN ACCESS EXCLUSIVE MODE; COMMIT`);
+      return;
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+/** Wants to change the same setting as ours, once ours has come to wait. It has no limit of its own: ours is to end first. */
+async function behindOurSetting(dsn: string, stopped: () => boolean): Promise<void> {
+  const client = await connect(dsn);
+  try {
+    while (!stopped()) {
+      const { rows } = await client.query<{ query: string }>(
+        `SELECT a.query FROM pg_stat_activity a
+         WHERE a.datname = current_database() AND a.application_name LIKE 'pgluthier:apply:%'
+           AND a.query ~ '^ALTER (ROLE|DATABASE) ' AND cardinality(pg_blocking_pids(a.pid)) > 0`,
+      );
+      const [ours] = rows;
+      if (!ours) continue;
+      await client.query(ours.query).catch(() => {});
       return;
     }
   } finally {
@@ -55,6 +83,7 @@ export const obstacles: Obstacle[] = [
   },
   {
     name: 'a queue of lock waiters',
+    meets: (change) => !isSetting(change),
     // The first holds the table, the others want it for themselves alone, a second at most.
     place: async (dsn) => {
       const release = await holding(dsn, 'BEGIN', 'LOCK TABLE items IN SHARE UPDATE EXCLUSIVE MODE');
@@ -86,6 +115,23 @@ export const obstacles: Obstacle[] = [
         stopped = true;
         await migrating;
         await release();
+      };
+    },
+  },
+  {
+    name: SETTINGS_IN_THE_WAY,
+    meets: isSetting,
+    // Ours waits for the row, and the application's own ALTER, of the same setting, behind ours.
+    place: async (dsn) => {
+      const database = decodeURIComponent(new URL(dsn).pathname.slice(1));
+      const rows = besideOurs({ database, role: shopperOf(database) }, 6);
+      const release = await holding(dsn, 'BEGIN', ...rows);
+      let stopped = false;
+      const behind = behindOurSetting(dsn, () => stopped);
+      return async () => {
+        stopped = true;
+        await release();
+        await behind;
       };
     },
   },

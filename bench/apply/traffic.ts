@@ -4,9 +4,17 @@ import type { Journal } from '../../src/domain/index.ts';
 import { type LockWait, lockWaits, readLog, waitsOn } from './lock-waits.ts';
 
 export const APPLICATION = 'shop backend';
+/** Until a session has read its settings, those of its role and database among them, the log has no name for it. */
+const CONNECTING = '[unknown]';
 
-export async function connect(dsn: string, application_name = APPLICATION): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: dsn, application_name });
+export async function connect(
+  dsn: string,
+  application_name = APPLICATION,
+  role: string | null = null,
+): Promise<pg.Client> {
+  const url = new URL(dsn);
+  if (role !== null) url.searchParams.set('user', role);
+  const client = new pg.Client({ connectionString: url.href, application_name });
   client.on('error', () => {});
   await client.connect();
   return client;
@@ -43,15 +51,24 @@ export function traffic(
   };
 }
 
-/** What an application does with the tables of changes.ts, over and over. */
-export async function shopping(client: pg.Client, number: number): Promise<void> {
-  const id = 1 + (number % 5_000);
-  await client.query('UPDATE items SET n = n + 1 WHERE id = $1', [id]);
-  await client.query('SELECT count(*) FROM items WHERE id BETWEEN $1 AND $1 + 20', [id]);
-  await client.query('INSERT INTO visits VALUES ($1, $2)', [number, number % 200]);
+/** Each so many rounds a new session connects: that is what reads the settings of roles and databases. */
+const CONNECT_EACH = 10;
+
+/** What an application does with the tables of changes.ts, over and over, and who connects meanwhile, as `role`. */
+export function shopping({ dsn, role }: { dsn: string; role: string }) {
+  return async (client: pg.Client, number: number): Promise<void> => {
+    const id = 1 + (number % 5_000);
+    await client.query('UPDATE items SET n = n + 1 WHERE id = $1', [id]);
+    await client.query('SELECT count(*) FROM items WHERE id BETWEEN $1 AND $1 + 20', [id]);
+    await client.query('INSERT INTO visits VALUES ($1, $2)', [number, number % 200]);
+    if (number % CONNECT_EACH !== 0) return;
+    const shopper = await connect(dsn, APPLICATION, role);
+    await shopper.query('SHOW work_mem');
+    await shopper.end();
+  };
 }
 
-/** Statements of `shopping`. */
+/** Statements of each round of `shopping`. */
 export const SHOPPING_STATEMENTS = 3;
 
 /**
@@ -67,7 +84,7 @@ export async function waitsOfTraffic(
 ): Promise<LockWait[]> {
   const { text } = await readLog(dsn, begun);
   return waitsOn(lockWaits(text), (pid) => (ours.has(pid) ? mode : null)).filter(
-    ({ application }) => application === APPLICATION,
+    ({ application }) => application === APPLICATION || application === CONNECTING,
   );
 }
 

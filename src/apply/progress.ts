@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Blocker } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import { blockerOf } from './blockers.ts';
+import { doneOf, type Pace, PROGRESS_SQL, pace, type ServerProgress } from './pace.ts';
 import type { ApplyRun } from './run.ts';
 import { cancelBackend, type SecondSession, secondSession } from './second-session.ts';
 import type { ApplyStopped } from './stopped.ts';
@@ -19,18 +20,6 @@ const CANCEL_AGAIN_MS = 1_000;
 const ANSWER_WITHIN_MS = 3_000;
 /** So long the backend must be seen gone or idle before its answer counts as lost on its way, ms. */
 const IDLE_MS = 4_000;
-
-/** pg_stat_progress_create_index, for one backend. */
-interface BuildProgress {
-  phase: string | null;
-  lockers_total: number | null;
-  lockers_done: number | null;
-  current_locker_pid: number | null;
-  blocks_total: number | null;
-  blocks_done: number | null;
-  tuples_total: number | null;
-  tuples_done: number | null;
-}
 
 /** How a statement is kept from hurting others. */
 interface Limits {
@@ -70,7 +59,7 @@ async function watch(
   limits: Limits,
   ended: AbortSignal,
 ): Promise<void> {
-  const follower: Follower = { check: watching(limits), phase: null, since: 0, patience: null };
+  const follower: Follower = { check: watching(limits), pace: pace(), patience: null };
   let idleSince: number | null = null;
   // Who begins to wait for us right after a look is to be seen before the time is over.
   const pollMs = Math.min(POLL_MS, limits.yieldAfterMs ?? POLL_MS);
@@ -112,9 +101,7 @@ const pause = (ms: number, ended: AbortSignal) => sleep(ms, undefined, { signal:
 /** What one round leaves to the next. */
 interface Follower {
   check: ReturnType<typeof watching>;
-  phase: string | null;
-  /** When that phase was first seen, by performance.now(). */
-  since: number;
+  pace: Pace;
   /** What is left of the patience of those who wait for us, ms; null: nobody does. */
   patience: number | null;
 }
@@ -122,19 +109,9 @@ interface Follower {
 /** @returns whether our backend works. */
 async function report(run: ApplyRun, watcher: TargetSession, follower: Follower): Promise<boolean> {
   const { pid, backendStart } = run.session;
-  const [row] = await watcher.query<BuildProgress>(
-    `SELECT phase, lockers_total, lockers_done, current_locker_pid, blocks_total, blocks_done,
-            tuples_total, tuples_done
-     FROM pg_stat_progress_create_index WHERE pid = $1
-     UNION ALL
-     SELECT phase, NULL, NULL, NULL, heap_blks_total, heap_blks_scanned, NULL, NULL
-     FROM pg_stat_progress_vacuum WHERE pid = $1
-     UNION ALL
-     SELECT phase, NULL, NULL, NULL, sample_blks_total, sample_blks_scanned, NULL, NULL
-     FROM pg_stat_progress_analyze WHERE pid = $1`,
-    [pid],
-    { answerWithinMs: ANSWER_WITHIN_MS },
-  );
+  const [row] = await watcher.query<ServerProgress>(PROGRESS_SQL, [pid], {
+    answerWithinMs: ANSWER_WITHIN_MS,
+  });
   const [waiting] = await watcher.query<{ pids: number[]; active: boolean | null }>(
     `SELECT pg_blocking_pids(pid) AS pids, state = 'active' AS active
      FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz`,
@@ -154,28 +131,19 @@ async function report(run: ApplyRun, watcher: TargetSession, follower: Follower)
     if (blocker) blockers.push(blocker);
   }
   const now = performance.now();
-  if (follower.phase !== phase) Object.assign(follower, { phase, since: now });
-  const fraction = row ? fractionOf(row) : null;
+  const done = row ? doneOf(row) : null;
   const waiters = await waitersOf(watcher, pid);
   run.onProgress({
     phase,
-    fraction,
-    eta_seconds: phase.startsWith('waiting') ? null : etaSeconds(fraction, (now - follower.since) / 1000),
+    fraction: done === null ? null : done.done / done.total,
+    ...(done ?? {}),
+    eta_seconds: follower.pace(phase, done, now),
     blockers,
     waiters,
   });
   follower.patience = follower.check(pids.size > 0 || phase.startsWith('waiting'), waiters, now);
   // Null: hidden from this role.
   return waiting !== undefined && waiting.active !== false;
-}
-
-/** So much of a phase must be seen before its rest is reckoned from it. */
-const ETA_FROM_FRACTION = 0.02;
-
-/** Seconds that the rest takes if it goes on as the part before: elapsed × (1 − fraction) / fraction. */
-export function etaSeconds(fraction: number | null, elapsedSeconds: number): number | null {
-  if (fraction === null || fraction < ETA_FROM_FRACTION) return null;
-  return Math.round((elapsedSeconds * (1 - fraction)) / fraction);
 }
 
 function preparedTransaction(): Blocker {
@@ -187,18 +155,4 @@ function preparedTransaction(): Blocker {
     age_seconds: null,
     reason: 'a prepared transaction is waited for',
   };
-}
-
-/** Share of the present phase, in the unit that the server counts in it. */
-function fractionOf(row: BuildProgress): number | null {
-  const pairs: [number | null, number | null][] = row.phase?.startsWith('waiting')
-    ? [[row.lockers_done, row.lockers_total]]
-    : [
-        [row.blocks_done, row.blocks_total],
-        [row.tuples_done, row.tuples_total],
-      ];
-  for (const [done, total] of pairs) {
-    if (done !== null && total !== null && total > 0) return Math.min(1, done / total);
-  }
-  return null;
 }

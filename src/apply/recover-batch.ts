@@ -1,7 +1,7 @@
 /** A batch that a crash left open: written as a whole it stands, written in part it is taken back. */
 import type { ApplyOutcome, JournalEntry } from '../domain/index.ts';
 import { settleOpen } from './recover.ts';
-import { failed, needsAttention, recordedState } from './run.ts';
+import { elsewhere, failed, needsAttention, recordedState } from './run.ts';
 import { earlierEntryStatement, settingFacts } from './setting.ts';
 import {
   type BatchOptions,
@@ -29,11 +29,7 @@ export async function recoverSettingBatch(options: BatchOptions): Promise<BatchO
   try {
     const entries = new Map<Member, JournalEntry[]>();
     for (const member of members) entries.set(member, await member.run.journal.entries());
-    const states = new Map<Member, State>();
-    for (const member of members) states.set(member, await stateOf(member, entries.get(member) ?? []));
-    const outcome = [...states.values()].every((state) => state === 'written')
-      ? await completed(members, entries)
-      : await undone(members, states);
+    const outcome = (await leftElsewhere(members, entries)) ?? (await settled(members, entries));
     const found: BatchOutcomes = new Map();
     for (const [at, member] of members.entries()) {
       const own = outcome(member);
@@ -47,6 +43,34 @@ export async function recoverSettingBatch(options: BatchOptions): Promise<BatchO
   } finally {
     await session.close();
   }
+}
+
+async function settled(
+  members: readonly Member[],
+  entries: ReadonlyMap<Member, JournalEntry[]>,
+): Promise<(member: Member) => ApplyOutcome> {
+  const states = new Map<Member, State>();
+  for (const member of members) states.set(member, await stateOf(member, entries.get(member) ?? []));
+  return [...states.values()].every((state) => state === 'written')
+    ? completed(members, entries)
+    : undone(members, states);
+}
+
+/**
+ * Another cluster answers: its postgresql.auto.conf may have the same entries, and they are not this batch's. One session
+ * wrote them all, so that what is recorded of one member is true of all. Null: it is the same cluster, or nobody can tell.
+ */
+async function leftElsewhere(
+  members: readonly Member[],
+  entries: ReadonlyMap<Member, JournalEntry[]>,
+): Promise<((member: Member) => ApplyOutcome) | null> {
+  const [first] = members;
+  const away = first && (await elsewhere(first.run.session, [...entries.values()].flat()));
+  if (!away) return null;
+  return (member) =>
+    entries.get(member)?.length
+      ? away
+      : failed('interrupted_before_effect', 'The batch was interrupted; nothing of this was sent.');
 }
 
 /** Also fills in the way back, by what was recorded before the value was written. */

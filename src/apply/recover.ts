@@ -10,7 +10,6 @@ import {
 import { lastAnalyze } from './analyze.ts';
 import { type RunOptions, withRun } from './begin-run.ts';
 import { isSight } from './build-witness.ts';
-import { clusterOf } from './cluster.ts';
 import { cleanUpAfter, finishIndex, isAsDefined } from './create-index.ts';
 import { recoverStatistics } from './create-statistics.ts';
 import { recoverDrop } from './drop-index.ts';
@@ -19,7 +18,7 @@ import { recoverLastRun } from './last-run.ts';
 import { isPartitioned } from './partitioned-tree.ts';
 import { recoverReindex } from './reindex-index.ts';
 import { recoverReloptions } from './reloptions.ts';
-import { type ApplyRun, failed, needsAttention, recordedCluster, SQLSTATE } from './run.ts';
+import { type ApplyRun, elsewhere, failed, needsAttention, SQLSTATE } from './run.ts';
 import { judgeScopedSetting } from './scoped-setting.ts';
 import { recoverSetting } from './setting.ts';
 import { ApplyHeld, isAbort, stopReason } from './stopped.ts';
@@ -111,14 +110,8 @@ async function recoverKind(
   entries: readonly JournalEntry[],
 ): Promise<ApplyOutcome> {
   const { change } = plan;
-  const [then, now] = [recordedCluster(entries), await clusterOf(run.session)];
-  if (then !== null && now !== '0' && now !== then) {
-    return needsAttention(
-      'another_cluster',
-      `The target is another cluster (system identifier ${now}) than the one that the apply ran on (${then}); nothing was touched. What it left there the journal tells.`,
-      { cluster: then },
-    );
-  }
+  const away = await elsewhere(run.session, entries);
+  if (away) return away;
   const sent = entries.filter((entry) => entry.purpose === 'statement' && !isSight(entry));
   if (sent.length === 0) {
     return failed(INTERRUPTED.code, `${INTERRUPTED.message} Nothing had been sent.`);

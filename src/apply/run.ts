@@ -81,13 +81,30 @@ export async function recordState(run: ApplyRun, sql: string, state: Facts): Pro
 }
 
 /** The cluster that the states were read of; null: none was kept, or it could not be told. */
-export function recordedCluster(entries: readonly JournalEntry[]): string | null {
+function recordedCluster(entries: readonly JournalEntry[]): string | null {
   for (const { state, message } of entries) {
     if (state !== 'done' || !message?.startsWith('{')) continue;
     const { cluster } = JSON.parse(message) as { cluster?: string };
     if (cluster !== undefined && cluster !== '0') return cluster;
   }
   return null;
+}
+
+/**
+ * What is to be said where another cluster answers than the one whose states the journal kept: nothing there is ours.
+ * Null: it is the same one, or one of both cannot be told.
+ */
+export async function elsewhere(
+  session: TargetSession,
+  entries: readonly JournalEntry[],
+): Promise<ApplyOutcome | null> {
+  const [then, now] = [recordedCluster(entries), await clusterOf(session)];
+  if (then === null || now === '0' || now === then) return null;
+  return needsAttention(
+    'another_cluster',
+    `The target is another cluster (system identifier ${now}) than the one that the apply ran on (${then}); nothing was touched. What it left there the journal tells.`,
+    { cluster: then },
+  );
 }
 
 /** What `recordState` kept under this text; null: nothing. */

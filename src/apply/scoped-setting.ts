@@ -6,7 +6,7 @@
  * AlterDatabaseSet() and AlterRoleSet() (dbcommands.c, user.c) take ACCESS SHARE on the database and role as objects,
  * which only DROP, RENAME and the like wait for, and ROW EXCLUSIVE on pg_db_role_setting, which no session waits for: one
  * that connects only reads it. A row that somebody else has changed and not committed is waited for; then the server
- * refuses ours with an internal error, and it is sent again.
+ * refuses ours, and it is sent again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApplyOutcome, type ScopedSetting, scopeOf, scopeWords } from '../domain/index.ts';
@@ -26,8 +26,22 @@ import { type Override, readOverrides, readSetting } from './setting-state.ts';
 import { type SettingState, sameSettingValue } from './setting-value.ts';
 import { journalled } from './statement.ts';
 
+/**
+ * Report that another session has changed or deleted the row meanwhile (heapam.c: TM_Updated, TM_Deleted). They do so by
+ * elog(), whose SQLSTATE is XX000, as that of whatever else the server does not expect: a cache lookup that failed, a
+ * broken index, an error of the file system without a class of its own, a library's hook. Poolers answer with it, too.
+ * The routine's name is in the message's field R, which is never translated.
+ */
+const REPORT_CONTENTION: ReadonlySet<string> = new Set(['simple_heap_update', 'simple_heap_delete']);
+const CATALOG = 'pg_catalog.pg_db_role_setting';
+
 /** Refused because another session changed the same row just then: nothing was done, and the next try sees that row. */
-const CONTENDED: ReadonlySet<string> = new Set([SQLSTATE.internal_error, SQLSTATE.unique_violation]);
+function isContended({ sqlstate, origin }: TargetQueryError): boolean {
+  if (sqlstate === SQLSTATE.internal_error) return REPORT_CONTENTION.has(origin.routine ?? '');
+  // Both made the first setting of that role or database.
+  return sqlstate === SQLSTATE.unique_violation && origin.table === CATALOG;
+}
+
 const MOST_TRIES = 5;
 const FIRST_PAUSE_MS = 100;
 
@@ -84,7 +98,7 @@ export async function applyScopedSetting(
       break;
     } catch (error) {
       if (!(error instanceof TargetQueryError)) throw error;
-      if (!CONTENDED.has(error.sqlstate ?? '')) {
+      if (!isContended(error)) {
         const [code, message] = reasonOf(run, error);
         return failed(code, message);
       }

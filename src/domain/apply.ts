@@ -62,11 +62,16 @@ export interface Journal {
 /** Progress of a running apply, for whoever polls it. */
 export interface ApplyProgress {
   phase: string;
-  /** 0..1; null: the server does not say. */
+  /** done / total, 0..1; null: the server counts nothing in this phase. */
   fraction: number | null;
+  /** How much of the phase is done, in the server's unit. Absent: it counts nothing. */
+  done?: number;
+  total?: number;
+  /** Pages of the table or index, rows, or sessions that are waited for. */
+  unit?: 'blocks' | 'tuples' | 'sessions';
   /**
-   * Seconds until this phase ends if it goes on as it went: elapsed × (1 − fraction) / fraction. Absent or null: not to
-   * be told yet.
+   * Seconds until this phase ends if it goes on at the pace seen of it (apply/pace.ts). Absent or null: not to be told
+   * yet, or it waits for others.
    */
   eta_seconds?: number | null;
   blockers: Blocker[];

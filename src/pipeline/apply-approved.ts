@@ -172,12 +172,25 @@ export function yieldOf({ yield_after_seconds: seconds }: ApplyPolicy): { yieldA
   return { yieldAfterMs: seconds === null ? null : seconds * 1000 };
 }
 
-/** Keeps the progress in the store, with others' statements as the policy shows them. */
+/**
+ * Keeps the progress in the store, with others' statements as the policy shows them: one look after the other, and of
+ * those that came while the store was slow the newest alone.
+ */
 export function recordProgress({ store, logger }: Services, apply: Apply, policy: ApplyPolicy) {
+  let newest: ApplyProgress | null = null;
+  let writing = Promise.resolve();
+  const write = async () => {
+    const progress = newest;
+    newest = null;
+    if (progress === null) return;
+    const shown = await shownProgress(policy.blocker_queries, progress);
+    await store.applies.setProgress(apply.target_id, apply.id, shown);
+  };
   return (progress: ApplyProgress): void => {
-    shownProgress(policy.blocker_queries, progress)
-      .then((shown) => store.applies.setProgress(apply.target_id, apply.id, shown))
-      .catch((error: unknown) => logger.warn({ err: error, apply_id: apply.id }, 'progress not recorded'));
+    newest = progress;
+    writing = writing.then(write).catch((error: unknown) => {
+      logger.warn({ err: error, apply_id: apply.id }, 'progress not recorded');
+    });
   };
 }
 

@@ -221,6 +221,7 @@ export async function recoverBatch(
     log.info('recovered a batch that a stop had left open');
   } catch (error) {
     const code = error instanceof PgLuthierError ? error.code : 'internal_error';
-    log.error({ err: error, code }, 'could not recover this batch yet');
+    // Its connections are given up where the service ends: the next start looks into it.
+    log[signal?.aborted ? 'info' : 'error']({ err: error, code }, 'could not recover this batch yet');
   }
 }

@@ -73,6 +73,11 @@ async function gatesOfRecovery(
   return closed ? [...refusals, closed] : refusals;
 }
 
+/** What keeps a recovery from sending anything now; empty: nothing. */
+export async function refusalsInRecovery(services: Services, targetId: string): Promise<Refusal[]> {
+  return gatesOfRecovery(services, targetId, await services.store.applyPolicies.get(targetId));
+}
+
 /** Asked before each statement of a recovery: why it may not be sent now, in words; null: it may. */
 export async function heldInRecovery(
   services: Services,

@@ -4,7 +4,7 @@ import { PgLuthierError } from '../domain/index.ts';
 import { openTarget } from '../target/index.ts';
 import { finishApply, followStops, recordProgress, runApply, yieldOf } from './apply-approved.ts';
 import { recoverBatch } from './apply-batch.ts';
-import { heldInRecovery, stopRefusal } from './apply-gates.ts';
+import { heldInRecovery, refusalsInRecovery, stopRefusal } from './apply-gates.ts';
 import { healingOf } from './healing.ts';
 import type { Services } from './services.ts';
 import { endedBy, targetDsn, withReadSession } from './target-session.ts';
@@ -79,7 +79,7 @@ async function recoverOne(
     }
     log.info({ outcome: outcome.outcome }, 'recovered an apply that a stop had left open');
     if (mayBeginAgain(apply.plan, await journal.entries(), outcome)) {
-      const refused = (await held()) ?? (await inTheWay(dsn, apply));
+      const refused = await whyNotAgain(services, dsn, apply);
       if (refused === null) {
         services.background.start(
           () => runApply(services, apply, dsn),
@@ -92,7 +92,8 @@ async function recoverOne(
     await finishApply(services, apply, outcome);
   } catch (error) {
     const code = error instanceof PgLuthierError ? error.code : 'internal_error';
-    log.error({ err: error, code }, 'could not recover this apply yet');
+    // Its connections are given up where the service ends: the next start looks into it.
+    log[signal?.aborted ? 'info' : 'error']({ err: error, code }, 'could not recover this apply yet');
   } finally {
     stop.end();
   }
@@ -103,10 +104,17 @@ async function stopOverTarget({ store }: Services, targetId: string): Promise<st
   return stop && stopRefusal(stop, targetId).message;
 }
 
-/** Why it does not begin again: the target is not what was approved, or somebody is in the way. What a start asks. */
-async function inTheWay(dsn: string, { plan }: OpenApply): Promise<string | null> {
+/** Why it does not begin again: a stop or a closed window, another target than was approved, somebody in the way. What a start asks. */
+async function whyNotAgain(
+  services: Services,
+  dsn: string,
+  { plan, target_id }: OpenApply,
+): Promise<{ code: string; message: string } | null> {
+  const [gate] = await refusalsInRecovery(services, target_id);
+  if (gate) return { code: gate.code, message: gate.message };
   const { drift, blockers } = await withReadSession(dsn, 'preflight', (session) => preflight(session, plan));
   const [first] = drift;
-  if (first) return first.message;
-  return blockers.length === 0 ? null : `${blockers.length} session(s) would make it wait.`;
+  if (first) return first;
+  if (blockers.length === 0) return null;
+  return { code: 'apply_blocked', message: `${blockers.length} session(s) would make it wait.` };
 }

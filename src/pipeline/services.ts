@@ -45,9 +45,14 @@ export class BackgroundWork {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
+  /** Tells running work to stop, and waits for nothing: streams that follow it end, too. */
+  tell(): void {
+    this.#stopping.abort();
+  }
+
   /** Tells running work to stop and waits for it. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    this.tell();
     await this.idle();
   }
 }

@@ -168,11 +168,20 @@ async function changedByOthers(services: Services, apply: Apply, since: string):
 /** No window to judge by yet; or somebody else (a request, another replica) came first with its verdict. */
 const NOT_OURS_NOW: ReadonlySet<string> = new Set(['not_verifiable_yet', 'invalid_state_transition']);
 
-/** Recognises what was applied by hand, then verifies every apply that waits for it; one that cannot be judged yet is left for the next time. */
-export async function verifyAllApplied(services: Services, targetId: string): Promise<{ judged: number }> {
+/**
+ * Recognises what was applied by hand, then verifies every apply that waits for it; one that cannot be judged yet is left
+ * for the next time.
+ * @param signal aborted, no further one is begun. A verdict that was begun is kept as a whole, or not at all.
+ */
+export async function verifyAllApplied(
+  services: Services,
+  targetId: string,
+  signal?: AbortSignal,
+): Promise<{ judged: number }> {
   let judged = 0;
   await recogniseByHand(services, targetId);
   for (const apply of await services.store.applies.list(targetId, { state: 'verifying' })) {
+    if (signal?.aborted) break;
     try {
       await verifyApplied(services, targetId, apply.id);
       judged += 1;

@@ -43,8 +43,11 @@ const parsers: Record<number, (text: string) => unknown> = {
   [TIMESTAMPTZ]: parseTimestamp,
 };
 
-/** A pool for the store. The DSN stays inside it. */
-export function createPool(dsn: string, size: number): pg.Pool {
+/** A pool for the store, and its connections. The DSN stays inside it. */
+export function createPool(
+  dsn: string,
+  size: number,
+): { pool: pg.Pool; clients: ReadonlySet<pg.PoolClient> } {
   const pool = new pg.Pool({
     connectionString: dsn,
     max: size,
@@ -63,9 +66,31 @@ export function createPool(dsn: string, size: number): pg.Pool {
   });
   // A connection that drops fails its own query and is replaced at the next use; without listeners, on the pool for
   // idle ones and on the client for those at work, the event itself would end the process.
+  const clients = new Set<pg.PoolClient>();
   pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
-  return pool;
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+    clients.add(client);
+  });
+  pool.on('remove', (client) => clients.delete(client));
+  return { pool, clients };
+}
+
+/** How long connections at work may take to their end when the pool is ended, ms. */
+const END_WITHIN_MS = 1_000;
+
+/** Ends the pool and Kysely over it; what is still at work then is cut off, and the server rolls it back. */
+export async function endDatabase(db: Database, pool: pg.Pool, clients: ReadonlySet<pg.PoolClient>) {
+  const ended = db
+    .destroy()
+    // Kysely ends the pool only if it was asked anything itself; a migration goes past it.
+    .then(() => (pool.ending ? undefined : pool.end()));
+  const late = setTimeout(() => {
+    // With a query at work it breaks the connection, which fails that query.
+    for (const client of clients) void client.end().catch(() => {});
+  }, END_WITHIN_MS);
+  await ended;
+  clearTimeout(late);
 }
 
 /** One connection whose errors are the store's. */

@@ -14,7 +14,7 @@ import {
 } from './apply-policies.ts';
 import { type ApprovalStore, approvalStore } from './approvals.ts';
 import { type AuditStore, auditStore } from './audit.ts';
-import { createDatabase, createPool } from './database.ts';
+import { createDatabase, createPool, endDatabase } from './database.ts';
 import { storeUnreachable } from './errors.ts';
 import { type JobRunStore, jobRunStore } from './job-runs.ts';
 import { migrate, readMigrations } from './migrate.ts';
@@ -78,7 +78,7 @@ export interface Store {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   checkKey(options.secretKey);
-  const pool = createPool(options.dsn, options.poolSize ?? 10);
+  const { pool, clients } = createPool(options.dsn, options.poolSize ?? 10);
   const db = createDatabase(pool);
   const ping = async () => {
     try {
@@ -122,10 +122,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       }
     },
     ping,
-    close: async () => {
-      await db.destroy();
-      // Kysely ends the pool only if it was asked anything itself; a migration goes past it.
-      if (!pool.ending) await pool.end();
-    },
+    close: () => endDatabase(db, pool, clients),
   };
 }

@@ -1,9 +1,18 @@
 /** What drivers and servers throw, in the words of PgLuthier; never with a DSN in them. */
 import { PgLuthierError } from '../domain/index.ts';
 
-/** An error of the server itself for one statement; decisions go by `sqlstate`, never by the text. */
+/** What the protocol's error fields tell beside the SQLSTATE, and no `lc_messages` translates (protocol.sgml, "Error and Notice Message Fields"). */
+export interface ErrorOrigin {
+  /** Function of the server's source that reported it (field R). */
+  routine: string | null;
+  /** Table that it is about, as `schema.table` (fields s and t). */
+  table: string | null;
+}
+
+/** An error of the server itself for one statement; decisions go by `sqlstate` and `origin`, never by the text. */
 export class TargetQueryError extends PgLuthierError {
   readonly sqlstate: string;
+  readonly origin: ErrorOrigin;
   constructor(sqlstate: string, message: string, cause: unknown) {
     super({
       code: 'target_query_failed',
@@ -14,7 +23,13 @@ export class TargetQueryError extends PgLuthierError {
     });
     this.name = 'TargetQueryError';
     this.sqlstate = sqlstate;
+    this.origin = originOf(cause);
   }
+}
+
+function originOf(cause: unknown): ErrorOrigin {
+  const { routine, schema, table } = (cause ?? {}) as Partial<Record<'routine' | 'schema' | 'table', string>>;
+  return { routine: routine ?? null, table: schema && table ? `${schema}.${table}` : null };
 }
 
 /** SQLSTATE of a server's error; null for anything else. The driver's own errors have codes of five letters too (EPIPE). */

@@ -126,6 +126,10 @@ describe('night after night', () => {
     expect(fourth.recommendations.map(({ id }) => id)).toEqual([place?.id]);
     const states = new Map((await listed()).map(({ id, state }) => [id, state]));
     expect([states.get(place?.id ?? ''), states.get(owner?.id ?? '')]).toEqual(['open', 'superseded']);
+    const agreed = { plan_hash: owner?.plan_hash };
+    expect(
+      (await service.ask('POST', `${base}/recommendations/${owner?.id}/approve`, agreed)).body,
+    ).toMatchObject({ status: 409, code: 'invalid_state_transition' });
     const audit = (await service.ask('GET', '/v1/audit')).body.items as {
       action: string;
       details: { reason?: string };

@@ -2,11 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isSight } from '../../src/apply/build-witness.ts';
-import { buildPlan } from '../../src/apply/index.ts';
-import { type Change, quoteIdentifier, type Recommendation } from '../../src/domain/index.ts';
+import { type Change, quoteIdentifier } from '../../src/domain/index.ts';
 import { applyInWindow } from '../../src/pipeline/index.ts';
-import { recommendation } from '../store/fixtures.ts';
 import { testServer } from '../support/servers.ts';
+import { applying, hashOf, index } from './applying.ts';
 import { type TestService, testService } from './service.ts';
 
 const SCHEMA = `CREATE EXTENSION pg_stat_statements;
@@ -14,11 +13,16 @@ CREATE TABLE items (id int PRIMARY KEY, owner int NOT NULL, note text);
 INSERT INTO items SELECT g, g % 500, 'x' FROM generate_series(1, 20000) AS g;
 CREATE TABLE other (id int)`;
 
+type Applying = ReturnType<typeof applying>;
 let service: TestService;
 let dsn: string;
 let drop: () => Promise<void>;
 let targetId: string;
 let base: string;
+let propose: Applying['propose'];
+let approved: Applying['approved'];
+let ended: Applying['ended'];
+let policy: Applying['policy'];
 let client: pg.Client;
 
 beforeAll(async () => {
@@ -29,7 +33,7 @@ beforeAll(async () => {
   );
   const added = await service.ask('POST', '/v1/targets', { name: 'items', dsn });
   targetId = String(added.body.id);
-  base = `/v1/targets/${targetId}`;
+  ({ base, propose, approved, ended, policy } = applying(service, targetId));
 });
 afterAll(async () => {
   await service.close();
@@ -46,45 +50,7 @@ afterEach(async () => {
 });
 
 const as = (name: string) => ({ authorization: `Bearer ${name}` });
-const policy = (body: Record<string, unknown>) => service.ask('PUT', `${base}/apply-policy`, body);
-
-/** A recommendation of this change, as an analysis would have left it; its path. */
-async function propose(id: string, change: Change, more: Partial<Recommendation> = {}): Promise<string> {
-  const { statements, rollback, plan_hash } = buildPlan(change);
-  await service.services.store.recommendations.upsertFromAnalysis(
-    targetId,
-    'ana',
-    [recommendation(id, { change, kind: change.kind, statements, rollback, plan_hash, ...more })],
-    { now: new Date(), rules: [] },
-  );
-  return `${base}/recommendations/${id}`;
-}
-const hashOf = (change: Change) => ({ plan_hash: buildPlan(change).plan_hash });
-const index = (name: string, column = 'owner'): Change => ({
-  kind: 'index.create',
-  index: {
-    schema: 'public',
-    table: 'items',
-    name,
-    method: 'btree',
-    unique: false,
-    keys: [{ column, expression: null, opclass: null, collation: null, direction: 'asc', nulls: null }],
-    include: [],
-    where: null,
-    options: {},
-  },
-});
 const analyze: Change = { kind: 'analyze', schema: 'public', table: 'other' };
-async function approved(id: string, change: Change, more: Partial<Recommendation> = {}): Promise<string> {
-  const path = await propose(id, change, more);
-  expect((await service.ask('POST', `${path}/approve`, hashOf(change))).status).toBe(200);
-  return path;
-}
-async function ended(applyId: unknown) {
-  await service.services.background.idle();
-  return (await service.ask('GET', `${base}/applies/${applyId}`)).body;
-}
-
 describe('the dry run', () => {
   it('tells exactly the statements that the apply then sends, and changes nothing', async () => {
     const change = index('items_dry');

@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { BatchOutcomes } from '../../src/apply/index.ts';
 import { PgLuthierError } from '../../src/domain/index.ts';
@@ -223,4 +224,30 @@ it('all stays written or none, whatever is killed at whichever step', { timeout:
   };
   expect((await Promise.all(servers.map(lane))).flat()).toEqual([]);
   expect(played.length).toBeGreaterThanOrEqual(points.length);
+});
+
+it('of another cluster nothing is touched, though it has the same entries', async () => {
+  const [server, other] = servers as [EmbeddedServer, EmbeddedServer];
+  const run = newRun(server, HALF);
+  expect(await killedService(run, 'apply')).toBe(true);
+  const [first] = NAMES as [(typeof NAMES)[number]];
+  // As the batch would have left it there: what recovery of this cluster would take back.
+  await rows(other.dsn('postgres'), `ALTER SYSTEM SET ${first} = '${wantedOf(first)}'`);
+  const before = await settingsOf(other);
+  // Another process has it to recover, to which the address leads elsewhere.
+  const journals = await Promise.all(
+    run.applies.map(({ journal }) => readFile(journal, 'utf8').catch(() => '[]')),
+  );
+  const away = await recovered({ ...run, dsn: other.dsn('postgres') });
+  const said = NAMES.map((_, at) => away.get(run.applies[at]?.apply_id ?? ''));
+  // Two were sent there; of the third there is no row.
+  expect(said).toMatchObject([
+    { outcome: 'needs_attention', code: 'another_cluster' },
+    { outcome: 'needs_attention', code: 'another_cluster' },
+    { outcome: 'failed', code: 'interrupted_before_effect' },
+  ]);
+  expect(await settingsOf(other)).toEqual(before);
+  for (const [at, { journal }] of run.applies.entries()) await writeFile(journal, journals[at] ?? '[]');
+  expect(await violationsOf(server, run)).toEqual([]);
+  for (const one of [server, other]) await reset(one);
 });

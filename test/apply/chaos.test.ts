@@ -6,6 +6,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { APPLICABLE_KINDS } from '../../src/domain/index.ts';
 import { availableMajors, type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
 import { chaosSettings } from './chaos/invariants.ts';
 import type { Act, Victim } from './chaos/kill.ts';
@@ -104,6 +105,11 @@ it.each(rounds)(
     expect(violations).toEqual([]);
   },
 );
+
+it('were of every kind that can be applied', () => {
+  const place = { dsn: '', schema: 's', number: 0 };
+  expect(new Set(subjects.map((subject) => subject.change(place).kind))).toEqual(APPLICABLE_KINDS);
+});
 
 it(`were at least ${LEAST_RUNS} applies`, () => {
   expect(played).toBeGreaterThanOrEqual(LEAST_RUNS);

@@ -8,6 +8,7 @@ import {
   quoteIdentifier,
 } from '../../src/domain/index.ts';
 import { openTarget } from '../../src/target/index.ts';
+import { tcpFront } from '../target/tcp-front.ts';
 import { newJournal } from './journal.ts';
 import { apply, applyServer, client, driftCodes, newApplyId, rows } from './target.ts';
 
@@ -188,6 +189,99 @@ describe.each([15, 16, 18])('PostgreSQL %i', (major) => {
     ]);
     expect((await config())?.toSorted()).toEqual(['geqo_threshold=14', 'work_mem=64MB']);
     await rows(dsn, `ALTER DATABASE ${quoted} RESET ALL`);
+  });
+
+  const ofRole = `ALTER ROLE ${quoteIdentifier(names.reader)}`;
+  const onDatabase = `ALTER DATABASE ${quoted}`;
+  it.each<[string, { before: string[]; meanwhile: string; ours: Change; refused: string }]>([
+    [
+      "the database's first setting is made",
+      {
+        before: [],
+        meanwhile: `${onDatabase} SET geqo_effort = 6`,
+        ours: change(),
+        refused: '23505',
+      },
+    ],
+    [
+      "the role's row is changed",
+      {
+        before: [`${ofRole} SET geqo_effort = 5`],
+        meanwhile: `${ofRole} SET geqo_effort = 6`,
+        ours: { ...change(), kind: 'role.setting', role: names.reader },
+        refused: 'XX000',
+      },
+    ],
+    [
+      'the row is deleted',
+      {
+        before: [`${onDatabase} SET geqo_effort = 5`],
+        meanwhile: `${onDatabase} RESET geqo_effort`,
+        ours: change(),
+        refused: 'XX000',
+      },
+    ],
+    [
+      'the row that ours would delete is changed',
+      {
+        before: [`${onDatabase} SET work_mem = '8MB'`],
+        meanwhile: `${onDatabase} SET geqo_effort = 6`,
+        ours: change({ previous: '8MB', value: '4MB', reset: true }),
+        refused: 'XX000',
+      },
+    ],
+  ])('two sessions at once: %s, and ours is sent again', async (_, { before, meanwhile, ours, refused }) => {
+    other = await client(dsn);
+    for (const statement of before) await other.query(statement);
+    await other.query(`BEGIN; ${meanwhile}`);
+    const journal = newJournal();
+    const outcome = executePlan(buildPlan(ours), {
+      dsn,
+      apply_id: newApplyId(),
+      journal,
+      onProgress: () => {},
+      openSession: openTarget,
+    });
+    await expect
+      .poll(() => rows(admin, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+      .toHaveLength(1);
+    await other.query('COMMIT');
+    expect(await outcome).toMatchObject({ outcome: 'applied' });
+    const states = (await journal.entries()).map(({ state, sqlstate }) => [state, sqlstate]);
+    expect(states).toEqual([
+      ['failed', refused],
+      ['done', null],
+    ]);
+    await rows(dsn, `${ofRole} RESET ALL`);
+  });
+
+  it('a setting that somebody else has set meanwhile is not written over', async () => {
+    other = await client(dsn);
+    await other.query(`${onDatabase} SET geqo_effort = 5`);
+    await other.query(`BEGIN; ${onDatabase} SET work_mem = '16MB'`);
+    const running = apply(dsn, change());
+    await expect
+      .poll(() => rows(admin, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+      .toHaveLength(1);
+    await other.query('COMMIT');
+    const { outcome, journal } = await running;
+    expect(outcome).toMatchObject({ outcome: 'failed', code: 'setting_changed' });
+    expect(await journal.entries()).toHaveLength(1);
+    expect(await config()).toEqual(['geqo_effort=5', 'work_mem=16MB']);
+  });
+
+  it('another internal error is not taken for that: it is sent once', async () => {
+    // As poolers refuse a statement, with the same SQLSTATE, and a text that says what contention says.
+    const front = await tcpFront(dsn, {
+      refuses: { text: 'ALTER DATABASE', sqlstate: 'XX000', message: 'tuple concurrently updated' },
+    });
+    const { outcome, journal } = await apply(front.dsn, change());
+    await front.close();
+    expect(outcome).toMatchObject({ outcome: 'failed', code: 'statement_failed' });
+    expect((await journal.entries()).map(({ state, sqlstate }) => [state, sqlstate])).toEqual([
+      ['failed', 'XX000'],
+    ]);
+    expect(await config()).toBeNull();
   });
 
   it.each([

@@ -4,15 +4,16 @@
  * tells.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BACK, changes, PARTITIONED_BACK, partitionedChanges, SCHEMA } from '../../bench/apply/changes.ts';
+import { SCHEMA } from '../../bench/apply/changes.ts';
 import { LOCK_WAIT_SETTINGS, type LockWait, readLog } from '../../bench/apply/lock-waits.ts';
 import { memoryJournal } from '../../bench/apply/memory-journal.ts';
-import { obstacles } from '../../bench/apply/obstacles.ts';
+import { obstacles, SETTINGS_IN_THE_WAY } from '../../bench/apply/obstacles.ts';
+import { type Stage, stage } from '../../bench/apply/stage.ts';
 import { strongestLock } from '../../bench/apply/strongest-lock.ts';
 import { backendsOf, connect, shopping, traffic, waitsOfTraffic } from '../../bench/apply/traffic.ts';
 import { buildPlan, executePlan } from '../../src/apply/index.ts';
 import { stepsOf } from '../../src/apply/steps.ts';
-import type { Change } from '../../src/domain/index.ts';
+import { APPLICABLE_KINDS, type Change, changeSchema, quoteIdentifier } from '../../src/domain/index.ts';
 import { openTarget } from '../../src/target/index.ts';
 import { testMajors, testServer } from '../support/servers.ts';
 import { newApplyId, rows, until } from './target.ts';
@@ -30,9 +31,10 @@ function longestWait(change: Change): number {
   return Math.max(0, ...blocking.map(({ lock_timeout_ms }) => Math.min(lock_timeout_ms, LOCK_BUDGET_MS)));
 }
 
-async function underLoad(dsn: string, change: Change, place: (dsn: string) => Promise<() => Promise<void>>) {
+async function underLoad(on: Stage, change: Change, place: (dsn: string) => Promise<() => Promise<void>>) {
+  const { dsn } = on;
   const { end: begun } = await readLog(dsn);
-  const load = traffic(dsn, 2, shopping);
+  const load = traffic(dsn, 2, shopping(on));
   const remove = await place(dsn);
   const journal = memoryJournal();
   const outcome = await executePlan(buildPlan(change), {
@@ -96,6 +98,43 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     expect(least).toBeGreaterThanOrEqual(200);
   });
 
+  it('control: who wants to change the same setting, and who connects, are seen too', async () => {
+    const { end: begun } = await readLog(dsn);
+    const [ours, victim] = [await connect(dsn, 'pgluthier:apply:control'), await connect(dsn)];
+    const { rows: own } = await ours.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const pids = new Set(own.map(({ pid }) => pid));
+    const waiting = async (locktype: string, count: number) =>
+      until(
+        async () =>
+          (await rows(dsn, 'SELECT FROM pg_locks WHERE locktype = $1 AND NOT granted', [locktype])).length ===
+          count,
+      );
+    const base = quoteIdentifier(decodeURIComponent(new URL(dsn).pathname.slice(1)));
+    await ours.query(`ALTER DATABASE ${base} SET geqo_effort = 5`);
+    await ours.query(`BEGIN; ALTER DATABASE ${base} SET geqo_effort = 7`);
+    const altered = victim.query(`ALTER DATABASE ${base} SET geqo_effort = 8`).catch(() => {});
+    await waiting('transactionid', 1);
+    await ours.query('ROLLBACK');
+    await altered;
+    expect(await waitsOfTraffic(dsn, begun, pids, 'ExclusiveLock')).toMatchObject([
+      { mode: 'ShareLock', granted: true },
+    ]);
+    // No change of ours takes such a lock on a database. Who connects waits for it, before it has a name.
+    const { end: connecting } = await readLog(dsn);
+    const spare = await (await server(major)).createDatabase();
+    await ours.query(`BEGIN; ALTER DATABASE ${quoteIdentifier(spare.name)} RENAME TO renamed_${major}`);
+    const connected = connect(spare.dsn);
+    await waiting('object', 1);
+    await ours.query('ROLLBACK');
+    await (await connected).end();
+    expect(await waitsOfTraffic(dsn, connecting, pids, 'AccessExclusiveLock')).toMatchObject([
+      { mode: 'RowExclusiveLock', granted: true },
+    ]);
+    await spare.drop();
+    await victim.end();
+    await ours.end();
+  });
+
   it('control: what queues behind another who waits for us waits for us', async () => {
     const { end: begun } = await readLog(dsn);
     const [ours, migration, victim] = [
@@ -132,30 +171,38 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
   });
 });
 
-const kinds = [...changes, ...partitionedChanges].map((change): [string, Change] => [
-  `${change.kind}${'partitions' in change ? ' on partitions' : ''}`,
-  change,
-]);
+/** A finding is nothing to apply. */
+const toPlay = changeSchema.options.map(({ shape }) => shape.kind.value).filter((kind) => kind !== 'finding');
+/** The longest wait of the traffic for us, ms, and in which case. */
+const worst = { ms: 0, of: 'nothing' };
+afterAll(() => {
+  process.stdout.write(`longest wait of the traffic for us: ${worst.ms.toFixed(1)} ms (${worst.of})\n`);
+});
 
-describe.concurrent.each(obstacles.map(({ name, place }) => ({ name, place })))(
+describe.concurrent.each(obstacles.map((obstacle, number) => ({ ...obstacle, number })))(
   'with $name',
-  ({ name, place }) => {
+  ({ name, place, meets, number }) => {
     it('no statement of the traffic waits on any change for longer than its lock budget', {
       timeout: 120_000,
     }, async () => {
-      const { dsn, drop } = await (await server(Math.max(...majors))).createDatabase({ sql: SCHEMA(6_000) });
+      const { dsn, drop } = await (await server(Math.max(...majors))).createDatabase({});
+      const on = await stage(dsn, 6_000, number);
       await rows(dsn, 'CREATE EXTENSION amcheck');
-      const worst: Record<string, number> = {};
-      let yielded = 0;
-      for (const [kind, change] of kinds) {
-        const { outcome, done, errors, waits } = await underLoad(dsn, change, place);
+      expect(new Set(on.changes.map(({ change }) => change.kind))).toEqual(new Set(toPlay));
+      const waited: Record<string, number> = {};
+      const yielded: string[] = [];
+      const played = on.changes.filter(({ change }) => meets?.(change) !== false);
+      for (const { name: kind, change } of played) {
+        const { outcome, done, errors, waits } = await underLoad(on, change, place);
         expect(errors).toEqual([]);
         expect(done).toBeGreaterThan(0);
         expect(outcome).not.toBeNull();
-        if (outcome && 'code' in outcome && outcome.code === 'yielded') yielded += 1;
-        worst[kind] = Math.max(0, ...waits.map(({ ms }) => ms));
-        // Behind a migration that waits for us: as long as the policy lets others wait, and what the cancel takes then.
-        const behind = name === 'a migration behind ours';
+        if (outcome && 'code' in outcome && outcome.code === 'yielded') yielded.push(kind);
+        const ms = Math.max(0, ...waits.map((wait) => wait.ms));
+        waited[kind] = ms;
+        if (ms > worst.ms) Object.assign(worst, { ms, of: `${kind}, ${name}` });
+        // Behind others who wait for us: as long as the policy lets others wait, and what the cancel takes then.
+        const behind = name === 'a migration behind ours' || name === SETTINGS_IN_THE_WAY;
         const allowed = behind ? 3 * Math.max(YIELD_MS, longestWait(change)) : 2 * longestWait(change);
         const tooLong = waits.filter(({ ms }: LockWait) => ms > allowed);
         expect({ kind, tooLong }).toEqual({ kind, tooLong: [] });
@@ -163,12 +210,26 @@ describe.concurrent.each(obstacles.map(({ name, place }) => ({ name, place })))(
           // Each row of the table, also those written during the build, is in the index.
           await rows(dsn, `SELECT bt_index_check('items_v'::regclass, true)`);
         }
-        for (const statement of [...BACK, ...PARTITIONED_BACK]) await rows(dsn, statement);
+        if (name === 'nobody in the way')
+          expect({ kind, outcome }).toMatchObject({ outcome: { outcome: 'applied' } });
+        await on.putBack();
       }
+      const longest = (...of: string[]) => Math.max(...of.map((kind) => waited[kind] ?? Number.NaN));
+      const ofSettings = ['role.setting', 'database.setting', 'role.database.setting'];
       if (name === 'nobody in the way')
-        expect(Math.max(worst['index.create'] ?? 1, worst.vacuum ?? 1)).toBe(0);
-      if (name === 'a migration behind ours') expect(yielded).toBeGreaterThan(0);
+        expect(longest('index.create', 'vacuum', 'setting', ...ofSettings)).toBe(0);
+      if (name === 'a migration behind ours') expect(yielded).not.toEqual([]);
+      if (name === SETTINGS_IN_THE_WAY) {
+        // It is seen that the application waited behind ours, of each; who writes the server's file waits for no row.
+        expect(ofSettings.filter((kind) => (waited[kind] ?? 0) > 0)).toEqual(ofSettings);
+        expect(waited.setting).toBe(0);
+      }
+      await on.end();
       await drop();
     });
   },
 );
+
+it('what is played is every kind that can be applied', () => {
+  expect(new Set(toPlay)).toEqual(APPLICABLE_KINDS);
+});

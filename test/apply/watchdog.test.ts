@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPlan, executePlan } from '../../src/apply/index.ts';
-import { etaSeconds } from '../../src/apply/progress.ts';
+import { pace } from '../../src/apply/pace.ts';
 import type { ApplyProgress } from '../../src/domain/index.ts';
 import { openTarget } from '../../src/target/index.ts';
 import { testMajors } from '../support/servers.ts';
@@ -86,10 +86,36 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('the watchdog,
 });
 
 describe('the seconds left', () => {
-  it('are what the rest takes at the pace of the part before', () => {
-    expect(etaSeconds(0.25, 30)).toBe(90);
-    expect(etaSeconds(1, 30)).toBe(0);
-    expect(etaSeconds(0.01, 30)).toBeNull();
-    expect(etaSeconds(null, 30)).toBeNull();
+  const scan = 'building index: scanning table';
+  const blocks = (done: number, total = 1_000) => ({ done, total, unit: 'blocks' as const });
+
+  it('are what the rest takes at the pace seen since the first look, not what came before it', () => {
+    const left = pace();
+    // At the first look half of it was done, in a time that nobody saw.
+    expect(left(scan, blocks(500), 9_000)).toBeNull();
+    expect(left(scan, blocks(510), 10_000)).toBeNull();
+    expect(left(scan, blocks(600), 19_000)).toBe(40);
+    expect(left(scan, blocks(900), 49_000)).toBe(10);
+    expect(left(scan, blocks(1_000), 59_000)).toBe(0);
+  });
+
+  it('are told of a little that was seen for long', () => {
+    const left = pace();
+    left(scan, blocks(0), 0);
+    expect(left(scan, blocks(1), 29_000)).toBeNull();
+    expect(left(scan, blocks(1), 30_000)).toBe(29_970);
+    expect(pace()(scan, blocks(0), 0)).toBeNull();
+  });
+
+  it('begin anew with a phase, with another index in the same phase, and after a wait', () => {
+    const left = pace();
+    left(scan, blocks(0), 0);
+    expect(left(scan, blocks(900), 9_000)).toBe(1);
+    expect(left(scan, blocks(10), 10_000)).toBeNull();
+    expect(left(scan, blocks(110), 11_000)).toBe(9);
+    expect(left(scan, blocks(200, 5_000), 12_000)).toBeNull();
+    expect(left('waiting for old snapshots', { done: 1, total: 2, unit: 'sessions' }, 13_000)).toBeNull();
+    expect(left('building index: sorting live tuples', null, 14_000)).toBeNull();
+    expect(left(scan, blocks(300, 5_000), 15_000)).toBeNull();
   });
 });

@@ -4,7 +4,7 @@ import { buildPlan } from '../../src/apply/index.ts';
 import { applyPolicySchema, type Change } from '../../src/domain/index.ts';
 import { runApply } from '../../src/pipeline/apply-approved.ts';
 import { recoverApplies } from '../../src/pipeline/index.ts';
-import { client, createIndexChange, indexState, seen, snapshotHolder, until } from '../apply/target.ts';
+import { client, createIndexChange, indexState, rows, seen, snapshotHolder, until } from '../apply/target.ts';
 import type { FreshStore } from '../store/fixtures.ts';
 import { type OverOneStore, overOneStore } from './over-one-store.ts';
 import { replica } from './replica.ts';
@@ -89,6 +89,40 @@ it('no window: neither tidied up nor begun again before it opens', async () => {
   await fresh.store.applyPolicies.set(targetId, applyPolicySchema.parse({}), 'dba');
   await recover();
   expect(await stateOf(id)).toBe('verifying');
+});
+
+it('what may not begin again ends with the reason why, and its code', async () => {
+  const outcomeOf = async (id: string) => (await fresh.store.applies.get(targetId, id)).outcome;
+  // What it left is removed; meanwhile somebody has built the same index.
+  const id = await interrupted('overtaken');
+  await rows(dsn, `CREATE INDEX by_hand ON "Shöp"."Order Items" ("Größe") WHERE n > ${interruptions}`);
+  await recover();
+  expect(await indexState(dsn, 'overtaken')).toBe('absent');
+  expect(await outcomeOf(id)).toMatchObject({
+    outcome: 'failed',
+    code: 'interrupted_before_effect',
+    facts: {
+      not_begun_again: { code: 'equivalent_index_exists', message: expect.stringContaining('by_hand') },
+    },
+  });
+  // Interrupted before there was anything to remove: that nothing may be sent does not keep that from being recorded.
+  const stopped = await recorded(createIndexChange({ name: 'not_again', where: 'n > 77' }), 'not_again');
+  await fresh.store.applies.journal(targetId, stopped.id).intend({
+    purpose: 'statement',
+    sql: stopped.plan.statements[0] ?? '',
+    backend_pid: 1,
+    backend_start: null,
+  });
+  await fresh.store.applyStops.stop('*', 'load', 'dba');
+  await recover();
+  await fresh.store.applyStops.lift('*', 'dba');
+  expect(await outcomeOf(stopped.id)).toMatchObject({
+    outcome: 'failed',
+    facts: { not_begun_again: { code: 'apply_stopped', message: expect.stringContaining('dba') } },
+  });
+  expect(await indexState(dsn, 'not_again')).toBe('absent');
+  await recover();
+  expect(await stateOf(stopped.id)).toBe('failed');
 });
 
 it('a store whose disk is full: nothing is sent without its row, and nothing of it is lost', async () => {

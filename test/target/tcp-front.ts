@@ -22,12 +22,23 @@ export interface TcpFrontOptions {
   announcedPid?: number;
   /** As a pooler in session mode that resets nothing: the backend stays, as it was left, when its client goes. */
   keepBackends?: boolean;
+  /** As a pooler that refuses in its own words: a statement with this text never reaches the server. */
+  refuses?: { text: string; sqlstate: string; message: string };
 }
 
 const SSL_REQUEST = 80877103;
 const TERMINATE = 'X'.charCodeAt(0);
 const BACKEND_KEY_DATA = 'K'.charCodeAt(0);
 const READY_FOR_QUERY = 'Z'.charCodeAt(0);
+const SYNC = Buffer.from([0x53, 0, 0, 0, 4]);
+
+/** ErrorResponse without the fields that tell a place in the server's source, and ReadyForQuery. */
+function refusal({ sqlstate, message }: { sqlstate: string; message: string }): Buffer {
+  const fields = Buffer.from(`SERROR\0VERROR\0C${sqlstate}\0M${message}\0\0`);
+  const head = Buffer.from([0x45, 0, 0, 0, 0]);
+  head.writeUInt32BE(4 + fields.length, 1);
+  return Buffer.concat([head, fields, Buffer.from([READY_FOR_QUERY, 0, 0, 0, 5, 0x49])]);
+}
 
 /** Replaces the process id in BackendKeyData of the server's first messages. */
 function announcing(pid: number, forward: (chunk: Buffer) => void): (chunk: Buffer) => void {
@@ -71,7 +82,16 @@ export async function tcpFront(dsn: string, options: TcpFrontOptions = {}): Prom
       });
     }
     let first = true;
+    let refused = Buffer.alloc(0);
     client.on('data', (chunk) => {
+      const { refuses } = options;
+      if (refuses && (refused.length > 0 || chunk.includes(refuses.text))) {
+        refused = Buffer.concat([refused, chunk]);
+        if (!refused.subarray(-SYNC.length).equals(SYNC)) return;
+        refused = Buffer.alloc(0);
+        client.write(refusal(refuses));
+        return;
+      }
       if (silent || silenced.has(client)) return;
       // The server has no TLS: it is answered for here, since a server's socket would not take the question.
       if (first && chunk.length === 8 && chunk.readUInt32BE(4) === SSL_REQUEST) {

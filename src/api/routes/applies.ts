@@ -20,7 +20,10 @@ export const applySchema = z
     finished_at: z.string().nullable(),
     cancel_requested_at: z.string().nullable(),
     cancel_requested_by: z.string().nullable(),
-    progress: looseObject.nullable(),
+    progress: looseObject.nullable().meta({
+      description:
+        'While it runs: phase; of that done, total, unit (blocks, tuples, sessions) and fraction, where the server counts; eta_seconds until the phase ends, null where it cannot be told yet; blockers, whom it waits for; waiters, who wait for it.',
+    }),
     outcome: looseObject.nullable(),
     verdict: looseObject.nullable(),
   })
