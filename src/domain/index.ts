@@ -18,6 +18,7 @@ export * from './lifecycle.ts';
 export * from './maintenance-window.ts';
 export * from './plan-node-name.ts';
 export * from './plan-tree.ts';
+export * from './policy-protections.ts';
 export * from './recommendation.ts';
 export * from './reloptions.ts';
 export * from './replication.ts';
