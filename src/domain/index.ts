@@ -3,6 +3,7 @@
  * It imports nothing but zod and itself; it does no I/O, knows no clock and no environment.
  */
 export * from './activity.ts';
+export * from './actors.ts';
 export * from './apply.ts';
 export * from './apply-policy.ts';
 export * from './bloat.ts';

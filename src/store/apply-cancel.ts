@@ -1,5 +1,5 @@
 /** Stopping an apply that another replica may run: the wish is kept in the store, and whoever runs it asks for it. */
-import { PgLuthierError } from '../domain/index.ts';
+import { evidenceOf, PgLuthierError, type Recommendation } from '../domain/index.ts';
 import { stopOver } from './apply-policies.ts';
 import { appendAudit } from './audit.ts';
 import type { Database } from './database.ts';
@@ -32,12 +32,23 @@ export async function markCancelled(db: Database, targetId: string, applyId: str
       .where('apply_id', '=', applyId)
       .returningAll()
       .executeTakeFirstOrThrow();
+    const { plan_hash, body } = await transaction
+      .selectFrom('pgluthier.recommendation')
+      .select(['plan_hash', 'body'])
+      .where('target_id', '=', targetId)
+      .where('recommendation_id', '=', row.recommendation_id)
+      .where('generation', '=', row.generation)
+      .executeTakeFirstOrThrow();
     await appendAudit(transaction, {
       actor,
       action: 'apply.cancel',
       target_id: targetId,
       subject_id: applyId,
-      details: { recommendation_id: row.recommendation_id },
+      details: {
+        recommendation_id: row.recommendation_id,
+        plan_hash,
+        evidence: evidenceOf(body as Recommendation),
+      },
     });
     return marked;
   });
