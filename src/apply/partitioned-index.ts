@@ -3,10 +3,11 @@
  * the last one the whole becomes valid. What is there already is left out, so that an apply which was interrupted goes
  * on where it stopped.
  */
-import { type ApplyOutcome, quoteQualified } from '../domain/index.ts';
+import { type ApplyOutcome, quoteQualified, WINDOW_CLOSED } from '../domain/index.ts';
 import { TargetQueryError } from '../target/index.ts';
 import { journalledBuild, wasSeen } from './build-witness.ts';
 import { canonicalForm, findIndex, sameForm, withSearchPathOf } from './index-facts.ts';
+import { leafSeconds } from './leaf-seconds.ts';
 import { lockBudgets } from './lock-budgets.ts';
 import {
   type Matches,
@@ -38,6 +39,7 @@ export async function createPartitionedIndex(
   const before = await treeState(run.session, change, matches);
   const reused = before.filter(({ index, member }) => index && member.parent !== null);
   const total = before.filter(({ member }) => member.leaf).length;
+  const seconds = await leafSeconds(run.session, change, run.expectedSeconds);
   let built = before.filter(({ index, member }) => member.leaf && index).length;
   // Asked again before each: a name that was free may be taken meanwhile.
   for (;;) {
@@ -46,6 +48,7 @@ export async function createPartitionedIndex(
     if (run.signal.aborted) return leaveStopped(run, change, matches);
     const refused = await sent(step, {
       ...run,
+      expectedSeconds: seconds.get(quoteQualified(step.member.schema, step.member.table)) ?? null,
       onProgress: (progress) =>
         run.onProgress({
           ...progress,
@@ -109,7 +112,7 @@ async function send(step: TreeStep, run: ApplyRun): Promise<TargetQueryError | n
       statement_timeout: run.statementTimeoutMs,
     });
     try {
-      await journalledBuild(run, step.sql, step.member);
+      await journalledBuild(run, step.sql, step.member, { seconds: run.expectedSeconds });
       return null;
     } catch (error) {
       if (error instanceof TargetQueryError) return error;
@@ -130,8 +133,14 @@ async function finish(run: ApplyRun, { index }: PartitionedCreate, facts: Facts)
   }
   if (index.keys.some((key) => key.expression !== null)) {
     const table = quoteQualified(index.schema, index.table);
-    const refused = await withShortLock(run, 'analyze', `ANALYZE ${table}`);
-    if (refused) facts.analyze_failed = refused.message;
+    try {
+      const refused = await withShortLock(run, 'analyze', `ANALYZE ${table}`);
+      if (refused) facts.analyze_failed = refused.message;
+    } catch (error) {
+      // The index stands and is in use, whatever stopped its statistics.
+      if (!(run.signal.aborted && isAbort(error))) throw error;
+      facts.analyze_failed = stopReason(run.signal)[1];
+    }
   }
   return applied({ ...facts, index_oid: whole.oid, definition: whole.definition });
 }
@@ -185,9 +194,13 @@ export async function leavePartitioned(
   }
   if (missing === 0) return finish(run, change, { ...facts, note: reason.message });
   if (!top) return failed(reason.code, `${reason.message} Nothing was left behind.`, facts);
-  const message = `${reason.message} ${built.length} leaves have their index; ${missing} statement(s) are missing. Apply it again to go on from there, or undo it.`;
-  // Interrupted by a crash: the service goes on by itself. Else a person decides.
-  return reason.code === 'interrupted_before_effect'
+  const goesOn =
+    reason.code === WINDOW_CLOSED
+      ? 'It goes on from there in the next window.'
+      : 'Apply it again to go on from there, or undo it.';
+  const message = `${reason.message} ${built.length} leaves have their index; ${missing} statement(s) are missing. ${goesOn}`;
+  // Interrupted by a crash, or by the window's end: the service goes on by itself. Else a person decides.
+  return reason.code === 'interrupted_before_effect' || reason.code === WINDOW_CLOSED
     ? failed(reason.code, message, facts)
     : needsAttention('partly_built', message, { ...facts, because: reason.code });
 }

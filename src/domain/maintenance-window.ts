@@ -126,6 +126,19 @@ export function nextOpening(windows: readonly MaintenanceWindow[], at: Date): Da
   return null;
 }
 
+/** Minutes of the longest time that they are open within a week from now, 0: there are none. Infinity: they leave no gap. */
+export function longestOpening(windows: readonly MaintenanceWindow[], now: Date): number {
+  let longest = 0;
+  let at = nextOpening(windows, now);
+  while (at !== null && at.getTime() - now.getTime() <= LONGEST_MS) {
+    const minutes = openMinutes(windows, at);
+    longest = Math.max(longest, minutes);
+    if (minutes === Number.POSITIVE_INFINITY) break;
+    at = nextOpening(windows, new Date(at.getTime() + minutes * MINUTE_MS));
+  }
+  return longest;
+}
+
 /**
  * Whether these windows are open at any moment at which those are not; no windows are always open. Told by the wall
  * clock of each time zone: a window in another zone counts as more, whatever it is called there, for the clocks of two

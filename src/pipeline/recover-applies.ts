@@ -1,10 +1,18 @@
 /** At start: every apply that a stop or a crash left open is looked into and brought to an end or to a person. */
-import { asOwner, mayBeginAgain, preflight, recoverApply } from '../apply/index.ts';
-import { PgLuthierError } from '../domain/index.ts';
+import {
+  ApplyStopped,
+  asOwner,
+  isBuiltInParts,
+  mayBeginAgain,
+  preflight,
+  recoverApply,
+} from '../apply/index.ts';
+import { type ApplyOutcome, PgLuthierError, WINDOW_CLOSED } from '../domain/index.ts';
 import { openTarget } from '../target/index.ts';
 import { finishApply, followStops, recordProgress, runApply, yieldOf } from './apply-approved.ts';
 import { recoverBatch } from './apply-batch.ts';
 import { heldInRecovery, stopRefusal } from './apply-gates.ts';
+import { betweenStatements } from './between-statements.ts';
 import { healingOf } from './healing.ts';
 import type { Services } from './services.ts';
 import { endedBy, targetDsn, withReadSession } from './target-session.ts';
@@ -60,7 +68,8 @@ async function recoverOne(
     const dsn = await targetDsn(services, apply.target_id);
     const policy = await store.applyPolicies.get(apply.target_id);
     const journal = store.applies.journal(apply.target_id, apply.id);
-    const held = await heldInRecovery(services, apply.target_id);
+    const cancel = await cancelOf(services, apply);
+    const held = heldInRecovery(services, apply.target_id);
     const outcome = await recoverApply({
       plan: apply.plan,
       apply_id: apply.id,
@@ -68,6 +77,7 @@ async function recoverOne(
       openSession: asOwner((to, options) => openTarget(to, endedBy(signal, options)), apply.plan.change),
       journal,
       heldBy: held,
+      cancel: cancel.signal,
       hold: stop.signal,
       healing: healingOf(services, apply),
       ...yieldOf(policy),
@@ -79,7 +89,8 @@ async function recoverOne(
     }
     log.info({ outcome: outcome.outcome }, 'recovered an apply that a stop had left open');
     if (mayBeginAgain(apply.plan, await journal.entries(), outcome)) {
-      const refused = (await held()) ?? (await inTheWay(dsn, apply));
+      const refusal = await betweenStatements(services, apply)(null);
+      const refused = refusal?.message ?? (await inTheWay(dsn, apply));
       if (refused === null) {
         services.background.start(
           () => runApply(services, apply, dsn),
@@ -87,7 +98,8 @@ async function recoverOne(
         );
         return;
       }
-      outcome.facts.not_begun_again = refused;
+      await finishApply(services, apply, notBegunAgain(apply, outcome, refusal, refused));
+      return;
     }
     await finishApply(services, apply, outcome);
   } catch (error) {
@@ -96,6 +108,27 @@ async function recoverOne(
   } finally {
     stop.end();
   }
+}
+
+/** A tree that is built in part waits for the next window, where nothing but that holds it; else its outcome says why. */
+function notBegunAgain(
+  { plan }: OpenApply,
+  outcome: ApplyOutcome,
+  refusal: ApplyStopped | null,
+  refused: string,
+): ApplyOutcome {
+  const facts = { ...outcome.facts, not_begun_again: refused };
+  return isBuiltInParts(plan.change) && refusal?.code === WINDOW_CLOSED
+    ? { outcome: 'failed', code: WINDOW_CLOSED, message: `${refused} It goes on in the next window.`, facts }
+    : { ...outcome, facts };
+}
+
+/** Who cancelled it while nobody ran it; recovery then completes nothing of it. */
+async function cancelOf({ store }: Services, { target_id, id }: OpenApply): Promise<AbortController> {
+  const cancel = new AbortController();
+  const asked = await store.applies.lastCancel(target_id, id);
+  if (asked) cancel.abort(new ApplyStopped('cancelled', `${asked.actor} cancelled it.`));
+  return cancel;
 }
 
 async function stopOverTarget({ store }: Services, targetId: string): Promise<string | null> {

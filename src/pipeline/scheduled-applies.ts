@@ -7,6 +7,7 @@ import {
   refusesAuto,
   refusesRevert,
   type Target,
+  WINDOW_CLOSED,
 } from '../domain/index.ts';
 import { startApply } from './apply-approved.ts';
 import { startBatch } from './apply-batch.ts';
@@ -135,7 +136,8 @@ async function approvedByPolicy(
   if (policy.mode !== 'auto' || policy.auto === null) return [];
   const since = services.now().getTime() - DAY_MS;
   const today = (await store.applies.list(targetId, {})).filter(
-    (apply) => apply.actor === POLICY_ACTOR && Date.parse(apply.created_at) > since,
+    ({ actor, created_at, outcome }) =>
+      actor === POLICY_ACTOR && Date.parse(created_at) > since && !waitsForWindow(outcome),
   );
   const room = policy.auto.max_changes_per_day - today.length;
   if (room <= 0) return [];
@@ -157,9 +159,13 @@ async function approvedByPolicy(
     }));
 }
 
+/** Its window closed on it: counted when it goes on. */
+const waitsForWindow = (outcome: Record<string, unknown> | null) => outcome?.code === WINDOW_CLOSED;
+
 /**
- * What is open, and after it what the policy has approved already and something held off then (a blocker, a change
- * beside it): without a person nobody else begins that. What a person approved is left to persons.
+ * What the policy has approved already and something held off then (a blocker, a change beside it, the window's end), for
+ * without a person nobody else begins that; and after it what is open, which must not use the day's number up for a tree
+ * that is half built. What a person approved is left to persons.
  */
 async function openOrHeld(
   { store }: Services,
@@ -168,11 +174,12 @@ async function openOrHeld(
 ): Promise<{ item: Recommendation; held: boolean }[]> {
   const listed = async (state: 'open' | 'approved') =>
     (await store.recommendations.list(targetId, { ...filter, state, limit: 200 })).items;
-  const due = (await listed('open')).map((item) => ({ item, held: false }));
+  const due: { item: Recommendation; held: boolean }[] = [];
   for (const item of await listed('approved')) {
     const [approval] = await store.approvals.list(targetId, { limit: 1, recommendation_id: item.id });
     if (approval?.actor === POLICY_ACTOR) due.push({ item, held: true });
   }
+  for (const item of await listed('open')) due.push({ item, held: false });
   return due;
 }
 

@@ -6,9 +6,11 @@ import {
   type ApplyState,
   type Journal,
   PgLuthierError,
+  POLICY_ACTOR,
   type Recommendation,
   type RecommendationEvent,
   type Verdict,
+  WINDOW_CLOSED,
 } from '../domain/index.ts';
 import { lastCancel, markCancelled, stopReason } from './apply-cancel.ts';
 import { refuseTooMany } from './apply-limits.ts';
@@ -86,6 +88,13 @@ const ends: Record<ApplyOutcome['outcome'], { state: ApplyState; event: Recommen
   failed: { state: 'failed', event: 'apply_failed' },
   needs_attention: { state: 'needs_attention', event: 'need_attention' },
 };
+
+function endOf(outcome: ApplyOutcome): { state: ApplyState; event: RecommendationEvent } {
+  const end = ends[outcome.outcome];
+  return outcome.outcome === 'failed' && outcome.code === WINDOW_CLOSED
+    ? { ...end, event: 'window_closed' }
+    : end;
+}
 
 export function applyStore(db: Database): ApplyStore {
   return {
@@ -173,7 +182,7 @@ export function applyStore(db: Database): ApplyStore {
       db.transaction().execute(async (transaction) => {
         // As takeOverAll does: a way back steps two recommendations, and both must not wait for each other.
         await holdTarget(transaction, targetId, 'write');
-        const { state, event } = ends[outcome.outcome];
+        const { state, event } = endOf(outcome);
         const row = await transaction
           .updateTable('pgluthier.apply')
           .set({
@@ -196,10 +205,14 @@ export function applyStore(db: Database): ApplyStore {
           });
         }
         const recommendation = await lockNewest(transaction, targetId, row.recommendation_id);
-        await step(transaction, targetId, recommendation, event, {
+        const after = await step(transaction, targetId, recommendation, event, {
           actor: row.actor,
           details: { apply_id: applyId, outcome: outcome.outcome },
         });
+        // What the policy goes on with it looks at anew: its limits may have changed until then.
+        if (event === 'window_closed' && row.actor === POLICY_ACTOR) {
+          await step(transaction, targetId, after, 'unschedule', { actor: POLICY_ACTOR });
+        }
         if (event === 'applied') await setAsideReverted(transaction, targetId, recommendation, applyId);
         return toApply(row);
       }),
