@@ -43,10 +43,16 @@ export interface ApplyStore {
   /** Those that run, or were left running. */
   listOpen(): Promise<Apply[]>;
   /**
-   * Asks whoever runs it to stop. What was asked before stays.
+   * Asks whoever runs it to stop; see apply-cancel.ts for what is asked again. Of one that has ended since the same actor
+   * asked, its end is told.
    * @throws PgLuthierError `apply_not_found`, `invalid_state_transition` where it does not run.
    */
-  requestCancel(targetId: string, applyId: string, actor: string): Promise<Apply>;
+  requestCancel(
+    targetId: string,
+    applyId: string,
+    actor: string,
+    options?: { stop_rebuild: boolean },
+  ): Promise<Apply>;
   /** Why it is to stop, in words; null: it is not. */
   stopReason(targetId: string, applyId: string): Promise<string | null>;
   /** See apply-cancel.ts. */
@@ -165,8 +171,8 @@ export function applyStore(db: Database): ApplyStore {
         .execute();
       return rows.map(toApply);
     },
-    requestCancel: async (targetId, applyId, actor) =>
-      toApply(await markCancelled(db, targetId, applyId, actor)),
+    requestCancel: async (targetId, applyId, actor, options = { stop_rebuild: false }) =>
+      toApply(await markCancelled(db, targetId, applyId, actor, options)),
     stopReason: (targetId, applyId) => stopReason(db, targetId, applyId),
     lastCancel: (targetId, applyId) => lastCancel(db, targetId, applyId),
     setProgress: async (targetId, applyId, progress) => {
