@@ -5,7 +5,7 @@
  * what its own journal does not show as its own.
  */
 export type { Drift } from './drift.ts';
-export { diskNeed, diskRefusal, type EarlierWal, lagRefusal } from './environment.ts';
+export { diskNeed, diskRefusal, type EarlierWal, lagRefusal, syncRefusal } from './environment.ts';
 export { executePlan } from './execute.ts';
 export { type IndexForm, resemblesDefinition } from './index-facts.ts';
 export { isBuiltInParts, longestLeafBuild } from './leaf-seconds.ts';

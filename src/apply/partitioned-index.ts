@@ -46,6 +46,10 @@ export async function createPartitionedIndex(
     const [step] = missingSteps(await treeState(run.session, change, matches));
     if (!step) break;
     if (run.signal.aborted) return leaveStopped(run, change, matches);
+    const gone = await goneFromTree(run, change, step.member);
+    if (gone !== null) {
+      return leavePartitioned(run, change, { code: 'partitions_changed', message: gone }, matches);
+    }
     const refused = await sent(step, {
       ...run,
       expectedSeconds: seconds.get(quoteQualified(step.member.schema, step.member.table)) ?? null,
@@ -70,6 +74,20 @@ export async function createPartitionedIndex(
     duration_ms: Math.round(performance.now() - begun),
     reused: reused.map(({ index }) => quoteQualified(index?.schema ?? '', index?.name ?? '')),
   });
+}
+
+/** Detached or renamed since the last look: hours of building would serve a table that is none of the plan's. */
+async function goneFromTree(
+  { session }: ApplyRun,
+  { index }: PartitionedCreate,
+  { schema, table }: Member,
+): Promise<string | null> {
+  const [top, member] = [quoteQualified(index.schema, index.table), quoteQualified(schema, table)];
+  const found = await session.query(
+    'SELECT FROM pg_partition_tree(to_regclass($1)) WHERE relid = to_regclass($2)',
+    [top, member],
+  );
+  return found.length > 0 ? null : `${member} is no partition of it any more.`;
 }
 
 async function leaveStopped(

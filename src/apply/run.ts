@@ -160,6 +160,7 @@ export function reasonOf(run: Pick<ApplyRun, 'signal'>, error: TargetQueryError)
     case SQLSTATE.unique_violation:
       return ['unique_violation', 'The table has rows that the unique index does not allow.'];
     default:
-      return ['statement_failed', error.message];
+      // The server ends its messages without a stop; ours go on.
+      return ['statement_failed', /[.!?:]$/.test(error.message) ? error.message : `${error.message}.`];
   }
 }

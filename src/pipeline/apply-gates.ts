@@ -6,6 +6,7 @@ import {
   isBuiltInParts,
   lagRefusal,
   longestLeafBuild,
+  syncRefusal,
 } from '../apply/index.ts';
 import {
   type ApplyPolicy,
@@ -147,6 +148,7 @@ export async function gatesOfTarget(
     : null;
   const found = [
     diskRefusal(disk_bytes, policy.disk_budget_bytes),
+    await syncRefusal(session, change),
     await lagRefusal(
       session,
       policy.max_replica_lag_seconds,
@@ -187,6 +189,7 @@ const remedies: Record<string, string> = {
   disk_need_unknown: 'Take the budget off the policy if there is room for certain.',
   disk_budget_exceeded: 'Make room and raise disk_budget_bytes of the policy.',
   replica_lag: 'Wait until the standbys have caught up.',
+  sync_standby_missing: 'Bring the standby back, or take it out of synchronous_standby_names.',
 };
 
 /** The 409 (403 for four eyes) of what holds it off; its code is the first reason's. */
