@@ -15,6 +15,7 @@ import {
   matchesByText,
   missingSteps,
   type PartitionedCreate,
+  refreshed,
   type TreeStep,
   treeState,
 } from './partitioned-tree.ts';
@@ -41,10 +42,27 @@ export async function createPartitionedIndex(
   const total = before.filter(({ member }) => member.leaf).length;
   const seconds = await leafSeconds(run.session, change, run.expectedSeconds);
   let built = before.filter(({ index, member }) => member.leaf && index).length;
-  // Asked again before each: a name that was free may be taken meanwhile.
+  let states = before;
+  const done = new Set<string>();
   for (;;) {
-    const [step] = missingSteps(await treeState(run.session, change, matches));
-    if (!step) break;
+    const [next] = missingSteps(states);
+    if (!next) {
+      // The whole is asked again at the end alone: a tree may have thousands of members.
+      states = await treeState(run.session, change, matches);
+      if (missingSteps(states).length === 0) break;
+      continue;
+    }
+    // Before each its own table: an equal index may have come meanwhile.
+    states = await refreshed(run.session, states, next.member, matches);
+    const [step] = missingSteps(states);
+    if (step?.sql !== next.sql) continue;
+    if (done.has(step.sql)) {
+      // It ran, and by what was read since it is still missing: perhaps the table above has another index now.
+      states = await treeState(run.session, change, matches);
+      if (missingSteps(states)[0]?.sql !== step.sql) continue;
+      const message = `${step.sql} ran, and its effect is gone: somebody else changes these indexes.`;
+      return leavePartitioned(run, change, { code: 'step_without_effect', message }, matches);
+    }
     if (run.signal.aborted) return leaveStopped(run, change, matches);
     const gone = await goneFromTree(run, change, step.member);
     if (gone !== null) {
@@ -68,6 +86,8 @@ export async function createPartitionedIndex(
       const [code, message] = reasonOf(run, refused);
       return leavePartitioned(run, change, { code, message }, matches);
     }
+    done.add(step.sql);
+    states = await refreshed(run.session, states, step.member, matches);
     if (step.how === 'concurrently') built += 1;
   }
   return finish(run, change, {

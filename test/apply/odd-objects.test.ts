@@ -1,7 +1,10 @@
 /** Objects and rules of a database that stand in the way of a change in ways that no plan foresees. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isSight } from '../../src/apply/build-witness.ts';
+import { buildPlan, executePlan } from '../../src/apply/index.ts';
 import type { Change, JournalEntry } from '../../src/domain/index.ts';
 import { quoteIdentifier } from '../../src/domain/index.ts';
+import { openTarget } from '../../src/target/index.ts';
 import { newJournal } from './journal.ts';
 import {
   apply,
@@ -11,6 +14,7 @@ import {
   createIndexChange,
   driftCodes,
   indexState,
+  newApplyId,
   rows,
 } from './target.ts';
 
@@ -193,6 +197,72 @@ describe.each([15, 18])('PostgreSQL %i', (major) => {
     await rows(dsn, 'ALTER TABLE p_two RENAME TO p_2');
     expect((await apply(dsn, tree('renamed'))).outcome).toMatchObject({ outcome: 'applied' });
     await removed('renamed');
+  });
+
+  it('the partitioned index is replaced while leaves are built: attached to the one that is there, nothing twice', async () => {
+    const replace = 'DROP INDEX replaced; CREATE INDEX replaced ON ONLY p (at)';
+    const journal = newJournal();
+    const intend: typeof journal.intend = async (entry) => {
+      if (entry.sql.startsWith('CREATE INDEX CONCURRENTLY replaced_2 ')) await rows(dsn, replace);
+      return journal.intend(entry);
+    };
+    const { outcome, plan } = await apply(dsn, tree('replaced'), { journal: { ...journal, intend } });
+    expect(outcome).toMatchObject({ outcome: 'applied' });
+    const sent = (await journal.entries()).filter((entry) => !isSight(entry)).map(({ sql }) => sql);
+    expect(sent).toEqual(plan.statements);
+    await removed('replaced');
+  });
+
+  it('each leaf costs the same, however many there are', async () => {
+    const many = 24;
+    await rows(dsn, 'CREATE TABLE wide (id int, at int) PARTITION BY RANGE (at)');
+    for (let n = 1; n <= many; n += 1) {
+      await rows(dsn, `CREATE TABLE wide_${n} PARTITION OF wide FOR VALUES FROM (${n}) TO (${n + 1})`);
+    }
+    /** Questions of the session that runs the statements, for a tree of so many leaves. */
+    const asked = async (leaves: number) => {
+      await rows(dsn, `DROP INDEX IF EXISTS wide_at`);
+      for (let n = many; n > leaves; n -= 1) await rows(dsn, `DROP TABLE IF EXISTS wide_${n}`);
+      const plan = buildPlan({
+        ...(createIndexChange({
+          schema: 'public',
+          table: 'wide',
+          name: 'wide_at',
+          keys: [column('at')],
+        }) as Extract<Change, { kind: 'index.create' }>),
+        partitions: Array.from({ length: leaves }, (_, n) => ({
+          schema: 'public',
+          table: `wide_${n + 1}`,
+          name: `wide_at_${n + 1}`,
+          parent_schema: 'public',
+          parent_name: 'wide_at',
+          leaf: true,
+        })),
+      });
+      let questions = 0;
+      const outcome = await executePlan(plan, {
+        dsn,
+        apply_id: newApplyId(),
+        journal: newJournal(),
+        onProgress: () => {},
+        openSession: async (...given) => {
+          const session = await openTarget(...given);
+          const main = !given[1].applicationName.includes(':', 'pgluthier:apply:'.length);
+          return {
+            ...session,
+            query: (...of) => {
+              if (main) questions += 1;
+              return session.query(...of);
+            },
+          };
+        },
+      });
+      expect(outcome).toMatchObject({ outcome: 'applied' });
+      return questions;
+    };
+    const [all, half] = [await asked(many), await asked(many / 2)];
+    expect(half).toBeGreaterThan(many);
+    expect(all / half).toBeLessThan(2.1);
   });
 
   it('a leaf that is detached while another one is built gets no index any more', async () => {
