@@ -303,7 +303,7 @@ describe.each([15, 18])('a window that closes, PostgreSQL %i', (major) => {
 
   it('a batch of settings: none is written, all wait for the next window', async () => {
     clock = time(13, 22);
-    const names = ['wal_buffers', 'max_worker_processes'];
+    const names = ['autovacuum_freeze_max_age', 'autovacuum_multixact_freeze_max_age'];
     for (const name of names) {
       const before = String(await at.value(`SELECT setting FROM pg_settings WHERE name = '${name}'`));
       const path = await at.propose(name, {
