@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { validate as validCron } from 'node-cron';
 import { z } from 'zod';
-import { PgLuthierError } from './domain/index.ts';
+import { isPerson, PgLuthierError, serviceActors } from './domain/index.ts';
 
 const port = z.coerce.number().int().min(0).max(65535);
 const flag = z.enum(['on', 'off']).transform((value) => value === 'on');
@@ -28,6 +28,9 @@ const tokenEntry = z
     /^[A-Za-z0-9_.@-]{1,60}:(viewer|approver|applier|admin)(\+(viewer|approver|applier|admin))*:[0-9a-f]{64}$/,
     'must be name:scope:sha256, with the scopes viewer, approver, applier, admin joined by +',
   )
+  .refine((text) => isPerson(text.slice(0, text.indexOf(':'))), {
+    message: `must have a name of its own: ${[...serviceActors].join(', ')} are the service's`,
+  })
   .transform((text): TokenConfig => {
     const [name = '', scopes = '', hash = ''] = text.split(':');
     return { name, scopes: scopes.split('+') as TokenConfig['scopes'], hash: Buffer.from(hash, 'hex') };

@@ -16,6 +16,8 @@ export interface RunOptions {
   onProgress: (progress: ApplyProgress) => void;
   /** Others may wait for us so long, ms; then our statement gives way. Null: for ever; default 30 s. */
   yieldAfterMs?: number | null;
+  /** How long the change takes by its estimate, seconds; absent: not estimated. */
+  expectedSeconds?: number | null;
   /** See Guard. */
   healing?: () => Promise<HealingWatch>;
 }
@@ -23,6 +25,7 @@ export interface RunOptions {
 interface Begun extends RunOptions {
   /** Aborted: the change stops. */
   signal?: AbortSignal | undefined;
+  mayBegin?: Guard['mayBegin'];
   heldBy?: Guard['heldBy'];
   hold?: AbortSignal | undefined;
   lockBudgetMs: number;
@@ -34,7 +37,7 @@ interface Begun extends RunOptions {
  * @throws PgLuthierError when no session could be opened; `target_is_standby` where a standby answers.
  */
 export async function withRun<T>(options: Begun, work: (run: ApplyRun) => Promise<T>): Promise<T | null> {
-  const { apply_id, signal, heldBy, hold, healing, yieldAfterMs, ...rest } = options;
+  const { apply_id, signal, mayBegin, heldBy, hold, healing, yieldAfterMs, ...rest } = options;
   const lost = new AbortController();
   const watchdog = new AbortController();
   const session = await options.openSession(options.dsn, {
@@ -50,12 +53,14 @@ export async function withRun<T>(options: Begun, work: (run: ApplyRun) => Promis
     if (!(await tryApplyLock(session, apply_id, LOCK_PATIENCE_MS))) return null;
     return await work({
       ...rest,
+      expectedSeconds: options.expectedSeconds ?? null,
       apply_id,
       session,
       signal: AbortSignal.any([watchdog.signal, ...(signal ? [signal] : []), ...(hold ? [hold] : [])]),
       guard: {
         yieldAfterMs: yieldAfterMs === undefined ? DEFAULT_YIELD_MS : yieldAfterMs,
         stop: (reason) => watchdog.abort(reason),
+        ...(mayBegin ? { mayBegin } : {}),
         ...(heldBy ? { heldBy } : {}),
         ...(hold ? { hold } : {}),
         ...(healing ? { healing } : {}),

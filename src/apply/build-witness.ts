@@ -42,6 +42,8 @@ interface Build {
   purpose?: 'statement' | 'cleanup';
   /** A clean-up is cancelled when it is aborted. */
   until?: AbortSignal;
+  /** How long it takes by its estimate; absent: not estimated. */
+  seconds?: number | null;
   /** OID of the index that REINDEX rebuilds; absent: CREATE INDEX. */
   rebuilds?: number;
 }
@@ -54,7 +56,7 @@ export async function journalledBuild(
   run: ApplyRun,
   sql: string,
   table: { schema: string; table: string },
-  { purpose = 'statement', until, rebuilds }: Build = {},
+  { purpose = 'statement', until, rebuilds, seconds = null }: Build = {},
 ): Promise<void> {
   const heedAbort = purpose === 'statement';
   if (heedAbort) run.signal.throwIfAborted();
@@ -70,7 +72,7 @@ export async function journalledBuild(
   seeing?.catch(() => {});
   const delayed = witness && heedAbort ? { ...run, signal: stop.signal } : run;
   try {
-    await journalled(delayed, purpose, sql, { heedAbort, ...(until ? { until } : {}) });
+    await journalled(delayed, purpose, sql, { heedAbort, seconds, ...(until ? { until } : {}) });
   } finally {
     run.signal.removeEventListener('abort', stopNow);
     ended.abort();

@@ -53,7 +53,9 @@ export async function createIndex(
   });
   const begun = performance.now();
   try {
-    await withSearchPathOf(run.session, index, () => journalledBuild(run, statement, index));
+    await withSearchPathOf(run.session, index, () =>
+      journalledBuild(run, statement, index, { seconds: run.expectedSeconds }),
+    );
   } catch (error) {
     if (!(error instanceof TargetQueryError)) throw error;
     const [code, message] = reasonOf(run, error);

@@ -51,6 +51,35 @@ export function diskRefusal(need: number | null, budget: number | null): Drift |
  */
 const STALLED_BYTES = 256 * 2 ** 20;
 
+/** `FIRST 2 (a, b)`, `ANY 2 (a, b)` and `2 (a, b)` want two; a list alone wants one (syncrep_gram.y). */
+function wantedStandbys(names: string): number {
+  return Number(/^\s*(?:first\s+|any\s+)?(\d+)\s*\(/i.exec(names)?.[1] ?? 1);
+}
+
+/**
+ * Where synchronous standbys are missing each commit waits for them, without an end, and with it the locks of a change;
+ * a cancel only ends the wait (SyncRepWaitForLSN() of syncrep.c), one commit after the other. ALTER SYSTEM commits nothing.
+ * Without pg_read_all_stats the standbys' states are hidden, and nothing is refused.
+ */
+export async function syncRefusal(session: TargetSession, change: Change): Promise<Drift | null> {
+  if (change.kind === 'setting') return null;
+  const [row] = await session.query<{ names: string; local: boolean; seen: boolean; there: number }>(
+    `SELECT current_setting('synchronous_standby_names') AS names,
+            current_setting('synchronous_commit') = 'local' AS local,
+            pg_has_role('pg_read_all_stats', 'USAGE') AS seen,
+            (SELECT count(*)::int FROM pg_stat_replication
+             WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS there`,
+  );
+  if (!row || row.names.trim() === '' || row.local || !row.seen) return null;
+  const wanted = wantedStandbys(row.names);
+  return row.there >= wanted
+    ? null
+    : {
+        code: 'sync_standby_missing',
+        message: `The server waits at each commit for ${wanted} synchronous standby(s) of "${row.names}", and ${row.there} stream(s): the change would hold its locks for as long.`,
+      };
+}
+
 /** What the end of WAL may differ by where nothing is written: headers of a new page. */
 const PAGE_BYTES = 8_192;
 

@@ -5,6 +5,7 @@ import {
   type JournalEntry,
   PgLuthierError,
   type Preconditions,
+  WINDOW_CLOSED,
 } from '../domain/index.ts';
 import { analyzeTable } from './analyze.ts';
 import { type RunOptions, withRun } from './begin-run.ts';
@@ -21,7 +22,7 @@ import { findDrift } from './preflight.ts';
 import { recoverApply } from './recover.ts';
 import { reindexIndex } from './reindex-index.ts';
 import { setReloptions } from './reloptions.ts';
-import { type ApplyRun, failed, needsAttention } from './run.ts';
+import { type ApplyRun, failed, type Guard, needsAttention } from './run.ts';
 import { applyScopedSetting } from './scoped-setting.ts';
 import { applySetting } from './setting.ts';
 import { ApplyHeld, isAbort, stopReason } from './stopped.ts';
@@ -33,6 +34,8 @@ const DEFAULT_STATEMENT_TIMEOUT_MS = 20 * 3_600_000;
 export interface ExecuteOptions extends RunOptions {
   /** What the approval took for granted; absent: the definitions alone are compared. */
   preconditions?: Preconditions | null;
+  /** Asked before each statement of the change; see Guard. */
+  mayBegin?: Guard['mayBegin'];
   /** Aborted: the running statement is cancelled, and what it left is cleaned up. */
   signal?: AbortSignal;
   /** Longest wait for locks, ms; default 10 minutes. */
@@ -156,12 +159,20 @@ function isLoss(error: unknown): boolean {
   );
 }
 
-/** Stopped between two statements: what had been done by then stays, and is said. */
-async function stoppedBetween(run: ApplyRun, { statements }: ApplyPlan): Promise<ApplyOutcome> {
+/**
+ * Stopped between two statements: what had been done by then stays, and is said. Null: the window has closed, and what
+ * is missing recovery sends in the next one.
+ */
+async function stoppedBetween(run: ApplyRun, { statements }: ApplyPlan): Promise<ApplyOutcome | null> {
   const [code, message] = stopReason(run.signal);
   const done = (await run.journal.entries()).filter(
     (entry) => entry.state === 'done' && statements.includes(entry.sql),
   );
+  if (code === WINDOW_CLOSED && done.length > 0) {
+    const phase = `${done.length} of ${statements.length} statements are done; the rest waits: ${message}`;
+    run.onProgress({ phase, fraction: done.length / statements.length, blockers: [] });
+    return null;
+  }
   return done.length === 0
     ? failed(code, `${message} Nothing had been sent.`)
     : needsAttention(

@@ -5,9 +5,10 @@
  * what its own journal does not show as its own.
  */
 export type { Drift } from './drift.ts';
-export { diskNeed, diskRefusal, type EarlierWal, lagRefusal } from './environment.ts';
+export { diskNeed, diskRefusal, type EarlierWal, lagRefusal, syncRefusal } from './environment.ts';
 export { executePlan } from './execute.ts';
 export { type IndexForm, resemblesDefinition } from './index-facts.ts';
+export { isBuiltInParts, longestLeafBuild } from './leaf-seconds.ts';
 export { lockBudgetsMarkdown } from './lock-budgets.ts';
 export { asOwner } from './owner-session.ts';
 export { buildPlan, renderChange } from './plan.ts';

@@ -3,10 +3,11 @@
  * the last one the whole becomes valid. What is there already is left out, so that an apply which was interrupted goes
  * on where it stopped.
  */
-import { type ApplyOutcome, quoteQualified } from '../domain/index.ts';
+import { type ApplyOutcome, quoteQualified, WINDOW_CLOSED } from '../domain/index.ts';
 import { TargetQueryError } from '../target/index.ts';
 import { journalledBuild, wasSeen } from './build-witness.ts';
 import { canonicalForm, findIndex, sameForm, withSearchPathOf } from './index-facts.ts';
+import { leafSeconds } from './leaf-seconds.ts';
 import { lockBudgets } from './lock-budgets.ts';
 import {
   type Matches,
@@ -14,6 +15,7 @@ import {
   matchesByText,
   missingSteps,
   type PartitionedCreate,
+  refreshed,
   type TreeStep,
   treeState,
 } from './partitioned-tree.ts';
@@ -38,14 +40,37 @@ export async function createPartitionedIndex(
   const before = await treeState(run.session, change, matches);
   const reused = before.filter(({ index, member }) => index && member.parent !== null);
   const total = before.filter(({ member }) => member.leaf).length;
+  const seconds = await leafSeconds(run.session, change, run.expectedSeconds);
   let built = before.filter(({ index, member }) => member.leaf && index).length;
-  // Asked again before each: a name that was free may be taken meanwhile.
+  let states = before;
+  const done = new Set<string>();
   for (;;) {
-    const [step] = missingSteps(await treeState(run.session, change, matches));
-    if (!step) break;
+    const [next] = missingSteps(states);
+    if (!next) {
+      // The whole is asked again at the end alone: a tree may have thousands of members.
+      states = await treeState(run.session, change, matches);
+      if (missingSteps(states).length === 0) break;
+      continue;
+    }
+    // Before each its own table: an equal index may have come meanwhile.
+    states = await refreshed(run.session, states, next.member, matches);
+    const [step] = missingSteps(states);
+    if (step?.sql !== next.sql) continue;
+    if (done.has(step.sql)) {
+      // It ran, and by what was read since it is still missing: perhaps the table above has another index now.
+      states = await treeState(run.session, change, matches);
+      if (missingSteps(states)[0]?.sql !== step.sql) continue;
+      const message = `${step.sql} ran, and its effect is gone: somebody else changes these indexes.`;
+      return leavePartitioned(run, change, { code: 'step_without_effect', message }, matches);
+    }
     if (run.signal.aborted) return leaveStopped(run, change, matches);
+    const gone = await goneFromTree(run, change, step.member);
+    if (gone !== null) {
+      return leavePartitioned(run, change, { code: 'partitions_changed', message: gone }, matches);
+    }
     const refused = await sent(step, {
       ...run,
+      expectedSeconds: seconds.get(quoteQualified(step.member.schema, step.member.table)) ?? null,
       onProgress: (progress) =>
         run.onProgress({
           ...progress,
@@ -61,12 +86,28 @@ export async function createPartitionedIndex(
       const [code, message] = reasonOf(run, refused);
       return leavePartitioned(run, change, { code, message }, matches);
     }
+    done.add(step.sql);
+    states = await refreshed(run.session, states, step.member, matches);
     if (step.how === 'concurrently') built += 1;
   }
   return finish(run, change, {
     duration_ms: Math.round(performance.now() - begun),
     reused: reused.map(({ index }) => quoteQualified(index?.schema ?? '', index?.name ?? '')),
   });
+}
+
+/** Detached or renamed since the last look: hours of building would serve a table that is none of the plan's. */
+async function goneFromTree(
+  { session }: ApplyRun,
+  { index }: PartitionedCreate,
+  { schema, table }: Member,
+): Promise<string | null> {
+  const [top, member] = [quoteQualified(index.schema, index.table), quoteQualified(schema, table)];
+  const found = await session.query(
+    'SELECT FROM pg_partition_tree(to_regclass($1)) WHERE relid = to_regclass($2)',
+    [top, member],
+  );
+  return found.length > 0 ? null : `${member} is no partition of it any more.`;
 }
 
 async function leaveStopped(
@@ -109,7 +150,7 @@ async function send(step: TreeStep, run: ApplyRun): Promise<TargetQueryError | n
       statement_timeout: run.statementTimeoutMs,
     });
     try {
-      await journalledBuild(run, step.sql, step.member);
+      await journalledBuild(run, step.sql, step.member, { seconds: run.expectedSeconds });
       return null;
     } catch (error) {
       if (error instanceof TargetQueryError) return error;
@@ -130,8 +171,14 @@ async function finish(run: ApplyRun, { index }: PartitionedCreate, facts: Facts)
   }
   if (index.keys.some((key) => key.expression !== null)) {
     const table = quoteQualified(index.schema, index.table);
-    const refused = await withShortLock(run, 'analyze', `ANALYZE ${table}`);
-    if (refused) facts.analyze_failed = refused.message;
+    try {
+      const refused = await withShortLock(run, 'analyze', `ANALYZE ${table}`);
+      if (refused) facts.analyze_failed = refused.message;
+    } catch (error) {
+      // The index stands and is in use, whatever stopped its statistics.
+      if (!(run.signal.aborted && isAbort(error))) throw error;
+      facts.analyze_failed = stopReason(run.signal)[1];
+    }
   }
   return applied({ ...facts, index_oid: whole.oid, definition: whole.definition });
 }
@@ -185,9 +232,13 @@ export async function leavePartitioned(
   }
   if (missing === 0) return finish(run, change, { ...facts, note: reason.message });
   if (!top) return failed(reason.code, `${reason.message} Nothing was left behind.`, facts);
-  const message = `${reason.message} ${built.length} leaves have their index; ${missing} statement(s) are missing. Apply it again to go on from there, or undo it.`;
-  // Interrupted by a crash: the service goes on by itself. Else a person decides.
-  return reason.code === 'interrupted_before_effect'
+  const goesOn =
+    reason.code === WINDOW_CLOSED
+      ? 'It goes on from there in the next window.'
+      : 'Apply it again to go on from there, or undo it.';
+  const message = `${reason.message} ${built.length} leaves have their index; ${missing} statement(s) are missing. ${goesOn}`;
+  // Interrupted by a crash, or by the window's end: the service goes on by itself. Else a person decides.
+  return reason.code === 'interrupted_before_effect' || reason.code === WINDOW_CLOSED
     ? failed(reason.code, message, facts)
     : needsAttention('partly_built', message, { ...facts, because: reason.code });
 }

@@ -59,48 +59,71 @@ const keyOf = (schema: string, name: string) => `${schema}\0${name}`;
 /** What one member has now. `attached`: to the index of the table above it. */
 export interface MemberState {
   member: Member;
-  index: Pick<IndexFacts, 'schema' | 'name' | 'is_valid'> | null;
+  index: Pick<IndexFacts, 'oid' | 'schema' | 'name' | 'is_valid'> | null;
   attached: boolean;
 }
 
 /**
  * The tree as it is. Of a member the equal index counts that has the plan's name, or else a valid one that serves no
- * constraint and is attached to nothing or to the right parent: an index that is there is not built again.
+ * constraint and is attached to nothing or to the right parent: an index that is there is not built again. It asks for
+ * each member, so that a tree of a thousand takes seconds: between two statements `refreshed` is enough.
  */
 export async function treeState(
   session: TargetSession,
   change: PartitionedCreate,
   matches: Matches = matchesByText,
 ): Promise<MemberState[]> {
-  const states = new Map<string, MemberState>();
+  const states: MemberState[] = [];
   const oids = new Map<string, number>();
   for (const member of membersOf(change)) {
-    const key = keyOf(member.schema, member.table);
-    const relation = await findRelation(session, member.schema, member.table);
     const parentOid = member.parent === null ? undefined : oids.get(member.parent);
-    const found = relation ? await indexesOf(session, relation.oid) : [];
-    const equal = found.filter((one) => matches(one, member.definition) && one.constraints.length === 0);
-    const attachedTo = await parentsOf(
-      session,
-      equal.map(({ oid }) => oid),
-    );
-    const isOurs = (one: IndexFacts) =>
-      one.is_valid && (!attachedTo.has(one.oid) || attachedTo.get(one.oid) === parentOid);
-    const index =
-      equal.find((one) => one.name === member.name) ??
-      (member.parent === null
-        ? undefined
-        : (equal.find((one) => isOurs(one) && attachedTo.has(one.oid)) ?? equal.find(isOurs)));
-    if (index) oids.set(key, index.oid);
-    const attached =
-      index !== undefined && parentOid !== undefined && attachedTo.get(index.oid) === parentOid;
-    states.set(key, { member, index: index ?? null, attached });
+    const state = await memberState(session, member, parentOid, matches);
+    if (state.index) oids.set(keyOf(member.schema, member.table), state.index.oid);
+    states.push(state);
   }
-  return [...states.values()];
+  return states;
+}
+
+/** The same states, but that this member's is read anew. */
+export async function refreshed(
+  session: TargetSession,
+  states: readonly MemberState[],
+  member: Member,
+  matches: Matches,
+): Promise<MemberState[]> {
+  const parent = states.find((state) => keyOf(state.member.schema, state.member.table) === member.parent);
+  const now = await memberState(session, member, parent?.index?.oid, matches);
+  return states.map((state) => (state.member === member ? now : state));
+}
+
+/** @param parentOid of the index of the table above; undefined: it has none, or the member is the top. */
+async function memberState(
+  session: TargetSession,
+  member: Member,
+  parentOid: number | undefined,
+  matches: Matches,
+): Promise<MemberState> {
+  const relation = await findRelation(session, member.schema, member.table);
+  const found = relation ? await indexesOf(session, relation.oid) : [];
+  const equal = found.filter((one) => matches(one, member.definition) && one.constraints.length === 0);
+  const attachedTo = await parentsOf(
+    session,
+    equal.map(({ oid }) => oid),
+  );
+  const isOurs = (one: IndexFacts) =>
+    one.is_valid && (!attachedTo.has(one.oid) || attachedTo.get(one.oid) === parentOid);
+  const index =
+    equal.find((one) => one.name === member.name) ??
+    (member.parent === null
+      ? undefined
+      : (equal.find((one) => isOurs(one) && attachedTo.has(one.oid)) ?? equal.find(isOurs)));
+  const attached = index !== undefined && parentOid !== undefined && attachedTo.get(index.oid) === parentOid;
+  return { member, index: index ?? null, attached };
 }
 
 /** The index that each of these is attached to. */
 async function parentsOf(session: TargetSession, oids: number[]): Promise<Map<number, number>> {
+  if (oids.length === 0) return new Map();
   const rows = await session.query<{ child: number; parent: number }>(
     'SELECT inhrelid AS child, inhparent AS parent FROM pg_inherits WHERE inhrelid = ANY ($1::oid[])',
     [oids],

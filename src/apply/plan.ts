@@ -82,8 +82,9 @@ export function renderChange(change: Change): { statements: string[]; rollback: 
         rollback: [`DROP STATISTICS ${quoteQualified(change.schema, change.name)}`],
       };
     case 'vacuum': {
-      const options = [change.freeze ? 'FREEZE' : null, change.analyze ? 'ANALYZE' : null].filter(Boolean);
-      const list = options.length > 0 ? ` (${options.join(', ')})` : '';
+      // To give the pages at a table's end back it would lock out even readers for a moment, and on standbys cancel them.
+      const options = [change.freeze ? 'FREEZE' : null, change.analyze ? 'ANALYZE' : null, 'TRUNCATE false'];
+      const list = ` (${options.filter(Boolean).join(', ')})`;
       return { statements: [`VACUUM${list} ${quoteQualified(change.schema, change.table)}`], rollback: [] };
     }
     case 'analyze':

@@ -77,6 +77,7 @@ const NOT_THE_PLANS: ReadonlySet<string> = new Set([
   'concurrent_index_corruption',
   'not_supported_yet',
   'setting_not_allowed',
+  'alter_system_not_allowed',
   'reloption_not_allowed',
   'configuration_files_broken',
   'replacement_missing',

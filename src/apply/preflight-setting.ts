@@ -79,8 +79,14 @@ async function missingRights(session: TargetSession, name: string): Promise<Drif
     session.server_version_num >= 150000
       ? "has_parameter_privilege($1, 'ALTER SYSTEM')"
       : '(SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND $1::text IS NOT NULL';
-  const [rights] = await session.query<{ alter_system: boolean; reload: boolean; files: boolean }>(
+  const [rights] = await session.query<{
+    alter_system: boolean;
+    allowed: boolean;
+    reload: boolean;
+    files: boolean;
+  }>(
     `SELECT ${alterSystem} AS alter_system,
+            coalesce(current_setting('allow_alter_system', true), 'on') = 'on' AS allowed,
             has_function_privilege('pg_catalog.pg_reload_conf()', 'EXECUTE') AS reload,
             has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')
               AND has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS files`,
@@ -102,6 +108,15 @@ async function missingRights(session: TargetSession, name: string): Promise<Drif
   }
   if (missing.length > 0) {
     return [{ code: 'missing_privilege', message: `This role lacks: ${missing.join('; ')}.` }];
+  }
+  if (rights?.allowed === false) {
+    return [
+      {
+        code: 'alter_system_not_allowed',
+        message:
+          'This server has allow_alter_system = off: its settings are kept by something else, which is where this belongs.',
+      },
+    ];
   }
   return brokenFiles(session);
 }

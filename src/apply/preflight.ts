@@ -1,6 +1,6 @@
 /** The target as it is now against what was approved: what drifted, what is refused, and who is in the way. */
 import type { ApplyPlan, Blocker } from '../domain/index.ts';
-import { PgLuthierError } from '../domain/index.ts';
+import { PgLuthierError, tableOf } from '../domain/index.ts';
 import type { TargetSession } from '../target/index.ts';
 import { findBlockers } from './blockers.ts';
 import type { Checked, Drift } from './drift.ts';
@@ -56,9 +56,21 @@ async function refusals(session: TargetSession, plan: ApplyPlan): Promise<Drift[
       message: 'A finding is for a person to act on; there is nothing to apply.',
     });
   }
-  const [server] = await session.query<{ in_recovery: boolean }>('SELECT pg_is_in_recovery() AS in_recovery');
+  const [server] = await session.query<{ in_recovery: boolean; temporary: boolean | null }>(
+    `SELECT pg_is_in_recovery() AS in_recovery,
+            (SELECT pg_is_other_temp_schema(oid) FROM pg_namespace WHERE nspname = $1) AS temporary`,
+    [tableOf(plan.change)?.schema ?? ''],
+  );
   if (server?.in_recovery) {
     return [{ code: 'standby', message: 'The target is a standby; changes are made on its primary.' }];
+  }
+  if (server?.temporary) {
+    return [
+      {
+        code: 'temporary_table',
+        message: "The table is another session's temporary one: only that session can change it.",
+      },
+    ];
   }
   const version = session.server_version_num;
   const concurrently = plan.change.kind.startsWith('index.');

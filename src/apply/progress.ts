@@ -112,13 +112,15 @@ async function report(run: ApplyRun, watcher: TargetSession, follower: Follower)
   const [row] = await watcher.query<ServerProgress>(PROGRESS_SQL, [pid], {
     answerWithinMs: ANSWER_WITHIN_MS,
   });
-  const [waiting] = await watcher.query<{ pids: number[]; active: boolean | null }>(
-    `SELECT pg_blocking_pids(pid) AS pids, state = 'active' AS active
+  const [waiting] = await watcher.query<{ pids: number[]; active: boolean | null; standby: boolean | null }>(
+    `SELECT pg_blocking_pids(pid) AS pids, state = 'active' AS active, wait_event = 'SyncRep' AS standby
      FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::timestamptz`,
     [pid, backendStart],
     { answerWithinMs: ANSWER_WITHIN_MS },
   );
-  const phase = row?.phase ?? (waiting?.pids.length ? 'waiting for locks' : 'running');
+  const phase = waiting?.standby
+    ? 'waiting for a synchronous standby'
+    : (row?.phase ?? (waiting?.pids.length ? 'waiting for locks' : 'running'));
   const pids = new Set([
     ...(waiting?.pids ?? []),
     ...(row?.current_locker_pid ? [row.current_locker_pid] : []),

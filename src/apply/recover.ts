@@ -36,6 +36,8 @@ export interface RecoverOptions extends RunOptions {
   plan: ApplyPlan;
   /** Asked before each statement that recovery would send: why it may not now, in words; null: it may. Absent: it may. */
   heldBy?: () => Promise<string | null>;
+  /** Aborted: the apply was cancelled: nothing more of the change itself is sent. */
+  cancel?: AbortSignal;
   /** Aborted: what recovery has sent is cancelled, and waits for a later look. */
   hold?: AbortSignal;
 }
@@ -48,9 +50,9 @@ export interface RecoverOptions extends RunOptions {
  * may be behind what the apply did.
  */
 export async function recoverApply(options: RecoverOptions): Promise<ApplyOutcome | null> {
-  const { plan, ...given } = options;
+  const { plan, cancel, ...given } = options;
   const limits = { lockBudgetMs: LOCK_BUDGET_MS, statementTimeoutMs: STATEMENT_TIMEOUT_MS };
-  return withRun({ ...given, ...limits }, async (run) => {
+  return withRun({ ...given, ...limits, signal: cancel }, async (run) => {
     // With the lock, not before: until then whoever had it may have written more.
     const entries = await run.journal.entries();
     try {
@@ -58,12 +60,27 @@ export async function recoverApply(options: RecoverOptions): Promise<ApplyOutcom
       await settleOpen(run.journal, entries, outcome);
       return outcome;
     } catch (error) {
+      if (cancel?.aborted && !options.hold?.aborted && isAbort(error)) {
+        const outcome = cancelledInParts(cancel);
+        await settleOpen(run.journal, entries, outcome);
+        return outcome;
+      }
       if (!(error instanceof ApplyHeld) && !(options.hold?.aborted && isAbort(error))) throw error;
       const why = error instanceof ApplyHeld ? error.message : stopReason(options.hold)[1];
       run.onProgress({ phase: `what it left waits: ${why}`, fraction: null, blockers: [] });
       return null;
     }
   });
+}
+
+/** Some of it is done, and what recovery would have sent to complete it is not wanted any more. */
+function cancelledInParts(cancel: AbortSignal): ApplyOutcome {
+  const [because, message] = stopReason(cancel);
+  return needsAttention(
+    'partly_applied',
+    `${message} Some of its statements had been done by then; the journal names them.`,
+    { because },
+  );
 }
 
 /** Builds of one apply at most, with those that were interrupted. */

@@ -28,6 +28,8 @@ export interface ApplyRun {
   signal: AbortSignal;
   /** Longest wait for locks, ms. */
   lockBudgetMs: number;
+  /** How long the change takes by its estimate, seconds; null: not estimated. */
+  expectedSeconds: number | null;
   /** Longest a statement runs, ms. */
   statementTimeoutMs: number;
   /** Gives the session's connection up: what waits in it ends with `target_connection_lost`. */
@@ -40,6 +42,12 @@ export interface Guard {
   yieldAfterMs: number | null;
   /** Stops the apply, for what its watchdog saw; what it left is tidied up. */
   stop: (reason: ApplyStopped) => void;
+  /**
+   * Asked before each statement of the change itself, not of its tidying up: why it may not begin now, which stops the
+   * change; null: it may. Absent: whoever began has asked.
+   * @param seconds how long it will take by its estimate; null: not estimated.
+   */
+  mayBegin?: (seconds: number | null) => Promise<ApplyStopped | null>;
   /**
    * Asked before each statement, also of the tidying up: why it is to wait. Absent: whoever began has asked. A recovery
    * begins at a time that nobody chose.
@@ -169,6 +177,7 @@ export function reasonOf(run: Pick<ApplyRun, 'signal'>, error: TargetQueryError)
     case SQLSTATE.unique_violation:
       return ['unique_violation', 'The table has rows that the unique index does not allow.'];
     default:
-      return ['statement_failed', error.message];
+      // The server ends its messages without a stop; ours go on.
+      return ['statement_failed', /[.!?:]$/.test(error.message) ? error.message : `${error.message}.`];
   }
 }

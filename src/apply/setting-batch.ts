@@ -13,6 +13,7 @@ import {
   applicationName,
   type Facts,
   failed,
+  type Guard,
   needsAttention,
   reasonOf,
   recordState,
@@ -38,6 +39,8 @@ export interface BatchOptions {
   applies: readonly BatchApply[];
   openSession: typeof openTarget;
   signal?: AbortSignal;
+  /** Asked once before the first is written, for all are one step; see Guard. */
+  mayBegin?: Guard['mayBegin'];
   /** Asked before each statement of a recovery: why it may not be sent now; null: it may. */
   heldBy?: () => Promise<string | null>;
 }
@@ -97,6 +100,7 @@ export async function openBatch(
       signal,
       // Nobody waits for a setting's lock but another ALTER SYSTEM.
       guard: { yieldAfterMs: null, stop: () => {}, ...(heldBy ? { heldBy } : {}) },
+      expectedSeconds: null,
       lockBudgetMs: lockBudgets.setting.lock_timeout_ms,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
       giveUpSession: () => lost.abort(),
@@ -120,6 +124,8 @@ export async function applySettingBatch(options: BatchOptions): Promise<BatchOut
   try {
     const refused = await driftOf(session, members);
     if (refused) return outcomes(refused);
+    const held = await options.mayBegin?.(null);
+    if (held) return outcomes(() => failed(held.code, `${held.message} Nothing was written.`));
     const written: Member[] = [];
     for (const member of members) {
       try {

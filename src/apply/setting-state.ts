@@ -23,7 +23,8 @@ export interface FileEntry {
 /** The setting's entries in the configuration files, in the order in which they are read. */
 export function readFileEntries(session: TargetSession, name: string): Promise<FileEntry[]> {
   return session.query<FileEntry>(
-    'SELECT sourcefile, setting, applied, error FROM pg_file_settings WHERE name = $1 ORDER BY seqno',
+    // As the file spells it; the server takes `Work_Mem` for work_mem.
+    'SELECT sourcefile, setting, applied, error FROM pg_file_settings WHERE lower(name) = lower($1) ORDER BY seqno',
     [name],
   );
 }

@@ -3,7 +3,7 @@ import type { JournalEntry } from '../domain/index.ts';
 import { TargetQueryError } from '../target/index.ts';
 import { lockBudgets } from './lock-budgets.ts';
 import { watched } from './progress.ts';
-import { type ApplyRun, SQLSTATE, settleSurely } from './run.ts';
+import { type ApplyRun, type Guard, SQLSTATE, settleSurely } from './run.ts';
 import { ApplyHeld, stopReason } from './stopped.ts';
 
 /** How long after its time limit a statement's answer is still waited for, ms. */
@@ -14,6 +14,7 @@ const ANSWER_RESERVE_MS = 60_000;
  * connection leaves the row `unknown`: nobody here knows whether the statement took effect.
  * @param options.heedAbort the run's signal cancels it. Tidying up does not heed that, for it is what a stop leads to; a
  * watchdog of its own ends it where others wait for it, and so does the guard's hold.
+ * @param options.seconds how long it takes by its estimate; absent: not estimated.
  * @param options.until aborted, it is cancelled all the same.
  * @throws ApplyHeld when the guard does not let it be sent now; nothing was sent, or it was cancelled.
  */
@@ -21,10 +22,13 @@ export async function journalled(
   run: ApplyRun,
   purpose: JournalEntry['purpose'],
   sql: string,
-  options: { heedAbort: boolean; until?: AbortSignal } = { heedAbort: true },
+  options: { heedAbort: boolean; until?: AbortSignal; seconds?: number | null } = { heedAbort: true },
 ): Promise<void> {
   const { session, journal, guard } = run;
-  if (options.heedAbort) run.signal.throwIfAborted();
+  if (options.heedAbort) {
+    run.signal.throwIfAborted();
+    await begins(guard, options.seconds ?? null);
+  }
   const held = await guard.heldBy?.();
   if (held) throw new ApplyHeld(held);
   const step = await journal.intend({
@@ -62,6 +66,14 @@ export async function journalled(
     sqlstate: null,
     message: null,
   });
+}
+
+/** @throws ApplyStopped, which stops the run too, where the next statement of the change may not begin now. */
+export async function begins(guard: Guard, seconds: number | null): Promise<void> {
+  const refused = await guard.mayBegin?.(seconds);
+  if (!refused) return;
+  guard.stop(refused);
+  throw refused;
 }
 
 /** The run as far as it tidies up: what stopped the change does not stop that, its own watchdog and a hold do. */

@@ -94,6 +94,16 @@ export function needsRestart(change: Change): boolean {
 }
 
 /**
+ * What the policy asks for and what the same policy keeps from ever happening, in words; null: nothing. Earlier versions
+ * took such policies, so that one may be in a store.
+ */
+export function withoutEffect(policy: ApplyPolicy): string | null {
+  if (!policy.production || policy.auto_in_production) return null;
+  if (policy.mode === 'auto') return 'the mode auto';
+  return policy.revert === 'perform' ? 'revert: perform' : null;
+}
+
+/**
  * Why the policy does not approve this by itself; null: it does.
  * @param size_bytes disk that the change takes by its estimate; null: not known.
  */

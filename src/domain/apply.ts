@@ -84,6 +84,12 @@ export type ApplyOutcome =
   | { outcome: 'failed'; code: string; message: string; facts: Record<string, unknown> }
   | { outcome: 'needs_attention'; code: string; message: string; facts: Record<string, unknown> };
 
+/**
+ * Code of an apply that ended because the target's maintenance window closed before its next statement: it goes on in the
+ * next window, as another apply.
+ */
+export const WINDOW_CLOSED = 'window_closed';
+
 /** Who made a change that nobody applied through PgLuthier, as applies and the audit log name it. */
 export const BY_HAND_ACTOR = 'by hand';
 

@@ -3,6 +3,7 @@
  * It imports nothing but zod and itself; it does no I/O, knows no clock and no environment.
  */
 export * from './activity.ts';
+export * from './actors.ts';
 export * from './apply.ts';
 export * from './apply-policy.ts';
 export * from './bloat.ts';
@@ -18,6 +19,7 @@ export * from './lifecycle.ts';
 export * from './maintenance-window.ts';
 export * from './plan-node-name.ts';
 export * from './plan-tree.ts';
+export * from './policy-protections.ts';
 export * from './recommendation.ts';
 export * from './reloptions.ts';
 export * from './replication.ts';

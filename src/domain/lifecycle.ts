@@ -44,6 +44,7 @@ export type RecommendationEvent =
   | 'applied_by_hand'
   | 'apply_failed'
   | 'need_attention'
+  | 'window_closed'
   | 'verified'
   | 'verified_inconclusive'
   | 'verify_failed';
@@ -89,7 +90,12 @@ export const recommendationTransitions: Readonly<
     expire: 'expired',
     applied_by_hand: 'verifying',
   },
-  applying: { applied: 'verifying', apply_failed: 'failed', need_attention: 'needs_attention' },
+  applying: {
+    applied: 'verifying',
+    apply_failed: 'failed',
+    need_attention: 'needs_attention',
+    window_closed: 'scheduled',
+  },
   verifying: {
     verified: 'succeeded',
     verified_inconclusive: 'inconclusive',

@@ -125,3 +125,48 @@ export function nextOpening(windows: readonly MaintenanceWindow[], at: Date): Da
   }
   return null;
 }
+
+/** Minutes of the longest time that they are open within a week from now, 0: there are none. Infinity: they leave no gap. */
+export function longestOpening(windows: readonly MaintenanceWindow[], now: Date): number {
+  let longest = 0;
+  let at = nextOpening(windows, now);
+  while (at !== null && at.getTime() - now.getTime() <= LONGEST_MS) {
+    const minutes = openMinutes(windows, at);
+    longest = Math.max(longest, minutes);
+    if (minutes === Number.POSITIVE_INFINITY) break;
+    at = nextOpening(windows, new Date(at.getTime() + minutes * MINUTE_MS));
+  }
+  return longest;
+}
+
+/**
+ * Whether these windows are open at any moment at which those are not; no windows are always open. Told by the wall
+ * clock of each time zone: a window in another zone counts as more, whatever it is called there, for the clocks of two
+ * zones need not go on together.
+ */
+export function opensMore(
+  after: readonly MaintenanceWindow[],
+  before: readonly MaintenanceWindow[],
+): boolean {
+  if (before.length === 0) return false;
+  if (after.length === 0) return true;
+  const open = weeksOf(before);
+  return [...weeksOf(after)].some(([zone, minutes]) => {
+    const allowed = open.get(zone);
+    return [...minutes].some((minute) => !allowed?.has(minute));
+  });
+}
+
+/** The minutes of the week, by the wall clock of each time zone, at which a window of it is open. */
+function weeksOf(windows: readonly MaintenanceWindow[]): Map<string, Set<number>> {
+  const weeks = new Map<string, Set<number>>();
+  for (const window of windows) {
+    const minutes = weeks.get(window.time_zone) ?? new Set();
+    for (const day of window.days) {
+      const begins = weekdays.indexOf(day) * DAY_MINUTES + minutesOf(window.from);
+      for (let at = 0; at < lengthOf(window); at += 1) minutes.add((begins + at) % WEEK_MINUTES);
+    }
+    weeks.set(window.time_zone, minutes);
+  }
+  return weeks;
+}

@@ -10,6 +10,7 @@ import {
 import type { Apply } from '../store/index.ts';
 import { openTarget } from '../target/index.ts';
 import { refusalError } from './apply-gates.ts';
+import { betweenStatements } from './between-statements.ts';
 import { shownProgress } from './blocker-text.ts';
 import { collectTarget } from './collect-target.ts';
 import { healingOf } from './healing.ts';
@@ -120,6 +121,7 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
   let outcome: ApplyOutcome | null;
   const policy = await store.applyPolicies.get(apply.target_id);
   const preconditions = await approvedPreconditions(services, apply);
+  const { estimate } = await store.recommendations.get(apply.target_id, apply.recommendation_id);
   const stop = followStops(
     // The store is away for a moment; the next round asks again.
     (error) => logger.warn({ err: error, apply_id: apply.id }, 'could not ask whether this apply is to stop'),
@@ -130,6 +132,8 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
       dsn,
       apply_id: apply.id,
       preconditions,
+      expectedSeconds: estimate.build_seconds ?? null,
+      mayBegin: betweenStatements(services, apply),
       openSession: asOwner(openTarget, apply.plan.change),
       journal: store.applies.journal(apply.target_id, apply.id),
       signal: AbortSignal.any([services.background.signal, stop.signal]),
@@ -151,7 +155,7 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
   if (outcome === null) {
     logger.warn(
       { apply_id: apply.id },
-      'the target was lost during an apply, or what it left may not be touched now; it stays open for recovery',
+      'the target was lost during an apply, or what is left of it may not be sent now; it stays open for recovery',
     );
     return;
   }

@@ -11,6 +11,7 @@ import type { Apply } from '../store/index.ts';
 import { openTarget } from '../target/index.ts';
 import { drifted } from './apply-approved.ts';
 import { heldInRecovery, refusalError } from './apply-gates.ts';
+import { betweenStatements } from './between-statements.ts';
 import { collectTarget } from './collect-target.ts';
 import { inspect } from './plan-apply.ts';
 import { batchHash, memoryOfBatch, restartMembers } from './restart-batch.ts';
@@ -137,6 +138,7 @@ async function runBatch(services: Services, { batch, applies }: StartedBatch): P
         journal: store.applies.journal(batch.target_id, id),
       })),
       openSession: openTarget,
+      ...(applies[0] ? { mayBegin: betweenStatements(services, applies[0]) } : {}),
       signal: AbortSignal.any([services.background.signal, stop.signal]),
     });
     if (outcomes) await finishBatch(services, batch.target_id, batch.id, outcomes);
@@ -211,7 +213,7 @@ export async function recoverBatch(
         journal: services.store.applies.journal(target_id, id),
       })),
       openSession: (to, options) => openTarget(to, endedBy(signal, options)),
-      heldBy: await heldInRecovery(services, first.target_id),
+      heldBy: heldInRecovery(services, first.target_id),
     });
     if (outcomes === null) {
       log.info('this batch still runs on the target, or what it left may not be touched now; it stays open');

@@ -1,8 +1,17 @@
 /** What holds an approved change off although the target is as it was: stops, windows, the policy, disk, standbys. */
-import { diskNeed, diskRefusal, type EarlierWal, lagRefusal } from '../apply/index.ts';
+import {
+  diskNeed,
+  diskRefusal,
+  type EarlierWal,
+  isBuiltInParts,
+  lagRefusal,
+  longestLeafBuild,
+  syncRefusal,
+} from '../apply/index.ts';
 import {
   type ApplyPolicy,
   type Change,
+  longestOpening,
   needsRestart,
   nextOpening,
   openMinutes,
@@ -35,7 +44,9 @@ export async function gatesWithoutTarget(
   { targetId, policy, recommendation, actor }: GateOptions,
 ): Promise<Refusal[]> {
   const refusals = await gatesOfRecovery(services, targetId, policy, recommendation.change);
-  const short = tooShort(policy, recommendation, services.now());
+  // Of what is built in parts the target tells how long each takes.
+  const whole = recommendation.estimate.build_seconds ?? null;
+  const short = isBuiltInParts(recommendation.change) ? null : windowTooShort(policy, whole, services.now());
   if (short) refusals.push(short);
   if (policy.four_eyes) {
     const [approval] = await services.store.approvals.list(targetId, {
@@ -54,7 +65,7 @@ export async function gatesWithoutTarget(
 }
 
 /** Those of anything that is sent, be it only to tidy up what an interrupted apply left. */
-async function gatesOfRecovery(
+export async function gatesOfRecovery(
   services: Services,
   targetId: string,
   policy: ApplyPolicy,
@@ -73,18 +84,10 @@ async function gatesOfRecovery(
   return closed ? [...refusals, closed] : refusals;
 }
 
-/** What keeps a recovery from sending anything now; empty: nothing. */
-export async function refusalsInRecovery(services: Services, targetId: string): Promise<Refusal[]> {
-  return gatesOfRecovery(services, targetId, await services.store.applyPolicies.get(targetId));
-}
-
 /** Asked before each statement of a recovery: why it may not be sent now, in words; null: it may. */
-export async function heldInRecovery(
-  services: Services,
-  targetId: string,
-): Promise<() => Promise<string | null>> {
-  const policy = await services.store.applyPolicies.get(targetId);
+export function heldInRecovery(services: Services, targetId: string): () => Promise<string | null> {
   return async () => {
+    const policy = await services.store.applyPolicies.get(targetId);
     const refusals = await gatesOfRecovery(services, targetId, policy);
     return refusals.map(({ message }) => message).join(' ') || null;
   };
@@ -116,19 +119,19 @@ function outsideWindow({ windows }: ApplyPolicy, now: Date, change?: Change): Re
   };
 }
 
-function tooShort({ windows }: ApplyPolicy, { estimate }: Recommendation, now: Date): Refusal | null {
+/** A statement of so many seconds, by its estimate, would go on after the windows have closed. Null: it would not, or nobody knows. */
+export function windowTooShort({ windows }: ApplyPolicy, seconds: number | null, now: Date): Refusal | null {
   const open = windows.length === 0 ? 0 : openMinutes(windows, now);
-  const seconds = estimate.build_seconds ?? null;
-  return open > 0 && seconds !== null && seconds > open * 60
-    ? {
-        code: 'window_too_short',
-        message: `It takes an estimated ${Math.ceil(seconds / 60)} minutes; the window closes in ${Math.floor(open)}.`,
-        until: null,
-      }
-    : null;
+  if (open === 0 || seconds === null || seconds <= open * 60) return null;
+  const longest = longestOpening(windows, now);
+  return {
+    code: 'window_too_short',
+    message: `It takes an estimated ${Math.ceil(seconds / 60)} minutes; the window closes in ${Math.floor(open)}${seconds > longest * 60 ? `, and the longest lasts ${Math.floor(longest)}` : ''}.`,
+    until: null,
+  };
 }
 
-/** Those that the target knows: free disk by the policy's budget, and standbys. */
+/** Those that the target knows: how long each build takes, free disk by the policy's budget, and standbys. */
 export async function gatesOfTarget(
   services: Services,
   session: TargetSession,
@@ -136,8 +139,16 @@ export async function gatesOfTarget(
 ): Promise<{ refusals: Refusal[]; disk_bytes: number | null }> {
   const { change, estimate } = recommendation;
   const disk_bytes = await diskNeed(session, change, estimate.size_bytes);
+  const short = isBuiltInParts(change)
+    ? windowTooShort(
+        policy,
+        await longestLeafBuild(session, change, estimate.build_seconds ?? null),
+        services.now(),
+      )
+    : null;
   const found = [
     diskRefusal(disk_bytes, policy.disk_budget_bytes),
+    await syncRefusal(session, change),
     await lagRefusal(
       session,
       policy.max_replica_lag_seconds,
@@ -146,7 +157,10 @@ export async function gatesOfTarget(
   ];
   return {
     disk_bytes,
-    refusals: found.flatMap((one) => (one ? [{ code: one.code, message: one.message, until: null }] : [])),
+    refusals: [
+      ...(short ? [short] : []),
+      ...found.flatMap((one) => (one ? [{ code: one.code, message: one.message, until: null }] : [])),
+    ],
   };
 }
 
@@ -175,6 +189,7 @@ const remedies: Record<string, string> = {
   disk_need_unknown: 'Take the budget off the policy if there is room for certain.',
   disk_budget_exceeded: 'Make room and raise disk_budget_bytes of the policy.',
   replica_lag: 'Wait until the standbys have caught up.',
+  sync_standby_missing: 'Bring the standby back, or take it out of synchronous_standby_names.',
 };
 
 /** The 409 (403 for four eyes) of what holds it off; its code is the first reason's. */

@@ -17,7 +17,7 @@ export function healingOf(services: Services, { target_id, id }: Apply): () => P
   return async () => {
     const stopping = () => new ApplyHeld('the service ends; it goes on at its next start.');
     if (background.signal.aborted) throw stopping();
-    const held = await (await heldInRecovery(services, target_id))();
+    const held = await heldInRecovery(services, target_id)();
     const before = await store.applies.lastCancel(target_id, id);
     const stop = new AbortController();
     const ended = () => stop.abort(stopping());

@@ -26,6 +26,7 @@ export { exportMigration } from './export-migration.ts';
 export { loadWindow } from './load-window.ts';
 export { planApply } from './plan-apply.ts';
 export { recoverApplies } from './recover-applies.ts';
+export { applyOnce, approveOnce, batchOnce, decideOnce } from './repeated.ts';
 export { restartBatch, type WaitingForRestart } from './restart-batch.ts';
 export { applyInWindow, lapseRecommendations } from './scheduled-applies.ts';
 export {

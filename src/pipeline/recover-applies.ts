@@ -1,10 +1,18 @@
 /** At start: every apply that a stop or a crash left open is looked into and brought to an end or to a person. */
-import { asOwner, mayBeginAgain, preflight, recoverApply } from '../apply/index.ts';
-import { PgLuthierError } from '../domain/index.ts';
+import {
+  ApplyStopped,
+  asOwner,
+  isBuiltInParts,
+  mayBeginAgain,
+  preflight,
+  recoverApply,
+} from '../apply/index.ts';
+import { type ApplyOutcome, PgLuthierError, WINDOW_CLOSED } from '../domain/index.ts';
 import { openTarget } from '../target/index.ts';
 import { finishApply, followStops, recordProgress, runApply, yieldOf } from './apply-approved.ts';
 import { recoverBatch } from './apply-batch.ts';
-import { heldInRecovery, refusalsInRecovery, stopRefusal } from './apply-gates.ts';
+import { heldInRecovery, stopRefusal } from './apply-gates.ts';
+import { betweenStatements } from './between-statements.ts';
 import { healingOf } from './healing.ts';
 import type { Services } from './services.ts';
 import { endedBy, targetDsn, withReadSession } from './target-session.ts';
@@ -60,7 +68,8 @@ async function recoverOne(
     const dsn = await targetDsn(services, apply.target_id);
     const policy = await store.applyPolicies.get(apply.target_id);
     const journal = store.applies.journal(apply.target_id, apply.id);
-    const held = await heldInRecovery(services, apply.target_id);
+    const cancel = await cancelOf(services, apply);
+    const held = heldInRecovery(services, apply.target_id);
     const outcome = await recoverApply({
       plan: apply.plan,
       apply_id: apply.id,
@@ -68,6 +77,7 @@ async function recoverOne(
       openSession: asOwner((to, options) => openTarget(to, endedBy(signal, options)), apply.plan.change),
       journal,
       heldBy: held,
+      cancel: cancel.signal,
       hold: stop.signal,
       healing: healingOf(services, apply),
       ...yieldOf(policy),
@@ -87,7 +97,8 @@ async function recoverOne(
         );
         return;
       }
-      outcome.facts.not_begun_again = refused;
+      await finishApply(services, apply, notBegunAgain(apply, outcome, refused));
+      return;
     }
     await finishApply(services, apply, outcome);
   } catch (error) {
@@ -99,20 +110,44 @@ async function recoverOne(
   }
 }
 
+/** A tree that is built in part waits for the next window, where nothing but that holds it; else its outcome says why. */
+function notBegunAgain({ plan }: OpenApply, outcome: ApplyOutcome, refused: Refused): ApplyOutcome {
+  const facts = { ...outcome.facts, not_begun_again: refused };
+  return isBuiltInParts(plan.change) && refused.code === WINDOW_CLOSED
+    ? {
+        outcome: 'failed',
+        code: WINDOW_CLOSED,
+        message: `${refused.message} It goes on in the next window.`,
+        facts,
+      }
+    : { ...outcome, facts };
+}
+
+/** Who cancelled it while nobody ran it; recovery then completes nothing of it. */
+async function cancelOf({ store }: Services, { target_id, id }: OpenApply): Promise<AbortController> {
+  const cancel = new AbortController();
+  const asked = await store.applies.lastCancel(target_id, id);
+  if (asked) cancel.abort(new ApplyStopped('cancelled', `${asked.actor} cancelled it.`));
+  return cancel;
+}
+
 async function stopOverTarget({ store }: Services, targetId: string): Promise<string | null> {
   const stop = await store.applyStops.over(targetId);
   return stop && stopRefusal(stop, targetId).message;
 }
 
-/** Why it does not begin again: a stop or a closed window, another target than was approved, somebody in the way. What a start asks. */
-async function whyNotAgain(
-  services: Services,
-  dsn: string,
-  { plan, target_id }: OpenApply,
-): Promise<{ code: string; message: string } | null> {
-  const [gate] = await refusalsInRecovery(services, target_id);
-  if (gate) return { code: gate.code, message: gate.message };
-  const { drift, blockers } = await withReadSession(dsn, 'preflight', (session) => preflight(session, plan));
+interface Refused {
+  code: string;
+  message: string;
+}
+
+/** Why it does not begin again: what holds any statement, another target than was approved, somebody in the way. */
+async function whyNotAgain(services: Services, dsn: string, apply: OpenApply): Promise<Refused | null> {
+  const refusal = await betweenStatements(services, apply)(null);
+  if (refusal) return { code: refusal.code, message: refusal.message };
+  const { drift, blockers } = await withReadSession(dsn, 'preflight', (session) =>
+    preflight(session, apply.plan),
+  );
   const [first] = drift;
   if (first) return first;
   if (blockers.length === 0) return null;

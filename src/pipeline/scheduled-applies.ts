@@ -2,10 +2,12 @@
 import {
   needsRestart,
   PgLuthierError,
+  POLICY_ACTOR,
   type Recommendation,
   refusesAuto,
   refusesRevert,
   type Target,
+  WINDOW_CLOSED,
 } from '../domain/index.ts';
 import { startApply } from './apply-approved.ts';
 import { startBatch } from './apply-batch.ts';
@@ -15,8 +17,6 @@ import { REVERT_RULE } from './propose-revert.ts';
 import type { Services } from './services.ts';
 
 const DAY_MS = 86_400_000;
-/** How the audit log names decisions of a target's policy. */
-export const POLICY_ACTOR = 'policy';
 
 /** Ends snoozes, and expires what is too old by its target's policy. */
 export async function lapseRecommendations(services: Services): Promise<{ woken: number; expired: number }> {
@@ -46,7 +46,7 @@ export async function applyInWindow(services: Services, target: Pick<Target, 'id
   const { store } = services;
   const result: WindowResult = { started: 0, held: {} };
   const policy = await store.applyPolicies.get(target.id);
-  const due = await dueOf(services, target.id);
+  const due = await dueOf(services, target.id, result.held);
   const restarts: { recommendation: Recommendation; actor: string }[] = [];
   for (const { id, actor, why } of due) {
     try {
@@ -110,12 +110,13 @@ interface Due {
   why: string | null;
 }
 
-async function dueOf(services: Services, targetId: string): Promise<Due[]> {
+/** @param held gets what a person decided against, with its code. */
+async function dueOf(services: Services, targetId: string, held: Record<string, string>): Promise<Due[]> {
   const { store } = services;
   const scheduled = await store.recommendations.scheduled(targetId);
   const due: Due[] = scheduled.map(({ id, scheduled_by }) => ({ id, actor: scheduled_by, why: null }));
   due.push(...(await takenBackByPolicy(services, targetId)));
-  due.push(...(await approvedByPolicy(services, targetId)));
+  due.push(...(await approvedByPolicy(services, targetId, held)));
   const restarts = new Map<string, boolean>();
   for (const { id } of due) {
     const { risk } = await store.recommendations.get(targetId, id);
@@ -125,33 +126,46 @@ async function dueOf(services: Services, targetId: string): Promise<Due[]> {
 }
 
 /** Advice within the limits of the mode `auto`, severest first, up to the day's number. */
-async function approvedByPolicy(services: Services, targetId: string): Promise<Due[]> {
+async function approvedByPolicy(
+  services: Services,
+  targetId: string,
+  held: Record<string, string>,
+): Promise<Due[]> {
   const { store } = services;
   const policy = await store.applyPolicies.get(targetId);
   if (policy.mode !== 'auto' || policy.auto === null) return [];
   const since = services.now().getTime() - DAY_MS;
   const today = (await store.applies.list(targetId, {})).filter(
-    (apply) => apply.actor === POLICY_ACTOR && Date.parse(apply.created_at) > since,
+    ({ actor, created_at, outcome }) =>
+      actor === POLICY_ACTOR && Date.parse(created_at) > since && !waitsForWindow(outcome),
   );
   const room = policy.auto.max_changes_per_day - today.length;
   if (room <= 0) return [];
-  const items = await openOrHeld(services, targetId);
-  return items
-    .filter(
-      ({ item }) =>
-        item.reverts === undefined && refusesAuto(policy, item.change, item.estimate.size_bytes) === null,
-    )
+  const fitting = (await openOrHeld(services, targetId)).filter(
+    ({ item }) =>
+      item.reverts === undefined && refusesAuto(policy, item.change, item.estimate.size_bytes) === null,
+  );
+  // They must not use the day's number up for others.
+  const open = fitting.flatMap((one) => (one.held ? [] : [one.item]));
+  const against = await store.recommendations.decidedAgainst(targetId, open);
+  for (const id of against.keys()) held[id] = 'person_decided';
+  return fitting
+    .filter(({ item }) => !against.has(item.id))
     .slice(0, room)
-    .map(({ item, held }) => ({
+    .map(({ item, held: before }) => ({
       id: item.id,
       actor: POLICY_ACTOR,
-      why: held ? null : 'it is within the limits of the policy',
+      why: before ? null : 'it is within the limits of the policy',
     }));
 }
 
+/** Its window closed on it: counted when it goes on. */
+const waitsForWindow = (outcome: Record<string, unknown> | null) => outcome?.code === WINDOW_CLOSED;
+
 /**
- * What is open, and after it what the policy has approved already and something held off then (a blocker, a change
- * beside it): without a person nobody else begins that. What a person approved is left to persons.
+ * What the policy has approved already and something held off then (a blocker, a change beside it, the window's end), for
+ * without a person nobody else begins that; and after it what is open, which must not use the day's number up for a tree
+ * that is half built. What a person approved is left to persons.
  */
 async function openOrHeld(
   { store }: Services,
@@ -160,11 +174,12 @@ async function openOrHeld(
 ): Promise<{ item: Recommendation; held: boolean }[]> {
   const listed = async (state: 'open' | 'approved') =>
     (await store.recommendations.list(targetId, { ...filter, state, limit: 200 })).items;
-  const due = (await listed('open')).map((item) => ({ item, held: false }));
+  const due: { item: Recommendation; held: boolean }[] = [];
   for (const item of await listed('approved')) {
     const [approval] = await store.approvals.list(targetId, { limit: 1, recommendation_id: item.id });
     if (approval?.actor === POLICY_ACTOR) due.push({ item, held: true });
   }
+  for (const item of await listed('open')) due.push({ item, held: false });
   return due;
 }
 

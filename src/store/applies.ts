@@ -6,9 +6,11 @@ import {
   type ApplyState,
   type Journal,
   PgLuthierError,
+  POLICY_ACTOR,
   type Recommendation,
   type RecommendationEvent,
   type Verdict,
+  WINDOW_CLOSED,
 } from '../domain/index.ts';
 import { lastCancel, markCancelled, stopReason } from './apply-cancel.ts';
 import { refuseTooMany } from './apply-limits.ts';
@@ -41,10 +43,16 @@ export interface ApplyStore {
   /** Those that run, or were left running. */
   listOpen(): Promise<Apply[]>;
   /**
-   * Asks whoever runs it to stop. What was asked before stays.
+   * Asks whoever runs it to stop; see apply-cancel.ts for what is asked again. Of one that has ended since the same actor
+   * asked, its end is told.
    * @throws PgLuthierError `apply_not_found`, `invalid_state_transition` where it does not run.
    */
-  requestCancel(targetId: string, applyId: string, actor: string): Promise<Apply>;
+  requestCancel(
+    targetId: string,
+    applyId: string,
+    actor: string,
+    options?: { stop_rebuild: boolean },
+  ): Promise<Apply>;
   /** Why it is to stop, in words; null: it is not. */
   stopReason(targetId: string, applyId: string): Promise<string | null>;
   /** See apply-cancel.ts. */
@@ -86,6 +94,13 @@ const ends: Record<ApplyOutcome['outcome'], { state: ApplyState; event: Recommen
   failed: { state: 'failed', event: 'apply_failed' },
   needs_attention: { state: 'needs_attention', event: 'need_attention' },
 };
+
+function endOf(outcome: ApplyOutcome): { state: ApplyState; event: RecommendationEvent } {
+  const end = ends[outcome.outcome];
+  return outcome.outcome === 'failed' && outcome.code === WINDOW_CLOSED
+    ? { ...end, event: 'window_closed' }
+    : end;
+}
 
 export function applyStore(db: Database): ApplyStore {
   return {
@@ -156,8 +171,8 @@ export function applyStore(db: Database): ApplyStore {
         .execute();
       return rows.map(toApply);
     },
-    requestCancel: async (targetId, applyId, actor) =>
-      toApply(await markCancelled(db, targetId, applyId, actor)),
+    requestCancel: async (targetId, applyId, actor, options = { stop_rebuild: false }) =>
+      toApply(await markCancelled(db, targetId, applyId, actor, options)),
     stopReason: (targetId, applyId) => stopReason(db, targetId, applyId),
     lastCancel: (targetId, applyId) => lastCancel(db, targetId, applyId),
     setProgress: async (targetId, applyId, progress) => {
@@ -173,7 +188,7 @@ export function applyStore(db: Database): ApplyStore {
       db.transaction().execute(async (transaction) => {
         // As takeOverAll does: a way back steps two recommendations, and both must not wait for each other.
         await holdTarget(transaction, targetId, 'write');
-        const { state, event } = ends[outcome.outcome];
+        const { state, event } = endOf(outcome);
         const row = await transaction
           .updateTable('pgluthier.apply')
           .set({
@@ -196,10 +211,14 @@ export function applyStore(db: Database): ApplyStore {
           });
         }
         const recommendation = await lockNewest(transaction, targetId, row.recommendation_id);
-        await step(transaction, targetId, recommendation, event, {
+        const after = await step(transaction, targetId, recommendation, event, {
           actor: row.actor,
           details: { apply_id: applyId, outcome: outcome.outcome },
         });
+        // What the policy goes on with it looks at anew: its limits may have changed until then.
+        if (event === 'window_closed' && row.actor === POLICY_ACTOR) {
+          await step(transaction, targetId, after, 'unschedule', { actor: POLICY_ACTOR });
+        }
         if (event === 'applied') await setAsideReverted(transaction, targetId, recommendation, applyId);
         return toApply(row);
       }),

@@ -1,12 +1,21 @@
 /** Stopping an apply that another replica may run: the wish is kept in the store, and whoever runs it asks for it. */
-import { PgLuthierError } from '../domain/index.ts';
+import { evidenceOf, PgLuthierError, type Recommendation } from '../domain/index.ts';
 import { stopOver } from './apply-policies.ts';
 import { appendAudit } from './audit.ts';
 import type { Database } from './database.ts';
 import { notFound } from './errors.ts';
 
-/** Asked for again it is kept again: the first wish may have led to a rebuild that the second one stops. */
-export async function markCancelled(db: Database, targetId: string, applyId: string, actor: string) {
+/**
+ * Asked for again, by a client that lost the answer or by somebody else, it is the same wish: the first one's name stays.
+ * @param options.stop_rebuild also the rebuild that a first cancel may have led to is to stop: that is another wish.
+ */
+export async function markCancelled(
+  db: Database,
+  targetId: string,
+  applyId: string,
+  actor: string,
+  options: { stop_rebuild: boolean },
+) {
   return db.transaction().execute(async (transaction) => {
     const row = await transaction
       .selectFrom('pgluthier.apply')
@@ -16,7 +25,9 @@ export async function markCancelled(db: Database, targetId: string, applyId: str
       .forUpdate()
       .executeTakeFirst();
     if (!row) throw notFound('apply', applyId);
-    if (row.state !== 'running' && row.state !== 'queued') {
+    const ended = row.state !== 'running' && row.state !== 'queued';
+    if (ended && row.cancel_requested_by === actor) return row;
+    if (ended) {
       throw new PgLuthierError({
         code: 'invalid_state_transition',
         status: 409,
@@ -25,6 +36,7 @@ export async function markCancelled(db: Database, targetId: string, applyId: str
         details: { state: row.state },
       });
     }
+    if (row.cancel_requested_by !== null && !options.stop_rebuild) return row;
     const marked = await transaction
       .updateTable('pgluthier.apply')
       .set({ cancel_requested_at: new Date(), cancel_requested_by: actor })
@@ -32,12 +44,24 @@ export async function markCancelled(db: Database, targetId: string, applyId: str
       .where('apply_id', '=', applyId)
       .returningAll()
       .executeTakeFirstOrThrow();
+    const { plan_hash, body } = await transaction
+      .selectFrom('pgluthier.recommendation')
+      .select(['plan_hash', 'body'])
+      .where('target_id', '=', targetId)
+      .where('recommendation_id', '=', row.recommendation_id)
+      .where('generation', '=', row.generation)
+      .executeTakeFirstOrThrow();
     await appendAudit(transaction, {
       actor,
       action: 'apply.cancel',
       target_id: targetId,
       subject_id: applyId,
-      details: { recommendation_id: row.recommendation_id },
+      details: {
+        recommendation_id: row.recommendation_id,
+        plan_hash,
+        ...(options.stop_rebuild ? { stop_rebuild: true } : {}),
+        evidence: evidenceOf(body as Recommendation),
+      },
     });
     return marked;
   });

@@ -1,5 +1,11 @@
 /** Targets' policies of applying, and the emergency stops. Every change of them is in the audit log. */
-import { ALL_TARGETS, type ApplyPolicy, applyPolicySchema, defaultPolicy } from '../domain/index.ts';
+import {
+  ALL_TARGETS,
+  type ApplyPolicy,
+  applyPolicySchema,
+  defaultPolicy,
+  loosenedProtections,
+} from '../domain/index.ts';
 import { appendAudit } from './audit.ts';
 import type { Database, DatabaseTransaction } from './database.ts';
 import { jsonText } from './json-text.ts';
@@ -48,7 +54,8 @@ export function applyPolicyStore(db: Database): ApplyPolicyStore {
     set: (targetId, policy, actor, allowed) =>
       db.transaction().execute(async (transaction) => {
         await holdTarget(transaction, targetId, 'write');
-        allowed?.(await policyOf(transaction, targetId));
+        const before = await policyOf(transaction, targetId);
+        allowed?.(before);
         const values = { policy: jsonText(policy), updated_at: new Date(), updated_by: actor };
         await transaction
           .insertInto('pgluthier.apply_policy')
@@ -56,7 +63,9 @@ export function applyPolicyStore(db: Database): ApplyPolicyStore {
           .onConflict((conflict) => conflict.column('target_id').doUpdateSet(values))
           .execute();
         const subject = { target_id: targetId, subject_id: targetId };
-        await appendAudit(transaction, { actor, action: 'policy.set', ...subject, details: { policy } });
+        const loosened = loosenedProtections(policy, before);
+        const details = { policy, replaced: before, ...(loosened.length > 0 ? { loosened } : {}) };
+        await appendAudit(transaction, { actor, action: 'policy.set', ...subject, details });
         return policy;
       }),
   };

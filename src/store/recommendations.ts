@@ -9,6 +9,7 @@ import {
   type StandingAdvice,
   severitySchema,
 } from '../domain/index.ts';
+import { type DecidedAgainst, decidedAgainst } from './against-policy.ts';
 import type { Database } from './database.ts';
 import { notFound } from './errors.ts';
 import { expire, isTimeDue, wake } from './lapse.ts';
@@ -83,6 +84,8 @@ export interface RecommendationStore {
   expire(targetId: string, before: Date): Promise<number>;
   /** Is there a snooze that is over, a schedule, or a policy that approves? */
   isTimeDue(now: Date): Promise<boolean>;
+  /** What of these, by id, a person decided against so that the policy may not approve it. See against-policy.ts. */
+  decidedAgainst(targetId: string, items: readonly Recommendation[]): Promise<Map<string, DecidedAgainst>>;
   /** Those that wait for a window: oldest first, with who asked. */
   scheduled(targetId: string): Promise<{ id: string; scheduled_by: string }[]>;
 }
@@ -210,6 +213,15 @@ export function recommendationStore(db: Database): RecommendationStore {
     wake: (now) => wake(db, now),
     isTimeDue: (now) => isTimeDue(db, now),
     expire: (targetId, before) => expire(db, targetId, before),
+    decidedAgainst: async (targetId, items) => {
+      const found = new Map<string, DecidedAgainst>();
+      for (const item of items) {
+        const judged = { recommendation_id: item.id, plan_hash: item.plan_hash, body: item };
+        const against = await decidedAgainst(db, targetId, judged);
+        if (against) found.set(item.id, against);
+      }
+      return found;
+    },
     scheduled: async (targetId) => {
       const rows = await db
         .selectFrom('pgluthier.recommendation')

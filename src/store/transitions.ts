@@ -4,11 +4,13 @@ import {
   evidenceOf,
   nextState,
   PgLuthierError,
+  POLICY_ACTOR,
   type Preconditions,
   type Recommendation,
   type RecommendationEvent,
   type RecommendationState,
 } from '../domain/index.ts';
+import { refuseAgainstPerson } from './against-policy.ts';
 import { recordApproval } from './approvals.ts';
 import { appendAudit } from './audit.ts';
 import type { DatabaseTransaction } from './database.ts';
@@ -91,7 +93,8 @@ export async function lockNewest(
 
 /**
  * One step of a locked row, with its audit row and, for an approval, its record.
- * @throws PgLuthierError `invalid_state_transition` (409), `recommendation_changed` (409).
+ * @throws PgLuthierError `invalid_state_transition` (409), `recommendation_changed` (409); `person_decided` (409) where
+ * the policy approves what a person decided against.
  */
 export async function step(
   transaction: DatabaseTransaction,
@@ -120,6 +123,10 @@ export async function step(
       remedy: 'Read it again and decide on what it says now.',
       details: { plan_hash },
     });
+  }
+  const body = row.body as Recommendation;
+  if (event === 'approve' && options.actor === POLICY_ACTOR) {
+    await refuseAgainstPerson(transaction, targetId, { recommendation_id, plan_hash, body });
   }
   const dismissal = to === 'dismissed' ? dismissalOf(row, options) : null;
   await transaction
@@ -156,6 +163,8 @@ export async function step(
       plan_hash,
       ...(options.reason === undefined ? {} : { reason: options.reason }),
       ...(options.until === undefined ? {} : { until: options.until.toISOString() }),
+      // What spoke for it then: the policy is bound by this until that changes.
+      ...(event === 'revoke_approval' ? { evidence: evidenceOf(body) } : {}),
       ...options.details,
     },
   });

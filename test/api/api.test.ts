@@ -248,7 +248,8 @@ describe('the loop', () => {
       service.ask('POST', `${path}/approve`, { plan_hash: index?.plan_hash }),
       service.ask('POST', `${path}/approve`, { plan_hash: index?.plan_hash }),
     ]);
-    expect(approvals.map((answer) => answer.status).toSorted()).toEqual([200, 409]);
+    // Of the same person the second is the first, sent again.
+    expect(approvals.map((answer) => answer.status)).toEqual([200, 200]);
 
     const apply = await service.ask('POST', `${path}/apply`);
     expect(apply.status).toBe(202);
@@ -275,6 +276,7 @@ describe('the loop', () => {
     const audit = (await service.ask('GET', `/v1/audit?target_id=${targetId}`)).body.items as {
       action: string;
     }[];
+    expect(audit.filter((entry) => entry.action === 'recommendation.approve')).toHaveLength(1);
     expect(audit.map((entry) => entry.action)).toEqual(
       expect.arrayContaining([
         'recommendation.approve',

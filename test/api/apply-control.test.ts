@@ -190,6 +190,7 @@ describe('who and when', () => {
       [{}, { production: false }, 403],
       [{}, { auto_in_production: true }, 403],
       [{}, { revert: 'perform' }, 403],
+      [{}, { mode: 'auto', auto: { kinds: ['analyze'] } }, 422],
       [{ four_eyes: true }, {}, 403],
       [{ four_eyes: true }, { four_eyes: true, expire_days: 7 }, 200],
       [{ mode: 'dry_run' }, {}, 403],
@@ -267,7 +268,7 @@ describe('who and when', () => {
   it('by the policy alone only where it may, within its limits', async () => {
     const auto = { kinds: ['analyze'], tables: ['public.other'], max_changes_per_day: 1 };
     const path = await propose('auto', analyze);
-    await policy({ mode: 'auto', auto });
+    expect((await policy({ mode: 'auto', auto })).body.code).toBe('policy_without_effect');
     const target = { id: targetId };
     expect(await applyInWindow(service.services, target)).toEqual({ started: 0, held: {} });
     await policy({ mode: 'auto', auto, production: false });

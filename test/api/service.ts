@@ -4,7 +4,8 @@ import { loadRules } from '../../src/advise/index.ts';
 import { createApp } from '../../src/api/index.ts';
 import type { TokenScope } from '../../src/api/scopes.ts';
 import { BackgroundWork, type Services } from '../../src/pipeline/index.ts';
-import { freshStore } from '../store/fixtures.ts';
+import { openStore } from '../../src/store/index.ts';
+import { type FreshStore, freshStore } from '../store/fixtures.ts';
 
 export const TOKEN = 'a-token-for-tests-only';
 
@@ -17,6 +18,8 @@ export interface TestService {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }>;
+  /** Another replica over the same store; it ends before the first. */
+  replica(): Promise<TestService>;
   /** The whole text of a stream, once it has ended. */
   stream(path: string, headers?: Record<string, string>): Promise<string>;
   close(): Promise<void>;
@@ -27,7 +30,15 @@ export async function testService(
   environment: Record<string, string> = {},
   tokens: Record<string, TokenScope[]> = {},
 ): Promise<TestService> {
-  const { store, close } = await freshStore();
+  const { store, close, dsn, secretKey } = await freshStore();
+  return serviceOver({ store, close, dsn, secretKey }, environment, tokens);
+}
+
+async function serviceOver(
+  { store, close, dsn, secretKey }: Pick<FreshStore, 'store' | 'close' | 'dsn' | 'secretKey'>,
+  environment: Record<string, string>,
+  tokens: Record<string, TokenScope[]>,
+): Promise<TestService> {
   const services: Services = {
     store,
     logger: pino({ level: 'silent' }),
@@ -68,6 +79,11 @@ export async function testService(
         headers: { authorization: `Bearer ${TOKEN}`, ...headers },
       });
       return response.text();
+    },
+    replica: async () => {
+      const another = await openStore({ dsn, secretKey, poolSize: 5 });
+      const over = { store: another, close: () => another.close(), dsn, secretKey };
+      return serviceOver(over, environment, tokens);
     },
     close: async () => {
       await services.background.stop();

@@ -105,9 +105,9 @@ it('storage parameters are taken off, of several partitions in one plan, each wi
 
 it('VACUUM has no way back, and needs none', () => {
   const vacuum = { kind: 'vacuum', schema: 's', table: 'T', freeze: false, analyze: false } as const;
-  expect(renderChange(vacuum)).toEqual({ statements: ['VACUUM s."T"'], rollback: [] });
+  expect(renderChange(vacuum)).toEqual({ statements: ['VACUUM (TRUNCATE false) s."T"'], rollback: [] });
   expect(renderChange({ ...vacuum, freeze: true, analyze: true }).statements).toEqual([
-    'VACUUM (FREEZE, ANALYZE) s."T"',
+    'VACUUM (FREEZE, ANALYZE, TRUNCATE false) s."T"',
   ]);
 });
 

@@ -1,4 +1,5 @@
 /** The rebuild of an index that a cut-off drop left invalid is stopped by a cancel, an emergency stop and the service's end. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { buildPlan } from '../../src/apply/index.ts';
@@ -104,9 +105,14 @@ async function healing(name: string) {
 const applyOf = (id: string) => fresh.store.applies.get(targetId, id);
 const transients = () => rows(dsn, `SELECT relname FROM pg_class WHERE relname ~ '_cc(new|old)'`);
 
-it('a cancel that is asked for again leaves the index as it is, and says so', async () => {
+it('a cancel that is asked for the rebuild too leaves the index as it is, and says so', async () => {
   const { id, snapshot, ended } = await healing('cancelled_again');
-  await fresh.store.applies.requestCancel(targetId, id, 'another dba');
+  // Sent again by a client that lost the answer, the first wish is no second one.
+  const again = await fresh.store.applies.requestCancel(targetId, id, 'dba');
+  await sleep(1_500);
+  expect(await running('REINDEX')).toBe(true);
+  const second = await fresh.store.applies.requestCancel(targetId, id, 'another dba', { stop_rebuild: true });
+  expect(second.cancel_requested_at).not.toBe(again.cancel_requested_at);
   await ended;
   const { state, outcome } = await applyOf(id);
   expect(state).toBe('needs_attention');

@@ -188,7 +188,7 @@ print(json.dumps({k.arg: ast.literal_eval(k.value) for k in call.keywords}))`;
       'CREATE UNIQUE INDEX CONCURRENTLY kinds_c ON kinds (b)',
       'DROP INDEX CONCURRENTLY kinds_a',
       'REINDEX INDEX CONCURRENTLY kinds_a',
-      'VACUUM (FREEZE) kinds',
+      'VACUUM (FREEZE, TRUNCATE false) kinds',
       "ALTER SYSTEM SET work_mem = '5MB'",
       'CREATE INDEX " CONCURRENTLY " ON kinds (a)',
       'ALTER TABLE kinds SET (fillfactor = 90)',

@@ -182,7 +182,10 @@ describe.each(storeMajors)('control of applying on PostgreSQL %i', (major) => {
     expect(await fresh.store.applyStops.lift('*', 'dba')).toBe(false);
 
     await applies.requestCancel(other.id, begun.id, 'dba2');
+    // Sent again it is the same wish; that the rebuild stops too is another one.
     await applies.requestCancel(other.id, begun.id, 'somebody later');
+    expect(await applies.stopReason(other.id, begun.id)).toBe('dba2 cancelled it.');
+    await applies.requestCancel(other.id, begun.id, 'somebody later', { stop_rebuild: true });
     expect(await applies.stopReason(other.id, begun.id)).toBe('somebody later cancelled it.');
     const ended = { outcome: 'failed' as const, code: 'cancelled', message: '', facts: {} };
     await applies.finish(other.id, begun.id, ended, { after_snapshot_id: null });

@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { applyStates } from '../../domain/index.ts';
 import { verifyApplied } from '../../pipeline/index.ts';
-import { json, problems, type RouteFile, targetParams } from '../router.ts';
+import { json, jsonBody, problems, type RouteFile, targetParams } from '../router.ts';
 
 const looseObject = z.record(z.string(), z.unknown());
 
@@ -44,6 +44,14 @@ const journalEntrySchema = z
   .loose()
   .meta({ id: 'JournalEntry' });
 
+const cancelSchema = z
+  .object({
+    stop_rebuild: z.boolean().default(false).meta({
+      description: 'Also stop the rebuild of an index that the drop which was cut off left invalid.',
+    }),
+  })
+  .strict();
+
 export const applyParams = targetParams.extend({ apply_id: z.string().min(1).max(64) });
 
 export const applyRoutes: RouteFile = (router, services) => {
@@ -83,14 +91,20 @@ export const applyRoutes: RouteFile = (router, services) => {
     createRoute({
       method: 'post',
       path: '/v1/targets/{target_id}/applies/{apply_id}/cancel',
-      summary: 'Stop it: the running statement is cancelled and what it left is cleaned up; poll for its end',
-      request: { params: applyParams },
+      summary:
+        'Stop it: the running statement is cancelled and what it left is cleaned up; poll for its end. Sent again it is the same wish',
+      request: { params: applyParams, body: { ...jsonBody(cancelSchema), required: false } },
       responses: { 202: json('Asked to stop.', applySchema), ...problems },
     }),
     async (context) => {
       const { target_id, apply_id } = context.req.valid('param');
       return context.json(
-        await services.store.applies.requestCancel(target_id, apply_id, context.get('actor')),
+        await services.store.applies.requestCancel(
+          target_id,
+          apply_id,
+          context.get('actor'),
+          context.req.valid('json'),
+        ),
         202,
       );
     },

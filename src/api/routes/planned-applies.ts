@@ -2,10 +2,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { recommendationSchema } from '../../domain/index.ts';
 import {
+  applyOnce,
+  decideOnce,
   exportMigration,
   planApply,
   scheduleRecommendation,
-  startApply,
   unscheduleRecommendation,
 } from '../../pipeline/index.ts';
 import { migrationFormats } from '../../report/index.ts';
@@ -92,7 +93,11 @@ export const plannedApplyRoutes: RouteFile = (router, services) => {
     async (context) => {
       const { target_id, recommendation_id } = context.req.valid('param');
       return context.json(
-        await scheduleRecommendation(services, target_id, recommendation_id, context.get('actor')),
+        await decideOnce(
+          services,
+          { targetId: target_id, id: recommendation_id, event: 'schedule', actor: context.get('actor') },
+          () => scheduleRecommendation(services, target_id, recommendation_id, context.get('actor')),
+        ),
         200,
       );
     },
@@ -108,7 +113,11 @@ export const plannedApplyRoutes: RouteFile = (router, services) => {
     async (context) => {
       const { target_id, recommendation_id } = context.req.valid('param');
       return context.json(
-        await unscheduleRecommendation(services, target_id, recommendation_id, context.get('actor')),
+        await decideOnce(
+          services,
+          { targetId: target_id, id: recommendation_id, event: 'unschedule', actor: context.get('actor') },
+          () => unscheduleRecommendation(services, target_id, recommendation_id, context.get('actor')),
+        ),
         200,
       );
     },
@@ -123,7 +132,7 @@ export const plannedApplyRoutes: RouteFile = (router, services) => {
     }),
     async (context) => {
       const { target_id, recommendation_id } = context.req.valid('param');
-      const apply = await startApply(services, target_id, recommendation_id, context.get('actor'));
+      const apply = await applyOnce(services, target_id, recommendation_id, context.get('actor'));
       context.header('location', `/v1/targets/${target_id}/applies/${apply.id}`);
       return context.json(apply, 202);
     },

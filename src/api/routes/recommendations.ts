@@ -2,7 +2,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { recommendationSchema, recommendationStateSchema, severitySchema } from '../../domain/index.ts';
 import {
-  approveRecommendation,
+  approveOnce,
+  decideOnce,
   dismissRecommendation,
   reopenRecommendation,
   revokeApproval,
@@ -76,7 +77,7 @@ export const recommendationRoutes: RouteFile = (router, services) => {
       const { target_id, recommendation_id } = context.req.valid('param');
       const { plan_hash } = context.req.valid('json');
       return context.json(
-        await approveRecommendation(services, target_id, recommendation_id, plan_hash, context.get('actor')),
+        await approveOnce(services, target_id, recommendation_id, plan_hash, context.get('actor')),
         200,
       );
     },
@@ -93,7 +94,11 @@ export const recommendationRoutes: RouteFile = (router, services) => {
       const { target_id, recommendation_id } = context.req.valid('param');
       const { reason } = context.req.valid('json');
       return context.json(
-        await dismissRecommendation(services, target_id, recommendation_id, reason, context.get('actor')),
+        await decideOnce(
+          services,
+          { targetId: target_id, id: recommendation_id, event: 'dismiss', actor: context.get('actor') },
+          () => dismissRecommendation(services, target_id, recommendation_id, reason, context.get('actor')),
+        ),
         200,
       );
     },
@@ -126,7 +131,11 @@ export const recommendationRoutes: RouteFile = (router, services) => {
     async (context) => {
       const { target_id, recommendation_id } = context.req.valid('param');
       return context.json(
-        await reopenRecommendation(services, target_id, recommendation_id, context.get('actor')),
+        await decideOnce(
+          services,
+          { targetId: target_id, id: recommendation_id, event: 'reopen', actor: context.get('actor') },
+          () => reopenRecommendation(services, target_id, recommendation_id, context.get('actor')),
+        ),
         200,
       );
     },
@@ -142,7 +151,16 @@ export const recommendationRoutes: RouteFile = (router, services) => {
     async (context) => {
       const { target_id, recommendation_id } = context.req.valid('param');
       return context.json(
-        await revokeApproval(services, target_id, recommendation_id, context.get('actor')),
+        await decideOnce(
+          services,
+          {
+            targetId: target_id,
+            id: recommendation_id,
+            event: 'revoke_approval',
+            actor: context.get('actor'),
+          },
+          () => revokeApproval(services, target_id, recommendation_id, context.get('actor')),
+        ),
         200,
       );
     },

@@ -1,7 +1,7 @@
 /** Approved settings that wait for a restart: listed as one batch, and written together. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { restartBatchStates } from '../../domain/index.ts';
-import { restartBatch, startRestartBatch } from '../../pipeline/index.ts';
+import { batchOnce, restartBatch } from '../../pipeline/index.ts';
 import { json, jsonBody, problems, type RouteFile, targetParams } from '../router.ts';
 import { applySchema } from './applies.ts';
 
@@ -86,10 +86,7 @@ export const restartBatchRoutes: RouteFile = (router, services) => {
     async (context) => {
       const { target_id } = context.req.valid('param');
       const { batch_hash } = context.req.valid('json');
-      return context.json(
-        await startRestartBatch(services, target_id, batch_hash, context.get('actor')),
-        202,
-      );
+      return context.json(await batchOnce(services, target_id, batch_hash, context.get('actor')), 202);
     },
   );
 };

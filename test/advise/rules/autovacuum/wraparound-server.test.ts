@@ -55,7 +55,7 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
     const draft = recommendations.find(({ key }) => key === 'vacuum public.old freeze');
     if (!draft) throw new Error('no VACUUM (FREEZE)');
     const { outcome, plan } = await apply(database.dsn, draft.change);
-    expect(plan.statements).toEqual(['VACUUM (FREEZE) public.old']);
+    expect(plan.statements).toEqual(['VACUUM (FREEZE, TRUNCATE false) public.old']);
     expect(outcome).toMatchObject({ outcome: 'applied' });
     const frozen = await database.snapshot();
     expect(frozen.tables.find((row) => row.name === 'old')?.xid_age).toBeLessThan(1000);
