@@ -157,7 +157,11 @@ async function byPlans(
   repeats: boolean,
 ): Promise<Kept | Reset> {
   const ask = (to: string) =>
-    askSettings(context, { settings: { [row.name]: to } }, { of_role: mask.role, reprices: false });
+    askSettings(
+      context,
+      { settings: { [row.name]: to } },
+      { before: { settings: { [row.name]: mask.value } }, of_role: mask.role, reprices: false },
+    );
   const then = await ask(value);
   if ('reason' in then) return { code: 'not_asked', reason: then.reason };
   const time = context.workload.queries

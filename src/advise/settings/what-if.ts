@@ -71,6 +71,7 @@ export function isAnotherPath({ kind, before, after }: PlanChange): boolean {
 /**
  * Asks for the plans of the top statements twice.
  * @param options.masked_by a setting: statements of roles that all have a value of their own for it are left out.
+ * @param options.before what the first plans are asked with; absent: what is in force.
  * @param options.of_role statements that this role alone sends, whatever masks it.
  * @param options.counts which changes make another plan for this question; absent: any of its shape.
  * @param options.reprices costs mean something else under the new settings: then the plan of now is reckoned anew.
@@ -82,6 +83,7 @@ export async function askSettings(
   options: {
     masked_by?: string;
     of_role?: string;
+    before?: SettingsQuestion;
     reprices: boolean;
     counts?: (change: PlanChange) => boolean;
   },
@@ -93,7 +95,7 @@ export async function askSettings(
     return { reason: 'no statement could be planned that the server’s own value counts for' };
   }
   try {
-    const now = await plansOf(context, whatIf, {}, statements);
+    const now = await plansOf(context, whatIf, options.before ?? {}, statements);
     const then = await plansOf(context, whatIf, question, statements);
     const answer = compareAll(statements, now, then, options.counts ?? isAnotherPlan);
     if (answer.statements === 0) return { reason: 'no statement of the workload could be planned' };
