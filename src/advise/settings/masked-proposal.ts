@@ -12,7 +12,7 @@ import type {
   SettingRow,
 } from '../../domain/index.ts';
 import { computed, measured } from './facts.ts';
-import { spillsByRole } from './spills.ts';
+import { fileTimeWords, spillsByRole } from './spills.ts';
 import { aboutMemory, parseSetting, showValue } from './units.ts';
 import { askSettings, type SettingsAnswer } from './what-if.ts';
 import { answerEvidence } from './what-if-evidence.ts';
@@ -138,7 +138,7 @@ function bySpills(
         `spilled in a call of ${largest?.query.query_id} by ${mask.role}`,
         largest?.bytes_per_call ?? 0,
         'bytes',
-        `pg_stat_statements.temp_blks_written over ${largest?.calls} calls`,
+        `pg_stat_statements.temp_blks_written over ${largest?.calls} calls${largest ? `; ${fileTimeWords(largest)}` : ''}`,
       ),
       computed(
         'worst-case memory added',

@@ -5,6 +5,7 @@ import { budgetBytes } from '../../settings/memory-budget.ts';
 import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
 import { isWorthIt, type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
 import { sumOf } from '../../settings/setting-draft.ts';
+import { fileTimeWords } from '../../settings/spills.ts';
 import { aboutMemory, bareValue, formatMemory } from '../../settings/units.ts';
 import { askSettings } from '../../settings/what-if.ts';
 import { affectedBy, answerEvidence } from '../../settings/what-if-evidence.ts';
@@ -117,12 +118,12 @@ async function draftOf(
       presentValue(context, one, shown),
       ...spill.statements
         .slice(0, LISTED)
-        .map(({ query, calls, bytes_per_call }) =>
+        .map(({ query, calls, bytes_per_call, ...files }) =>
           measured(
             `spilled in a call of ${query.query_id} by ${role}`,
             bytes_per_call,
             'bytes',
-            `pg_stat_statements.temp_blks_written over ${calls} calls`,
+            `pg_stat_statements.temp_blks_written over ${calls} calls; ${fileTimeWords(files)}`,
           ),
         ),
       measured('sessions of the role reckoned with', one.sessions, 'sessions', one.sessions_source),
