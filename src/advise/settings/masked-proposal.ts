@@ -226,7 +226,7 @@ function draftOf(
     rationale:
       `The role's own ${row.name} keeps the ${value} that is proposed for the server from its sessions. ${why} ` +
       `Without it they have ${shown}, the server's or the database's of now, and ${value} once that is applied. ` +
-      'If it is there to keep the role apart from changes of the server, dismiss this.',
+      'What would change this advice: The value is there to keep the role apart from changes of the server; then dismiss this.',
     severity: 'low',
     evidence_level: level,
     confidence: 0.6,

@@ -16,7 +16,7 @@ const SWITCHES: Wanted[] = [
     value: 'on',
     formula: "PostgreSQL's default since 15",
     why: 'Without it nobody sees why checkpoints came and what they wrote.',
-    unless: 'Nothing: it is a line a checkpoint.',
+    unless: 'Nothing that is known: it costs a line a checkpoint.',
   },
   {
     name: 'log_lock_waits',

@@ -94,7 +94,7 @@ async function draftOf(
     rationale:
       `${spill.statements.length} statement(s) of ${role}, ${(100 * spill.share_of_time).toFixed(1)} % of the time, wrote up to ${aboutMemory(largest)} a call into temporary files. ` +
       `More work_mem for this role alone leaves the others as they are.${one.value < needed ? ` About ${formatMemory(needed)} would be enough; the budget allows no more for ${one.sessions} sessions.` : ''} ` +
-      `Its sessions have ${shown} now (${one.previous === null ? "the server's or the database's value" : 'ALTER ROLE'}). More sessions of the role than reckoned with, or an index that delivers the order, would change this advice.`,
+      `Its sessions have ${shown} now (${one.previous === null ? "the server's or the database's value" : 'ALTER ROLE'}). What would change this advice: More sessions of the role than reckoned with, or an index that delivers the order.`,
     severity: spill.share_of_time >= 0.1 ? 'medium' : 'low',
     evidence_level: 'measured',
     confidence: one.value < needed ? 0.55 : 0.75,
