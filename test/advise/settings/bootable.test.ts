@@ -110,3 +110,22 @@ test('fewer connections than are in use and reserved', () => {
   expect(outcome('max_connections', 60, stock(), 60)).toBe('below_use');
   expect(outcome('max_connections', 70, stock(), 60)).toBe('max_connections: 100 → 70');
 });
+
+test('a value that is there already is not said to be near itself', () => {
+  const reasonOf = (value: number) =>
+    propose(contextOf(stock()), {
+      rule: 'settings/test',
+      name: 'max_worker_processes',
+      value,
+      formula: 'as asked',
+      why: 'Somebody asks for it.',
+      unless: 'Nothing.',
+      severity: 'low',
+      confidence: 1,
+      evidence: [],
+      direction: 'raise',
+      observed: true,
+    }).rejections[0]?.reason;
+  expect(reasonOf(8)).toBe('it is 8 already');
+  expect(reasonOf(9)).toBe('8 is near the 9 that it would be');
+});
