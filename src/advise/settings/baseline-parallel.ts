@@ -26,7 +26,7 @@ export function parallelBaseline(cpus: number, type: WorkloadType): Record<strin
   const halfOf = `${all} / 2, at least ${DEFAULT_WORKERS_A_STATEMENT}`;
   return {
     max_worker_processes: number(Math.max(DEFAULT_WORKERS, cpus), `max(8, ${all})`),
-    max_parallel_workers: number(Math.max(1, cpus), all),
+    max_parallel_workers: number(Math.max(1, cpus), `one for each CPU: ${all}`),
     max_parallel_workers_per_gather: number(
       cpus === 1 ? 0 : perGather,
       cpus === 1 ? 'none on a single CPU' : type === 'dw' ? halfOf : `${halfOf}, at most 4`,

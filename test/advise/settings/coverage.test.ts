@@ -23,7 +23,7 @@ test('every file and every title that docs/settings-coverage.md names is there',
     ...[...page.matchAll(/`([a-z0-9/-]+\.ts)`/g)]
       .map(([, name = '']) => name)
       .filter((name) => !sources.some((source) => source.endsWith(`/${name}`))),
-    ...[...page.matchAll(/`(test\/[a-z0-9/-]+)`/g)]
+    ...[...page.matchAll(/`(test\/[a-z0-9/-]*[a-z0-9])`/g)]
       .map(([, name = '']) => name)
       .filter((name) => !tests.includes(`${name}.test.ts`)),
   ];
