@@ -48,6 +48,8 @@ const statementSchema: z.ZodType<StatementRow> = z.object({
   shared_blks_written: z.number(),
   temp_blks_read: z.number(),
   temp_blks_written: z.number(),
+  temp_blk_read_time_ms: z.number().nullable(),
+  temp_blk_write_time_ms: z.number().nullable(),
   wal_records: z.number(),
   wal_bytes: z.number(),
   jit_time_ms: z.number().nullable(),

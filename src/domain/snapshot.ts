@@ -92,6 +92,12 @@ export interface StatementRow {
   shared_blks_written: number;
   temp_blks_read: number;
   temp_blks_written: number;
+  /**
+   * Waiting for temporary files, ms, workers' times added up. Null: before 15, while track_io_timing is off, or blocks
+   * of before it was on. Absent: an older snapshot.
+   */
+  temp_blk_read_time_ms?: number | null;
+  temp_blk_write_time_ms?: number | null;
   wal_records: number;
   wal_bytes: number;
   /** JIT, all phases, ms; null before 15. */

@@ -89,6 +89,8 @@ export interface WorkloadQuery {
   shared_blks_read: number;
   shared_blks_dirtied: number;
   temp_blks_written: number;
+  /** Writing and reading temporary files, ms, workers' times added up; null: not timed for all of it. Absent: from files. */
+  temp_io_time_ms?: number | null;
   wal_bytes: number;
   /** Share of the workload's total_exec_time, 0..1 (of its weight, when it came from files). */
   share_of_time: number;

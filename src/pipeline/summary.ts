@@ -85,7 +85,7 @@ const REASONS: Readonly<Record<string, string>> = {
   no_table: 'they read no table of this database',
   refused_by_planner: 'the planner refused them',
   unreadable: 'what they use could not be worked out',
-  not_simulated: 'nothing was simulated in this analysis',
+  not_simulated: 'no index was looked for in this analysis',
 };
 
 function notAnalysed(workload: Workload, coverage: AnalysisCoverage | undefined): Summary['not_analysed'] {

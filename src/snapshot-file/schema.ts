@@ -46,16 +46,23 @@ const server = row(
   { extension_schemas: z.record(z.string(), z.string()).optional() },
 );
 
-const statement = row({
-  string: 'queryid',
-  number:
-    'userid dbid calls total_exec_time_ms mean_exec_time_ms stddev_exec_time_ms min_exec_time_ms max_exec_time_ms ' +
-    'plans total_plan_time_ms rows shared_blks_hit shared_blks_read shared_blks_dirtied shared_blks_written ' +
-    'temp_blks_read temp_blks_written wal_records wal_bytes',
-  boolean: 'toplevel',
-  string_or_null: 'user query stats_since',
-  number_or_null: 'jit_time_ms',
-});
+const statement = row(
+  {
+    string: 'queryid',
+    number:
+      'userid dbid calls total_exec_time_ms mean_exec_time_ms stddev_exec_time_ms min_exec_time_ms max_exec_time_ms ' +
+      'plans total_plan_time_ms rows shared_blks_hit shared_blks_read shared_blks_dirtied shared_blks_written ' +
+      'temp_blks_read temp_blks_written wal_records wal_bytes',
+    boolean: 'toplevel',
+    string_or_null: 'user query stats_since',
+    number_or_null: 'jit_time_ms',
+  },
+  // Files of before 2026-11-28 have none.
+  {
+    temp_blk_read_time_ms: z.number().nullable().optional(),
+    temp_blk_write_time_ms: z.number().nullable().optional(),
+  },
+);
 
 const tableCounters = row({
   number:

@@ -1,4 +1,4 @@
-/** Bodies of format 2: a byte of format, the length of what is JSON, that JSON compressed, then coded counters. */
+/** Bodies of format 2 and 4: a byte of format, the length of what is JSON, that JSON compressed, then coded counters. */
 import { packJson, unpackJson } from './snapshot-codec.ts';
 
 const HEAD_BYTES = 5;

@@ -16,8 +16,8 @@ import type { Row } from './row-delta.ts';
 interface PlainChange {
   /** Positions of the base's rows that are gone. */
   removed?: number[];
-  /** New rows, and rows that are others now at a position. */
   added?: Row[];
+  /** At a position, what of the row is another now (in format 2 the whole row, which comes to the same). */
   changed?: [number, Row][];
   /** Rows with cells that are no numbers, at their positions. */
   odd?: [number, Row][];
@@ -38,9 +38,10 @@ export function positionsOf(noun: CounterNoun, { rows }: CounterTable): Map<stri
   return known;
 }
 
-function samePlain(a: Row, b: Row): boolean {
-  const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+/** Null: nothing. */
+function whatChanged(now: Row, before: Row): Row | null {
+  const names = Object.keys(now).filter((name) => now[name] !== before[name]);
+  return names.length === 0 ? null : Object.fromEntries(names.map((name) => [name, now[name]]));
 }
 
 /** Rows that are to come after `before`, with what is no counter of them, and the table to walk. */
@@ -78,7 +79,8 @@ function prepareNoun(noun: CounterNoun, before: CounterTable, given: readonly Ro
     const plainBefore = table.rows[position] as Row;
     if (position < firstAdded && noun === 'statements') {
       const plain = plainPart(noun, row);
-      if (!samePlain(plain, plainBefore)) changed.push([position, plain]);
+      const other = whatChanged(plain, plainBefore);
+      if (other) changed.push([position, other]);
       if (!whole && beganAnew(row, plain, plainBefore, table, goal, position)) goal.fresh[position] = 1;
     }
     if (goal.m2 && !whole) goal.m2[position] = m2Of(row);
@@ -111,7 +113,7 @@ function beganAnew(
 function withPlain(table: CounterTable, { changed = [], odd = [] }: PlainChange): CounterTable {
   if (changed.length > 0) {
     table.rows = [...table.rows];
-    for (const [position, row] of changed) table.rows[position] = row;
+    for (const [position, row] of changed) table.rows[position] = { ...table.rows[position], ...row };
   }
   for (const [position, row] of odd) table.odd.set(position, row);
   return table;

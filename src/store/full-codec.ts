@@ -29,7 +29,9 @@ import {
   type SnapshotRows,
 } from './snapshot-codec.ts';
 
-const FORMAT = 2;
+/** 4: of a row's changed cells that are no counters the changed ones alone. 2, with all of them, reads the same. */
+const FORMAT = 4;
+const READ: readonly (number | undefined)[] = [2, FORMAT];
 
 /** What a difference is from. */
 export interface FullBase {
@@ -38,7 +40,7 @@ export interface FullBase {
 }
 
 interface Head {
-  full_version: 2;
+  full_version: 2 | 4;
   meta: SnapshotMeta;
   rows: EncodedNouns;
   plain: PlainChanges;
@@ -105,7 +107,7 @@ export async function encodeFull(
 /** @param base as it was given to `encodeFull`. */
 export async function decodeFull(body: Buffer, base: FullBase | null): Promise<FullBase> {
   if (isOldBody(body)) return decodeWhole(body, base?.rows ?? null);
-  if (body[0] !== FORMAT) throw new Error(`snapshot format ${body[0]} is not known here`);
+  if (!READ.includes(body[0])) throw new Error(`snapshot format ${body[0]} is not known here`);
   if (!base) throw new Error('a difference without what it is from');
   const { head, bytes } = await unframe<Head>(body);
   const before = stateOfFull(base.rows, base.meta.collected_at);

@@ -28,6 +28,7 @@ export async function applyChecks(
     await creating(session),
     await settings(session, capabilities),
     await earlierValues(session),
+    await scopedSettings(session),
   ];
 }
 
@@ -160,4 +161,52 @@ async function earlierValues(session: TargetSession): Promise<DiagnosisCheck> {
     detail: 'pg_file_settings',
     remedy: `GRANT SELECT ON pg_file_settings TO ${role}; GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO ${role};`,
   };
+}
+
+/** ALTER DATABASE … SET is the owner's; ALTER ROLE … SET takes ADMIN on the role from 16 on, which is not proposed for all of them. */
+async function scopedSettings(session: TargetSession): Promise<DiagnosisCheck> {
+  const withAdmin = session.server_version_num >= 160_000;
+  const [row] = await session.query<{
+    ours: boolean;
+    owner: string;
+    owner_is_superuser: boolean;
+    roles: number;
+    altered: number;
+  }>(
+    `SELECT pg_has_role(d.datdba, 'USAGE') OR pg_has_role(d.datdba, '${withAdmin ? 'SET' : 'MEMBER'}') AS ours,
+            pg_get_userbyid(d.datdba)::text AS owner,
+            coalesce((SELECT rolsuper FROM pg_roles WHERE oid = d.datdba), false) AS owner_is_superuser,
+            (SELECT count(*) FROM pg_roles WHERE rolcanlogin AND NOT rolsuper) AS roles,
+            (SELECT count(*) FROM pg_roles AS r WHERE r.rolcanlogin AND NOT r.rolsuper
+               AND (me.rolsuper OR r.oid = me.oid
+                    OR me.rolcreaterole${withAdmin ? " AND pg_has_role(r.oid, 'USAGE WITH ADMIN OPTION')" : ''})) AS altered
+     FROM pg_database AS d, pg_roles AS me
+     WHERE d.datname = current_database() AND me.rolname = current_user`,
+  );
+  const base = {
+    id: 'apply_scoped_settings',
+    title: 'may change settings of the database',
+    need: 'apply' as const,
+  };
+  if (!row) return { ...base, ok: null, detail: 'could not be told', remedy: null };
+  const others =
+    row.altered === row.roles
+      ? ''
+      : ` (ALTER ROLE … SET takes CREATEROLE${withAdmin ? ' and ADMIN on the role' : ''}, or a person)`;
+  return {
+    ...base,
+    ok: row.ours,
+    detail: `${row.ours ? 'acts as' : 'is no member of'} its owner ${row.owner}; may change settings of ${row.altered} of ${row.roles} roles that log in${others}`,
+    remedy: row.ours ? null : ownerRemedy(row, quoteIdentifier(session.role), withAdmin),
+  };
+}
+
+function ownerRemedy(
+  { owner, owner_is_superuser }: { owner: string; owner_is_superuser: boolean },
+  role: string,
+  withAdmin: boolean,
+): string {
+  return owner_is_superuser
+    ? 'The database belongs to a superuser, whose role should not be granted: give it to a role of the application (ALTER DATABASE … OWNER TO …), or apply its settings by hand.'
+    : `GRANT ${quoteIdentifier(owner)} TO ${role}${withAdmin ? ' WITH INHERIT FALSE, SET TRUE' : ''};`;
 }

@@ -26,6 +26,18 @@ const IDENTITY = new Set(['userid', 'dbid', 'mean_exec_time_ms', 'stddev_exec_ti
 const OID = new Set(['oid']);
 const NONE = new Set<string>();
 
+/** Null where a part with temporary blocks was not timed: a sum of some would be taken for the time of all. */
+function addTemporary(
+  first: StatementDelta,
+  second: StatementDelta,
+  key: 'temp_blk_read_time_ms' | 'temp_blk_write_time_ms',
+): number | null {
+  const [a, b] = [first, second].map(
+    (row) => row[key] ?? (row.temp_blks_read + row.temp_blks_written === 0 ? 0 : null),
+  );
+  return a == null || b == null ? null : a + b;
+}
+
 function addStatements(first: StatementDelta, second: StatementDelta): StatementDelta {
   const moments = joinMoments(
     { n: first.calls, mean: first.mean_exec_time_ms, stddev: first.stddev_exec_time_ms },
@@ -33,6 +45,8 @@ function addStatements(first: StatementDelta, second: StatementDelta): Statement
   );
   return {
     ...added(first, second, IDENTITY),
+    temp_blk_read_time_ms: addTemporary(first, second, 'temp_blk_read_time_ms'),
+    temp_blk_write_time_ms: addTemporary(first, second, 'temp_blk_write_time_ms'),
     mean_exec_time_ms: moments.mean,
     stddev_exec_time_ms: moments.stddev,
     user: second.user ?? first.user,

@@ -34,11 +34,29 @@ export function startQuery(statement: ClassifiedStatement): WorkloadQuery {
     shared_blks_read: 0,
     shared_blks_dirtied: 0,
     temp_blks_written: 0,
+    temp_io_time_ms: 0,
     wal_bytes: 0,
     share_of_time: 0,
     users: [],
     queryids: [],
   };
+}
+
+/** Temporary files' time of a row, ms; null: it was not timed. */
+export function temporaryTime(
+  row: Pick<StatementDelta, 'temp_blk_read_time_ms' | 'temp_blk_write_time_ms'>,
+): number | null {
+  const { temp_blk_read_time_ms: read = null, temp_blk_write_time_ms: write = null } = row;
+  return read === null || write === null ? null : read + write;
+}
+
+function addSums(query: WorkloadQuery, row: StatementDelta): void {
+  for (const key of SUMS) query[key] += row[key];
+  // A row without files has none to time.
+  if (row.temp_blks_written + row.temp_blks_read === 0) return;
+  const time = temporaryTime(row);
+  const sum = query.temp_io_time_ms ?? null;
+  query.temp_io_time_ms = time === null || sum === null ? null : sum + time;
 }
 
 /** Adds a row to the query that it is of. */
@@ -53,7 +71,7 @@ export function addRow(gathering: Gathering, statement: ClassifiedStatement, row
   query.calls += row.calls;
   query.mean_exec_time_ms = moments.mean;
   query.stddev_exec_time_ms = moments.stddev;
-  for (const key of SUMS) query[key] += row[key];
+  addSums(query, row);
   const user = row.user ?? String(row.userid);
   if (!query.users.includes(user)) query.users.push(user);
   if (!query.queryids.includes(row.queryid)) query.queryids.push(row.queryid);
@@ -65,7 +83,7 @@ export function addRow(gathering: Gathering, statement: ClassifiedStatement, row
 
 /** Adds a FETCH: its time and rows are the query's, its calls are not. */
 export function addFetched(query: WorkloadQuery, row: StatementDelta): void {
-  for (const key of SUMS) query[key] += row[key];
+  addSums(query, row);
   const fetches = row.calls / query.calls;
   query.mean_exec_time_ms += row.mean_exec_time_ms * fetches;
   // Fetches are taken to vary by themselves.

@@ -35,6 +35,14 @@ function sinceZero(row: StatementRow): StatementDelta {
   return delta;
 }
 
+const TEMPORARY_TIMES = ['temp_blk_read_time_ms', 'temp_blk_write_time_ms'] as const;
+
+/** Null where either end was not timed: the blocks in between are not all timed then. */
+function sinceTimed(before: StatementRow, after: StatementRow, key: (typeof TEMPORARY_TIMES)[number]) {
+  const [was, is] = [before[key] ?? null, after[key] ?? null];
+  return was === null || is === null ? null : Math.max(0, is - was);
+}
+
 /** Rounding may hide the spread of the interval: more than a tenth of it, and of a size that matters. */
 function isSpreadUncertain({ mean, stddev, stddev_error }: IntervalMoments): boolean {
   return stddev_error > stddev / 10 && stddev_error > mean / 100;
@@ -45,6 +53,7 @@ function subtract(before: StatementRow, after: StatementRow): { delta: Statement
   for (const key of COUNTERS) delta[key] = after[key] - before[key];
   delta.jit_time_ms =
     after.jit_time_ms === null ? null : Math.max(0, after.jit_time_ms - (before.jit_time_ms ?? 0));
+  for (const key of TEMPORARY_TIMES) delta[key] = sinceTimed(before, after, key);
   const moments = subtractMoments(
     { n: before.calls, mean: before.mean_exec_time_ms, stddev: before.stddev_exec_time_ms },
     { n: after.calls, mean: after.mean_exec_time_ms, stddev: after.stddev_exec_time_ms },
@@ -69,7 +78,7 @@ function byIdentity(rows: readonly StatementRow[]): Map<string, StatementRow> {
       folded.set(key, row);
       continue;
     }
-    const sum = { ...known, stats_since: null };
+    const sum = { ...known, stats_since: null, temp_blk_read_time_ms: null, temp_blk_write_time_ms: null };
     for (const counter of COUNTERS) sum[counter] += row[counter];
     const moments = joinMoments(
       { n: known.calls, mean: known.mean_exec_time_ms, stddev: known.stddev_exec_time_ms },

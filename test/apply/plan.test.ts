@@ -1,7 +1,7 @@
 /** From a change to its SQL and its hash. */
 import { describe, expect, it } from 'vitest';
 import { buildPlan, renderChange } from '../../src/apply/index.ts';
-import type { Change } from '../../src/domain/index.ts';
+import { type Change, changeSchema } from '../../src/domain/index.ts';
 import { createIndexChange } from './target.ts';
 
 const drop = (name: string, definition: string): Change => ({
@@ -132,5 +132,14 @@ describe('the hash of a plan', () => {
     ].map((change) => buildPlan(change).plan_hash);
     expect(new Set(hashes).size).toBe(4);
     expect(hashes[0]).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('of a role’s setting is what it was before databases’ settings were a kind: what was approved stays so', () => {
+    // As the store has it of then: the three columns of JSON that were hashed.
+    const kept =
+      '{"kind":"role.setting","role":"Weekly reports","name":"work_mem","value":"64MB","current_value":"4MB","previous":null}';
+    const plan = buildPlan(changeSchema.parse(JSON.parse(kept)));
+    expect(plan.statements).toEqual([`ALTER ROLE "Weekly reports" SET work_mem = '64MB'`]);
+    expect(plan.plan_hash).toBe('2c40469715ac3f12a2b073d68724f162ac98dc2452101bcd35545f52f4a8580f');
   });
 });

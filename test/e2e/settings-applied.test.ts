@@ -1,5 +1,7 @@
 /** Spills that end: seen, advised, applied by the product, and measured again, on real servers. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { revertChange } from '../../src/pipeline/revert-change.ts';
+import { advisedOn } from '../pipeline/advised.ts';
 import { testMajors } from '../support/servers.ts';
 import { advise, find, type Side, settingsServer, verdict } from './settings-server.ts';
 
@@ -49,14 +51,49 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
     },
   );
 
-  test('spills of everybody end with the server’s work_mem', async () => {
+  test('spills of everybody end with the server’s work_mem, and those of a role that masked it with its RESET', async () => {
+    const shown = async () => (await server.run('SHOW work_mem', 'reports')).rows[0]?.work_mem;
+    await server.run(`ALTER ROLE reports SET work_mem = '2MB'`);
     const before = await server.watch(['reports', SORT], ['reports', SORT], ['reports', LOOK_UP]);
-    const advice = find(await advise(before), 'settings/work-mem', 'work_mem');
+    const report = await advise(before);
+    const advice = find(report, 'settings/work-mem', 'work_mem');
+    const reset = report.recommendations.find(({ change }) => 'reset' in change);
+    if (!reset) throw new Error('the role’s own value is not questioned');
+    expect(reset.change).toMatchObject({ kind: 'role.setting', role: 'reports', previous: '2MB' });
+    expect(reset.statements).toEqual(['ALTER ROLE reports RESET work_mem']);
+    expect(reset.rollback).toEqual([`ALTER ROLE reports SET work_mem = '2MB'`]);
+    // Noted where the server's is proposed, too: whoever applies that alone knows whom it does not reach.
+    expect(advice.risk.notes.join(' ')).toContain('2MB for role reports');
     expect(advice.risk).toMatchObject({ restart: false, reload: true });
     expect(advice.by_hand?.map(({ dialect }) => dialect)).toEqual(['sql', 'conf']);
     await server.carryOut(advice);
-    const after = await server.watch(['reports', SORT], ['reports', SORT]);
-    expect(spilled(after, 'reports')).toBe(0);
-    expect(verdict(advice, before, after).verdict).toBe('succeeded');
+    expect(await shown()).toBe('2MB');
+
+    // The mask goes as all advice does: approved by its hash, applied by the service, verified, and taken back.
+    const at = await advisedOn(server.dsn, async () => {});
+    try {
+      const done = await at.applyNow(await at.keep(reset));
+      expect(done).toMatchObject({ outcome: { outcome: 'applied', facts: { previous: '2MB' } } });
+      expect(await shown()).toBe(advice.setting?.value);
+      const after = await server.watch(['reports', SORT], ['reports', SORT]);
+      expect(spilled(after, 'reports')).toBe(0);
+      expect(verdict(advice, before, after).verdict).toBe('succeeded');
+      const judged = verdict(reset, before, after);
+      expect(judged).toMatchObject({ verdict: 'succeeded' });
+      expect(judged.reason).toContain('work_mem is no longer set for role reports');
+      expect(judged.measures[0]).toMatchObject({
+        name: 'temporary files of a statement of reports',
+        after: 0,
+      });
+      const facts = { facts: {}, before: before.snapshot, after: after.snapshot };
+      const [back] = await revertChange(reset.change, facts);
+      if (!back) throw new Error('nothing takes it back');
+      expect(await at.applyNow(await at.propose('back', back.change))).toMatchObject({
+        outcome: { outcome: 'applied' },
+      });
+      expect(await shown()).toBe('2MB');
+    } finally {
+      await at.close();
+    }
   });
 });

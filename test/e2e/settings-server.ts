@@ -126,6 +126,7 @@ export async function settingsServer(major: number) {
 
   await run(BIG);
   return {
+    dsn: server.dsn('postgres'),
     run,
     look,
     stop: () => server.stop('immediate'),

@@ -14,6 +14,8 @@ export interface Advised {
   client: pg.Client;
   /** Its path. */
   propose(id: string, change: Change, more?: Partial<Recommendation>): Promise<string>;
+  /** What an analysis said, as it is. Its path. */
+  keep(advice: Recommendation): Promise<string>;
   /** Approves what is open at this path as it stands, applies it, waits, and gives the apply. */
   applyNow(path: string): Promise<Record<string, unknown>>;
   stateOf(id: string): Promise<unknown>;
@@ -39,15 +41,14 @@ export async function advisedOn(dsn: string, drop: () => Promise<void>): Promise
     targetId,
     base,
     client,
-    propose: async (id, change, more = {}) => {
-      const plan = buildPlan(change);
-      await service.services.store.recommendations.upsertFromAnalysis(
-        targetId,
-        'ana',
-        [recommendation(id, { ...plan, kind: change.kind, ...more })],
-        { now: new Date(), rules: [] },
-      );
-      return `${base}/recommendations/${id}`;
+    propose: (id, change, more = {}) =>
+      at.keep(recommendation(id, { ...buildPlan(change), kind: change.kind, ...more })),
+    keep: async (advice) => {
+      await service.services.store.recommendations.upsertFromAnalysis(targetId, 'ana', [advice], {
+        now: new Date(),
+        rules: [],
+      });
+      return `${base}/recommendations/${advice.id}`;
     },
     applyNow: async (path) => {
       const { body } = await service.ask('GET', path);

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPlan } from '../../src/apply/index.ts';
 import { writeMigrations } from '../../src/commands/migration.ts';
-import { type Change, isTransactional } from '../../src/domain/index.ts';
+import { type Change, isTransactional, quoteIdentifier } from '../../src/domain/index.ts';
 import { type migrationFormats, renderMigration } from '../../src/report/index.ts';
 import { testServer } from '../support/servers.ts';
 
@@ -108,6 +108,44 @@ describe('migrations', () => {
       expect(await indexes()).toEqual({ n: 0, valid: null });
       const whole = statements.map((sql) => `${sql};`).join('\n');
       await expect(client.query(whole)).rejects.toMatchObject({ code: '25001' });
+    },
+  );
+
+  it.each(['golang-migrate', 'prisma'] as const)(
+    'of %s set a value of the database and of a role in it, and take it back to what was there',
+    async (format) => {
+      const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name');
+      const database = rows[0]?.name ?? '';
+      const role = `Migrated "${process.pid}"`;
+      await client.query(`CREATE ROLE ${quoteIdentifier(role)}`);
+      const config = async () =>
+        (
+          await client.query<{ config: string[] }>(
+            `SELECT setconfig AS config FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+             WHERE datname = $1 ORDER BY setrole`,
+            [database],
+          )
+        ).rows.map(({ config }) => config);
+      const parts = { database, name: 'work_mem', value: '64MB', current_value: '4MB' };
+      const changes: [Change, string[][]][] = [
+        [{ kind: 'database.setting', ...parts, previous: null }, [['work_mem=64MB']]],
+        [{ kind: 'role.database.setting', role, ...parts, previous: null }, [['work_mem=64MB']]],
+        [{ kind: 'database.setting', ...parts, previous: '4MB', reset: true }, []],
+      ];
+      for (const [change, after] of changes) {
+        if ('reset' in change)
+          await client.query(`ALTER DATABASE ${quoteIdentifier(database)} SET work_mem = '4MB'`);
+        const before = await config();
+        const { files } = render(format, change);
+        const up = files.filter(({ path }) => path.endsWith('.up.sql') || path.endsWith('migration.sql'));
+        const down = files.filter((file) => !up.includes(file));
+        for (const { content } of up) await client.query(content);
+        expect(await config()).toEqual(after);
+        for (const { content } of down) await client.query(content);
+        expect(await config()).toEqual(before);
+        await client.query(`ALTER DATABASE ${quoteIdentifier(database)} RESET work_mem`);
+      }
+      await client.query(`DROP ROLE ${quoteIdentifier(role)}`);
     },
   );
 

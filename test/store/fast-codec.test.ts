@@ -9,7 +9,7 @@ import {
   type StatementRow,
   tableCounterColumns,
 } from '../../src/domain/index.ts';
-import { isOldBody } from '../../src/store/body-frame.ts';
+import { isOldBody, unframe } from '../../src/store/body-frame.ts';
 import { indexColumns, tableColumns } from '../../src/store/counter-models.ts';
 import { decodeFast, encodeFast } from '../../src/store/fast-codec.ts';
 import { decodeOldFast, fastFromOldState, oldStateOfFull } from '../../src/store/fast-codec-v1.ts';
@@ -238,7 +238,38 @@ describe('the format of fast snapshots', () => {
     expect(read.tables.map((row) => row.idx_scan)).toEqual(last.tables.map((row) => row.idx_scan));
   });
 
-  it('of today stays what it is: forecasts are part of it', async () => {
+  it('has the time of temporary files exactly, from before there was any, and of a row nothing else again', async () => {
+    const rowAt = (read: number | null, write: number | null, calls: number) => ({
+      ...template,
+      query: null,
+      calls,
+      temp_blk_read_time_ms: read,
+      temp_blk_write_time_ms: write,
+    });
+    let state = stateBefore([{ ...template, query: null, calls: 1 }]);
+    const rows = [rowAt(null, null, 2), rowAt(1.25, 0.007, 3), rowAt(1.25, 9.007, 4), rowAt(1.25, 9.007, 5)];
+    for (const [index, row] of rows.entries()) {
+      const { body } = await encodeFast(fastOf(index + 1, [row]), state, state);
+      const { head } = await unframe<{ plain: { statements: { changed?: unknown } } }>(body);
+      const changed = [
+        [[0, { temp_blk_read_time_ms: null, temp_blk_write_time_ms: null }]],
+        [[0, { temp_blk_read_time_ms: 1.25, temp_blk_write_time_ms: 0.007 }]],
+        [[0, { temp_blk_write_time_ms: 9.007 }]],
+        undefined,
+      ][index];
+      expect(head.plain.statements.changed).toEqual(changed);
+      state = await through(fastOf(index + 1, [row]), state);
+      expect(fastFromState(state, [], noTexts).statements).toMatchObject([
+        {
+          calls: row.calls,
+          temp_blk_read_time_ms: row.temp_blk_read_time_ms,
+          temp_blk_write_time_ms: row.temp_blk_write_time_ms,
+        },
+      ]);
+    }
+  });
+
+  it('of 2 and of today stays what it is: forecasts are part of it', async () => {
     const file = JSON.parse(await readFile(new URL('snapshot-version-2.json', import.meta.url), 'utf8')) as {
       full: string;
       texts: Record<string, string>;
@@ -258,8 +289,8 @@ describe('the format of fast snapshots', () => {
 
   it('is refused where it is a later one', async () => {
     const { body } = await encodeFast(fastOf(1, []), stateBefore([]), stateBefore([]));
-    body[0] = 4;
-    await expect(decodeFast(body, stateBefore([]))).rejects.toThrow(/format 4/);
+    body[0] = 6;
+    await expect(decodeFast(body, stateBefore([]))).rejects.toThrow(/format 6/);
   });
 
   it('takes nothing away from what it is a difference from', async () => {

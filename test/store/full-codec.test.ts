@@ -88,6 +88,6 @@ describe('full snapshots as differences from the first of their day', () => {
     const second = takeApart(database.snapshot(at(1)));
     const old = await encodeWhole(second.meta, second.rows, first.rows);
     expect((await decodeFull(old, base)).rows).toEqual(second.rows);
-    await expect(decodeFull(Buffer.from([4, 0, 0, 0, 0]), base)).rejects.toThrow(/format 4/);
+    await expect(decodeFull(Buffer.from([6, 0, 0, 0, 0]), base)).rejects.toThrow(/format 6/);
   });
 });

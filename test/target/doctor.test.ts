@@ -48,7 +48,8 @@ describe.each(testMajors)('the doctor on PostgreSQL %i', (major) => {
     const owner = `Owner ${major}`;
     await admin.query(
       `CREATE ROLE ${quoteIdentifier(owner)}; ALTER TABLE "Größe"."Tasks" OWNER TO ${quoteIdentifier(owner)};
-       ALTER TABLE "Größe".guarded OWNER TO ${quoteIdentifier(owner)}`,
+       ALTER TABLE "Größe".guarded OWNER TO ${quoteIdentifier(owner)};
+       DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO ${quoteIdentifier(owner)}', current_database()); END $$`,
     );
     const dsn = asRole(database.dsn, role, 'x');
     const bare = await diagnoseTarget(dsn);
@@ -60,6 +61,13 @@ describe.each(testMajors)('the doctor on PostgreSQL %i', (major) => {
     expect(check(bare, 'pg_stat_statements_preloaded').ok).toBe(true);
     expect(check(bare, 'apply_tables').remedy).toBe(`GRANT ${quoteIdentifier(owner)} TO ${quoted};`);
     expect(check(bare, 'connect').remedy).toBeNull();
+    const ofDatabase = check(bare, 'apply_scoped_settings');
+    expect(ofDatabase).toMatchObject({
+      ok: false,
+      remedy: `GRANT ${quoteIdentifier(owner)} TO ${quoted}${major < 16 ? '' : ' WITH INHERIT FALSE, SET TRUE'};`,
+    });
+    // Its own settings are each role's to change.
+    expect(ofDatabase.detail).toMatch(/settings of 1 of \d+ roles/);
 
     // Until nothing is missing that SQL can mend: a remedy may uncover the next check (created, then readable).
     for (let round = 0; round < 3; round += 1) {
@@ -96,6 +104,8 @@ describe.each(testMajors)('the doctor on PostgreSQL %i', (major) => {
     expect(check(applying, 'apply_tables').ok).toBe(false);
     // The table is the superuser's: to grant that role would be to grant everything.
     expect(check(applying, 'apply_tables').remedy).not.toContain('GRANT');
+    expect(check(applying, 'apply_scoped_settings')).toMatchObject({ ok: false });
+    expect(check(applying, 'apply_scoped_settings').remedy).not.toContain('GRANT');
     await clean('pgluthier_collector');
   });
 });

@@ -39,6 +39,8 @@ function composed(snapshots: readonly Snapshot[]): Window {
   );
 }
 
+const windowOfNothing = composed([snapshot({ taken_at: at(0) }), snapshot({ taken_at: at(1) })]);
+
 const codes = (window: Window) => window.limits.map((limit) => limit.code);
 const byId = (window: Window) => new Map(window.statements.map((row) => [row.queryid, row]));
 
@@ -218,4 +220,24 @@ describe('concurrency', () => {
       }),
     );
   });
+});
+
+test('the time of temporary files is none where a part with such files was not timed', () => {
+  const part = (blocks: number, time: number | null, minute: number): Window => ({
+    ...windowOfNothing,
+    from: at(minute),
+    to: at(minute + 1),
+    statements: [
+      {
+        ...rowOf('1', [1]),
+        temp_blks_written: blocks,
+        temp_blk_read_time_ms: time,
+        temp_blk_write_time_ms: time,
+      },
+    ],
+  });
+  const composedOf = (...parts: Window[]) => composeWindows(parts).statements[0];
+  expect(composedOf(part(5, 2, 0), part(5, 3, 1))?.temp_blk_read_time_ms).toBe(5);
+  expect(composedOf(part(0, null, 0), part(5, 3, 1))?.temp_blk_write_time_ms).toBe(3);
+  expect(composedOf(part(5, null, 0), part(5, 3, 1))?.temp_blk_read_time_ms).toBeNull();
 });

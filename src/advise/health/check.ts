@@ -53,7 +53,7 @@ export function healthRule(
             key: keyOf(object),
             restart: needs === 'restart',
             reload: needs === 'reload',
-            notes: [...remedy, `About this check: docs/health/${name}.md`],
+            notes: remedy,
           }),
         ),
         rejections: rejections.map((rejection) => ({ rule: id, ...rejection })),

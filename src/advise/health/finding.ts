@@ -21,6 +21,12 @@ export interface Finding {
   notes: string[];
 }
 
+/** Where a health check is explained: with its remedy in each of its findings. */
+export function pageNotes(rule: string): string[] {
+  const [area, name] = rule.split('/');
+  return area === 'health' ? [`About this check: docs/health/${name}.md`] : [];
+}
+
 export function findingDraft(finding: Finding): RecommendationDraft {
   const { rule, key, title, rationale, severity, evidence, restart, notes } = finding;
   return {
@@ -35,7 +41,12 @@ export function findingDraft(finding: Finding): RecommendationDraft {
     estimate: { cost_before: null, cost_after: null, size_bytes: null, write_overhead: null },
     affects: [],
     evidence,
-    risk: { locks: 'none', restart, reload: finding.reload ?? !restart, notes },
+    risk: {
+      locks: 'none',
+      restart,
+      reload: finding.reload ?? !restart,
+      notes: [...notes, ...pageNotes(rule)],
+    },
   };
 }
 

@@ -22,17 +22,18 @@ export function parallelBaseline(cpus: number, type: WorkloadType): Record<strin
   const number = (value: number, formula: string): BaselineValue => ({ value, text: String(value), formula });
   const half = Math.max(DEFAULT_WORKERS_A_STATEMENT, Math.ceil(cpus / 2));
   const perGather = type === 'dw' ? half : Math.min(half, 4);
-  const halfOf = `${cpus} CPUs / 2, at least ${DEFAULT_WORKERS_A_STATEMENT}`;
+  const all = `${cpus} CPU${cpus === 1 ? '' : 's'}`;
+  const halfOf = `${all} / 2, at least ${DEFAULT_WORKERS_A_STATEMENT}`;
   return {
-    max_worker_processes: number(Math.max(DEFAULT_WORKERS, cpus), `max(8, ${cpus} CPUs)`),
-    max_parallel_workers: number(Math.max(1, cpus), `${cpus} CPUs`),
+    max_worker_processes: number(Math.max(DEFAULT_WORKERS, cpus), `max(8, ${all})`),
+    max_parallel_workers: number(Math.max(1, cpus), `one for each CPU: ${all}`),
     max_parallel_workers_per_gather: number(
       cpus === 1 ? 0 : perGather,
-      type === 'dw' ? halfOf : `min(${halfOf}, 4); none on a single CPU`,
+      cpus === 1 ? 'none on a single CPU' : type === 'dw' ? halfOf : `${halfOf}, at most 4`,
     ),
     max_parallel_maintenance_workers: number(
       cpus === 1 ? 1 : Math.min(half, 4),
-      `min(${halfOf}, 4); 1 on a single CPU`,
+      cpus === 1 ? '1 on a single CPU' : `${halfOf}, at most 4`,
     ),
   };
 }

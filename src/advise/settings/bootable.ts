@@ -83,11 +83,12 @@ export function reservedConnections(context: RuleContext): number {
 /** Client sessions at once, the most that was seen; null: none could be seen. */
 export function mostConnections({ snapshot, window }: RuleContext): number | null {
   const { groups } = snapshot.activity;
-  if (groups.length === 0) return null;
+  const sampled = window?.concurrency?.total_max ?? null;
+  if (groups.length === 0) return sampled;
   const now = groups
     .filter(({ backend_type }) => backend_type === 'client backend')
     .reduce((sum, { sessions }) => sum + sessions, 0);
-  return Math.max(now, window?.concurrency?.total_max ?? 0);
+  return Math.max(now, sampled ?? 0);
 }
 
 function leastConnections(context: RuleContext): number {

@@ -1,6 +1,7 @@
 /** Proposals of settings that planning reads: what the planner would do otherwise is asked first, and may end them. */
 import type { PlanChange, RuleContext, RuleResult } from '../../domain/index.ts';
-import { rejected } from './facts.ts';
+import { rejected, setting as settingRow } from './facts.ts';
+import { maskedProposals } from './masked-proposal.ts';
 import { type Proposal, propose } from './propose.ts';
 import { askSettings } from './what-if.ts';
 import { affectedBy, answerEvidence, noFlipReason, nothingFlips } from './what-if-evidence.ts';
@@ -35,7 +36,7 @@ export async function proposePlanned(
       reason: `${setting.value} would change nothing: ${noFlipReason(answer)}`,
     });
   }
-  return propose(context, {
+  const result = propose(context, {
     ...proposal,
     evidence: [
       ...proposal.evidence,
@@ -43,4 +44,12 @@ export async function proposePlanned(
     ],
     affects: asked ? affectedBy(answer) : [],
   });
+  const row = settingRow(context, proposal.name);
+  if (!row || result.recommendations.length === 0) return result;
+  const masked = await maskedProposals(context, { rule: proposal.rule, row, value: setting.value });
+  return {
+    recommendations: [...result.recommendations, ...masked.recommendations],
+    rejections: [...result.rejections, ...masked.rejections],
+    limits: result.limits,
+  };
 }

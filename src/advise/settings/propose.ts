@@ -96,7 +96,9 @@ function number(row: SettingRow, { value, direction }: Proposal): Wanted {
   });
   const shown = showValue(row);
   if (Math.abs(present - wanted) <= TOLERANCE * Math.max(Math.abs(wanted), Number.EPSILON)) {
-    return against('close_enough', `${shown} is near the ${text} that it would be`);
+    const reason =
+      present === wanted ? `it is ${shown} already` : `${shown} is near the ${text} that it would be`;
+    return against('close_enough', reason);
   }
   if (direction === 'raise' && present > wanted) {
     return against('larger_already', `${shown} is more than ${text} already; nothing was seen against it`);

@@ -29,6 +29,8 @@ export interface RoleWorkMem {
   /** Worst case of everything before and after, bytes. */
   worst_before: number;
   worst_after: number;
+  /** Worst case of everything else, each setting at what it is or what is proposed, whichever is more, bytes. */
+  beside: number;
   /** What it takes beside everything else that is proposed, bytes. */
   taken: number;
 }
@@ -78,6 +80,7 @@ function ofRole(context: RuleContext, plan: MemoryPlan, spill: RoleSpill, taken:
     sessions,
     sessions_source: source,
     worst_before,
+    beside: rest,
     taken: all * Math.max(0, value - present),
     worst_after: worst_before + portions * Math.max(0, value - present),
   };

@@ -127,8 +127,13 @@ export function settingDraft(
     change,
     key: `setting ${row.name}${whose}`,
     title: `${row.name}${whose}: ${shown} → ${text}`,
-    rationale: [proposal.why, `It is ${shown} now (${from}).`, instead, proposal.unless]
-      .filter((sentence) => sentence !== null && sentence !== '')
+    rationale: [
+      proposal.why,
+      `It is ${shown} now (${from}).`,
+      instead,
+      `What would change this advice: ${proposal.unless}`,
+    ]
+      .filter((sentence) => sentence !== null)
       .join(' '),
     severity: proposal.severity,
     evidence_level:

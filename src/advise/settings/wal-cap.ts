@@ -2,7 +2,7 @@
 import type { Evidence, RuleContext } from '../../domain/index.ts';
 import { maxWalSizeOf, type WorkloadType } from './baseline.ts';
 import { computed } from './facts.ts';
-import { formatMemory, GB } from './units.ts';
+import { aboutMemory, formatMemory, GB } from './units.ts';
 
 /** More would make recovery after a crash take very long. */
 const MOST = 64 * GB;
@@ -22,7 +22,7 @@ export function walCap({ snapshot }: RuleContext, type: WorkloadType): { bytes: 
   if (database !== null) known.push(['half of the database ', OF_DATABASE * database]);
   const largest = Math.max(...known.map(([, bytes]) => bytes));
   const bytes = Math.min(MOST, Math.ceil(largest / GB) * GB);
-  const inputs = known.map(([words, value]) => `${words}${formatMemory(value)}`).join('; ');
+  const inputs = known.map(([words, value]) => `${words}${aboutMemory(value)}`).join('; ');
   return {
     bytes,
     evidence: computed(

@@ -71,6 +71,8 @@ export function isAnotherPath({ kind, before, after }: PlanChange): boolean {
 /**
  * Asks for the plans of the top statements twice.
  * @param options.masked_by a setting: statements of roles that all have a value of their own for it are left out.
+ * @param options.before what the first plans are asked with; absent: what is in force.
+ * @param options.of_role statements that this role alone sends, whatever masks it.
  * @param options.counts which changes make another plan for this question; absent: any of its shape.
  * @param options.reprices costs mean something else under the new settings: then the plan of now is reckoned anew.
  * @returns a reason where there is nobody to ask, or nothing to ask about.
@@ -78,16 +80,22 @@ export function isAnotherPath({ kind, before, after }: PlanChange): boolean {
 export async function askSettings(
   context: RuleContext,
   question: SettingsQuestion,
-  options: { masked_by?: string; reprices: boolean; counts?: (change: PlanChange) => boolean },
+  options: {
+    masked_by?: string;
+    of_role?: string;
+    before?: SettingsQuestion;
+    reprices: boolean;
+    counts?: (change: PlanChange) => boolean;
+  },
 ): Promise<SettingsAnswer | { reason: string }> {
   const { what_if: whatIf } = context;
   if (whatIf === null) return { reason: 'there was no planner to ask' };
-  const statements = await topStatements(context, options.masked_by);
+  const statements = await topStatements(context, options);
   if (statements.length === 0) {
     return { reason: 'no statement could be planned that the server’s own value counts for' };
   }
   try {
-    const now = await plansOf(context, whatIf, {}, statements);
+    const now = await plansOf(context, whatIf, options.before ?? {}, statements);
     const then = await plansOf(context, whatIf, question, statements);
     const answer = compareAll(statements, now, then, options.counts ?? isAnotherPlan);
     if (answer.statements === 0) return { reason: 'no statement of the workload could be planned' };
@@ -116,7 +124,10 @@ export async function plansOfNow(
   );
 }
 
-async function topStatements(context: RuleContext, maskedBy?: string): Promise<AdvisorStatement[]> {
+async function topStatements(
+  context: RuleContext,
+  { masked_by: maskedBy, of_role: role }: { masked_by?: string; of_role?: string },
+): Promise<AdvisorStatement[]> {
   const here = context.snapshot.server.database;
   const masks = context.snapshot.setting_overrides.filter(
     ({ name, database }) => name === maskedBy && (database === null || database === here),
@@ -125,7 +136,11 @@ async function topStatements(context: RuleContext, maskedBy?: string): Promise<A
   if (masks.some(({ role, database }) => role === null && database === null)) return [];
   const masking = new Set(masks.flatMap(({ role }) => role ?? []));
   return (await workloadStatements(context))
-    .filter(({ query }) => query.users.length === 0 || !query.users.every((user) => masking.has(user)))
+    .filter(({ query: { users } }) =>
+      role === undefined
+        ? users.length === 0 || !users.every((user) => masking.has(user))
+        : users.length > 0 && users.every((user) => user === role),
+    )
     .toSorted((a, b) => b.query.share_of_time - a.query.share_of_time)
     .slice(0, STATEMENTS);
 }

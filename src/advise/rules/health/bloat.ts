@@ -1,6 +1,7 @@
 /** Tables and their TOAST tables that take much more room than their rows need; index/bloated looks after B-trees. */
 import type { BloatEstimate, Evidence, RecommendationDraft, Rule } from '../../../domain/index.ts';
 import { estimateBloat } from '../../bloat/estimate.ts';
+import { pageNotes } from '../../health/finding.ts';
 
 const ID = 'health/bloat';
 const MB = 1024 * 1024;
@@ -67,6 +68,7 @@ function draft(bloat: BloatEstimate): RecommendationDraft {
       notes: [
         'Measure it before you act: pgstattuple_approx() of the extension pgstattuple reads what is not all visible.',
         'A rewrite needs room for a second copy meanwhile.',
+        ...pageNotes(ID),
       ],
     },
   };

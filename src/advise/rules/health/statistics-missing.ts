@@ -1,5 +1,6 @@
 /** Tables that were never analysed: the planner guesses. */
 import type { RecommendationDraft, Rule, Snapshot, TableRow } from '../../../domain/index.ts';
+import { pageNotes } from '../../health/finding.ts';
 import { measured } from '../../settings/facts.ts';
 
 const ID = 'health/statistics-missing';
@@ -60,7 +61,7 @@ function analyseDraft(table: TableRow): RecommendationDraft {
       locks: 'ShareUpdateExclusive: reads and writes go on.',
       restart: false,
       reload: false,
-      notes: ['Plans of statements on this table may change, mostly for the better.'],
+      notes: ['Plans of statements on this table may change, mostly for the better.', ...pageNotes(ID)],
     },
   };
 }

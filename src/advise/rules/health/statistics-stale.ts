@@ -2,6 +2,7 @@
 import type { RecommendationDraft, Rule, RuleContext, Severity, TableRow } from '../../../domain/index.ts';
 import { autovacuumEnabled, rowsOf } from '../../autovacuum/options.ts';
 import { analyzeTrigger, type Trigger } from '../../autovacuum/trigger.ts';
+import { pageNotes } from '../../health/finding.ts';
 import { computed, limited, measured, settingNotVisible } from '../../settings/facts.ts';
 
 const ID = 'health/statistics-stale';
@@ -184,7 +185,11 @@ function draft(table: TableRow, stale: Stale): RecommendationDraft {
       locks: 'ShareUpdateExclusive: reads and writes go on.',
       restart: false,
       reload: false,
-      notes: ['Plans of statements on this table may change, mostly for the better.', ...stale.notes],
+      notes: [
+        'Plans of statements on this table may change, mostly for the better.',
+        ...stale.notes,
+        ...pageNotes(ID),
+      ],
     },
   };
 }

@@ -16,7 +16,7 @@ const SWITCHES: Wanted[] = [
     value: 'on',
     formula: "PostgreSQL's default since 15",
     why: 'Without it nobody sees why checkpoints came and what they wrote.',
-    unless: 'Nothing: it is a line a checkpoint.',
+    unless: 'Nothing that is known: it costs a line a checkpoint.',
   },
   {
     name: 'log_lock_waits',
@@ -28,14 +28,14 @@ const SWITCHES: Wanted[] = [
   {
     name: 'log_temp_files',
     value: LOG_TEMP_FILES_MB * MB,
-    formula: '10MB: what a sort of work_mem’s size does not write',
+    formula: 'a choice: smaller files are not worth a line each',
     why: 'Statements that go to disk are logged with their text.',
     unless: 'A warehouse whose every statement spills wants a larger limit.',
   },
   {
     name: 'log_autovacuum_min_duration',
     value: LOG_AUTOVACUUM_MS,
-    formula: '1 min',
+    formula: 'a choice: shorter ones are seldom why something was slow',
     why: 'Vacuums that take long are logged with what they did and what they waited for.',
     unless: 'It is 10 min by default since 15; very many large tables may be reason to leave that.',
     direction: 'either',

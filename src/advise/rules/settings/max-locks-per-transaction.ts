@@ -31,7 +31,7 @@ export const rule: Rule = {
     const active = Math.max(1, context.window?.concurrency?.active_p95 ?? 1);
     const needed = Math.max((tree?.locks ?? 0) * active, tables);
     const room = present * (connections + prepared);
-    const words = `${needed} locks may be wanted at once, ${room} have room`;
+    const words = `${needed} lock(s) may be wanted at once, ${room} have room`;
     if (needed <= NEAR * room) {
       return rejected({ rule: ID, candidate: NAME, code: 'room_enough', reason: words });
     }

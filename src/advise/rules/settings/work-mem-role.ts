@@ -1,10 +1,11 @@
 /** work_mem for single roles, from what their statements spilled. */
 import type { Evidence, RecommendationDraft, Rule, RuleContext } from '../../../domain/index.ts';
 import { computed, isLimit, limited, measured, setting } from '../../settings/facts.ts';
-import { budgetBytes } from '../../settings/memory-budget.ts';
+import { budgetBytes, workMemUses } from '../../settings/memory-budget.ts';
 import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
 import { isWorthIt, type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
 import { sumOf } from '../../settings/setting-draft.ts';
+import { fileTimeWords } from '../../settings/spills.ts';
 import { aboutMemory, bareValue, formatMemory } from '../../settings/units.ts';
 import { askSettings } from '../../settings/what-if.ts';
 import { affectedBy, answerEvidence } from '../../settings/what-if-evidence.ts';
@@ -92,8 +93,8 @@ async function draftOf(
     title: `${NAME} of role ${role}${within}: ${shown} → ${value}`,
     rationale:
       `${spill.statements.length} statement(s) of ${role}, ${(100 * spill.share_of_time).toFixed(1)} % of the time, wrote up to ${aboutMemory(largest)} a call into temporary files. ` +
-      `More work_mem for this role alone leaves the others as they are.${one.value < needed ? ` About ${formatMemory(needed)} would be enough; the budget allows no more for ${one.sessions} sessions.` : ''} ` +
-      `Its sessions have ${shown} now (${one.previous === null ? "the server's or the database's value" : 'ALTER ROLE'}). More sessions of the role than reckoned with, or an index that delivers the order, would change this advice.`,
+      `More work_mem for this role alone leaves the others as they are.${one.value < needed ? ` About ${formatMemory(needed)} would be enough; beside what else the formulas give, the budget allows no more for ${one.sessions} sessions.` : ''} ` +
+      `Its sessions have ${shown} now (${one.previous === null ? "the server's or the database's value" : 'ALTER ROLE'}). What would change this advice: More sessions of the role than reckoned with, or an index that delivers the order.`,
     severity: spill.share_of_time >= 0.1 ? 'medium' : 'low',
     evidence_level: 'measured',
     confidence: one.value < needed ? 0.55 : 0.75,
@@ -117,12 +118,12 @@ async function draftOf(
       presentValue(context, one, shown),
       ...spill.statements
         .slice(0, LISTED)
-        .map(({ query, calls, bytes_per_call }) =>
+        .map(({ query, calls, bytes_per_call, ...files }) =>
           measured(
             `spilled in a call of ${query.query_id} by ${role}`,
             bytes_per_call,
             'bytes',
-            `pg_stat_statements.temp_blks_written over ${calls} calls`,
+            `pg_stat_statements.temp_blks_written over ${calls} calls; ${fileTimeWords(files)}`,
           ),
         ),
       measured('sessions of the role reckoned with', one.sessions, 'sessions', one.sessions_source),
@@ -136,7 +137,13 @@ async function draftOf(
         'worst-case memory after',
         one.worst_after,
         'bytes',
-        `+ 3 × (${one.sessions} sessions + ${plan.present.parallel_workers} parallel workers) × (${value} − ${shown})`,
+        `worst-case memory now + ${workMemUses(plan.present)} × (${one.sessions} sessions + ${plan.present.parallel_workers} parallel workers) × (${value} − ${shown})`,
+      ),
+      computed(
+        'worst case with what else is proposed',
+        one.beside,
+        'bytes',
+        'each other setting at what it is or what the formulas give it, whichever is more: any of them may be applied first',
       ),
       computed(
         'memory that the set may take',

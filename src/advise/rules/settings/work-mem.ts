@@ -8,7 +8,13 @@ import { memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/presen
 import type { Proposal } from '../../settings/propose.ts';
 import { proposePlanned } from '../../settings/propose-planned.ts';
 import { workMemByRole } from '../../settings/role-work-mem.ts';
-import { allSpills, MEMORY_PER_SPILLED_BYTE, type Spill, spillsOf } from '../../settings/spills.ts';
+import {
+  allSpills,
+  fileTimeWords,
+  MEMORY_PER_SPILLED_BYTE,
+  type Spill,
+  spillsOf,
+} from '../../settings/spills.ts';
 import { aboutMemory, formatMemory, MB, roundMemory } from '../../settings/units.ts';
 
 const ID = 'settings/work-mem';
@@ -22,8 +28,8 @@ export const rule: Rule = {
   area: 'settings',
   title: 'work_mem is too small for what statements sort and hash',
   description:
-    'Fires only on spills: statements that wrote temporary blocks, whose files may take a tenth of their time (2 × bytes at 400 MB a ' +
-    'second, 100 MB on a spinning or unknown disk), and which take at least 0.5 % of the time together. ' +
+    'Fires only on spills: statements that wrote temporary blocks, whose files take a tenth of their time (as timed by ' +
+    'track_io_timing from 15 on, else 2 × bytes at 400 MB a second, 100 MB on a spinning or unknown disk), and which take at least 0.5 % of the time together. ' +
     'Proposes twice the largest spill of a call, at most what the budget of the whole set leaves for ' +
     '3 × (max_connections + parallel workers) of it, and 1 GB. Quiet where all of it comes from some of the roles only: ' +
     'settings/work-mem-role gives it to those. Quiet without spills: memory alone is no reason.',
@@ -99,7 +105,8 @@ export const rule: Rule = {
 function cheapReason(all: readonly Spill[]): string {
   const largest = Math.max(...all.map(({ bytes_per_call }) => bytes_per_call));
   const share = Math.max(...all.map(({ time_share }) => time_share));
-  return `${all.length} statement(s) wrote up to ${aboutMemory(largest)} a call into temporary files, but writing and reading them back takes at most ${percent(share)} of their time: larger sorts and hashes would not be faster by it`;
+  const known = all.every(({ level }) => level === 'measured') ? 'as it was timed' : 'estimated by the disk';
+  return `${all.length} statement(s) wrote up to ${aboutMemory(largest)} a call into temporary files, but writing and reading them back takes at most ${percent(share)} of their time (${known}): larger sorts and hashes would hardly be faster by it`;
 }
 
 /** How much of the worst case was near: that all connections sort at once is the bound, not the habit. */
@@ -126,12 +133,12 @@ function rolesOf(spills: Spill[]): string {
   return roles.length === 0 ? 'roles that are not visible' : `role ${roles.join(', ')}`;
 }
 
-function spillEvidence({ query, bytes_per_call, time_share }: Spill): Evidence {
+function spillEvidence({ query, bytes_per_call, ...files }: Spill): Evidence {
   return {
     name: `spilled in a call of ${query.query_id}`,
     value: bytes_per_call,
     unit: 'bytes',
-    source: `pg_stat_statements.temp_blks_written over ${query.calls} calls, ${(100 * query.share_of_time).toFixed(1)} % of the time; writing and reading them back takes up to ${percent(time_share)} of its own`,
+    source: `pg_stat_statements.temp_blks_written over ${query.calls} calls, ${(100 * query.share_of_time).toFixed(1)} % of the time; ${fileTimeWords(files)}`,
     level: 'measured',
     formula: null,
   };

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadRules } from '../../../../src/advise/index.ts';
 import { testMajors, testServer } from '../../../support/servers.ts';
+import { keysOfPage } from './suppression-keys.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../../docs/health/', import.meta.url));
 const names = (await readdir(FOLDER)).filter((name) => name !== 'README.md').sort();
@@ -31,8 +32,16 @@ test('the index names rules of other areas that exist', async () => {
 test.each(names)('%s has all parts and points to pages that exist', async (name) => {
   const text = await page(name);
   expect(text).toMatch(new RegExp(`^# health/${name.replace('.md', '')}: `));
-  for (const part of ['## How it is measured', '## What to do', '## What it does not report'])
+  for (const part of [
+    '## How it is measured',
+    '## What to do',
+    '## What it does not report',
+    '## Suppression',
+  ])
     expect(text).toContain(part);
+  // How grave it is, before anything else.
+  expect(text.split('\n## ')[0]).toMatch(/\b(critical|high|medium|low|info)\b/i);
+  expect(keysOfPage(name.replace('.md', '')).length).toBeGreaterThan(0);
   const links = [...text.matchAll(/\]\(([a-z-]+\.md)\)/g)].map((match) => match[1] ?? '');
   expect(links.filter((link) => !names.includes(link))).toEqual([]);
 });

@@ -2,10 +2,11 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadRules } from '../../../../src/advise/index.ts';
-import type { RecommendationDraft, Snapshot } from '../../../../src/domain/index.ts';
+import { draftSchema, type RecommendationDraft, type Snapshot } from '../../../../src/domain/index.ts';
 import { testMajors, testServer } from '../../../support/servers.ts';
 import { contextOf } from '../../../support/snapshot-builder.ts';
 import { type SampleDatabase, sampleDatabase } from '../index/context.ts';
+import { unknownKeys } from './suppression-keys.ts';
 
 const SETTINGS = {
   wal_level: 'logical',
@@ -158,6 +159,20 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       ]),
     );
     expect(new Set(keys()).size).toBe(keys().length);
+  });
+
+  test('each finding has what a person needs: severity, what was seen and where, a remedy, its page, and the key to dismiss it', () => {
+    expect(found.length).toBeGreaterThan(20);
+    for (const draft of found) {
+      draftSchema.parse(draft);
+      expect(draft.change.kind === 'finding' || draft.change.kind === 'analyze', draft.key).toBe(true);
+      for (const { source } of draft.evidence) expect(source, draft.key).not.toBe('');
+      const page = `docs/health/${draft.rule.replace('health/', '')}.md`;
+      const notes = draft.risk.notes.filter((note) => !note.includes('About this check'));
+      expect(notes.length, draft.key).toBeGreaterThan(0);
+      expect(draft.risk.notes.join(' '), draft.key).toContain(page);
+    }
+    expect(unknownKeys(found)).toEqual([]);
   });
 
   test('and not what only looks like it', () => {

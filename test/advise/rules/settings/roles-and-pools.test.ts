@@ -141,6 +141,52 @@ describe('work_mem by role', () => {
   });
 });
 
+describe('work_mem of a role that masks what is proposed for the server', () => {
+  const judged = async (value: string, database: string | null, { spills = true } = {}) => {
+    const snapshot = snapshotOf({
+      ram_bytes: 256 * GB,
+      setting_overrides: [{ role: 'reports', database, name: 'work_mem', value }],
+    });
+    // Both spill, so that the server is the place; or a role that is not visible does, and reports does not.
+    const context = spilling(10, snapshot, { both: true });
+    for (const row of spills ? [] : (context.window?.statements ?? [])) {
+      if (row.user === 'reports') row.temp_blks_written = 0;
+      else row.user = null;
+    }
+    const { recommendations, rejections } = await workMem.evaluate(context);
+    for (const draft of recommendations) draftSchema.parse(draft);
+    return {
+      server: recommendations.find(({ change }) => change.kind === 'setting'),
+      reset: recommendations.find(({ change }) => change.kind !== 'setting'),
+      codes: rejections.map(({ code }) => code),
+    };
+  };
+
+  test.each([
+    ['the same as the server’s', '4MB', null, 'role.setting'],
+    ['less, in this database', '2MB', 'app', 'role.database.setting'],
+  ])('%s, with spills: RESET beside the proposal', async (_, value, database, kind) => {
+    const { server, reset } = await judged(value, database);
+    expect(server?.title).toBe('work_mem: 4MB → 20MB');
+    expect(reset?.change).toMatchObject({ kind, value: '4MB', previous: value, reset: true });
+    expect(reset).toMatchObject({ evidence_level: 'measured' });
+    expect(reset?.setting).toBeUndefined();
+    const names = reset?.evidence.map(({ name }) => name);
+    expect(names).toContain('spilled in a call of q1 by reports');
+    expect(names).toContain('worst-case memory added');
+  });
+
+  test('left where it is more than the proposal or than the server has now, and where nothing of it spills', async () => {
+    const more = await judged('64MB', 'app');
+    expect([more.reset, more.codes.at(-1)]).toEqual([undefined, 'deliberate']);
+    const between = await judged('8MB', 'app');
+    expect([between.reset, between.codes.at(-1)]).toEqual([undefined, 'server_first']);
+    const quiet = await judged('2MB', 'app', { spills: false });
+    expect(quiet.server).toBeDefined();
+    expect([quiet.reset, quiet.codes.at(-1)]).toEqual([undefined, 'deliberate']);
+  });
+});
+
 describe('max_connections', () => {
   const context = (parts: {
     seen?: Partial<Concurrency>;

@@ -57,6 +57,9 @@ describe.each(availableMajors())('PostgreSQL %i', (major) => {
       }),
     );
     expect(result.limits).toEqual([]);
+    for (const { title, rationale, setting } of result.recommendations) {
+      if (setting) expect(rationale, title).toMatch(/What would change this advice: [A-Z]/);
+    }
     return result.recommendations.flatMap(({ setting, change, evidence }) =>
       setting && setting.role === null ? [{ ...setting, change, evidence }] : [],
     );

@@ -222,6 +222,29 @@ describe('work_mem', () => {
     const role = await workMem.evaluate(contextOf(snapshotOf({ disk_type: 'ssd' }), small));
     expect(role.rejections[0]?.reason).toContain('at most 5.8 % of their time');
   });
+  test('by what the files took where that was timed, whatever the disk, and says which it was', async () => {
+    const fast = snapshotOf({ disk_type: 'ssd' });
+    const slow = {
+      workload: workloadOf([spilling(3, { total_exec_time_ms: 3000, temp_io_time_ms: 1332 }), other]),
+    };
+    const timed = await draftOf(workMem, fast, slow);
+    expect(timed.evidence.find(({ name }) => name === 'spilled in a call of q1')?.source).toContain(
+      'took 44 % of its own (measured: temp_blk_write_time + temp_blk_read_time)',
+    );
+    const guessed = await draftOf(workMem, fast, { workload: workloadOf([spilling(8), other]) });
+    expect(guessed.evidence.find(({ name }) => name === 'spilled in a call of q1')?.source).toContain(
+      'takes up to 47 % of its own (estimated: they were not timed)',
+    );
+    const cached = { workload: workloadOf([spilling(8, { temp_io_time_ms: 20 }), other]) };
+    expect(await said(workMem, snapshotOf({ disk_type: 'hdd' }), cached)).toEqual([
+      'rejected spills_cost_little',
+    ]);
+    const { rejections } = await workMem.evaluate(contextOf(fast, cached));
+    expect(rejections[0]?.reason).toContain('at most 2.2 % of their time (as it was timed)');
+    // 80 MB in 1 ms: most of it is of before track_io_timing was on.
+    const partly = { workload: workloadOf([spilling(8, { temp_io_time_ms: 1 }), other]) };
+    expect((await draftOf(workMem, fast, partly)).evidence_level).toBe('measured');
+  });
   test('never more than the budget leaves', async () => {
     const draft = await draftOf(workMem, snapshotOf(), { workload: workloadOf([spilling(2000), other]) });
     const value = (name: string) => Number(draft.evidence.find((item) => item.name === name)?.value);

@@ -144,6 +144,77 @@ describe.each([15, 18])('PostgreSQL %i', (major) => {
     ]);
   });
 
+  describe('random_page_cost: a role’s own value that masks the proposal', () => {
+    const masked = async (
+      value: string,
+      {
+        ofReports = BY_KEY,
+        here = '4',
+        database = null as string | null,
+        more = [] as string[],
+        blind = false,
+      } = {},
+    ) => {
+      const workload = await workloadOf(BY_BATCH, ofReports);
+      const queries = workload.queries.map((query) => ({
+        ...query,
+        users: [query.query.includes('batch') && ofReports !== BY_BATCH ? 'app' : 'reports'],
+      }));
+      // The statement of app has to flip, or nothing is proposed.
+      if (ofReports === BY_BATCH) {
+        const other = (await workloadOf(`${BY_BATCH} AND p.item > 0`)).queries.map((query) => ({
+          ...query,
+          query_id: 'app',
+          users: ['app'],
+        }));
+        queries.push(...other);
+      }
+      const snapshot: Snapshot = {
+        ...withSettings({ random_page_cost: here }),
+        setting_overrides: [{ role: 'reports', database, name: 'random_page_cost', value }],
+        instance: {
+          ...stock.instance,
+          databases: [stock.server.database, 'postgres', ...more].map((name) => ({ name })),
+        } as NonNullable<Snapshot['instance']>,
+      };
+      const result = await randomCost.evaluate(
+        contextOf(snapshot, { workload: { ...workload, queries }, what_if: blind ? null : whatIf }),
+      );
+      for (const draft of result.recommendations) draftSchema.parse(draft);
+      return {
+        reset: result.recommendations.find(({ key }) => key.startsWith('reset')),
+        codes: result.rejections.map(({ code }) => code),
+        server: result.recommendations.some(({ key }) => key === 'setting random_page_cost'),
+      };
+    };
+
+    test('taken away where it repeats the server’s, or no plan depends on it', async () => {
+      const repeats = await masked('4');
+      expect(repeats.server).toBe(true);
+      expect(repeats.reset?.change).toEqual({
+        kind: 'role.setting',
+        role: 'reports',
+        name: 'random_page_cost',
+        value: '4',
+        current_value: '4',
+        previous: '4',
+        reset: true,
+      });
+      const { reset } = await masked('3', { database: stock.server.database });
+      expect(reset?.change).toMatchObject({ kind: 'role.database.setting', previous: '3', reset: true });
+      expect(reset?.evidence).toContainEqual(
+        expect.objectContaining({ name: 'statements whose plan changes', value: 0, level: 'simulated' }),
+      );
+      expect((await masked('3')).reset?.change.kind).toBe('role.setting');
+    });
+
+    test('left where plans of the role depend on it, where other databases may, and where nobody was asked', async () => {
+      expect((await masked('40', { ofReports: BY_BATCH })).codes).toEqual(['deliberate']);
+      expect((await masked('3', { more: ['other'] })).codes).toEqual(['other_databases']);
+      expect((await masked('4', { blind: true })).codes).toEqual(['not_asked']);
+    });
+  });
+
   test('effective_cache_size: no plan of a small database depends on it', async () => {
     const { codes, result } = await evaluate(cacheSize, [BY_BATCH, BY_KEY, GROUPED]);
     expect(codes).toEqual(['no_plan_changes']);
