@@ -139,8 +139,9 @@ export async function ourConfiguration(
 
 /** max_connections is left to a person, who follows it here: whatever else is left to a person is not done. */
 function byHandToo(one: Recommendation): Pick<Recommendation, 'statements'> {
-  const sql = one.by_hand?.find(({ dialect }) => dialect === 'sql');
-  return one.setting?.name === 'max_connections' && sql ? { statements: [sql.text] } : one;
+  const { setting } = one;
+  if (setting?.name !== 'max_connections' || one.statements.length > 0) return one;
+  return { statements: [`ALTER SYSTEM SET max_connections = ${quoteLiteral(setting.value)}`] };
 }
 
 /** What the rules of the area settings say of the load. */
