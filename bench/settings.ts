@@ -22,7 +22,8 @@ import { type Amount, type LoadName, type LoadResult, type LoadRunner, loadRunne
 import { type MemoryGroup, memoryGroup } from './settings/memory-group.ts';
 import type { PgtuneInput } from './settings/pgtune.ts';
 import { ratioOf, showRatio } from './settings/ratios.ts';
-import { createPgbenchTables, createSales } from './settings/tables.ts';
+import { serverCounts } from './settings/server-counts.ts';
+import { createOrders, createPgbenchTables, createSales } from './settings/tables.ts';
 
 const MAJOR = 18;
 const CPUS = 2;
@@ -70,6 +71,17 @@ function plans(quick: boolean): Plan[] {
       amount: { transactions: quick ? 1 : 2 },
       rounds,
     },
+    {
+      load: 'spills',
+      type: 'mixed',
+      // Without a budget of some size nobody can be given what a spill of a hundred MB needs.
+      ram_bytes: 4096 * MB,
+      // Of pgbench's tables; in 25,000 orders.
+      scale: quick ? 2 : 40,
+      size: 'less_ram',
+      amount: { transactions: 1 },
+      rounds,
+    },
   ];
 }
 
@@ -109,8 +121,10 @@ async function measure(plan: Plan, runner: LoadRunner): Promise<Measured> {
     await client.query('CREATE EXTENSION pg_stat_statements; CREATE EXTENSION pg_prewarm');
     if (plan.load === 'analytic') await createSales(client, Math.round(plan.scale * 1e6));
     else await createPgbenchTables(client, plan.scale);
+    if (plan.load === 'spills') await createOrders(client, Math.round(plan.scale * 25_000));
     await client.end();
     const run = async (amount: Amount): Promise<LoadResult> => {
+      const counted = await serverCounts(server.dsn('postgres'));
       const before = await group?.cpuMs();
       const { transactions, ...timed } = await runner.run(
         plan.load,
@@ -120,10 +134,20 @@ async function measure(plan: Plan, runner: LoadRunner): Promise<Measured> {
       );
       const after = await group?.cpuMs();
       const cpu = typeof before === 'number' && typeof after === 'number' ? after - before : null;
-      return { ...timed, cpu_ms: cpu === null ? null : cpu / transactions };
+      const now = await serverCounts(server.dsn('postgres'));
+      const each = (key: keyof typeof now, unit: number) => (now[key] - counted[key]) / unit / transactions;
+      return {
+        ...timed,
+        cpu_ms: cpu === null ? null : cpu / transactions,
+        temp_mb: each('temp_bytes', MB),
+        wal_kb: each('wal_bytes', 1024),
+        wal_pages: each('wal_pages', 1),
+      };
     };
     const host = { major: MAJOR, ram_bytes: plan.ram_bytes, cpus: CPUS, disk: 'ssd' as const };
-    const ours = await ourConfiguration(server, host, plan.type, group, () => run(times(plan.amount, 2)));
+    const ours = await ourConfiguration(server, host, plan.type, group, () =>
+      run(times(plan.amount, plan.load === 'spills' ? 3 : 2)),
+    );
     const configurations: Record<Contender, Configuration> = {
       default: { settings: {}, statements: [], left_out: [] },
       pgtune: await pgtuneConfiguration(server, { ...host, type: plan.type, size: plan.size }),
@@ -134,7 +158,9 @@ async function measure(plan: Plan, runner: LoadRunner): Promise<Measured> {
       for (const contender of ORDERS[round % ORDERS.length] ?? CONTENDERS) {
         await configure(server, configurations[contender], group);
         // Not counted: catalogs, plans, the first checkpoints.
-        await run(times(plan.amount, 0.25));
+        await (plan.load === 'spills'
+          ? runner.run('ro', server.dsn('postgres'), { seconds: 1 }, plan.scale)
+          : run(times(plan.amount, 0.25)));
         results[contender].push(await run(plan.amount));
       }
     }
@@ -167,14 +193,23 @@ function show({ plan, results, configurations, advice, limited }: Measured): voi
       'throughput ÷ pgtune': against(contender, 'pgtune', 'per_second'),
       'P95 ÷ pgtune': against(contender, 'pgtune', 'p95_ms'),
       'CPU of the server ÷ pgtune': against(contender, 'pgtune', 'cpu_ms'),
+      'temp MB each': middle(of(results[contender], 'temp_mb')).toFixed(1),
+      'WAL kB each': middle(of(results[contender], 'wal_kb')).toFixed(1),
+      'of it whole pages': middle(of(results[contender], 'wal_pages')).toFixed(2),
+      ...(results[contender].some(({ beside_p95_ms }) => beside_p95_ms !== null)
+        ? {
+            'beside it, P95 ms': middle(of(results[contender], 'beside_p95_ms')).toPrecision(3),
+            'beside it, P95 ÷ pgtune': against(contender, 'pgtune', 'beside_p95_ms'),
+          }
+        : {}),
     })),
   );
   for (const contender of ['pgtune', 'ours'] as const) {
-    const { settings, left_out } = configurations[contender];
+    const { settings, statements, left_out } = configurations[contender];
     console.log(
       `${contender}: ${Object.entries(settings)
         .map((pair) => pair.join(' = '))
-        .join(', ')}`,
+        .join(', ')}${statements.length > 0 ? `; ${statements.join('; ')}` : ''}`,
     );
     if (left_out.length > 0) console.log(`  left out: ${left_out.join('; ')}`);
   }

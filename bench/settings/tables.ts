@@ -44,3 +44,28 @@ export const ANALYTIC = [
   'SELECT category, count(DISTINCT customer) FROM sale AS s JOIN product AS p ON p.id = s.product GROUP BY category;',
   "SELECT max(running) FROM (SELECT sum(amount) OVER (PARTITION BY customer ORDER BY at, id) AS running FROM sale WHERE at BETWEEN date '2025-03-01' AND date '2025-03-31') AS w;",
 ];
+
+/** Two years' orders of a shop for its reports, and who sends them: a role of few sessions beside the application's. */
+export async function createOrders(client: pg.Client, orders: number): Promise<void> {
+  const customers = Math.round(orders / 5);
+  for (const sql of [
+    "CREATE TABLE buyer AS SELECT g AS id, 'buyer number ' || g AS name, md5(g::text) AS mail FROM generate_series(1, $1) AS g",
+    `CREATE TABLE ordered AS SELECT g AS id, (1 + (g * 48271::int8 % 2147483647) % $1)::int AS buyer,
+       (1 + (g * 16807::int8 % 2147483647) % 5000)::int AS product,
+       date '2024-01-01' + (g * 69621::int8 % 2147483647 % 730)::int AS at, (1 + g % 9)::int AS amount,
+       'order note ' || g AS note FROM generate_series(1, ${orders}) AS g`,
+    'VACUUM ANALYZE buyer, ordered',
+    'CREATE ROLE app LOGIN',
+    // As those who keep such roles do it: two reports at a time.
+    'CREATE ROLE reports LOGIN CONNECTION LIMIT 2',
+    'GRANT pg_read_all_data TO reports',
+    'GRANT pg_read_all_data, pg_write_all_data TO app',
+  ])
+    await client.query(sql.replace('$1', String(customers)));
+}
+
+/** One pass of the reports: sums of what each buyer bought of each product, and of each buyer by name. */
+export const REPORTS = [
+  'SELECT count(*), max(total) FROM (SELECT buyer, product, sum(amount) AS total FROM ordered GROUP BY buyer, product) AS x;',
+  'SELECT b.name, b.mail, sum(o.amount) AS total, max(o.note) AS last FROM ordered AS o JOIN buyer AS b ON b.id = o.buyer GROUP BY b.name, b.mail ORDER BY total DESC LIMIT 50;',
+];

@@ -1,5 +1,6 @@
 /** work_mem for the roles whose statements spill, and what that may take beside everything else. */
 import type { RuleContext } from '../../domain/index.ts';
+import { memoryBaseline } from './baseline.ts';
 import { budgetBytes, workMemUses, worstCaseBytes } from './memory-budget.ts';
 import { type MemoryPlan, roomBeside, together } from './present-memory.ts';
 import { sessionsOf, workMemBytes } from './role-sessions.ts';
@@ -113,4 +114,34 @@ const LEAST_FACTOR = 2;
 
 export function isWorthIt({ value, needed, present }: RoleWorkMem): boolean {
   return value > present && (value >= needed || value >= LEAST_FACTOR * present);
+}
+
+export interface RoleGain {
+  role: string;
+  /** Bytes that the budget leaves each of its sorts with the connections that there are, and with fewer. */
+  now: number;
+  with_fewer: number;
+  /** Twice the largest spill of a call, bytes. */
+  needed: number;
+}
+
+/**
+ * Roles whose spills the budget holds down for connections that could be fewer: with `connections` they would be given
+ * what they need, or at least twice as much as now.
+ */
+export function rolesGivenMore(context: RuleContext, plan: MemoryPlan, connections: number): RoleGain[] {
+  const input = { ...plan.input, connections };
+  const fewer: MemoryPlan = {
+    ...plan,
+    input,
+    present: { ...plan.present, max_connections: connections },
+    values: memoryBaseline(input).values,
+  };
+  const then = new Map(workMemByRole(context, fewer).given.map((one) => [one.role, one.value]));
+  return workMemByRole(context, plan).roles.flatMap(({ role, needed, present, value }) => {
+    const now = Math.max(present, value);
+    const more = then.get(role) ?? 0;
+    const gains = now < needed && more > now && (more >= needed || more >= LEAST_FACTOR * now);
+    return gains ? [{ role, now, with_fewer: more, needed }] : [];
+  });
 }

@@ -1,11 +1,12 @@
 /** max_connections from the sessions that were really there. */
-import type { Rule } from '../../../domain/index.ts';
+import type { Evidence, Rule } from '../../../domain/index.ts';
 import { connectionsStarve, LEAST_CONNECTIONS, memoryBaseline } from '../../settings/baseline.ts';
 import { mostConnections, reservedConnections } from '../../settings/bootable.ts';
 import { computed, isLimit, limited, measured, rejected } from '../../settings/facts.ts';
 import { worstCaseBytes } from '../../settings/memory-budget.ts';
 import { memoryPlan, worstCaseOf } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
+import { type RoleGain, rolesGivenMore } from '../../settings/role-work-mem.ts';
 import { formatMemory } from '../../settings/units.ts';
 
 const ID = 'settings/max-connections';
@@ -23,7 +24,8 @@ export const rule: Rule = {
   title: 'Far more connections are allowed than were ever used',
   description:
     'Fires where the worst case of the memory settings exceeds RAM, or where a set that fits would have to starve shared_buffers (below ' +
-    '15 % of RAM) or work_mem (below 4 MB, dw 16 MB) for connections that nobody opens; and max_connections is more than twice 1.5 × the most sessions ' +
+    '15 % of RAM) or work_mem (below 4 MB, dw 16 MB) for connections that nobody opens, or where a role that spills could be given what it ' +
+    'needs, or twice as much, out of what they leave (settings/work-mem-role, once this is in force); and max_connections is more than twice 1.5 × the most sessions ' +
     'at once in at least 500 samples (a day at one a minute), plus those reserved: then that, in tens. Never below what is in use, ' +
     'never on a standby (it must have its primary’s at least), and never raised: what comes near the limit wants a pooler ' +
     '(settings/pooling, health/connections-near-limit). Left to a person: it wants a restart, and a burst that nobody sampled is refused.',
@@ -42,14 +44,16 @@ export const rule: Rule = {
     const present = plan.present.max_connections;
     const tooMuch = worstCaseBytes(plan.present) > plan.ram_bytes;
     const now = memoryBaseline(plan.input);
-    if (!tooMuch && !connectionsStarve(plan.input, now.use)) {
-      return reject(
-        'fits',
-        `the worst case fits into the memory with ${present}, and starves nothing: fewer would gain nothing`,
-      );
-    }
     const reserved = reservedConnections(context);
     const needed = Math.max(LEAST_CONNECTIONS, Math.ceil((most * MARGIN + reserved) / 10) * 10);
+    const starves = connectionsStarve(plan.input, now.use);
+    const spilling = tooMuch || starves || needed >= present ? [] : rolesGivenMore(context, plan, needed);
+    if (!tooMuch && !starves && spilling.length === 0) {
+      return reject(
+        'fits',
+        `the worst case fits into the memory with ${present}, and starves nothing, no role's spills among it: fewer would gain nothing`,
+      );
+    }
     if (present < FAR_TOO_MANY * needed) {
       return reject(
         'used',
@@ -65,6 +69,9 @@ export const rule: Rule = {
         `${then.values[name].formula}; with ${present} it is ${now.values[name].text}`,
       ),
     );
+    const set =
+      `A set that fits has ${now.values.shared_buffers.text} shared_buffers and ${now.values.work_mem.text} work_mem with ${present}, ` +
+      `${then.values.shared_buffers.text} and ${then.values.work_mem.text} with ${needed} (of ${formatMemory(plan.ram_bytes)}).`;
     return propose(context, {
       rule: ID,
       name: NAME,
@@ -72,9 +79,8 @@ export const rule: Rule = {
       formula: `${most} sessions × ${MARGIN} + ${reserved} reserved, in tens, at least ${LEAST_CONNECTIONS}`,
       why:
         `No more than ${most} sessions were seen at once, while ${present} are allowed, each of which the budget counts at its worst: ` +
-        `${tooMuch ? 'the memory settings allow more than the host has' : 'that starves the rest of the set'}. ` +
-        `A set that fits has ${now.values.shared_buffers.text} shared_buffers and ${now.values.work_mem.text} work_mem with ${present}, ` +
-        `${then.values.shared_buffers.text} and ${then.values.work_mem.text} with ${needed} (of ${formatMemory(plan.ram_bytes)}).`,
+        `${tooMuch ? 'the memory settings allow more than the host has' : starves ? 'that starves the rest of the set' : 'that leaves roles that spill too little'}. ` +
+        `${spilling.length > 0 ? spilling.map((gain) => roleWords(gain, present, needed)).join(' ') : set}`,
       unless:
         'A burst, a second application or a deployment that doubles the pools for a while needs more: a pooler in front makes them wait in place of failing.',
       severity: 'medium',
@@ -93,9 +99,22 @@ export const rule: Rule = {
           'superuser_reserved_connections + reserved_connections',
         ),
         ...worstCaseOf(plan, { ...plan.present, max_connections: needed }),
-        ...gains,
+        ...(spilling.length > 0 ? spilling.map((gain) => roleGain(gain, present, needed)) : gains),
       ],
       byHand: 'PgLuthier does not write it: whoever comes beyond it is refused.',
     });
   },
 };
+
+function roleWords({ role, now, with_fewer, needed }: RoleGain, present: number, fewer: number): string {
+  return `Statements of ${role} spill and want about ${formatMemory(needed)} of work_mem: the budget leaves it ${formatMemory(now)} with ${present} connections, ${formatMemory(with_fewer)} with ${fewer}; settings/work-mem-role proposes that once the server runs so.`;
+}
+
+function roleGain({ role, now, with_fewer }: RoleGain, present: number, fewer: number): Evidence {
+  return computed(
+    `work_mem that the budget leaves role ${role}, with ${fewer} connections`,
+    with_fewer,
+    'bytes',
+    `(budget − everything else with ${fewer} connections) ÷ (3 × (sessions of the role + parallel workers)); with ${present} it is ${formatMemory(now)}`,
+  );
+}

@@ -229,6 +229,39 @@ describe('max_connections', () => {
     expect(value('work_mem of a set that fits, with 40 connections')).toBeGreaterThan(16 * MB);
     expect(draft?.rationale).toContain('2MB work_mem with 400');
   });
+  test('lowered where a role spills that what idle connections hold would be enough for', async () => {
+    const at = (max_connections: number, mb: number) =>
+      spilling(
+        mb,
+        {
+          ...snapshotOf({
+            ram_bytes: 8 * GB,
+            settings: {
+              max_connections: String(max_connections),
+              work_mem: '12288',
+              autovacuum_work_mem: '131072',
+            },
+          }),
+          activity: { ...snapshotOf().activity, groups: [group('app', 10)] },
+        },
+        { seen: concurrency },
+      );
+    const roleOf = async (max_connections: number) =>
+      (await workMemRole.evaluate(at(max_connections, 100))).recommendations[0]?.setting?.value;
+    const [draft] = (await maxConnections.evaluate(at(100, 100))).recommendations;
+    draftSchema.parse(draft);
+    expect(draft?.setting).toMatchObject({ name: 'max_connections', value: '40' });
+    const gain = draft?.evidence.find(({ name }) =>
+      name.startsWith('work_mem that the budget leaves role reports'),
+    );
+    expect(draft?.rationale).toContain('leaves it 16MB with 100 connections, 60MB with 40');
+    // What is promised is what the other rule proposes then; 16 MB would spill as 12 MB do.
+    expect(await roleOf(100)).toBeUndefined();
+    expect(await roleOf(40)).toBe('60MB');
+    expect(gain?.value).toBe(60 * MB);
+    // A spill that the role can be given the memory for as it is wants no connection less.
+    expect((await maxConnections.evaluate(at(100, 2))).rejections.map(({ code }) => code)).toEqual(['fits']);
+  });
   test.each([
     ['too few samples', { seen: { samples: 499 } }, 'no_evidence'],
     ['memory that suffices', { ram_bytes: 64 * GB }, 'fits'],
