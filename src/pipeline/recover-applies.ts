@@ -143,6 +143,8 @@ interface Refused {
 
 /** Why it does not begin again: what holds any statement, another target than was approved, somebody in the way. */
 async function whyNotAgain(services: Services, dsn: string, apply: OpenApply): Promise<Refused | null> {
+  const stop = await services.store.applyStops.over(apply.target_id);
+  if (stop) return { code: 'apply_stopped', message: stopRefusal(stop, apply.target_id).message };
   const refusal = await betweenStatements(services, apply)(null);
   if (refusal) return { code: refusal.code, message: refusal.message };
   const { drift, blockers } = await withReadSession(dsn, 'preflight', (session) =>
