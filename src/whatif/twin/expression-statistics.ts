@@ -58,6 +58,25 @@ export async function deriveExpressionStats(
   columns: readonly ColumnRow[],
   rows: number,
 ): Promise<ColumnStats | null> {
+  const ofSession = derived.get(planner) ?? new Map<string, ColumnStats | null>();
+  derived.set(planner, ofSession);
+  const key = JSON.stringify([columns[0]?.table_oid, expression, rows]);
+  const known = ofSession.get(key);
+  if (known !== undefined) return known;
+  const stats = await derive(planner, expression, columns, rows);
+  ofSession.set(key, stats);
+  return stats;
+}
+
+/** A run has dozens of indexes on a few expressions: what was derived for a table, by session. */
+const derived = new WeakMap<pg.Client, Map<string, ColumnStats | null>>();
+
+async function derive(
+  planner: pg.Client,
+  expression: string,
+  columns: readonly ColumnRow[],
+  rows: number,
+): Promise<ColumnStats | null> {
   for (const column of columns) {
     if (!column.stats || !mentions(expression, column.name)) continue;
     try {
@@ -118,7 +137,7 @@ async function applyTo(
         values,
       )
     : { rows: [] };
-  const summary = summarise(images, stats, rows, inputs[0]?.n);
+  const summary = summarise(images, stats, rows, { rest, inputs: inputs[0]?.n });
   // A type without an order has no histogram.
   const { rows: ordered } = await planner
     .query<{ bounds: string | null; monotone: boolean | null }>(
@@ -193,7 +212,7 @@ function summarise(
   outcome: readonly Image[],
   stats: ColumnStats,
   rows: number,
-  inputs?: number,
+  { rest, inputs }: { rest: number; inputs: number | undefined },
 ): { stats: ColumnStats; common: Image[] } {
   const images = outcome.filter((item) => item.image !== null);
   const shareOf = (items: readonly Image[]) => items.reduce((sum, item) => sum + item.share, 0);
@@ -209,7 +228,15 @@ function summarise(
   // were computed lie evenly: nothing of it is chance.
   const notByChance = inputs === undefined ? 3 + perImage + 3 * Math.sqrt(perImage) : COMMON * perImage;
   const allSeen = !oneToOne && images.length <= MOST_COMMON && given >= ALL_SEEN * images.length;
+  // Of an outcome that a common value leads to as well, the bounds that chance put there do not count.
+  const ofBound = rest / Math.max(1, bounds);
   const common = images
+    .map((item) =>
+      allSeen || item.bounds > notByChance
+        ? item
+        : { ...item, share: item.share + (Math.min(item.bounds, perImage) - item.bounds) * ofBound },
+    )
+    .sort((a, b) => b.share - a.share)
     .filter(
       (item) => allSeen || ((item.common > 0 || item.bounds > notByChance) && item.share > COMMON * average),
     )
