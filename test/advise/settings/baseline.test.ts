@@ -97,7 +97,7 @@ describe('small hosts', () => {
     expect(baseline.values.max_connections?.formula).toContain('the worst case does not fit even so');
   });
   test('a set for few CPUs counts the parallel workers that it allows, unknown ones as 8', () => {
-    expect(value(host(1024), 'max_parallel_workers')).toBe(2);
+    expect(value(host(1024), 'max_parallel_workers')).toBe(4);
     expect(value(host(1024, { cpu_count: null }), 'max_connections')).toBeLessThan(30);
   });
 });
