@@ -25,7 +25,8 @@ const MUCH_SMALLER = 0.7;
 /** A partial index of more of the rows saves nothing over a whole one. */
 const MAX_PARTIAL_SHARE = 0.7;
 
-const LATE = 'not weighed: the time was used up';
+/** Why a candidate is rejected with `deadline`. */
+export const LATE = 'not weighed: the time was used up';
 
 /** A candidate that the engine has taken, with the statements that it was made for. */
 export interface Made {

@@ -1,7 +1,7 @@
 /** From candidates to contenders: the planner is asked about each where it could matter. */
 import type { Rejection, RuleContext } from '../../domain/index.ts';
 import { askBeside } from './beside.ts';
-import { BATCH, type CandidateMaker, type Made } from './make-candidates.ts';
+import { BATCH, type CandidateMaker, LATE, type Made } from './make-candidates.ts';
 import type { PlanBook } from './search/plan-book.ts';
 import { isInforming, isRelevant } from './search/relevance.ts';
 import type { Contender } from './selection.ts';
@@ -54,7 +54,7 @@ export async function weighCandidates(context: RuleContext, weighing: Weighing):
     if (helps) contenders.push(contender);
     else {
       const [code, reason] = unasked.has(contender.handle)
-        ? ['deadline', 'not weighed: the time was used up']
+        ? ['deadline', LATE]
         : ['no_gain', 'no statement that it was made for gets noticeably cheaper with it'];
       weighing.rejections.push({
         rule: weighing.rule,

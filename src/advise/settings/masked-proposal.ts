@@ -12,6 +12,7 @@ import type {
   SettingRow,
 } from '../../domain/index.ts';
 import { computed, measured } from './facts.ts';
+import { NEW_SESSIONS_ONLY } from './role-sessions.ts';
 import { fileTimeWords, spillsByRole } from './spills.ts';
 import { aboutMemory, parseSetting, showValue } from './units.ts';
 import { askSettings, type SettingsAnswer } from './what-if.ts';
@@ -242,9 +243,7 @@ function draftOf(
       locks: 'none',
       restart: false,
       reload: false,
-      notes: [
-        'New sessions of the role have it; those that are there keep what they have until they connect anew, pools among them.',
-      ],
+      notes: [NEW_SESSIONS_ONLY],
     },
   };
 }

@@ -4,6 +4,10 @@ import { setting } from './facts.ts';
 import { type MemoryUse, workMemUses } from './memory-budget.ts';
 import { parseSetting } from './units.ts';
 
+/** What whoever changes a setting of a role must know. */
+export const NEW_SESSIONS_ONLY =
+  'New sessions of the role have it; those that are there keep what they have until they connect anew, pools among them.';
+
 /** Sessions are counted at moments: that many times what was seen are reckoned with. */
 const MARGIN = 2;
 const ENOUGH_SAMPLES = 10;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Baseline, type BaselineInput, staticBaseline } from '../../../src/advise/settings/baseline.ts';
+import { parallelBaseline } from '../../../src/advise/settings/baseline-parallel.ts';
 import { GB, MB } from '../../support/snapshot-builder.ts';
 import { matrix } from './matrix.ts';
 
@@ -98,6 +99,21 @@ describe('small hosts', () => {
   });
   test('a set for few CPUs counts the parallel workers that it allows, unknown ones as 8', () => {
     expect(value(host(1024), 'max_parallel_workers')).toBe(4);
+    // Two statements at once; otherwise one a CPU, and never more than there are processes for.
+    for (const [cpus, workers] of [
+      [1, 1],
+      [2, 4],
+      [3, 4],
+      [4, 4],
+      [5, 5],
+      [9, 9],
+    ] as const) {
+      for (const type of ['oltp', 'dw'] as const) {
+        const set = parallelBaseline(cpus, type);
+        expect(set.max_parallel_workers?.value).toBe(workers);
+        expect(set.max_worker_processes?.value).toBeGreaterThanOrEqual(workers);
+      }
+    }
     expect(value(host(1024, { cpu_count: null }), 'max_connections')).toBeLessThan(30);
   });
 });

@@ -41,7 +41,9 @@ export class Cousins {
   /**
    * The cousin that takes the member's place with the least loss for the bytes that it frees.
    * @param over bytes that are wanted: what is freed beyond them counts for nothing.
-   * @returns null: none does it for less than `below`.
+   * @returns null: none does it for less than `below`, as far as is known: what a change near a cousin alone made cheaper,
+   * and while changes are tried whatever is not among the member's best, is looked at again when something near the
+   * member has changed for good.
    */
   bestOf(state: SetState, member: number, { over, below }: { over: number; below: number }): Cousin | null {
     const known = this.#cousinsOf(member);

@@ -3,8 +3,8 @@ import type { Evidence, Rule } from '../../../domain/index.ts';
 import { connectionsStarve, LEAST_CONNECTIONS, memoryBaseline } from '../../settings/baseline.ts';
 import { mostConnections, reservedConnections } from '../../settings/bootable.ts';
 import { computed, isLimit, limited, measured, rejected } from '../../settings/facts.ts';
-import { worstCaseBytes } from '../../settings/memory-budget.ts';
-import { memoryPlan, worstCaseOf } from '../../settings/present-memory.ts';
+import { workMemUses, worstCaseBytes } from '../../settings/memory-budget.ts';
+import { type MemoryPlan, memoryPlan, worstCaseOf } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
 import { type RoleGain, rolesGivenMore } from '../../settings/role-work-mem.ts';
 import { formatMemory } from '../../settings/units.ts';
@@ -99,7 +99,7 @@ export const rule: Rule = {
           'superuser_reserved_connections + reserved_connections',
         ),
         ...worstCaseOf(plan, { ...plan.present, max_connections: needed }),
-        ...(spilling.length > 0 ? spilling.map((gain) => roleGain(gain, present, needed)) : gains),
+        ...(spilling.length > 0 ? spilling.map((gain) => roleGain(gain, plan, needed)) : gains),
       ],
       byHand: 'PgLuthier does not write it: whoever comes beyond it is refused.',
     });
@@ -110,11 +110,11 @@ function roleWords({ role, now, with_fewer, needed }: RoleGain, present: number,
   return `Statements of ${role} spill and want about ${formatMemory(needed)} of work_mem: the budget leaves it ${formatMemory(now)} with ${present} connections, ${formatMemory(with_fewer)} with ${fewer}; settings/work-mem-role proposes that once the server runs so.`;
 }
 
-function roleGain({ role, now, with_fewer }: RoleGain, present: number, fewer: number): Evidence {
+function roleGain({ role, now, with_fewer }: RoleGain, { present }: MemoryPlan, fewer: number): Evidence {
   return computed(
     `work_mem that the budget leaves role ${role}, with ${fewer} connections`,
     with_fewer,
     'bytes',
-    `(budget − everything else with ${fewer} connections) ÷ (3 × (sessions of the role + parallel workers)); with ${present} it is ${formatMemory(now)}`,
+    `(budget − everything else with ${fewer} connections) ÷ (${workMemUses(present)} × (sessions of the role + parallel workers)); with ${present.max_connections} it is ${formatMemory(now)}`,
   );
 }

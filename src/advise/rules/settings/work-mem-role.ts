@@ -3,6 +3,7 @@ import type { Evidence, RecommendationDraft, Rule, RuleContext } from '../../../
 import { computed, isLimit, limited, measured, setting } from '../../settings/facts.ts';
 import { budgetBytes, workMemUses } from '../../settings/memory-budget.ts';
 import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
+import { NEW_SESSIONS_ONLY } from '../../settings/role-sessions.ts';
 import { isWorthIt, type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
 import { sumOf } from '../../settings/setting-draft.ts';
 import { fileTimeWords } from '../../settings/spills.ts';
@@ -158,7 +159,7 @@ async function draftOf(
       restart: false,
       reload: false,
       notes: [
-        'New sessions of the role have it; those that are there keep what they have until they connect anew, pools among them.',
+        NEW_SESSIONS_ONLY,
         'Members of the role do not inherit it: it counts for whom the session logged in as.',
         ...(one.database === null
           ? []
