@@ -16,8 +16,9 @@ import { concurrencyOf, diffSnapshots, workloadFromWindow } from '../../src/work
 import type { MemoryGroup } from './memory-group.ts';
 import { type PgtuneInput, pgtune } from './pgtune.ts';
 
-export type Contender = 'default' | 'pgtune' | 'ours';
-export const CONTENDERS: readonly Contender[] = ['default', 'pgtune', 'ours'];
+/** `pgtune again` has the same settings as `pgtune`: what the two differ by is what this machine scatters. */
+export type Contender = 'default' | 'pgtune' | 'pgtune again' | 'ours';
+export const CONTENDERS: readonly Contender[] = ['default', 'pgtune', 'pgtune again', 'ours'];
 
 export type Host = Pick<PgtuneInput, 'major' | 'ram_bytes' | 'cpus' | 'disk'>;
 
