@@ -1,7 +1,8 @@
 /** A workload out of SQL files: each statement weighs one call, or what a comment `-- calls: n` of it says. */
 import { PgLuthierError, type SetAside, type Workload, type WorkloadQuery } from '../domain/index.ts';
-import { type ClassifiedStatement, classify } from './classify.ts';
+import { classify } from './classify.ts';
 import { byteLength, isComment, loadGrammar, scanTokens, tryParse } from './parser.ts';
+import { unmeasuredQuery } from './query-rows.ts';
 import { sliceBytes } from './splice.ts';
 
 /** A file of statements as the caller read it. */
@@ -162,27 +163,6 @@ function callsGiven(file: WorkloadFile, known: number | null, weight: Weight): n
   return calls;
 }
 
-function weigh(statement: ClassifiedStatement, calls: number): WorkloadQuery {
-  return {
-    query_id: statement.query_id,
-    query: statement.query,
-    class: statement.class,
-    calls,
-    total_exec_time_ms: 0,
-    mean_exec_time_ms: 0,
-    stddev_exec_time_ms: 0,
-    rows: 0,
-    shared_blks_hit: 0,
-    shared_blks_read: 0,
-    shared_blks_dirtied: 0,
-    temp_blks_written: 0,
-    wal_bytes: 0,
-    share_of_time: 0,
-    users: [],
-    queryids: [],
-  };
-}
-
 /**
  * A workload of the statements in files. Times are zero: nothing was run; `share_of_time` is the share of the calls.
  * Statements that differ in their constants only are one query, with the calls added up. What does not parse is set
@@ -212,7 +192,7 @@ export async function workloadFromFiles(files: readonly WorkloadFile[]): Promise
     }
     const known = queries.get(verdict.statement.query_id);
     if (known === undefined)
-      queries.set(verdict.statement.query_id, weigh(verdict.statement, statement.calls));
+      queries.set(verdict.statement.query_id, unmeasuredQuery(verdict.statement, statement.calls));
     else known.calls += statement.calls;
   }
   if (queries.size === 0 && setAside.size === 0) {

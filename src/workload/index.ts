@@ -13,7 +13,7 @@ export { diffSnapshots } from './delta.ts';
 export { workloadFromFiles } from './files.ts';
 export { readIndex } from './index-statement.ts';
 export { fingerprint, parseSql } from './parser.ts';
-export { temporaryTime } from './query-rows.ts';
+export { temporaryTime, unmeasuredQuery } from './query-rows.ts';
 export { returnedRows, returnsOneRow } from './returned-rows.ts';
 export { sampleStatements } from './sampling.ts';
 export { stripConstants } from './strip-constants.ts';

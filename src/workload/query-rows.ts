@@ -19,13 +19,16 @@ export interface Gathering {
   text_time_ms: number;
 }
 
-/** A query without any row yet. */
-export function startQuery(statement: ClassifiedStatement): WorkloadQuery {
+/** A query of which nothing was measured: one that a file gives, or that the server runs on its own behalf. */
+export function unmeasuredQuery(
+  statement: Pick<WorkloadQuery, 'query_id' | 'query' | 'class'>,
+  calls: number,
+): WorkloadQuery {
   return {
     query_id: statement.query_id,
     query: statement.query,
     class: statement.class,
-    calls: 0,
+    calls,
     total_exec_time_ms: 0,
     mean_exec_time_ms: 0,
     stddev_exec_time_ms: 0,
@@ -34,12 +37,16 @@ export function startQuery(statement: ClassifiedStatement): WorkloadQuery {
     shared_blks_read: 0,
     shared_blks_dirtied: 0,
     temp_blks_written: 0,
-    temp_io_time_ms: 0,
     wal_bytes: 0,
     share_of_time: 0,
     users: [],
     queryids: [],
   };
+}
+
+/** A query without any row yet: no temporary file is one that was not timed. */
+export function startQuery(statement: ClassifiedStatement): WorkloadQuery {
+  return { ...unmeasuredQuery(statement, 0), temp_io_time_ms: 0 };
 }
 
 /** Temporary files' time of a row, ms; null: it was not timed. */

@@ -17,6 +17,7 @@ import {
   sampleStatements,
   statementUsage,
   type UsageCatalog,
+  unmeasuredQuery,
   usageCatalog,
 } from '../../../workload/index.ts';
 import { buildTime } from '../../index-advisor/build-time.ts';
@@ -121,24 +122,14 @@ async function askedColumns({ workload }: RuleContext, catalog: UsageCatalog): P
 /** The look-up that the trigger does for one deleted row, as a statement of the workload. */
 function checkOf(key: ForeignKey, deletes: number): WorkloadQuery {
   const conditions = key.columns.map((column, index) => `x.${quoteIdentifier(column)} = $${index + 1}`);
-  return {
-    query_id: `check of ${key.schema}.${key.table}.${key.name}`,
-    query: `SELECT 1 FROM ONLY ${quoteQualified(key.schema, key.table)} x WHERE ${conditions.join(' AND ')}`,
-    class: 'select',
-    calls: deletes,
-    total_exec_time_ms: 0,
-    mean_exec_time_ms: 0,
-    stddev_exec_time_ms: 0,
-    rows: 0,
-    shared_blks_hit: 0,
-    shared_blks_read: 0,
-    shared_blks_dirtied: 0,
-    temp_blks_written: 0,
-    wal_bytes: 0,
-    share_of_time: 0,
-    users: [],
-    queryids: [],
-  };
+  return unmeasuredQuery(
+    {
+      query_id: `check of ${key.schema}.${key.table}.${key.name}`,
+      query: `SELECT 1 FROM ONLY ${quoteQualified(key.schema, key.table)} x WHERE ${conditions.join(' AND ')}`,
+      class: 'select',
+    },
+    deletes,
+  );
 }
 
 async function weigh(
