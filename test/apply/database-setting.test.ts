@@ -73,6 +73,13 @@ describe.each([15, 16, 18])('PostgreSQL %i', (major) => {
   /** The server is shared: other tests' roles may have values of their own. */
   const masks = ({ facts }: ApplyOutcome) =>
     (facts.overridden_for as { role: string }[]).filter(({ role }) => Object.values(names).includes(role));
+  /** Until it is our session that waits for a lock: the server is shared, and in other databases others wait. */
+  const oursWaits = () =>
+    expect
+      .poll(() =>
+        rows(dsn, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"),
+      )
+      .toHaveLength(1);
   const as = (user: string) => {
     const url = new URL(dsn);
     url.searchParams.set('user', user);
@@ -176,9 +183,7 @@ describe.each([15, 16, 18])('PostgreSQL %i', (major) => {
     };
     expect(await run(50).outcome).toMatchObject({ outcome: 'failed', code: 'lock_timeout' });
     const { outcome, journal } = run(5_000);
-    await expect
-      .poll(() => rows(admin, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
-      .toHaveLength(1);
+    await oursWaits();
     await other.query('COMMIT');
     expect(await outcome).toMatchObject({ outcome: 'applied' });
     // The server refused the first, which did nothing.
@@ -242,9 +247,7 @@ describe.each([15, 16, 18])('PostgreSQL %i', (major) => {
       onProgress: () => {},
       openSession: openTarget,
     });
-    await expect
-      .poll(() => rows(admin, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
-      .toHaveLength(1);
+    await oursWaits();
     await other.query('COMMIT');
     expect(await outcome).toMatchObject({ outcome: 'applied' });
     const states = (await journal.entries()).map(({ state, sqlstate }) => [state, sqlstate]);
@@ -260,9 +263,7 @@ describe.each([15, 16, 18])('PostgreSQL %i', (major) => {
     await other.query(`${onDatabase} SET geqo_effort = 5`);
     await other.query(`BEGIN; ${onDatabase} SET work_mem = '16MB'`);
     const running = apply(dsn, change());
-    await expect
-      .poll(() => rows(admin, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
-      .toHaveLength(1);
+    await oursWaits();
     await other.query('COMMIT');
     const { outcome, journal } = await running;
     expect(outcome).toMatchObject({ outcome: 'failed', code: 'setting_changed' });

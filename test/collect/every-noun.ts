@@ -42,7 +42,7 @@ CREATE PUBLICATION published FOR TABLE main;
 CREATE SUBSCRIPTION subscribed CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE, enabled = false);
 INSERT INTO main (v, p, tags) SELECT 'w ' || g, g, ARRAY['a', 'b' || g % 3] FROM generate_series(1, 500) AS g;
 INSERT INTO child SELECT 1, g % 7, g % 7 FROM generate_series(1, 500) AS g;
-ANALYZE;
+ANALYZE main, child, part, heir, slow, guarded, spans;
 `;
 
 export interface EveryNoun {

@@ -18,7 +18,7 @@ CREATE VIEW over_victim AS SELECT id FROM victim;
 CREATE STATISTICS of_victim ON id, v FROM victim;
 CREATE TABLE stays (id serial PRIMARY KEY);
 INSERT INTO victim SELECT g, g FROM generate_series(1, 100) AS g;
-ANALYZE;
+ANALYZE gate, victim, stays;
 `;
 
 async function prepare(major: number | undefined, sql = SCHEMA) {

@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { ColumnStats, Snapshot } from '../../src/domain/index.ts';
 import { openTarget } from '../../src/target/index.ts';
 import { collectOn } from '../collect/watched.ts';
+import { ofOwnTables } from '../support/own-tables.ts';
 import { testServer } from '../support/servers.ts';
 
 export interface Source {
@@ -38,7 +39,8 @@ export async function openSource(major: number, statements: string[]): Promise<S
   const database = await server.createDatabase();
   const client = new pg.Client({ connectionString: database.dsn });
   await client.connect();
-  for (const sql of [...statements, 'CREATE EXTENSION pageinspect']) await client.query(sql);
+  for (const sql of [...statements, 'CREATE EXTENSION pageinspect'])
+    await client.query(await ofOwnTables(client, sql));
   const collect = async () => {
     const session = await openTarget(database.dsn, { applicationName: 'pgluthier-test', readOnly: true });
     const collected = await collectOn(session).finally(() => session.close());

@@ -3,10 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import { type ApplyOutcome, PgLuthierError } from '../../../src/domain/index.ts';
 import type { EmbeddedServer } from '../../../src/embedded/index.ts';
+import { compiled } from '../../support/compiled.ts';
 import { fileJournal } from '../journal.ts';
 import { rows, until } from '../target.ts';
 import { perform } from './act.ts';
@@ -25,8 +25,6 @@ interface Killing {
   /** Sessions that make the statements wait; empty: each run stops at its point. */
   holders: readonly pg.Client[];
 }
-
-const script = fileURLToPath(new URL('service-process.ts', import.meta.url));
 
 /** @returns what each run made of it itself; null: nothing, it is to be recovered. */
 export function kill(killing: Killing): Promise<(ApplyOutcome | null)[]> {
@@ -63,7 +61,8 @@ async function killService(killing: Killing): Promise<null[]> {
   const { runs, act, holders } = killing;
   const path = `${runs[0]?.journal}.runs`;
   writeFileSync(path, JSON.stringify(runs));
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', script, path, act], {
+  const script = await compiled('test/apply/chaos/service-process');
+  const child: ChildProcess = spawn(process.execPath, [script, path, act], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
