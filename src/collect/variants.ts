@@ -13,14 +13,19 @@ function compareVersions(a: string, b: string): number {
 }
 
 const texts = new Map<string, string>();
+const floors = new Map<string, readonly string[]>();
 
-/** All variants of a noun, by their floor, ascending. */
-export function floorsOf(noun: string): string[] {
+/** All variants of a noun, by their floor, ascending. The folder is looked at once: it ships with the program. */
+export function floorsOf(noun: string): readonly string[] {
+  const known = floors.get(noun);
+  if (known) return known;
   const directory = sqlPath('collect', noun);
   if (!existsSync(directory)) throw new Error(`there is no sql/collect/${noun}`);
-  return readdirSync(directory)
+  const found = readdirSync(directory)
     .flatMap((name) => FILE_NAME.exec(name)?.[2] ?? [])
     .sort(compareVersions);
+  floors.set(noun, found);
+  return found;
 }
 
 /**

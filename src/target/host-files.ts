@@ -31,8 +31,24 @@ export type HostAccess =
 /** Enough for /proc/cpuinfo of a few hundred CPUs. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** Tries the ways in the order of their worth. */
+/** Tries the ways in the order of their worth. Each file is read once: several facts come out of some of them. */
 export async function hostAccess(session: TargetSession): Promise<HostAccess> {
+  const access = await firstWay(session);
+  return access.kind === 'files' ? { kind: 'files', files: readOnce(access.files) } : access;
+}
+
+/** Through a server each read is a round trip. */
+function readOnce(files: HostFiles): HostFiles {
+  const texts = new Map<string, Promise<string | null>>();
+  const read = (path: string): Promise<string | null> => {
+    const text = texts.get(path) ?? files.read(path);
+    texts.set(path, text);
+    return text;
+  };
+  return { ...files, read };
+}
+
+async function firstWay(session: TargetSession): Promise<HostAccess> {
   const through = await throughServer(session);
   if (through) return { kind: 'files', files: through };
   const refused = 'this role may not read host files (pg_read_server_files and EXECUTE on pg_read_file)';

@@ -10,8 +10,11 @@ import { packageRoot } from '../../src/package-root.ts';
 
 const run = promisify(execFile);
 
-/** Under node_modules, which version control leaves alone: the output finds the packages and sql/ above itself. */
-const PARENT = join(packageRoot, 'node_modules', '.cache', 'pgluthier-tests');
+/**
+ * Where the build puts it, too: the output finds the packages, sql/ and package.json above itself. Not under
+ * node_modules: there Node.js does not look for package.json above, and tries each file as CommonJS first.
+ */
+const PARENT = join(packageRoot, 'dist');
 
 export class CompiledProgram {
   private compiled: Promise<string> | undefined;
@@ -24,7 +27,7 @@ export class CompiledProgram {
 
   private async compile(): Promise<string> {
     await mkdir(PARENT, { recursive: true });
-    const folder = await mkdtemp(join(PARENT, 'dist-'));
+    const folder = await mkdtemp(join(PARENT, 'tests-'));
     const compiler = join(packageRoot, 'node_modules', '.bin', 'tsc');
     // Other users run it, too.
     await chmod(folder, 0o755);

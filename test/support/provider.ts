@@ -14,14 +14,10 @@ export interface ProvidedServer {
   stop(): Promise<void>;
 }
 
-/**
- * A stock server, but without fsync, and with what the collector wants to see. Its shared_buffers is the default: with
- * 16 MB each scan of a table of 4 MB copied it from the kernel again, and each index of some width was written and read
- * many times over while rows were changed.
- */
+/** A stock server, but small, without fsync, and with what the collector wants to see. */
 const TEST_SETTINGS = {
   max_connections: '100',
-  shared_buffers: '128MB',
+  shared_buffers: '16MB',
   max_wal_size: '256MB',
   track_io_timing: 'on',
   shared_preload_libraries: 'pg_stat_statements',

@@ -154,13 +154,17 @@ describe.each(majors)('what happens to counters of PostgreSQL %i', (major) => {
     await times(6, 'select count(*) from t');
     await scansOf('t', 6);
     const before = await collect();
-    const victim = new pg.Client({ connectionString: server.dsn() });
-    victim.on('error', () => {});
-    await victim.connect();
-    const { rows } = await victim.query('select pg_backend_pid() pid');
-    const ended = new Promise((resolve) => victim.once('end', resolve));
+    const session = async () => {
+      const client = new pg.Client({ connectionString: server.dsn() });
+      client.on('error', () => {});
+      await client.connect();
+      return { client, ended: new Promise((resolve) => client.once('end', resolve)) };
+    };
+    const [victim, other] = [await session(), await session()];
+    const { rows } = await victim.client.query('select pg_backend_pid() pid');
     process.kill(rows[0].pid, 'SIGKILL');
-    await ended;
+    // The postmaster ends the other one when it has noticed; until then it lets sessions in that it will end, too.
+    await Promise.all([victim.ended, other.ended]);
     await whenUp();
     await times(9, 'select count(*) from t');
     await scansOf('t', 9);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { comparePlans } from '../../../src/advise/plans/compare.ts';
 import { reducePlan } from '../../../src/advise/plans/reduce.ts';
 import type { PlanTree } from '../../../src/domain/index.ts';
+import { ofOwnTables } from '../../support/own-tables.ts';
 import { testServer } from '../../support/servers.ts';
 import { indexes, majors, schema, statements } from './shop.ts';
 
@@ -58,7 +59,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     drop = () => database.drop();
     client = new pg.Client({ connectionString: database.dsn });
     await client.connect();
-    await client.query('VACUUM ANALYZE');
+    await client.query(await ofOwnTables(client, 'VACUUM ANALYZE'));
     await client.query(
       'SET parallel_setup_cost = 10; SET parallel_tuple_cost = 0.01; SET min_parallel_table_scan_size = 0',
     );

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reducePlan } from '../../../src/advise/plans/reduce.ts';
 import { type PlanTree, planTreeSchema } from '../../../src/domain/index.ts';
 import { renderPlan } from '../../../src/report/index.ts';
+import { ofOwnTables } from '../../support/own-tables.ts';
 import { testServer } from '../../support/servers.ts';
 import { indexes, majors, schema, statements } from './shop.ts';
 
@@ -31,7 +32,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     drop = () => database.drop();
     client = new pg.Client({ connectionString: database.dsn });
     await client.connect();
-    await client.query('VACUUM ANALYZE');
+    await client.query(await ofOwnTables(client, 'VACUUM ANALYZE'));
   });
 
   afterAll(async () => {
