@@ -77,7 +77,10 @@ describe.each([15, 16, 18])('PostgreSQL %i', (major) => {
   const oursWaits = () =>
     expect
       .poll(() =>
-        rows(dsn, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"),
+        rows(
+          dsn,
+          "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+        ),
       )
       .toHaveLength(1);
   const as = (user: string) => {

@@ -5,7 +5,7 @@ import { advisedOn } from '../pipeline/advised.ts';
 import { testMajors } from '../support/servers.ts';
 import { advise, find, type Side, settingsServer, verdict } from './settings-server.ts';
 
-const SORT = 'SELECT id, note FROM big ORDER BY note OFFSET 99999';
+const SORT = 'SELECT id, note FROM big ORDER BY note OFFSET 49999';
 const LOOK_UP = 'SELECT count(*) FROM big WHERE id = 7';
 
 const spilled = ({ window }: Side, user: string) =>

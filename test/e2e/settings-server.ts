@@ -17,7 +17,7 @@ const BIG = `
   CREATE ROLE reports LOGIN;
   CREATE ROLE app LOGIN;
   CREATE TABLE big (id int PRIMARY KEY, note text);
-  INSERT INTO big SELECT g, md5(g::text) || repeat('x', 100) FROM generate_series(1, 100000) g;
+  INSERT INTO big SELECT g, md5(g::text) || repeat('x', 100) FROM generate_series(1, 50000) g;
   GRANT SELECT, INSERT ON big TO reports, app;
   ANALYZE big;
 `;
@@ -82,7 +82,7 @@ export const verdict = (item: Recommendation, before: Side, after: Side) =>
     max_p: 0.01,
   }).verdict;
 
-/** With a table of 100,000 rows, two roles, and the least max_wal_size and checkpoint_timeout that there are. */
+/** With a table of 50,000 rows, two roles, and the least max_wal_size and checkpoint_timeout that there are. */
 export async function settingsServer(major: number) {
   const server = await startEmbedded({
     major,
@@ -116,7 +116,7 @@ export async function settingsServer(major: number) {
     });
     try {
       return await collectSnapshot(session, {
-        // A slow disk: whatever else the machine does meanwhile, files of 14 MB are a good part of a sort's time.
+        // A slow disk: whatever else the machine does meanwhile, files of 7 MB are a good part of a sort's time.
         host_overrides: { ram_bytes: 64 * GB, cpu_count: 4, disk_type: 'hdd' },
       });
     } finally {
