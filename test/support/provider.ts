@@ -21,8 +21,9 @@ const TEST_SETTINGS = {
   max_wal_size: '256MB',
   track_io_timing: 'on',
   shared_preload_libraries: 'pg_stat_statements',
-  // A server serves many test files: with the default of 5,000 what one runs could evict another's. Not far more: texts
-  // of dropped databases stay in the file, which each look reads whole, until it holds twice as many (need_gc_qtexts()).
+  // A server serves many test files: with the default of 5,000 what one runs could evict another's. Not far more: each
+  // look reads the whole file of texts, which is not cleaned of those of dropped databases below 512 bytes for each of
+  // these (need_gc_qtexts() of pg_stat_statements.c).
   'pg_stat_statements.max': '10000',
   // A worker that came while a test runs would analyse its tables, mark their pages as visible, or hold its VACUUM back
   // by a snapshot: what a snapshot says, or a plan costs, would depend on the minute. Tests of autovacuum ask for one.
