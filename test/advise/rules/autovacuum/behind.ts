@@ -81,22 +81,25 @@ export async function behindServer(major: number, settings: Record<string, strin
       );
       await run(`VACUUM ANALYZE ${name}`);
     },
-    /** Updates a part of each table five times a second, until it is told to end. */
-    churning(tables: readonly string[], rows: number, count: number): () => Promise<void> {
+    /**
+     * Updates a part of each table five times a second, until it is told to end.
+     * @param also sent ten times with it, each in a transaction of its own.
+     */
+    churning(tables: readonly string[], rows: number, count: number, also?: string): () => Promise<void> {
       const stop = new AbortController();
       let part = 0;
       const done = own(async (client) => {
         while (!stop.signal.aborted) {
           part = (part + 1) % Math.floor(count / rows);
-          for (const name of tables) {
-            await client.query(
-              `UPDATE ${name} SET n = n + 1 WHERE id > ${part * rows} AND id <= ${(part + 1) * rows}`,
-            );
-          }
+          const which = `WHERE id > ${part * rows} AND id <= ${(part + 1) * rows}`;
+          for (const name of tables) await client.query(`UPDATE ${name} SET n = n + 1 ${which}`);
+          for (let turn = 0; also && turn < 10; turn += 1) await client.query(also);
           await client.query('SELECT pg_stat_force_next_flush()');
           await sleep(TICK_MS, undefined, { signal: stop.signal }).catch(() => {});
         }
       });
+      // A test that failed has nobody who waits for it.
+      done.catch(() => {});
       return async () => {
         stop.abort();
         await done;

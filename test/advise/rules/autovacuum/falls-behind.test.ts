@@ -4,7 +4,7 @@ import { rule as costLimitRule } from '../../../../src/advise/rules/autovacuum/c
 import { rule as workersRule } from '../../../../src/advise/rules/autovacuum/max-workers.ts';
 import { advice, type Behind, behindServer, ends, evidenceOf, onAll, silence, waitUntil } from './behind.ts';
 
-const ROWS = 5_000;
+const ROWS = 2_000;
 const TRIGGER = 50 + 0.2 * ROWS;
 const QUICK = ['quick_1', 'quick_2', 'quick_3'];
 const SHOP = Array.from({ length: 8 }, (_, index) => `shop_${index}`);
@@ -32,7 +32,7 @@ test(
       const isSlowRunning = async () =>
         (await at.list("SELECT FROM pg_stat_progress_vacuum WHERE relid = 'slow'::regclass")).length > 0;
       await waitUntil(isSlowRunning);
-      const end = at.churning(QUICK, 500, ROWS);
+      const end = at.churning(QUICK, 100, ROWS);
       await waitUntil(async () =>
         (await at.counts()).every(({ name, dead }) => name === 'slow' || dead > TRIGGER),
       );
@@ -65,8 +65,9 @@ test(
         ),
       );
       expect(await isSlowRunning()).toBe(true);
-      const again = await silence(workersRule, await at.seen(2));
-      expect(again).toEqual(['workers_enough']);
+      const endAgain = at.churning(QUICK, 100, ROWS);
+      expect(await silence(workersRule, await at.seen(2.5))).toEqual(['workers_enough']);
+      await endAgain();
       await at.run(`DROP TABLE slow, ${QUICK.join(', ')}`);
     }),
 );
@@ -80,11 +81,11 @@ test(
     onAll(servers, async (at) => {
       for (const name of SHOP) await at.makeTable(name, ROWS);
       await at.run('ALTER SYSTEM SET autovacuum_vacuum_cost_limit = 1');
-      await at.run("ALTER SYSTEM SET autovacuum_vacuum_cost_delay = '10ms'");
+      await at.run("ALTER SYSTEM SET autovacuum_vacuum_cost_delay = '20ms'");
       await at.run('SELECT pg_reload_conf()');
-      const end = at.churning(SHOP, 500, ROWS);
+      const end = at.churning(SHOP, 100, ROWS);
       const dead = async () => (await at.counts()).reduce((sum, row) => sum + row.dead, 0);
-      await waitUntil(async () => (await at.counts()).every((row) => row.dead > 2 * TRIGGER));
+      await waitUntil(async () => (await dead()) > 3 * TRIGGER * SHOP.length);
       const context = await at.seen(2.5);
       // More workers would share the same limit.
       expect(await silence(workersRule, context)).toEqual(['cost_limit_first']);
