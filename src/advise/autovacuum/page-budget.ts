@@ -26,8 +26,8 @@ export interface PageBudget {
   allowed_a_day: number;
   /** needed / allowed. */
   share: number;
-  /** The same with another limit in force, replayed: where tables wait no more, more is done. */
-  shareAt: (limit: number) => number;
+  /** Cost units of a day with another limit in force, replayed: where tables wait no more, more is done. */
+  unitsAt: (limit: number) => number;
   /** Tables left out because they change less than those replayed. */
   left_out: number;
 }
@@ -60,25 +60,19 @@ function replayAll(context: RuleContext): PageBudget | null {
   const tables = changing.slice(0, MOST_TABLES);
   if (tables.length === 0) return null;
   const xids_per_second = xidsPerSecond(context) ?? 0;
-  const replayed = (cost: CostParameters) => {
-    const outcome = simulate({
-      tables,
-      server: { ...server, cost },
-      xids_per_second,
-      days: REPLAYED_DAYS,
-    });
-    const allowed = unitsPerSecond(cost) * DAY;
-    return { outcome, allowed, share: Number.isFinite(allowed) ? outcome.units_a_day / allowed : 0 };
-  };
-  const { outcome, allowed, share } = replayed(server.cost);
+  const days = REPLAYED_DAYS;
+  const replayed = (cost: CostParameters) =>
+    simulate({ tables, server: { ...server, cost }, xids_per_second, days });
+  const outcome = replayed(server.cost);
+  const allowed = unitsPerSecond(server.cost) * DAY;
   return {
     server,
     outcome,
     tables: tables.length,
     needed_a_day: outcome.units_a_day,
     allowed_a_day: allowed,
-    share,
-    shareAt: (limit) => replayed({ ...server.cost, limit }).share,
+    share: Number.isFinite(allowed) ? outcome.units_a_day / allowed : 0,
+    unitsAt: (limit) => replayed({ ...server.cost, limit }).units_a_day,
     left_out: changing.length - tables.length,
   };
 }

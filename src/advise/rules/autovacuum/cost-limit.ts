@@ -22,7 +22,7 @@ export const rule: Rule = {
     'The limit is shared by all workers: more of them do not do more. Fires where the vacuums and analyzes of a day, all ' +
     'tables replayed together at the observed rates, need more than half of the cost units that the limit allows, or (18, ' +
     'track_cost_delay_timing) where a vacuum of ten minutes and more was seen asleep for more than half of its time while ' +
-    'all workers were busy. The limit is doubled until a day replayed with it needs less than half; at most 10,000. One that ' +
+    'all workers were busy. The limit is doubled until a day that is replayed without waiting for it needs less than half; at most 10,000. One that ' +
     'somebody chose is questioned where that was seen, or where all workers were busy and tables waited for the whole of a ' +
     'window. Quiet while something holds the xmin horizon.',
   evaluate: (context) => {
@@ -50,14 +50,14 @@ export const rule: Rule = {
     }
     const explained = busyForNothing(context);
     if (explained) return rejected({ rule: ID, candidate, ...explained });
-    const { doublings, value, share: shareAfter } = doubled(budget);
+    const { doublings, value, needed, share: shareAfter } = doubled(budget);
     const waits = queue.all_busy && queue.waited.length > 0;
     const after = unitRates({ ...server.cost, limit: value }, server.block_size);
     return propose(context, {
       rule: ID,
       name: NAME,
       value,
-      formula: `${server.cost.limit} × 2^${doublings}, until a day replayed with it needs less than half of what it allows; at most ${MOST}`,
+      formula: `${server.cost.limit} × 2^${doublings}, until a day in which nothing waits for it needs less than half of what it allows; at most ${MOST}`,
       why:
         share > FULL_SHARE
           ? `Replayed at the observed rates, vacuums and analyzes of ${budget.tables} tables need ${(100 * share).toFixed(0)} % of the cost units that a day allows: tables wait for each other.`
@@ -91,7 +91,7 @@ export const rule: Rule = {
           'share of the limit that a day needs after',
           shareAfter,
           'share',
-          `replay with ${value}; now ${Number(share.toPrecision(2))}`,
+          `${Math.round(needed)} cost units of a day replayed with a limit of ${MOST}, / what ${value} allows; now ${Number(share.toPrecision(2))}`,
         ),
         ...asleep,
         ...(asleep.length > 0 || waits ? queueEvidence(queue, context) : []),
@@ -100,13 +100,12 @@ export const rule: Rule = {
   },
 };
 
-/** Where tables wait, a day takes what the limit allows and no more: only with the next limit is it seen what it would take. */
-function doubled({ server, shareAt }: PageBudget): { doublings: number; value: number; share: number } {
-  for (let doublings = 1; ; doublings += 1) {
-    const value = Math.min(MOST, server.cost.limit * 2 ** doublings);
-    const share = shareAt(value);
-    if (share <= FULL_SHARE || value >= MOST) return { doublings, value, share };
-  }
+/** Where tables wait, a day takes what the limit allows and no more: only without waiting is it seen what it would take. */
+function doubled({ server, allowed_a_day, needed_a_day, unitsAt }: PageBudget) {
+  const needed = Math.max(needed_a_day, unitsAt(MOST));
+  const doublings = Math.max(1, Math.ceil(Math.log2(needed / allowed_a_day / FULL_SHARE)));
+  const value = Math.min(MOST, server.cost.limit * 2 ** doublings);
+  return { doublings, value, needed, share: (needed / allowed_a_day / value) * server.cost.limit };
 }
 
 /** 18 tells how long a vacuum slept. */

@@ -164,8 +164,9 @@ export async function onAll(
       try {
         await scenario(at);
       } catch (error) {
-        if (error instanceof Error) error.message = `PostgreSQL ${at.major}: ${error.message}`;
-        throw error;
+        throw new Error(`PostgreSQL ${at.major}: ${error instanceof Error ? error.message : error}`, {
+          cause: error,
+        });
       }
     }),
   );

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rule as costLimitRule } from '../../../../src/advise/rules/autovacuum/cost-limit.ts';
 import { rule as workersRule } from '../../../../src/advise/rules/autovacuum/max-workers.ts';
+import { contextOf } from '../../../support/snapshot-builder.ts';
 import { advice, type Behind, behindServer, ends, evidenceOf, onAll, silence, waitUntil } from './behind.ts';
 
 const ROWS = 2_000;
@@ -91,15 +92,19 @@ test(
       expect(await silence(workersRule, context)).toEqual(['cost_limit_first']);
       // Behind a held horizon the same tables are due for ever, and neither is what is wrong.
       const since = new Date(Date.parse(context.snapshot.taken_at) - 7_200_000).toISOString();
-      const held = structuredClone(context);
-      held.snapshot.activity.xmin_holders.push({
-        kind: 'prepared_transaction',
+      const { activity, server } = context.snapshot;
+      const forgotten = {
+        kind: 'prepared_transaction' as const,
         name: 'forgotten',
-        database: held.snapshot.server.database,
+        database: server.database,
         xmin_age: 100_000,
         catalog_xmin_age: null,
         since,
-      });
+      };
+      const held = contextOf(
+        { ...context.snapshot, activity: { ...activity, xmin_holders: [forgotten] } },
+        { window: context.window },
+      );
       for (const rule of [costLimitRule, workersRule]) {
         expect(await silence(rule, held)).toEqual(['horizon_held']);
       }

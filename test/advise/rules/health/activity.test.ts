@@ -283,6 +283,13 @@ describe('replication and archive', () => {
   ])('a slot: %s', async (_, row, expected) => {
     expect(await told(slots, of(row))).toEqual(expected);
   });
+  test('a slot that is lost for another reason than its WAL says so', async () => {
+    const lost = { active: false, wal_status: 'lost', retained_bytes: null };
+    const why = async (invalidation_reason: string) =>
+      (await evaluated(slots, of({ ...lost, invalidation_reason }))).recommendations[0]?.rationale;
+    expect(await why('wal_removed')).toContain('Its WAL is gone (wal_removed)');
+    expect(await why('idle_timeout')).toContain('has invalidated it (idle_timeout)');
+  });
   test('a logical slot on a standby may be a synchronised copy', async () => {
     const row = { slot_type: 'logical', active: false, retained_bytes: 2 * GB };
     const { recommendations, rejections } = await evaluated(slots, of(row, { in_recovery: true }));

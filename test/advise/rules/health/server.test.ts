@@ -46,6 +46,7 @@ CREATE ROLE second SUPERUSER LOGIN; CREATE ROLE third SUPERUSER LOGIN; CREATE RO
 ALTER ROLE second SET enable_hashjoin = off;
 SELECT pg_create_physical_replication_slot('gone', true);
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET enable_mergejoin = off', current_database()); END $$;
+CREATE SCHEMA sent; CREATE TABLE sent.keyless (v int); CREATE PUBLICATION q FOR TABLES IN SCHEMA sent;
 CREATE SEQUENCE short AS int MAXVALUE 1000; SELECT setval('short', 950);
 CREATE TABLE untended (id int PRIMARY KEY) WITH (autovacuum_enabled = of);
 CREATE TABLE readings (id int NOT NULL, at int NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
@@ -156,6 +157,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
         'high sequence-exhaustion public.ended_id_seq',
         'high key-exhaustion public.fed.id',
         'high no-primary-key public.No Key',
+        'high no-primary-key sent.keyless',
         'high trigger-disabled public.loaded',
         'info unlogged-table public.cache',
         'high definer-search-path public.led_astray(a integer)',
@@ -269,7 +271,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     ]) {
       expect(gone.filter((each) => each.startsWith(`finding ${key} `))).toEqual([]);
     }
-    expect(gone.filter((key) => key.startsWith('finding no-primary-key'))).toHaveLength(1);
+    expect(gone.filter((key) => key.startsWith('finding no-primary-key'))).toHaveLength(2);
   });
 
   test('a VACUUM that takes hours is a transaction with an xmin, and holds back nothing', async () => {
