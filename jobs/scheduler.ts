@@ -19,9 +19,6 @@ const ABANDONED_AFTER_MS = 60_000;
 
 const allJobs: Job[] = [targetListJob, analysisJob, verifyJob, retentionJob, rollUpJob, windowsJob];
 
-/** How long runs have to their next safe point when the service stops, ms: Docker kills ten seconds after it has asked. */
-const STOP_WITHIN_MS = 5_000;
-
 /**
  * Starts all jobs in the configured time zone. The returned function stops them: no run begins any more, those that are
  * there are told to end at their next safe point, and waited for within a bound.
@@ -50,14 +47,20 @@ export function startJobs(services: Services, config: Config, jobs: Job[] = allJ
   return async () => {
     stopping.abort();
     await Promise.all(tasks.map((task) => task.destroy()));
-    await Promise.all([dispatcher.stop(), endOf(running, services)]);
+    const snapshots = dispatcher.stop().finally(() => running.delete(snapshots));
+    running.set(snapshots, 'snapshot');
+    await endOf(running, services, config.stop_within_ms);
   };
 }
 
 /** Waits for the runs that are there, and says which were not done in time: what they had begun is not kept. */
-async function endOf(running: ReadonlyMap<Promise<unknown>, string>, { logger }: Services): Promise<void> {
+async function endOf(
+  running: ReadonlyMap<Promise<unknown>, string>,
+  { logger }: Services,
+  withinMs: number,
+): Promise<void> {
   const bound = new AbortController();
-  const over = sleep(STOP_WITHIN_MS, undefined, { signal: bound.signal }).catch(() => {});
+  const over = sleep(withinMs, undefined, { signal: bound.signal }).catch(() => {});
   await Promise.race([Promise.allSettled(running.keys()), over]);
   bound.abort();
   if (running.size === 0) return;

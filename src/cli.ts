@@ -370,6 +370,8 @@ async function serveUntilStopped(config: Config): Promise<void> {
   }
   logger.info({ signal: await stop }, 'stopping');
   await running.stop();
+  // What was cut off must not keep the process: a next one takes it up.
+  process.exit(EXIT.ok);
 }
 
 async function demo(

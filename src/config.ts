@@ -65,6 +65,8 @@ const environmentSchema = z.object({
     .optional(),
   PGLUTHIER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   PGLUTHIER_JOBS: flag.default(true),
+  /** Seconds that what is at work has to its end when the service stops. */
+  PGLUTHIER_STOP_SECONDS: z.coerce.number().int().min(1).max(3600).default(5),
   PGLUTHIER_TIMEZONE: timeZone.default('UTC'),
   /** Seconds between snapshots of a target. */
   PGLUTHIER_SNAPSHOT_SECONDS: z.coerce.number().int().min(10).max(3600).default(60),
@@ -117,6 +119,8 @@ export interface Config {
   tokens: TokenConfig[];
   secret_key: Buffer | null;
   log_level: string;
+  /** How long what is at work has to its end when the service stops, ms. */
+  stop_within_ms: number;
   jobs: {
     enabled: boolean;
     time_zone: string;
@@ -183,6 +187,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     tokens: values.PGLUTHIER_TOKENS,
     secret_key: values.PGLUTHIER_SECRET_KEY ? Buffer.from(values.PGLUTHIER_SECRET_KEY, 'base64') : null,
     log_level: values.PGLUTHIER_LOG_LEVEL,
+    stop_within_ms: values.PGLUTHIER_STOP_SECONDS * 1000,
     jobs: {
       enabled: values.PGLUTHIER_JOBS,
       time_zone: values.PGLUTHIER_TIMEZONE,

@@ -15,6 +15,8 @@ import { packageVersion } from './version.ts';
 
 /** An apply that is younger than this at our start may be another replica's, on its way to its lock. */
 const STARTING_MS = 2_000;
+/** How long requests may take to their answer once everything else was told to end, ms. */
+const REQUESTS_WITHIN_MS = 2_000;
 
 export interface RunningService {
   /** Where the API listens, e.g. http://127.0.0.1:8420. */
@@ -22,7 +24,7 @@ export interface RunningService {
   /** The token, only when it was generated at this start. */
   fresh_token: string | null;
   services: Services;
-  /** Ends jobs, requests, running work, the pool and the embedded store, in this order. */
+  /** Ends jobs, requests, running work, the pool and the embedded store, in this order, each within a bound. */
   stop(): Promise<void>;
 }
 
@@ -85,7 +87,10 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
       twin: config.twin,
       background: new BackgroundWork(),
     };
-    closers.push(() => services.background.stop());
+    closers.push(async () => {
+      const left = await services.background.stop(config.stop_within_ms);
+      if (left > 0) logger.warn({ left }, 'did not end in time and was cut off; the next start takes it up');
+    });
     // A stop may have left applies open: they come first, before anybody can start new ones.
     await recoverApplies(services, STARTING_MS);
     await store.analyses.abandonRunning();
@@ -97,12 +102,11 @@ export async function startService(config: Config, logger: Logger): Promise<Runn
       version: packageVersion,
     });
     const { url, close } = await listen(app.fetch, config);
-    closers.push(async () => {
-      // A stream of an apply's events ends with the service, else the server would wait for it as long as a build takes.
-      services.background.tell();
-      await close();
-    });
+    closers.push(close);
     if (config.jobs.enabled) closers.push(startJobs(services, config));
+    // First of all: what is at work tidies up while jobs come to their end, and a stream of an apply's events ends with
+    // the service, else the server would wait for it as long as a build takes.
+    closers.push(async () => services.background.tell());
     return { url, fresh_token: token.fresh, services, stop: closeAll };
   } catch (error) {
     await closeAll();
@@ -122,7 +126,13 @@ function listen(
         url: `http://${host}:${info.port}`,
         close: () =>
           new Promise((done) => {
-            server.close(() => done());
+            const late = setTimeout(() => {
+              if ('closeAllConnections' in server) server.closeAllConnections();
+            }, REQUESTS_WITHIN_MS);
+            server.close(() => {
+              clearTimeout(late);
+              done();
+            });
             if ('closeIdleConnections' in server) server.closeIdleConnections();
           }),
       });

@@ -25,6 +25,7 @@ import { setReloptions } from './reloptions.ts';
 import { type ApplyRun, failed, type Guard, needsAttention } from './run.ts';
 import { applyScopedSetting } from './scoped-setting.ts';
 import { applySetting } from './setting.ts';
+import { withStandbyWaits } from './standby-wait.ts';
 import { ApplyHeld, isAbort, stopReason } from './stopped.ts';
 import { vacuumTable } from './vacuum.ts';
 
@@ -66,13 +67,16 @@ export async function executePlan(plan: ApplyPlan, options: ExecuteOptions): Pro
         const drift = await driftNow(run, plan, preconditions ?? null);
         const [first] = drift;
         if (first) return failed(first.code, drift.map((item) => item.message).join(' '), { drift });
-        return await runKind(run, plan);
+        return await withStandbyWaits(run.journal, await runKind(run, plan));
       } catch (error) {
         if (error instanceof ApplyHeld) {
           run.onProgress({ phase: `what it left waits: ${error.message}`, fraction: null, blockers: [] });
           return null;
         }
-        if (run.signal.aborted && isAbort(error)) return await stoppedBetween(run, plan);
+        if (run.signal.aborted && isAbort(error)) {
+          const outcome = await stoppedBetween(run, plan);
+          return outcome && (await withStandbyWaits(run.journal, outcome));
+        }
         if (isLoss(error)) return await afterLoss(plan, options);
         throw error;
       }

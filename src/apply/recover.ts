@@ -21,6 +21,7 @@ import { recoverReloptions } from './reloptions.ts';
 import { type ApplyRun, elsewhere, failed, needsAttention, SQLSTATE } from './run.ts';
 import { judgeScopedSetting } from './scoped-setting.ts';
 import { recoverSetting } from './setting.ts';
+import { withStandbyWaits } from './standby-wait.ts';
 import { ApplyHeld, isAbort, stopReason } from './stopped.ts';
 import { lastVacuum } from './vacuum.ts';
 
@@ -56,7 +57,7 @@ export async function recoverApply(options: RecoverOptions): Promise<ApplyOutcom
     // With the lock, not before: until then whoever had it may have written more.
     const entries = await run.journal.entries();
     try {
-      const outcome = await recoverKind(run, plan, entries);
+      const outcome = await withStandbyWaits(run.journal, await recoverKind(run, plan, entries));
       await settleOpen(run.journal, entries, outcome);
       return outcome;
     } catch (error) {

@@ -4,6 +4,7 @@ import { TargetQueryError } from '../target/index.ts';
 import { lockBudgets } from './lock-budgets.ts';
 import { watched } from './progress.ts';
 import { type ApplyRun, type Guard, SQLSTATE, settleSurely } from './run.ts';
+import { WAIT_ENDED, WAITS_FOR_STANDBY } from './standby-wait.ts';
 import { ApplyHeld, stopReason } from './stopped.ts';
 
 /** How long after its time limit a statement's answer is still waited for, ms. */
@@ -39,19 +40,27 @@ export async function journalled(
   });
   const { guard: guarding, lockBudgetMs, ...own } = options.heedAbort ? run : tidying(run);
   const signal = options.until ? AbortSignal.any([own.signal, options.until]) : own.signal;
+  let waitEnded = false;
+  const onNotice = (routine: string) => {
+    waitEnded ||= routine === WAITS_FOR_STANDBY;
+  };
   const limits = { signal, stop: guarding.stop, yieldAfterMs: guard.yieldAfterMs, lockBudgetMs };
   try {
     await watched(run, limits, () =>
       // The session's own limit is for quick questions; a build runs for hours without a word. `single`: what the
       // text holds came from a catalog or a parser, and is one statement, which the server is to insist on.
-      session.query(sql, [], { answerWithinMs: run.statementTimeoutMs + ANSWER_RESERVE_MS, single: true }),
+      session.query(sql, [], {
+        answerWithinMs: run.statementTimeoutMs + ANSWER_RESERVE_MS,
+        single: true,
+        onNotice,
+      }),
     );
   } catch (error) {
     const known = error instanceof TargetQueryError;
     await settleSurely(journal, step, {
       state: known ? 'failed' : 'unknown',
       sqlstate: known ? error.sqlstate : null,
-      message: error instanceof Error ? error.message : String(error),
+      message: `${error instanceof Error ? error.message : String(error)}${waitEnded ? ` ${WAIT_ENDED}` : ''}`,
     });
     if (known && error.sqlstate === SQLSTATE.query_canceled) {
       if (guard.hold?.aborted) throw new ApplyHeld(stopReason(guard.hold)[1]);
@@ -64,7 +73,7 @@ export async function journalled(
   await settleSurely(journal, step, {
     state: purpose === 'cleanup' ? 'cleaned_up' : 'done',
     sqlstate: null,
-    message: null,
+    message: waitEnded ? WAIT_ENDED : null,
   });
 }
 

@@ -29,6 +29,7 @@ const tableSchema: z.ZodType<TableRow> = z
     parent_oid: z.number().nullable(),
     is_partition: z.boolean(),
     replica_identity: z.string(),
+    column_numbers: z.number(),
     tablespace: z.string().nullable(),
     ...tableCounterFields,
     xid_age: z.number().nullable(),

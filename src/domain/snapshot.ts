@@ -136,6 +136,8 @@ export interface TableRow {
   is_partition: boolean;
   /** relreplident: d primary key, n nothing, f whole row, i an index. Absent: not read. */
   replica_identity?: string;
+  /** relnatts: numbers of columns that were given, those of dropped ones among them. Absent: not read. */
+  column_numbers?: number;
   /** Null: the database's own. Absent: not read. */
   tablespace?: string | null;
   seq_scan: number;

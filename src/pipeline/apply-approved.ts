@@ -16,6 +16,7 @@ import { collectTarget } from './collect-target.ts';
 import { healingOf } from './healing.ts';
 import { inspect } from './plan-apply.ts';
 import type { Services } from './services.ts';
+import { endedBy } from './target-session.ts';
 
 /** How often a running apply asks whether it is to stop, ms. */
 const STOP_POLL_MS = 1_000;
@@ -134,7 +135,10 @@ export async function runApply(services: Services, apply: Apply, dsn: string): P
       preconditions,
       expectedSeconds: estimate.build_seconds ?? null,
       mayBegin: betweenStatements(services, apply),
-      openSession: asOwner(openTarget, apply.plan.change),
+      openSession: asOwner(
+        (to, options) => openTarget(to, endedBy(services.background.cutOff, options)),
+        apply.plan.change,
+      ),
       journal: store.applies.journal(apply.target_id, apply.id),
       signal: AbortSignal.any([services.background.signal, stop.signal]),
       healing: healingOf(services, apply),

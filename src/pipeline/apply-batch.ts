@@ -137,7 +137,7 @@ async function runBatch(services: Services, { batch, applies }: StartedBatch): P
         plan,
         journal: store.applies.journal(batch.target_id, id),
       })),
-      openSession: openTarget,
+      openSession: (to, options) => openTarget(to, endedBy(services.background.cutOff, options)),
       ...(applies[0] ? { mayBegin: betweenStatements(services, applies[0]) } : {}),
       signal: AbortSignal.any([services.background.signal, stop.signal]),
     });

@@ -25,49 +25,37 @@ export interface Judged {
   body: Pick<Recommendation, 'severity' | 'gain' | 'affects' | 'estimate'>;
 }
 
+/** The last of a person's decisions on a recommendation that bind the policy or set it free. */
+export function lastDecision(db: Database | DatabaseTransaction, targetId: string, recommendationId: string) {
+  // Condition and expression are those of the index audit_decision_idx, to the letter.
+  return db
+    .selectFrom('pgluthier.audit')
+    .select(['actor', 'at', 'action', 'details'])
+    .where('target_id', '=', targetId)
+    .where('actor', 'not in', [...serviceActors])
+    .where(
+      sql<string>`CASE action WHEN 'apply.cancel' THEN details ->> 'recommendation_id' ELSE subject_id END`,
+      '=',
+      recommendationId,
+    )
+    .where(
+      sql<boolean>`action IN ('recommendation.approve', 'recommendation.reopen', 'recommendation.revoke_approval', 'apply.cancel')`,
+    )
+    .orderBy('audit_id', 'desc')
+    .limit(1);
+}
+
 /**
  * A person's last word on it, where that is against it and still counts: the plan is the same, and what speaks for it has
  * not changed as much as would bring dismissed advice back. A person's approval or reopening ends it. The audit log is
- * read, which nobody changes.
+ * read, which nobody changes, by the index audit_decision_idx.
  */
 export async function decidedAgainst(
   db: Database | DatabaseTransaction,
   targetId: string,
   { recommendation_id, plan_hash, body }: Judged,
 ): Promise<DecidedAgainst | null> {
-  // Without an approval nothing was taken back or cancelled; that table has an index, the log has none for this.
-  const approval = await db
-    .selectFrom('pgluthier.approval')
-    .select('approved_at')
-    .where('target_id', '=', targetId)
-    .where('recommendation_id', '=', recommendation_id)
-    .limit(1)
-    .executeTakeFirst();
-  if (!approval) return null;
-  const last = await db
-    .selectFrom('pgluthier.audit')
-    .select(['actor', 'at', 'action', 'details'])
-    .where('target_id', '=', targetId)
-    .where('actor', 'not in', [...serviceActors])
-    .where(({ or, and, eb }) =>
-      or([
-        and([
-          eb('subject_id', '=', recommendation_id),
-          eb('action', 'in', [
-            'recommendation.approve',
-            'recommendation.reopen',
-            'recommendation.revoke_approval',
-          ]),
-        ]),
-        and([
-          eb('action', '=', 'apply.cancel'),
-          eb(sql<string>`details->>'recommendation_id'`, '=', recommendation_id),
-        ]),
-      ]),
-    )
-    .orderBy('audit_id', 'desc')
-    .limit(1)
-    .executeTakeFirst();
+  const last = await lastDecision(db, targetId, recommendation_id).executeTakeFirst();
   const how =
     last?.action === 'recommendation.revoke_approval'
       ? 'revoked'

@@ -15,12 +15,15 @@ export interface Connection {
    * Runs one statement.
    * @param limitMs when no answer came by then the connection is given up; 0: wait for ever.
    * @param single by the extended protocol, which refuses a second statement in the text.
+   * @param onNotice given the function of the server's source that reported a warning or notice (field R of the protocol, which
+   * no `lc_messages` translates).
    */
   query<T extends object>(
     sql: string,
     parameters: unknown[],
     limitMs: number,
     single?: boolean,
+    onNotice?: (routine: string) => void,
   ): Promise<T[]>;
   /** Ends it, politely where the other side still answers. */
   close(): Promise<void>;
@@ -117,10 +120,13 @@ async function connectBy(
       parameters: unknown[],
       limitMs: number,
       single = false,
+      onNotice?: (routine: string) => void,
     ): Promise<T[]> {
       if (lost) throw connectionLost(address, lost.cause, lost.reason);
       const watchdog =
         limitMs > 0 ? setTimeout(() => giveUp(`no answer within ${limitMs} ms`), limitMs) : null;
+      const noticed = ({ routine }: { routine?: string | undefined }) => onNotice?.(routine ?? '');
+      if (onNotice) client.on('notice', noticed);
       try {
         const protocol = single ? { queryMode: 'extended' } : {};
         const { rows } = await client.query({ text: sql, values: parameters, ...protocol });
@@ -131,6 +137,7 @@ async function connectBy(
         throw queryError(error, address);
       } finally {
         if (watchdog) clearTimeout(watchdog);
+        client.off('notice', noticed);
       }
     },
     async close() {

@@ -41,11 +41,12 @@ export interface TargetSession {
    * without parameters it would be run.
    * @param options.answerWithinMs the connection is given up when no answer came by then: for a statement that may run
    * longer than the session's own statement_timeout. 0: wait as long as the connection stands.
+   * @param options.onNotice given the function of the server's source that reported a warning while it ran.
    */
   query<T extends object>(
     sql: string,
     parameters?: unknown[],
-    options?: { single?: boolean; answerWithinMs?: number },
+    options?: { single?: boolean; answerWithinMs?: number; onNotice?: (routine: string) => void },
   ): Promise<T[]>;
   close(): Promise<void>;
 }
@@ -79,8 +80,11 @@ export async function openTarget(dsn: string, options: SessionOptions): Promise<
   };
   const connection = await connect(dsn, settings);
   // Behind the statement: PostgreSQL 18 cuts comments before it off before pg_stat_statements sees the text.
-  const query: TargetSession['query'] = (sql, parameters = [], { single, answerWithinMs = limitMs } = {}) =>
-    connection.query(`${sql}\n/* pgluthier */`, parameters, answerWithinMs, single);
+  const query: TargetSession['query'] = (
+    sql,
+    parameters = [],
+    { single, answerWithinMs = limitMs, onNotice } = {},
+  ) => connection.query(`${sql}\n/* pgluthier */`, parameters, answerWithinMs, single, onNotice);
   try {
     const pooling = await detectPooling(connection, () => connect(dsn, settings), connectTimeoutMs);
     const identity = await prepareSession(query, connection, { ...options, statementTimeoutMs });
@@ -141,6 +145,8 @@ async function prepareSession(
     intervalstyle: 'iso_8601',
     bytea_output: 'hex',
     extra_float_digits: '1',
+    // A role may have it higher, and a warning of a commit that was not waited for is to be heard.
+    client_min_messages: 'warning',
     // Such a database holds bytes of any encoding. Asked for UTF8 the server would refuse every answer that has others
     // (22021); so they come as they are, and what is no UTF-8 reads as U+FFFD.
     ...(version?.encoding === 'SQL_ASCII' ? { client_encoding: 'SQL_ASCII' } : {}),

@@ -9,10 +9,19 @@ import type { Change } from '../../src/domain/index.ts';
 import {
   approveRecommendation,
   collectTarget,
+  recoverApplies,
   startApply,
   verifyAllApplied,
 } from '../../src/pipeline/index.ts';
-import { createIndexChange, rows, snapshotHolder, until } from '../apply/target.ts';
+import {
+  client,
+  createIndexChange,
+  indexState,
+  QUALIFIED,
+  rows,
+  snapshotHolder,
+  until,
+} from '../apply/target.ts';
 import { startCli } from '../e2e/run-cli.ts';
 import { type OverOneStore, overOneStore } from '../pipeline/over-one-store.ts';
 import { replica } from '../pipeline/replica.ts';
@@ -40,6 +49,7 @@ async function serving() {
     PGLUTHIER_TOKEN: TOKEN,
     PGLUTHIER_VERIFY_CRON: '* * * * * *',
     PGLUTHIER_SNAPSHOT_SECONDS: '3600',
+    PGLUTHIER_STOP_SECONDS: '2',
     X: over.dsn,
   });
   let [out, log] = ['', ''];
@@ -168,4 +178,37 @@ it('who follows a build that waits does not keep the service; the build is stopp
   await holder.release();
   expect(await over.fresh.store.applies.get(over.targetId, apply.id)).toMatchObject({ state: 'failed' });
   expect(await rows(over.dsn, "SELECT FROM pg_class WHERE relname = 'followed'")).toEqual([]);
+});
+
+it('tidying up that others keep waiting is cut off within a bound, and the next start goes on from there', async () => {
+  const name = 'cut off';
+  const id = await approved(createIndexChange({ name }), name);
+  const service = await serving();
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const base = `${service.url}/v1/targets/${over.targetId}`;
+  const holder = await snapshotHolder(over.dsn);
+  const begun = await fetch(`${base}/recommendations/${id}/apply`, { method: 'POST', headers });
+  expect(begun.status, await begun.clone().text()).toBe(202);
+  const apply = (await begun.json()) as { id: string };
+  await until(async () => (await indexState(over.dsn, name)) === 'invalid');
+  // A reader keeps no build waiting, and a drop it does.
+  const reader = await client(over.dsn);
+  await reader.query(`BEGIN; SELECT count(*) FROM ${QUALIFIED}`);
+  await service.terminate();
+  const { code, warnings } = await service.ended();
+  expect(code).toBe(0);
+  expect(warnings.at(-1)).toMatchObject({ level: 40, msg: expect.stringContaining('stays open') as string });
+  const journal = await over.fresh.store.applies.journal(over.targetId, apply.id).entries();
+  expect(journal.at(-1)).toMatchObject({ purpose: 'cleanup', state: 'unknown' });
+  expect((await over.fresh.store.applies.get(over.targetId, apply.id)).state).toBe('running');
+  expect(await indexState(over.dsn, name)).toBe('invalid');
+  await reader.end();
+  await holder.release();
+  // Until the server has ended the drop whose client is gone, that still has the apply's lock.
+  await until(async () => {
+    await recoverApplies(one.services, 0);
+    await one.services.background.idle();
+    return (await over.fresh.store.applies.get(over.targetId, apply.id)).state === 'verifying';
+  });
+  expect(await indexState(over.dsn, name)).toBe('valid');
 });

@@ -1,7 +1,6 @@
 /** Servers whose own rules stand in the way: no ALTER SYSTEM, files edited by hand, a synchronous standby that is lost. */
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Change } from '../../src/domain/index.ts';
 import { type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
@@ -16,7 +15,7 @@ beforeAll(async () => {
     light: 'memory',
     major: 18,
     name: 'odd',
-    settings: { shared_preload_libraries: 'pg_stat_statements' },
+    settings: { shared_preload_libraries: 'pg_stat_statements', logging_collector: 'on' },
   });
   at = await advisedOn(server.dsn(), () => server.stop());
   await at.client.query('CREATE EXTENSION pg_stat_statements');
@@ -67,7 +66,7 @@ it('a server that allows no ALTER SYSTEM: the plan says so, and the approval sta
   );
 });
 
-it('a lost synchronous standby: nothing begins but ALTER SYSTEM; what runs says that it waits, and can be ended', async () => {
+it('a lost synchronous standby: nothing begins but ALTER SYSTEM; what runs says that it waits, can be ended, and says what that left', async () => {
   const index: Change = {
     kind: 'index.create',
     index: {
@@ -113,7 +112,9 @@ it('a lost synchronous standby: nothing begins but ALTER SYSTEM; what runs says 
   expect((await planOf(await at.propose('setting', workMem('12MB', '11MB')))).refusals).toEqual([]);
   // The server ends the wait, not the commit: the index is there, and the apply says so.
   expect((await at.service.ask('POST', `${applyPath}/cancel`)).status).toBe(202);
-  await sleep(1_000);
+  await until(async () =>
+    String(await at.value('SELECT pg_read_file(pg_current_logfile())')).includes('canceling wait for synchr'),
+  );
   await edited('postgresql.conf', "synchronous_standby_names = ''\n");
   await at.service.services.background.idle();
   const { state, outcome } = (await at.service.ask('GET', applyPath)).body;
@@ -124,4 +125,12 @@ it('a lost synchronous standby: nothing begins but ALTER SYSTEM; what runs says 
   expect([state, valid, left], JSON.stringify(outcome)).toEqual(
     valid === 1 ? ['verifying', 1, 1] : ['failed', 0, 0],
   );
+  expect(outcome).toMatchObject({
+    facts: {
+      maybe_not_replicated: {
+        statements: [expect.stringContaining('CREATE INDEX CONCURRENTLY') as string],
+        message: expect.stringContaining('may not have been replicated') as string,
+      },
+    },
+  });
 });

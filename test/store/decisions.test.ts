@@ -11,6 +11,8 @@ import {
   type RecommendationEvent,
   type RecommendationState,
 } from '../../src/domain/index.ts';
+import { lastDecision } from '../../src/store/against-policy.ts';
+import { createDatabase, createPool, endDatabase } from '../../src/store/database.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { addTarget, type FreshStore, freshStore, recommendation } from './fixtures.ts';
 
@@ -233,4 +235,32 @@ it('each change is applied once, for an approval of its plan, and the log tells 
     }
     expect((await fresh.store.recommendations.get(targetId, id)).state).toBe(state);
   }
+});
+
+it('the last decision on a recommendation is found by an index, of a log of any length', async () => {
+  await fresh.query(
+    `INSERT INTO pgluthier.audit
+     SELECT 1000000 + g, now(), 'somebody', CASE g % 4 WHEN 0 THEN 'apply.cancel' WHEN 1 THEN 'recommendation.approve'
+              WHEN 2 THEN 'recommendation.snooze' ELSE 'target.update' END, $1,
+            CASE g % 4 WHEN 0 THEN 'app_' || g ELSE 'rec_' || g % 500 END,
+            jsonb_build_object('recommendation_id', 'rec_' || g % 500), '', ''
+     FROM generate_series(1, 20000) g`,
+    [targetId],
+  );
+  await fresh.query('ANALYZE pgluthier.audit');
+  const { pool, clients } = createPool(fresh.dsn, 1);
+  const db = createDatabase(pool);
+  const asked = lastDecision(db, targetId, 'rec_8').compile();
+  const [row] = await fresh.query<{ 'QUERY PLAN': unknown }>(`EXPLAIN (FORMAT JSON) ${asked.sql}`, [
+    ...asked.parameters,
+  ]);
+  const plan = JSON.stringify(row?.['QUERY PLAN']);
+  expect(plan).toContain('audit_decision_idx');
+  expect(plan).not.toMatch(/Seq Scan|"Sort"/);
+  // A cancel is written about its apply, and is found by what it was an apply of.
+  expect(await lastDecision(db, targetId, 'rec_8').executeTakeFirst()).toMatchObject({
+    action: 'apply.cancel',
+    details: { recommendation_id: 'rec_8' },
+  });
+  await endDatabase(db, pool, clients);
 });

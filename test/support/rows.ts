@@ -183,7 +183,7 @@ export function vacuumRow(row: Partial<VacuumProgress> = {}): VacuumProgress {
   return {
     pid: 1,
     table_oid: 20_000,
-    phase: 'vacuuming indexes',
+    phase: 'vacuuming heap',
     heap_blks_total: 500_000,
     heap_blks_scanned: 500_000,
     heap_blks_vacuumed: 0,

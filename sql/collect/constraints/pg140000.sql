@@ -10,5 +10,5 @@ SELECT n.nspname::text AS schema, c.relname::text AS "table", c.oid::int8 AS tab
 FROM pg_constraint AS k
 JOIN pg_class AS c ON c.oid = k.conrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE k.conrelid = ANY ($2::oid[]) AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+WHERE k.conrelid = ANY ($2::oid[]) AND (k.contype IN ('c', 'f', 'p', 'u', 'x') OR k.contype = 'n' AND NOT k.convalidated) -- 18 has them for NOT NULL, too
     AND (k.contype NOT IN ('c', 'x') OR c.oid <> ALL ($1::oid[]))

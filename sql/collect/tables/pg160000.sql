@@ -14,6 +14,7 @@ SELECT
     coalesce(tc.reloptions, '{}')::text[] AS toast_reloptions,
     (SELECT i.inhparent::int8 FROM pg_inherits AS i WHERE i.inhrelid = c.oid ORDER BY i.inhseqno LIMIT 1) AS parent_oid,
     c.relispartition AS is_partition, c.relreplident::text AS replica_identity,
+    c.relnatts::int4 AS column_numbers,
     (SELECT ts.spcname::text FROM pg_tablespace AS ts WHERE ts.oid = c.reltablespace) AS tablespace,
     coalesce(pg_stat_get_numscans(c.oid), 0) AS seq_scan, coalesce(pg_stat_get_tuples_returned(c.oid), 0) AS seq_tup_read,
     i.idx_scan, i.idx_tup_fetch + coalesce(pg_stat_get_tuples_fetched(c.oid), 0) AS idx_tup_fetch,

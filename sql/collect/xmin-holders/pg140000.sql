@@ -6,6 +6,8 @@ SELECT kind, name, database, xmin_age, catalog_xmin_age, since FROM (
     FROM pg_stat_activity AS a
     -- A transaction that wrote holds the horizon with its own id, also between statements, when it has no xmin.
     WHERE coalesce(a.backend_xmin, a.backend_xid) IS NOT NULL AND a.pid <> pg_backend_pid() AND a.backend_type <> 'walsender'
+        -- A VACUUM has an xmin and holds nothing by it (PROC_IN_VACUUM, ComputeXidHorizons() of procarray.c), in whatever database.
+        AND NOT EXISTS (SELECT FROM pg_stat_progress_vacuum AS v WHERE v.pid IN (a.pid, a.leader_pid))
     UNION ALL
     SELECT 'replication_slot', s.slot_name::text, s.database::text, age(s.xmin)::int8, age(s.catalog_xmin)::int8, NULL::timestamptz
     FROM pg_replication_slots AS s WHERE s.xmin IS NOT NULL OR s.catalog_xmin IS NOT NULL

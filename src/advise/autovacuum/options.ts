@@ -20,11 +20,15 @@ export function serverParameter(snapshot: Snapshot, name: string): Parameter | n
   return row ? { value: Number(row.setting), source: 'pg_settings' } : null;
 }
 
+/** A boolean as it was written: the server takes any beginning of the words that is not another's (parse_bool_with_len()). */
+export function isOff(text: string | undefined): boolean {
+  return /^(f|fa|fal|fals|false|n|no|of|off|0)$/i.test(text ?? '');
+}
+
 /** Is autovacuum at work for this table, apart from wraparound? */
 export function autovacuumEnabled(table: TableRow, snapshot: Snapshot): boolean {
-  const off = (text: string | undefined) => /^(off|false|no|0)$/i.test(text ?? '');
   const server = snapshot.settings.find((row) => row.name === 'autovacuum')?.setting;
-  return !off(server) && !off(table.reloptions.autovacuum_enabled);
+  return !isOff(server) && !isOff(table.reloptions.autovacuum_enabled);
 }
 
 /** Rows that triggers are reckoned with: pg_class.reltuples, as autovacuum does; n_live_tup where it was never set. */

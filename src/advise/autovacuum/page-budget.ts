@@ -18,11 +18,16 @@ export interface PageBudget {
   server: ServerParameters;
   outcome: SimulationOutcome;
   tables: number;
-  /** Cost units that all vacuums and analyzes of a day take, and that the shared limit allows. */
+  /**
+   * Cost units that the vacuums and analyzes of a day take and that the shared limit allows; of tables with a limit of
+   * their own none, for they do not share it. Where the limit is what they wait for, they take what it allows.
+   */
   needed_a_day: number;
   allowed_a_day: number;
   /** needed / allowed. */
   share: number;
+  /** Cost units of a day with another limit in force, replayed: where tables wait no more, more is done. */
+  unitsAt: (limit: number) => number;
   /** Tables left out because they change less than those replayed. */
   left_out: number;
 }
@@ -54,12 +59,11 @@ function replayAll(context: RuleContext): PageBudget | null {
     .sort((a, b) => b.rates.changed + b.rates.inserted - a.rates.changed - a.rates.inserted);
   const tables = changing.slice(0, MOST_TABLES);
   if (tables.length === 0) return null;
-  const outcome = simulate({
-    tables,
-    server,
-    xids_per_second: xidsPerSecond(context) ?? 0,
-    days: REPLAYED_DAYS,
-  });
+  const xids_per_second = xidsPerSecond(context) ?? 0;
+  const days = REPLAYED_DAYS;
+  const replayed = (cost: CostParameters) =>
+    simulate({ tables, server: { ...server, cost }, xids_per_second, days });
+  const outcome = replayed(server.cost);
   const allowed = unitsPerSecond(server.cost) * DAY;
   return {
     server,
@@ -68,6 +72,7 @@ function replayAll(context: RuleContext): PageBudget | null {
     needed_a_day: outcome.units_a_day,
     allowed_a_day: allowed,
     share: Number.isFinite(allowed) ? outcome.units_a_day / allowed : 0,
+    unitsAt: (limit) => replayed({ ...server.cost, limit }).units_a_day,
     left_out: changing.length - tables.length,
   };
 }
@@ -79,12 +84,4 @@ export function unitRates(cost: CostParameters, blockSize: number): { read: stri
       ? `${formatMemory(Math.max(MB, Math.round((unitsPerSecond(cost) / units) * blockSize)))} a second`
       : 'as much as it can';
   return { read: perSecond(cost.page_miss), dirtied: perSecond(cost.page_dirty) };
-}
-
-/** Autovacuum workers at work at the moment of the snapshot, in all databases. */
-export function queueNow({ snapshot }: Pick<RuleContext, 'snapshot'>): { busy: number } {
-  const busy = snapshot.activity.groups
-    .filter(({ backend_type }) => backend_type === 'autovacuum worker')
-    .reduce((sum, { sessions }) => sum + sessions, 0);
-  return { busy };
 }

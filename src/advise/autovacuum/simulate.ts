@@ -44,8 +44,8 @@ export function simulate({ tables, server, xids_per_second, days }: SimulationIn
       const kind = dueOf(state, now);
       if (kind === null) continue;
       const work = state.begin(kind, now, server);
-      units += work.units;
       worker.at = { table, kind, units_left: work.units, work, began: now };
+      if (isShared(worker)) units += work.units;
       return true;
     }
     return false;

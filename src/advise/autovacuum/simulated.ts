@@ -62,7 +62,7 @@ export interface SimulationOutcome {
   tables: TableOutcome[];
   /** Share of the time of all workers that they were at work, 0..1. */
   busy_share: number;
-  /** Cost units spent a day. */
+  /** Cost units spent a day under the shared limit: tables with a limit of their own are left out. */
   units_a_day: number;
   /** Share of the rounds at which a table was due and no worker free. */
   starved_share: number;

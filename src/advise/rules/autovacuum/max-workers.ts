@@ -1,7 +1,8 @@
 /** autovacuum_max_workers: more of them only where they wait for each other and not for the cost limit. */
 import type { Rule } from '../../../domain/index.ts';
-import { pageBudget, queueNow } from '../../autovacuum/page-budget.ts';
-import { computed, isLimit, measured, rejected, setting } from '../../settings/facts.ts';
+import { pageBudget } from '../../autovacuum/page-budget.ts';
+import { busyForNothing, queueEvidence, queueSeen } from '../../autovacuum/queue.ts';
+import { computed, isLimit, rejected, setting } from '../../settings/facts.ts';
 import { roomFor } from '../../settings/memory-budget.ts';
 import { memoryPlan, together, worstCaseOf } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
@@ -24,22 +25,25 @@ export const rule: Rule = {
   description:
     'Workers share one cost limit: where that is what they wait for, more of them only slow each other. Fires where in ' +
     'the replay of all tables a table was due and no worker free at more than a tenth of the rounds, or all workers were ' +
-    'busy at the snapshot while the replay has them busy for more than half of the time, and a day needs less than half ' +
-    'of the cost limit. Proposes twice as many, at most one for two processors (3 at least), autovacuum_worker_slots on ' +
-    '18, and what memory allows with each of them at its full autovacuum_work_mem.',
+    'busy at the snapshot while the replay has them busy for more than half of the time or tables waited for the whole of ' +
+    'a window, and a day needs less than half of the cost limit. Quiet while something holds the xmin horizon. Proposes ' +
+    'twice as many, at most one for two processors (3 at least), autovacuum_worker_slots on 18, and what memory allows ' +
+    'with each of them at its full autovacuum_work_mem.',
   evaluate: (context) => {
     const budget = pageBudget(context);
     if (budget === null) return { recommendations: [], rejections: [], limits: [] };
     const reject = (code: string, reason: string) => rejected({ rule: ID, candidate: NAME, code, reason });
     const { server, outcome, share } = budget;
-    const { busy } = queueNow(context);
-    const allBusy = busy >= server.workers && outcome.busy_share > 0.5;
+    const queue = queueSeen(context);
+    const allBusy = queue.all_busy && (outcome.busy_share > 0.5 || queue.waited.length > 0);
     if (outcome.starved_share <= STARVED_SHARE && !allBusy) {
       return reject(
         'workers_enough',
         `tables wait for a worker at ${(100 * outcome.starved_share).toFixed(1)} % of the rounds`,
       );
     }
+    const explained = busyForNothing(context);
+    if (explained) return reject(explained.code, explained.reason);
     if (share > LIMITED_SHARE) {
       return reject(
         'cost_limit_first',
@@ -84,7 +88,7 @@ export const rule: Rule = {
       direction: 'raise',
       observed: allBusy,
       evidence: [
-        measured('autovacuum workers at work', busy, 'workers', 'pg_stat_activity'),
+        ...queueEvidence(queue, context),
         computed(
           'rounds with a table due and no worker free',
           outcome.starved_share,

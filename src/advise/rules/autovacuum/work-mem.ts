@@ -22,7 +22,8 @@ export const rule: Rule = {
     'Identifiers of dead rows are kept in autovacuum_work_mem (maintenance_work_mem where that is −1); when it is full ' +
     'all indexes are read, and again for the rest. Up to 16 a row takes 6 bytes, and 1 GB is the most that is used: fires ' +
     "where a changing table's trigger needs more, or where a vacuum was seen at its second pass. From 17 on they are kept " +
-    'compressed, and only a second pass that was seen counts: then it is doubled. Never beyond what memory allows with ' +
+    'compressed, and only a second pass that was seen counts. Then it is raised so many times as passes would be needed for ' +
+    'the whole table at the pace seen. Never beyond what memory allows with ' +
     'all workers at it.',
   evaluate: (context) => {
     const memory = memoryPlan(context);
@@ -32,7 +33,7 @@ export const rule: Rule = {
     const before17 = context.snapshot.server.server_version_num < 170000;
     const largest = before17 ? largestTrigger(context) : null;
     const needed = Math.max(
-      seen.length > 0 ? 2 * present : 0,
+      seen === null ? 0 : Math.min(before17 ? MOST_UNTIL_16 : Number.POSITIVE_INFINITY, seen.times * present),
       largest === null ? 0 : Math.min(MOST_UNTIL_16, largest.rows * TID_BYTES),
     );
     if (needed <= present) {
@@ -58,20 +59,20 @@ export const rule: Rule = {
       name: NAME,
       value,
       formula:
-        seen.length > 0
-          ? `2 × ${formatMemory(present)}, within memory`
+        seen !== null
+          ? `${seen.times} × ${formatMemory(present)}, by its passes and the part of the table that was scanned, within memory`
           : `${TID_BYTES} bytes × ${Math.round(largest?.rows ?? 0)} rows of the largest trigger, at most 1GB, within memory`,
       why:
-        seen.length > 0
+        seen !== null
           ? 'A vacuum was seen reading its indexes for the second time: what it found dead did not fit.'
           : `A vacuum of ${largest?.name} finds more dead rows than fit: it reads all indexes of the table several times.`,
       unless: 'An earlier trigger for that table makes for fewer dead rows at a time.',
       severity: 'medium',
-      confidence: seen.length > 0 ? 0.8 : 0.6,
+      confidence: seen !== null ? 0.8 : 0.6,
       direction: 'raise',
-      observed: seen.length > 0,
+      observed: seen !== null,
       evidence: [
-        ...seen,
+        ...(seen?.evidence ?? []),
         ...(largest === null
           ? []
           : [computed(`dead rows at the trigger of ${largest.name}`, largest.rows, 'rows', largest.formula)]),

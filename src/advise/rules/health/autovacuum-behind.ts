@@ -1,5 +1,7 @@
 /** Tables that autovacuum should have come to long ago. */
 import { quoteQualified } from '../../../domain/index.ts';
+import { holdersOf, holdsLong } from '../../autovacuum/horizon.ts';
+import { autovacuumEnabled } from '../../autovacuum/options.ts';
 import { deadRowTrigger } from '../../autovacuum/trigger.ts';
 import { healthRule } from '../../health/check.ts';
 import { count, percent } from '../../health/words.ts';
@@ -15,16 +17,16 @@ export const rule = healthRule(
   'Dead rows at least twice the trigger of autovacuum.c (threshold + scale factor × rows, from 18 on capped) and 10,000: ' +
     'low, medium from six times. Quiet while a vacuum of it runs, where autovacuum is off (health/autovacuum-off), and ' +
     'on a standby, which counts no dead rows. Whether another trigger were better is for the area autovacuum.',
-  ({ snapshot }) => {
+  (context) => {
+    const { snapshot } = context;
     if (snapshot.server.in_recovery) return {};
     // Nobody is behind where nobody runs: health/autovacuum-off tells of that.
-    if (snapshot.settings.some(({ name, setting }) => name === 'autovacuum' && setting === 'off')) return {};
     const running = new Set(snapshot.activity.vacuums.map(({ table_oid }) => table_oid));
-    const holder = snapshot.activity.xmin_holders.find(({ xmin_age }) => (xmin_age ?? 0) >= 1_000_000);
+    const holder = holdersOf(context).find((one) => holdsLong(one));
     return {
       found: snapshot.tables.flatMap((table) => {
         if (!['r', 'm'].includes(table.relkind) || running.has(table.oid)) return [];
-        if (/^(off|false|no|0)$/i.test(table.reloptions.autovacuum_enabled ?? '')) return [];
+        if (!autovacuumEnabled(table, snapshot)) return [];
         const trigger = deadRowTrigger(table, snapshot);
         if (trigger === null || table.n_dead_tup < MINIMUM_DEAD) return [];
         const times = table.n_dead_tup / Math.max(1, trigger.rows);
@@ -36,7 +38,7 @@ export const rule = healthRule(
             title: `${name} has ${count(table.n_dead_tup)} dead rows, ${times.toFixed(1)} times what autovacuum waits for`,
             rationale: `${
               holder
-                ? `A ${holder.kind.replaceAll('_', ' ')} holds back the horizon by ${count(holder.xmin_age ?? 0)} transactions: vacuum comes and can remove nothing. End that first.`
+                ? `The ${holder.described} holds back the horizon: vacuum comes and can remove nothing that died since. End that first.`
                 : 'All workers are busy elsewhere, locks cancel it again and again, or its cost limit makes it too slow.'
             } The count begins anew when statistics are reset: it is a lower bound.`,
             severity: times >= FAR ? 'medium' : 'low',
@@ -67,8 +69,13 @@ export const rule = healthRule(
               ),
             ],
             remedy: [
-              `VACUUM (VERBOSE, ANALYZE) ${quoteQualified(table.schema, table.name)};  -- its output says what could not be removed`,
-              'If it is often so: a higher autovacuum_vacuum_cost_limit, then more workers.',
+              ...(holder
+                ? [`End what holds the horizon, or see why it must stay: ${holder.described}.`]
+                : []),
+              `${holder ? 'Then ' : ''}VACUUM (VERBOSE, ANALYZE) ${quoteQualified(table.schema, table.name)};  -- its output says what could not be removed`,
+              ...(holder
+                ? []
+                : ['If it is often so: a higher autovacuum_vacuum_cost_limit, then more workers.']),
             ],
           },
         ];

@@ -1,10 +1,10 @@
 /** Autovacuum switched off, for the server or for single tables. */
 import { quoteQualified, type RecommendationDraft, type Rule, type Snapshot } from '../../../domain/index.ts';
+import { isOff } from '../../autovacuum/options.ts';
 import { findingDraft, settingEvidence } from '../../health/finding.ts';
 import { measured } from '../../settings/facts.ts';
 
 const ID = 'health/autovacuum-off';
-const OFF = /^(off|false|no|0)$/i;
 
 export const rule: Rule = {
   id: ID,
@@ -22,7 +22,7 @@ export const rule: Rule = {
 
 function forServer(snapshot: Snapshot): RecommendationDraft[] {
   return snapshot.settings
-    .filter((row) => ['autovacuum', 'track_counts'].includes(row.name) && OFF.test(row.setting))
+    .filter((row) => ['autovacuum', 'track_counts'].includes(row.name) && isOff(row.setting))
     .map((row) =>
       findingDraft({
         rule: ID,
@@ -40,7 +40,7 @@ function forServer(snapshot: Snapshot): RecommendationDraft[] {
 
 function forTables(snapshot: Snapshot): RecommendationDraft[] {
   return snapshot.tables
-    .filter((table) => OFF.test(table.reloptions.autovacuum_enabled ?? ''))
+    .filter((table) => isOff(table.reloptions.autovacuum_enabled))
     .map((table) => {
       const name = `${table.schema}.${table.name}`;
       return findingDraft({
@@ -86,7 +86,7 @@ function forToast(snapshot: Snapshot): RecommendationDraft[] {
   return snapshot.tables.flatMap((table) => {
     const { toast, toast_reloptions, reloptions } = table;
     const off = toast_reloptions.autovacuum_enabled ?? '';
-    if (toast === null || !OFF.test(off) || OFF.test(reloptions.autovacuum_enabled ?? '')) return [];
+    if (toast === null || !isOff(off) || isOff(reloptions.autovacuum_enabled)) return [];
     const name = `${table.schema}.${table.name}`;
     return [
       findingDraft({

@@ -63,10 +63,15 @@ function found(root: SessionRow | undefined, pid: number, waiting: SessionRow[],
       remedy:
         pid === 0
           ? ['Find it in pg_prepared_xacts, and commit it or roll it back there.']
-          : [
-              `If it may be lost: SELECT pg_terminate_backend(${pid});`,
-              'Run schema changes with a short lock_timeout.',
-            ],
+          : root?.backend_type === 'autovacuum worker'
+            ? [
+                'Let it come to its end: one that does not give way by itself runs against wraparound, and comes again at once when it is ended.',
+                'If it is too slow: a higher autovacuum_vacuum_cost_limit, which from 16 on a running one follows after a reload.',
+              ]
+            : [
+                `If it may be lost: SELECT pg_terminate_backend(${pid});`,
+                'Run schema changes with a short lock_timeout.',
+              ],
     },
   ];
 }

@@ -1,5 +1,5 @@
 /** Connections near max_connections, or near a role's or database's own limit. */
-import type { RuleContext } from '../../../domain/index.ts';
+import { quoteIdentifier, type RuleContext } from '../../../domain/index.ts';
 import { type Found, healthRule, unseen, wasRead } from '../../health/check.ts';
 import { percent } from '../../health/words.ts';
 import { computed, measured, setting } from '../../settings/facts.ts';
@@ -33,6 +33,7 @@ export const rule = healthRule(
           used,
           role.connection_limit,
           'pg_roles.rolconnlimit',
+          `ALTER ROLE ${quoteIdentifier(role.name)} CONNECTION LIMIT …;  -- if more are wanted`,
         ),
       );
     }
@@ -46,6 +47,7 @@ export const rule = healthRule(
           used,
           database.connection_limit,
           'pg_database.datconnlimit',
+          `ALTER DATABASE ${quoteIdentifier(database.name)} CONNECTION LIMIT …;  -- if more are wanted`,
         ),
       );
     }
@@ -71,15 +73,24 @@ function server(context: RuleContext, used: number, when: string): Found[] {
   );
 }
 
-function near(object: string, whose: string, used: number, limit: number, source: string): Found[] {
+/** @param own how a limit of a role or database is changed; absent: it is the server's. */
+function near(
+  object: string,
+  whose: string,
+  used: number,
+  limit: number,
+  source: string,
+  own?: string,
+): Found[] {
   const share = used / limit;
   if (share < NEAR) return [];
   return [
     {
       object,
       title: `${used} of ${limit} connections of ${whose} are taken`,
-      rationale:
-        'At the limit the next client is refused (“too many clients already”). Mostly idle connections of pools that are larger than needed: a pooler, or smaller pools, help more than a higher limit, which costs memory.',
+      rationale: own
+        ? `At the limit its next client is refused (“too many connections for ${object.split(' ')[0]}”), whatever the server has left. Mostly idle connections of pools that are larger than needed.`
+        : 'At the limit the next client is refused (“too many clients already”). Mostly idle connections of pools that are larger than needed: a pooler, or smaller pools, help more than a higher limit, which costs memory.',
       severity: share >= VERY_NEAR ? 'high' : 'medium',
       evidence: [
         measured('client sessions', used, 'sessions', 'pg_stat_activity'),
@@ -88,6 +99,7 @@ function near(object: string, whose: string, used: number, limit: number, source
       ],
       remedy: [
         'SELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2, 3 ORDER BY 4 DESC;',
+        ...(own ? [own] : []),
       ],
     },
   ];

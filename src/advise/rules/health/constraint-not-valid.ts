@@ -6,7 +6,7 @@ import { measured } from '../../settings/facts.ts';
 export const rule = healthRule(
   'constraint-not-valid',
   'A constraint is not validated',
-  'Check constraints and foreign keys with convalidated = false: new rows are checked, old ones never were. Quiet for NOT ' +
+  'Check constraints, foreign keys and (18) NOT NULL with convalidated = false: new rows are checked, old ones never were. Quiet for NOT ' +
     'ENFORCED ones (18), which are not meant to be checked, and for the copies that partitions have.',
   ({ snapshot }) => {
     const tables = new Map(snapshot.tables.map((table) => [table.oid, table]));
@@ -14,7 +14,7 @@ export const rule = healthRule(
       found: snapshot.schema.constraints
         .filter(
           (constraint) =>
-            ['c', 'f'].includes(constraint.type) &&
+            ['c', 'f', 'n'].includes(constraint.type) &&
             !constraint.valid &&
             // pg_get_constraintdef() ends in it; a check's expression ends in a parenthesis.
             !constraint.definition.endsWith(' NOT ENFORCED') &&

@@ -8,6 +8,8 @@ import { computed, measured } from '../../settings/facts.ts';
 
 const MINIMUM_UPDATES = 100_000;
 const LOW_HOT = 0.5;
+/** The least that the server takes. */
+const LEAST_FILLFACTOR = 10;
 
 export const rule = healthRule(
   'hot-updates',
@@ -34,7 +36,8 @@ function found(table: TableRow): Found {
   const others = n_tup_upd - n_tup_hot_upd;
   const moved = n_tup_newpage_upd === null ? null : Math.min(1, n_tup_newpage_upd / Math.max(1, others));
   const fillfactor = table.reloptions.fillfactor ?? '100';
-  const room = `No room on the page: ALTER TABLE ${quoteQualified(table.schema, table.name)} SET (fillfactor = 90);  -- for pages written from now on (now ${fillfactor})`;
+  const wanted = Math.max(LEAST_FILLFACTOR, Number(fillfactor) - 10);
+  const room = `No room on the page: ALTER TABLE ${quoteQualified(table.schema, table.name)} SET (fillfactor = ${wanted});  -- for pages written from now on (now ${fillfactor})`;
   const indexed =
     'An indexed column is changed: every index gets an entry. Which one: compare the columns that UPDATEs set with the indexes; a column that is indexed and changes often costs most (BRIN alone does not count, from 16 on).';
   return {

@@ -13,7 +13,8 @@ interface Reached {
 export const rule = healthRule(
   'key-exhaustion',
   'An integer key comes near its greatest value',
-  'Columns of type smallint and integer that a primary key or unique index of one column is made of: the greatest value ' +
+  'Columns of type smallint and integer that a primary key or unique index of one column is made of, or that a sequence of ' +
+    'their own fills (also those of partitioned tables, whose keys have several columns): the greatest value ' +
     'known (the sequence that feeds it, the end of its index, or the last bound of its histogram) ÷ the greatest of the type; ' +
     'medium from 75 %, high 90 %, critical 98 %. Quiet where its sequence is as small: that is health/sequence-exhaustion.',
   ({ snapshot }) => ({
@@ -52,8 +53,13 @@ export const rule = healthRule(
   }),
 );
 
-/** Columns that alone make up a unique index over the whole table. */
+/** Columns that alone make up a unique index over the whole table, and those that a sequence fills, in whatever key. */
 function keys(snapshot: Snapshot): ColumnRow[] {
+  const fed = new Set(
+    snapshot.schema.sequences.map(
+      ({ owner_table_oid, owner_column }) => `${owner_table_oid} ${owner_column}`,
+    ),
+  );
   const unique = new Set(
     snapshot.indexes
       .filter((index) => index.is_unique && index.predicate === null && index.key_attnums.length === 1)
@@ -61,7 +67,9 @@ function keys(snapshot: Snapshot): ColumnRow[] {
   );
   const partitions = new Set(snapshot.tables.filter((table) => table.is_partition).map(({ oid }) => oid));
   return snapshot.columns.filter(
-    (column) => unique.has(`${column.table_oid} ${column.attnum}`) && !partitions.has(column.table_oid),
+    (column) =>
+      (unique.has(`${column.table_oid} ${column.attnum}`) || fed.has(`${column.table_oid} ${column.name}`)) &&
+      !partitions.has(column.table_oid),
   );
 }
 

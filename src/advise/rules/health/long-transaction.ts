@@ -7,10 +7,12 @@ export const rule = healthRule(
   'long-transaction',
   'A transaction runs for a long time',
   'Client sessions whose transaction began an hour ago or more and is at work; medium from 6 hours on, high where it ' +
-    'blocks others. Autovacuum workers and replication are left alone; idle ones are health/idle-in-transaction.',
+    'blocks others. Autovacuum workers, replication, and a VACUUM that somebody runs in this database (it holds back nothing) are left alone; idle ones are health/idle-in-transaction.',
   (context) => ({
     found: sessionsFound(context, {
-      matches: (session) => session.state === 'active' || session.state === 'fastpath function call',
+      matches: (session) =>
+        (session.state === 'active' || session.state === 'fastpath function call') &&
+        !context.snapshot.activity.vacuums.some(({ pid }) => pid === session.pid),
       since: (session) => session.xact_start,
       minimum_ms: HOUR,
       medium_ms: 6 * HOUR,

@@ -1,11 +1,15 @@
 /** enable_* settings that are off for good. */
+import { quoteIdentifier, type SettingOverride } from '../../../domain/index.ts';
+import { isOff } from '../../autovacuum/options.ts';
 import { type Found, healthRule } from '../../health/check.ts';
 import { settingEvidence } from '../../health/finding.ts';
 import { measured } from '../../settings/facts.ts';
 
-const OFF = /^(off|false|no|0)$/i;
-/** A session's own value says nothing of the server's. */
-const OWN = new Set(['session', 'client', 'user', 'database user', 'interactive', 'test']);
+/**
+ * What a session, a role or this database has for itself says nothing of the server's: pg_settings shows it all the same.
+ * Those of roles and databases are told by pg_db_role_setting.
+ */
+const OWN = new Set(['session', 'client', 'user', 'database', 'database user', 'interactive', 'test']);
 
 export const rule = healthRule(
   'planner-method-disabled',
@@ -32,7 +36,7 @@ export const rule = healthRule(
       }));
     const names = new Set(methods.map(({ name }) => name));
     for (const override of snapshot.setting_overrides) {
-      if (!names.has(override.name) || !OFF.test(override.value)) continue;
+      if (!names.has(override.name) || !isOff(override.value)) continue;
       const whose = [
         override.role === null ? null : `the role ${override.role}`,
         override.database === null ? null : `the database ${override.database}`,
@@ -45,9 +49,15 @@ export const rule = healthRule(
         rationale: 'Every statement there does without this method, not only the one that it was meant for.',
         severity: 'low',
         evidence: [measured(override.name, override.value, null, 'pg_db_role_setting')],
-        remedy: ['ALTER ROLE … RESET, or ALTER DATABASE … RESET; new sessions follow.'],
+        remedy: [`${resetOf(override)};  -- new sessions follow`],
       });
     }
     return { found };
   },
 );
+
+function resetOf({ role, database, name }: SettingOverride): string {
+  if (role === null) return `ALTER DATABASE ${quoteIdentifier(database ?? '')} RESET ${name}`;
+  const where = database === null ? '' : ` IN DATABASE ${quoteIdentifier(database)}`;
+  return `ALTER ROLE ${quoteIdentifier(role)}${where} RESET ${name}`;
+}

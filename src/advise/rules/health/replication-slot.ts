@@ -60,7 +60,7 @@ function found(slot: ReplicationSlot, context: RuleContext): Found[] {
           ? `The receiver of the slot ${slot.name} is ${size(retained)} of WAL behind`
           : `Nobody reads the slot ${slot.name}${since}; it keeps ${size(retained)} of WAL`,
       rationale: isLost
-        ? `Its WAL is gone (${slot.invalidation_reason ?? slot.wal_status}): whoever used it must be set up anew, and the slot can go.`
+        ? `${lossOf(slot)}: whoever used it must be set up anew, and the slot can go.`
         : `WAL from its position on stays in pg_wal${unlimited ? ', without a limit (max_slot_wal_keep_size = −1): in the end its disk is full and the server stops' : ' up to max_slot_wal_keep_size; then the slot is lost'}.${slot.xmin_age === null && slot.catalog_xmin_age === null ? '' : ' It holds back vacuum as well.'}`,
       severity: isLost ? 'medium' : grave ? 'high' : retained >= MUCH_INACTIVE ? 'medium' : 'low',
       evidence: [
@@ -96,4 +96,11 @@ function found(slot: ReplicationSlot, context: RuleContext): Found[] {
           ],
     },
   ];
+}
+
+/** WAL is one reason of several from 16 on: rows that a standby removed, wal_level, and (18) idle_replication_slot_timeout. */
+function lossOf({ invalidation_reason: reason, wal_status }: ReplicationSlot): string {
+  return reason === null || reason === 'wal_removed'
+    ? `Its WAL is gone (${reason ?? wal_status})`
+    : `The server has invalidated it (${reason})`;
 }

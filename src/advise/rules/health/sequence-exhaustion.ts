@@ -1,5 +1,5 @@
 /** Sequences near their last value. */
-import { quoteQualified } from '../../../domain/index.ts';
+import { quoteQualified, type SequenceRow } from '../../../domain/index.ts';
 import { healthRule } from '../../health/check.ts';
 import { exhaustionSeverity, shareUsed } from '../../health/exhaustion.ts';
 import { percent } from '../../health/words.ts';
@@ -44,18 +44,37 @@ export const rule = healthRule(
               up ? '(last − min) ÷ (max − min)' : '(max − last) ÷ (max − min)',
             ),
           ],
-          remedy: [
-            ...(sequence.data_type === 'bigint'
-              ? [
-                  `ALTER SEQUENCE ${quoteQualified(sequence.schema, sequence.name)} NO ${up ? 'MAXVALUE' : 'MINVALUE'};`,
-                ]
-              : [
-                  `ALTER SEQUENCE ${quoteQualified(sequence.schema, sequence.name)} AS bigint;  -- a moment`,
-                  'The column as well: ALTER COLUMN … TYPE bigint rewrites the table under AccessExclusiveLock; with little time left add a bigint column, fill it in batches and swap. Foreign keys to it, too.',
-                ]),
-          ],
+          remedy: remedyOf(sequence, up),
         },
       ];
     }),
   }),
 );
+
+/** Least and greatest value of the types that a sequence can have: where it ends there, nobody chose its end. */
+const ENDS: Record<string, [least: string, greatest: string]> = {
+  smallint: ['-32768', '32767'],
+  integer: ['-2147483648', '2147483647'],
+  bigint: ['-9223372036854775808', '9223372036854775807'],
+};
+
+/** A wider type moves only an end that is the old type's own (init_params() of sequence.c). */
+function remedyOf(sequence: SequenceRow, up: boolean): string[] {
+  const name = quoteQualified(sequence.schema, sequence.name);
+  const [least, greatest] = ENDS[sequence.data_type] ?? [];
+  const [end, natural, word] = up
+    ? [sequence.max_value, greatest, 'MAXVALUE']
+    : [sequence.min_value, least, 'MINVALUE'];
+  if (end !== natural) {
+    return [`ALTER SEQUENCE ${name} NO ${word};  -- somebody set its end to ${end}: see why first`];
+  }
+  if (sequence.data_type === 'bigint') {
+    return [
+      'It has used up what bigint holds: let it begin again where values were freed, or at the other sign.',
+    ];
+  }
+  return [
+    `ALTER SEQUENCE ${name} AS bigint;  -- a moment`,
+    'The column as well: ALTER COLUMN … TYPE bigint rewrites the table under AccessExclusiveLock; with little time left add a bigint column, fill it in batches and swap. Foreign keys to it, too.',
+  ];
+}

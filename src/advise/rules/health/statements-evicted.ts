@@ -33,7 +33,8 @@ export const rule = healthRule(
                 : []),
             ],
             remedy: [
-              "ALTER SYSTEM SET pg_stat_statements.max = '10000'; -- and a restart",
+              // 5,000 is the default; each entry takes about a kilobyte of shared memory, and the file of texts grows too.
+              `ALTER SYSTEM SET pg_stat_statements.max = '${2 * Number(max?.setting ?? 5000)}'; -- and a restart`,
               'Arrays (= ANY ($1)) instead of lists of IN: one statement whatever their length.',
             ],
             needs: 'restart',

@@ -1,9 +1,9 @@
 /** Statistics that are older than what the table holds, where autovacuum will not see to it, or not soon. */
 import type { RecommendationDraft, Rule, RuleContext, Severity, TableRow } from '../../../domain/index.ts';
-import { autovacuumEnabled, rowsOf } from '../../autovacuum/options.ts';
+import { autovacuumEnabled, isOff, rowsOf } from '../../autovacuum/options.ts';
 import { analyzeTrigger, type Trigger } from '../../autovacuum/trigger.ts';
 import { pageNotes } from '../../health/finding.ts';
-import { computed, limited, measured, settingNotVisible } from '../../settings/facts.ts';
+import { computed, limited, measured, setting, settingNotVisible } from '../../settings/facts.ts';
 
 const ID = 'health/statistics-stale';
 const MINIMUM_ROWS = 1000;
@@ -80,9 +80,7 @@ function staleBecause(table: TableRow, context: RuleContext): Stale | null {
     trigger,
     notes,
   });
-  const isOff = (name: string) =>
-    /^(off|false|no|0)$/i.test(snapshot.settings.find((row) => row.name === name)?.setting ?? 'on');
-  if (due && (!autovacuumEnabled(table, snapshot) || isOff('track_counts'))) {
+  if (due && (!autovacuumEnabled(table, snapshot) || isOff(setting(context, 'track_counts')?.setting))) {
     return found(
       `${percent} of its rows changed since it was analysed, and autovacuum is off for it: nobody will come`,
       'medium',

@@ -24,7 +24,8 @@ export const rule = healthRule(
       found: snapshot.tables.flatMap((table) => {
         const name = `${table.schema}.${table.name}`;
         const found: Found[] = [];
-        const attnum = columns.get(table.oid) ?? 0;
+        // Columns tell only those below one that is still there.
+        const attnum = table.column_numbers ?? columns.get(table.oid) ?? 0;
         if (attnum >= 1200) {
           found.push({
             object: `${name} columns`,
@@ -32,7 +33,7 @@ export const rule = healthRule(
             rationale:
               'A dropped column keeps its number. At 1,600 no column can be added any more, and only a new table helps.',
             severity: 'medium',
-            evidence: [measured('highest attnum', attnum, 'columns', 'pg_attribute')],
+            evidence: [measured('numbers of columns given', attnum, 'columns', 'pg_class.relnatts')],
             remedy: [
               'Make the table anew (CREATE TABLE … (LIKE …), copy, swap); VACUUM FULL does not free the numbers.',
             ],

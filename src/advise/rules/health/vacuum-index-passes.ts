@@ -1,4 +1,5 @@
 /** A vacuum that scans the indexes more than once. */
+import { passesBegun } from '../../autovacuum/index-passes.ts';
 import { healthRule } from '../../health/check.ts';
 import { measured, setting } from '../../settings/facts.ts';
 import { showValue } from '../../settings/units.ts';
@@ -6,13 +7,13 @@ import { showValue } from '../../settings/units.ts';
 export const rule = healthRule(
   'vacuum-index-passes',
   'A vacuum scans the indexes several times',
-  'pg_stat_progress_vacuum.index_vacuum_count above 1 at the moment of a sample: the dead rows did not fit into ' +
+  'A second pass over the indexes (pg_stat_progress_vacuum) at the moment of a sample: the dead rows did not fit into ' +
     'maintenance_work_mem (autovacuum_work_mem) at once. Before 17 six bytes each and 1 GB at most; from 17 on far less.',
   (context) => {
     const { snapshot } = context;
     return {
       found: snapshot.activity.vacuums
-        .filter((vacuum) => vacuum.index_vacuum_count > 1)
+        .filter((vacuum) => passesBegun(vacuum) > 1)
         .map((vacuum) => {
           const table = snapshot.tables.find(
             ({ oid, toast }) => oid === vacuum.table_oid || toast?.oid === vacuum.table_oid,
@@ -25,16 +26,16 @@ export const rule = healthRule(
           return {
             object: table ? name : 'unknown relation',
             yields_to: [`setting ${vacuum.is_autovacuum ? 'autovacuum_work_mem' : 'maintenance_work_mem'}`],
-            title: `The vacuum of ${name} is in its pass ${vacuum.index_vacuum_count + 1} over the indexes`,
+            title: `The vacuum of ${name} has begun its pass ${passesBegun(vacuum)} over the indexes`,
             rationale:
               'Each pass reads every index whole. With more memory, or a vacuum that comes before so many rows are dead, one is enough.',
-            severity: vacuum.index_vacuum_count >= 5 ? 'medium' : 'low',
+            severity: passesBegun(vacuum) >= 5 ? 'medium' : 'low',
             evidence: [
               measured(
-                'passes done',
-                vacuum.index_vacuum_count,
+                'passes begun',
+                passesBegun(vacuum),
                 'passes',
-                'pg_stat_progress_vacuum.index_vacuum_count',
+                'pg_stat_progress_vacuum.index_vacuum_count, phase',
               ),
               measured('autovacuum', vacuum.is_autovacuum, null, 'pg_stat_activity'),
               ...memory,

@@ -17,7 +17,8 @@ export const rule: Rule = {
   description:
     'A sixteenth of RAM (an eighth for a data warehouse), at most 2 GB, and 1 GB up to 16, whose vacuum uses no more; ' +
     'within the budget of the whole set, in which every autovacuum worker counts where autovacuum_work_mem is −1. ' +
-    'Twice the present value where a VACUUM that somebody ran was seen in its second pass over the indexes (autovacuum’s own: ' +
+    'So many times the present value as passes were needed where a VACUUM that somebody ran was seen in its second pass over ' +
+    'the indexes (autovacuum’s own: ' +
     'autovacuum/work-mem). Only ever raises. Formula: pgtune, with caps of our own.',
   evaluate: (context) => {
     const plan = memoryPlan(context);
@@ -30,23 +31,32 @@ export const rule: Rule = {
     }
     const passes = indexPasses(context, false);
     const needed =
-      passes.length > 0 ? Math.min(2 * plan.present.maintenance_work_mem, vacuumCap(plan.input.major)) : 0;
+      passes === null
+        ? 0
+        : Math.min(passes.times * plan.present.maintenance_work_mem, vacuumCap(plan.input.major));
     const value = Math.min(Math.max(wanted.value, needed), roundMemory(room));
     return propose(context, {
       rule: ID,
       name: NAME,
       value,
-      formula: needed > wanted.value ? `2 × the present value, ${wanted.formula} being less` : wanted.formula,
+      formula:
+        needed > wanted.value
+          ? `${passes?.times} × the present value, ${wanted.formula} being less`
+          : wanted.formula,
       why:
-        passes.length > 0
+        passes !== null
           ? 'A VACUUM that somebody ran was seen reading its indexes for the second time: what it found dead did not fit.'
           : 'Index builds sort in it, and vacuum keeps its list of dead rows in it: with too little, both go over the same data several times.',
       unless: 'A server that builds no indexes and has no large tables has no use for it.',
       severity: 'low',
-      confidence: passes.length > 0 ? 0.75 : 0.6,
+      confidence: passes !== null ? 0.75 : 0.6,
       direction: 'raise',
-      observed: passes.length > 0,
-      evidence: [...plan.inputs, ...passes, ...worstCaseEvidence(context, plan, NAME, value)],
+      observed: passes !== null,
+      evidence: [
+        ...plan.inputs,
+        ...(passes?.evidence ?? []),
+        ...worstCaseEvidence(context, plan, NAME, value),
+      ],
       notes: ['Autovacuum workers take as much each, unless autovacuum_work_mem says otherwise.'],
     });
   },

@@ -11,9 +11,9 @@ import { testMajors } from '../../../support/servers.ts';
 import { contextOf } from '../../../support/snapshot-builder.ts';
 import { type Churning, churningDatabase, hour, ROWS, rowOf } from './churning.ts';
 
-const newest = Math.max(...testMajors);
+const ends = [Math.min(...testMajors), Math.max(...testMajors)];
 
-// The insert-only table on every major, the others on the newest.
+// The insert-only table and fillfactor, which 16 changed, on every major; the others on the oldest and the newest.
 describe.each(testMajors)('PostgreSQL %i', (major) => {
   let shop: Churning;
   beforeAll(async () => {
@@ -21,7 +21,7 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
   });
   afterAll(async () => shop?.database.close());
 
-  test.runIf(major === newest)(
+  test.runIf(ends.includes(major))(
     'partitions alike are set and reset in one change',
     { timeout: 120_000 },
     async () => {
@@ -52,7 +52,7 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
     },
   );
 
-  test.runIf(major === newest)("parameters that repeat the server's are taken off", async () => {
+  test.runIf(ends.includes(major))("parameters that repeat the server's are taken off", async () => {
     await shop.database.query(
       'CREATE TABLE pinned (a int) WITH (autovacuum_vacuum_scale_factor = 0.2, autovacuum_vacuum_threshold = 7)',
     );
@@ -63,21 +63,25 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
     });
   });
 
-  test.runIf(major === newest)('what a bulk delete left is vacuumed once', { timeout: 120_000 }, async () => {
-    await shop.makeTable('archive');
-    await shop.database.query('ALTER TABLE archive SET (autovacuum_vacuum_scale_factor = 0.3)');
-    await shop.counted(`DELETE FROM archive WHERE id <= ${0.2 * ROWS}`);
-    const before = await shop.database.snapshot();
-    await shop.round();
-    const after = await shop.database.snapshot();
-    const { recommendations } = await vacuumOnceRule.evaluate(hour(before, after));
-    const draft = recommendations.find(({ key }) => key === 'vacuum public.archive');
-    expect(draft?.change).toMatchObject({ kind: 'vacuum', freeze: false });
-    await shop.applied(draft?.change);
-    expect(rowOf(await shop.database.snapshot(), 'archive').n_dead_tup).toBe(0);
-  });
+  test.runIf(ends.includes(major))(
+    'what a bulk delete left is vacuumed once',
+    { timeout: 120_000 },
+    async () => {
+      await shop.makeTable('archive');
+      await shop.database.query('ALTER TABLE archive SET (autovacuum_vacuum_scale_factor = 0.3)');
+      await shop.counted(`DELETE FROM archive WHERE id <= ${0.2 * ROWS}`);
+      const before = await shop.database.snapshot();
+      await shop.round();
+      const after = await shop.database.snapshot();
+      const { recommendations } = await vacuumOnceRule.evaluate(hour(before, after));
+      const draft = recommendations.find(({ key }) => key === 'vacuum public.archive');
+      expect(draft?.change).toMatchObject({ kind: 'vacuum', freeze: false });
+      await shop.applied(draft?.change);
+      expect(rowOf(await shop.database.snapshot(), 'archive').n_dead_tup).toBe(0);
+    },
+  );
 
-  test.runIf(major === newest)('updates that leave full pages: with room they are HOT', async () => {
+  test('updates that leave full pages: with room they are HOT', async () => {
     await shop.database.query(`
       CREATE TABLE wide (id int PRIMARY KEY, n int, pad text) WITH (autovacuum_enabled = off);
       ALTER TABLE wide ALTER pad SET STORAGE PLAIN;
@@ -90,6 +94,11 @@ describe.each(testMajors)('PostgreSQL %i', (major) => {
     const draft = (await fillfactorRule.evaluate(context)).recommendations.find(({ key }) =>
       key.includes('public.wide'),
     );
+    // Until 15 nobody counts which updates left their page: nothing is concluded from few HOT ones.
+    if (major < 16) {
+      expect(draft).toBeUndefined();
+      return;
+    }
     expect(draft?.change).toMatchObject({
       set: { fillfactor: expect.stringMatching(/^(8|9)\d$/) as string },
     });

@@ -76,6 +76,35 @@ describe('autovacuum/cost-limit', () => {
     expect(await codes(costLimitRule, again)).toEqual(['room_enough']);
   });
 
+  test('a limit that everything waits for is doubled until nothing does, not once', async () => {
+    // A day takes what it allows: the share of it is no more than one, whatever the tables need.
+    const settings = { autovacuum_vacuum_cost_limit: '10' };
+    const { recommendations } = await evaluate(costLimitRule, busy(40, 4_000_000, { settings }));
+    // By hand in the file: nothing but the replay speaks against it.
+    expect(recommendations).toEqual([]);
+    const unchosen = { vacuum_cost_limit: '10' };
+    const [change] = await changes(costLimitRule, busy(40, 4_000_000, { settings: unchosen }));
+    expect(Number(change?.kind === 'setting' && change.value)).toBeGreaterThanOrEqual(320);
+  });
+
+  test('what has a limit of its own takes nothing of the shared one', async () => {
+    const own = { reloptions: { autovacuum_vacuum_cost_limit: '50' } };
+    expect(await codes(costLimitRule, busy(40, 4_000_000, {}, own))).toEqual(['room_enough']);
+  });
+
+  test('quiet while something holds the horizon: the same tables are due for ever', async () => {
+    const holder = {
+      kind: 'prepared_transaction' as const,
+      name: 'forgotten',
+      database: 'app',
+      xmin_age: 5_000,
+      catalog_xmin_age: null,
+      since: '2026-03-01T09:00:00.000Z',
+    };
+    const activity = { ...noActivity, xmin_holders: [holder] };
+    expect(await codes(costLimitRule, busy(40, 4_000_000, { activity }))).toEqual(['horizon_held']);
+  });
+
   test('fires where a vacuum was seen asleep while all workers were busy', async () => {
     const activity = {
       ...noActivity,

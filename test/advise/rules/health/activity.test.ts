@@ -62,7 +62,7 @@ describe('wraparound', () => {
       'left until writes stop',
       2_144_483_647 - 1_250_000_000,
     ]);
-    expect(recommendations[0]?.risk.notes).toContain('VACUUM (FREEZE, VERBOSE) public."T x";');
+    expect(recommendations[0]?.risk.notes).toContain('VACUUM (VERBOSE) public."T x";');
   });
   test('multixacts by their own age', async () => {
     expect(await told(mxid, aged(1, 300_000_000))).toEqual([]);
@@ -180,6 +180,16 @@ describe('sessions', () => {
       'medium blocking-chain a prepared transaction',
     ]);
   });
+  test('an autovacuum at the root is not to be ended', async () => {
+    const waits_for = { locktype: 'relation', mode: 'AccessExclusiveLock', relation_oid: 1, since: ago(120) };
+    const worker = session({ pid: 1, backend_type: 'autovacuum worker', application_name: '' });
+    const { recommendations } = await evaluated(
+      blocking,
+      running(worker, session({ pid: 2, blocked_by: [1], waits_for })),
+    );
+    expect(recommendations[0]?.risk.notes.join(' ')).toContain('against wraparound');
+    expect(recommendations[0]?.risk.notes.join(' ')).not.toContain('pg_terminate_backend');
+  });
   test('prepared transactions by their age', async () => {
     const of = (seconds: number) =>
       snapshotOf({
@@ -244,8 +254,8 @@ describe('sessions', () => {
         tables: [tableRow()],
         activity: { ...noActivity, vacuums: [{ ...vacuum, index_vacuum_count }] },
       });
-    expect(await told(passes, of(1))).toEqual([]);
-    expect(await told(passes, of(2))).toEqual(['low vacuum-index-passes public.t']);
+    expect(await told(passes, of(0))).toEqual([]);
+    expect(await told(passes, of(1))).toEqual(['low vacuum-index-passes public.t']);
   });
 });
 
@@ -272,6 +282,13 @@ describe('replication and archive', () => {
     ['temporary', { active: false, temporary: true, retained_bytes: 2 * GB }, []],
   ])('a slot: %s', async (_, row, expected) => {
     expect(await told(slots, of(row))).toEqual(expected);
+  });
+  test('a slot that is lost for another reason than its WAL says so', async () => {
+    const lost = { active: false, wal_status: 'lost', retained_bytes: null };
+    const why = async (invalidation_reason: string) =>
+      (await evaluated(slots, of({ ...lost, invalidation_reason }))).recommendations[0]?.rationale;
+    expect(await why('wal_removed')).toContain('Its WAL is gone (wal_removed)');
+    expect(await why('idle_timeout')).toContain('has invalidated it (idle_timeout)');
   });
   test('a logical slot on a standby may be a synchronised copy', async () => {
     const row = { slot_type: 'logical', active: false, retained_bytes: 2 * GB };

@@ -21,7 +21,16 @@ import {
   workloadOf,
   workloadQuery,
 } from '../../../support/snapshot-builder.ts';
-import { ago, constraint, evaluated, schemaWith, snapshotOf, told } from './cases.ts';
+import {
+  ago,
+  constraint,
+  evaluated,
+  schemaWith,
+  settingRow,
+  snapshotOf,
+  told,
+  withSettings,
+} from './cases.ts';
 
 const DAY = 86_400;
 const database = (counters: Parameters<typeof databaseCounters>[0]) =>
@@ -124,6 +133,10 @@ test('evictions by the day', async () => {
   expect(await told(evicted, of(100))).toEqual([]);
   expect(await told(evicted, of(500))).toEqual(['low statements-evicted pg_stat_statements']);
   expect(await told(evicted, of(20_000))).toEqual(['medium statements-evicted pg_stat_statements']);
+  // Never less than there is.
+  const large = withSettings(of(500), settingRow('pg_stat_statements.max', '20000', { vartype: 'integer' }));
+  const { recommendations } = await evaluated(evicted, large);
+  expect(recommendations[0]?.risk.notes.join(' ')).toContain("pg_stat_statements.max = '40000'");
 });
 
 describe('tables', () => {
@@ -148,10 +161,12 @@ describe('tables', () => {
   test('HOT: the reason by n_tup_newpage_upd, or both before 16', async () => {
     const updates = { n_tup_upd: 1_000_000, n_tup_hot_upd: 100_000 };
     const indexes = [indexRow()];
-    const remedies = async (n_tup_newpage_upd: number | null) =>
-      (await evaluated(hot, one({ ...updates, n_tup_newpage_upd }, { indexes }))).recommendations[0]?.risk
-        .notes ?? [];
+    const remedies = async (n_tup_newpage_upd: number | null, reloptions = {}) =>
+      (await evaluated(hot, one({ ...updates, n_tup_newpage_upd, reloptions }, { indexes })))
+        .recommendations[0]?.risk.notes ?? [];
     expect((await remedies(800_000))[0]).toContain('fillfactor = 90');
+    // Never more than there is.
+    expect((await remedies(800_000, { fillfactor: '70' }))[0]).toContain('fillfactor = 60');
     expect((await remedies(10_000))[0]).toContain('An indexed column is changed');
     expect(await remedies(null)).toHaveLength(3);
     expect(await told(hot, one({ ...updates, n_tup_hot_upd: 900_000 }, { indexes }))).toEqual([]);

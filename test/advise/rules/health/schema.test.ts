@@ -411,7 +411,9 @@ describe('settings', () => {
     expect(
       await told(methods, of(settingRow('enable_partitionwise_join', 'off', { boot_val: 'off' }))),
     ).toEqual([]);
-    expect(await told(methods, of(settingRow('enable_seqscan', 'off', { source: 'session' })))).toEqual([]);
+    for (const source of ['session', 'database', 'user', 'database user']) {
+      expect(await told(methods, of(settingRow('enable_seqscan', 'off', { source })))).toEqual([]);
+    }
     const override = {
       ...of(settingRow('enable_nestloop', 'on')),
       setting_overrides: [{ role: 'r', database: null, name: 'enable_nestloop', value: 'off' }],

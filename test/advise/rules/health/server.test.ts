@@ -45,6 +45,12 @@ CREATE FUNCTION careful() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_p
 CREATE ROLE second SUPERUSER LOGIN; CREATE ROLE third SUPERUSER LOGIN; CREATE ROLE fourth SUPERUSER LOGIN;
 ALTER ROLE second SET enable_hashjoin = off;
 SELECT pg_create_physical_replication_slot('gone', true);
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET enable_mergejoin = off', current_database()); END $$;
+CREATE SCHEMA sent; CREATE TABLE sent.keyless (v int); CREATE PUBLICATION q FOR TABLES IN SCHEMA sent;
+CREATE SEQUENCE short AS int MAXVALUE 1000; SELECT setval('short', 950);
+CREATE TABLE untended (id int PRIMARY KEY) WITH (autovacuum_enabled = of);
+CREATE TABLE readings (id int NOT NULL, at int NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE SEQUENCE reading AS bigint OWNED BY readings.id; SELECT setval('reading', 2000000000);
 `;
 
 /** Test servers keep nothing safe on disk, on purpose. */
@@ -97,7 +103,10 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       await connect('forgetful'),
       await connect('patient'),
     ];
-    if (major >= 18) await main.query('ALTER TABLE child ADD CONSTRAINT told CHECK (n < 9) NOT ENFORCED');
+    if (major >= 18) {
+      await main.query('ALTER TABLE child ADD CONSTRAINT told CHECK (n < 9) NOT ENFORCED');
+      await main.query('ALTER TABLE child ADD CONSTRAINT filled NOT NULL n NOT VALID');
+    }
     // A deadlock: each holds what the other wants.
     await holder.query('BEGIN; LOCK TABLE parent IN SHARE MODE');
     await waiter.query('BEGIN; LOCK TABLE fed IN SHARE MODE');
@@ -148,6 +157,7 @@ describe.each(majors)('PostgreSQL %i', (major) => {
         'high sequence-exhaustion public.ended_id_seq',
         'high key-exhaustion public.fed.id',
         'high no-primary-key public.No Key',
+        'high no-primary-key sent.keyless',
         'high trigger-disabled public.loaded',
         'info unlogged-table public.cache',
         'high definer-search-path public.led_astray(a integer)',
@@ -155,6 +165,11 @@ describe.each(majors)('PostgreSQL %i', (major) => {
         'medium planner-method-disabled server enable_nestloop',
         'low planner-method-disabled the role second enable_hashjoin',
         'info extension-outdated pg_stat_statements',
+        `low planner-method-disabled the database ${databaseName(database.dsn)} enable_mergejoin`,
+        'high sequence-exhaustion public.short',
+        'low autovacuum_enabled off public.untended',
+        'high key-exhaustion public.readings.id',
+        ...(major >= 18 ? ['low constraint-not-valid public.child filled'] : []),
         ...['money', 'character', 'json', 'timestamp', 'serial'].map((type) => `info column-types ${type}`),
       ]),
     );
@@ -182,6 +197,8 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     expect(about('told')).toEqual([]);
     expect(about('measured')).toEqual([]);
     expect(about('sequence-exhaustion public.feed')).toEqual([]);
+    // What this database has for itself is not the server's.
+    expect(about('server enable_mergejoin')).toEqual([]);
     expect(keys().filter((key) => key.startsWith('critical') && !NOT_SYNCED.test(key))).toEqual([]);
   });
 
@@ -229,7 +246,15 @@ describe.each(majors)('PostgreSQL %i', (major) => {
     await run('foreign-key-duplicate public.child p', 'ALTER TABLE');
     await run('no-primary-key public.No Key', 'ALTER TABLE public');
     await run('sequence-exhaustion public.ended_id_seq', 'ALTER SEQUENCE');
+    await run('sequence-exhaustion public.short', 'ALTER SEQUENCE');
     await run('extension-outdated pg_stat_statements', 'ALTER EXTENSION');
+    await run('planner-method-disabled the role second enable_hashjoin', 'ALTER ROLE');
+    await run(
+      `planner-method-disabled the database ${databaseName(database.dsn)} enable_mergejoin`,
+      'ALTER DATABASE',
+    );
+    await run('autovacuum_enabled off public.untended', 'ALTER TABLE');
+    if (major >= 18) await run('constraint-not-valid public.child filled', 'ALTER TABLE');
     await run('autovacuum-behind public.hot', 'VACUUM');
     await run('planner-method-disabled server enable_nestloop', 'SELECT pg_reload_conf()');
     const gone = (await findings(later(await database.snapshot(), 2))).map(({ key }) => key);
@@ -240,10 +265,35 @@ describe.each(majors)('PostgreSQL %i', (major) => {
       'foreign-key-duplicate',
       'extension-outdated',
       'autovacuum-behind',
+      'sequence-exhaustion public.short',
+      'planner-method-disabled the',
+      'autovacuum_enabled off',
     ]) {
       expect(gone.filter((each) => each.startsWith(`finding ${key} `))).toEqual([]);
     }
-    expect(gone.filter((key) => key.startsWith('finding no-primary-key'))).toHaveLength(1);
+    expect(gone.filter((key) => key.startsWith('finding no-primary-key'))).toHaveLength(2);
+  });
+
+  test('a VACUUM that takes hours is a transaction with an xmin, and holds back nothing', async () => {
+    const vacuum = await connect('maintenance');
+    const main = await connect('watches');
+    await vacuum.query('SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1');
+    const { rows } = await vacuum.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const pid = rows[0]?.pid ?? 0;
+    const running = vacuum.query('VACUUM hot').catch(() => {});
+    await until(
+      main,
+      `EXISTS (SELECT FROM pg_stat_progress_vacuum JOIN pg_stat_activity USING (pid) WHERE pid = ${pid} AND backend_xmin IS NOT NULL)`,
+    );
+    const snapshot = await database.snapshot();
+    await main.query(`SELECT pg_cancel_backend(${pid})`);
+    await running;
+    expect(snapshot.activity.vacuums.map((each) => each.pid)).toContain(pid);
+    expect(snapshot.activity.xmin_holders.map(({ name }) => name)).not.toContain(String(pid));
+    const told = (await findings(later(snapshot, 7))).map(({ key }) => key);
+    expect(told.filter((key) => key.includes('maintenance') || key.includes('xmin-horizon session'))).toEqual(
+      [],
+    );
   });
 
   test('a sound database of a stock server: versions and a silent log, and nothing else', async () => {
