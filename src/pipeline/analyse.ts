@@ -150,7 +150,7 @@ function collectedLimits({ snapshot, workload }: AnalysisInput): Limit[] {
     limit.scope === 'statements'
       ? {
           ...limit,
-          message: `${limit.message} The statements analysed here are those that were given: they are not touched by this, but what else the database runs is not in them.`,
+          message: `The statements that were given are analysed, which this does not limit. Of what else the database runs: ${limit.message}`,
         }
       : limit,
   );

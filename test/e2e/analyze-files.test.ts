@@ -85,6 +85,18 @@ describe('files as they come', () => {
     expect((await client.query("SELECT to_regclass('not_made') AS made")).rows).toEqual([{ made: null }]);
   });
 
+  it('are a workload of their own: that the server keeps no statements is no limit of what is said of them', async () => {
+    const path = await folder('only', { 'w.sql': 'SELECT * FROM a WHERE b_c = 7;' });
+    const { limits, summary, recommendations } = await analyze(path);
+    expect(summary.statements_analysed).toBe(1);
+    expect(recommendations).toHaveLength(1);
+    const [missing, ...more] = limits.filter(({ scope }) => scope === 'statements');
+    expect(more).toEqual([]);
+    expect(missing?.code).toBe('pg_stat_statements_missing');
+    expect(missing?.message).toMatch(/^The statements that were given are analysed/);
+    expect(limits.map(({ code }) => code)).not.toContain('no_workload');
+  });
+
   it('are refused with the file, the line and what to do', async () => {
     const sql = (text: string | Buffer) => ({ 'w.sql': text });
     const cases: [files: Record<string, string | Buffer>, code: string, words: string][] = [

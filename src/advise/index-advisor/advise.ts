@@ -157,7 +157,7 @@ async function plannableStatements(
   const statements: AdvisorStatement[] = [];
   const notAnalysed: IndexAdvice['not_analysed'] = [];
   const { queries } = context.workload;
-  const set = await columnsSet(queries, catalog);
+  const isSet = await columnsSet(context.workload, catalog);
   for (let start = 0; start < queries.length; start += BATCH) {
     context.progress(`reading statements: ${start} of ${queries.length}`);
     const batch: AdvisorStatement[] = [];
@@ -165,7 +165,7 @@ async function plannableStatements(
       const prepared = await prepareStatement(query, context.snapshot, catalog);
       if ('reason' in prepared) notAnalysed.push({ query_id: query.query_id, ...prepared });
       else {
-        await markLateRows(prepared, set, { catalog, tables });
+        await markLateRows(prepared, isSet, { catalog, tables });
         batch.push(prepared);
       }
     }

@@ -118,7 +118,7 @@ export function parametersUsed(
 }
 
 /** The beginning of a statement, by which a person knows it. */
-const named = (query: string) => {
+export const named = (query: string) => {
   const line = query.replace(/\s+/g, ' ').trim();
   return line.length <= NAME_LENGTH ? line : `${line.slice(0, NAME_LENGTH - 1)}…`;
 };

@@ -1,7 +1,6 @@
 /** A chosen index as a recommendation: what it does to which statements, what it takes, and how that is known. */
 import {
   type AffectedStatement,
-  type Evidence,
   type RecommendationDraft,
   type RuleContext,
   renderIndexDefinition,
@@ -23,9 +22,12 @@ import {
   sampleRows,
   writersOf,
 } from './draft-evidence.ts';
+import { earlyEndConfidence, earlyEndEvidence, earlyEndNotes, earlyEnds } from './early-end.ts';
 import { megabytes } from './left-out.ts';
 import { partitionIndexes } from './partition-indexes.ts';
+import { secondOpinion } from './second-opinion.ts';
 import type { Contender } from './selection.ts';
+import { sizeRange } from './size-range.ts';
 import { keyOfIndex } from './standing.ts';
 import type { AdvisorStatement } from './statement.ts';
 
@@ -96,6 +98,8 @@ export async function draftIndex(
   );
   const guessed = guessedShare(affects, new Set(guesses.map(({ query }) => query.query_id)));
   const hurt = affects.filter((item) => item.cost_after > item.cost_before);
+  const { book } = advice;
+  const ends = earlyEnds(affects, byId, { book, chosen: new Set(chosen), handle: contender.handle });
   return {
     rule,
     change: {
@@ -117,7 +121,8 @@ export async function draftIndex(
       '. Other statistics, another mix of statements or an index made meanwhile would change this advice.',
     severity: severityOf(share),
     evidence_level: 'simulated',
-    confidence: (hurt.length > 0 ? 0.7 : 0.85) * (1 - GUESS * guessed),
+    confidence:
+      (hurt.length > 0 ? 0.7 : 0.85) * (1 - GUESS * guessed) * earlyEndConfidence(ends, affects),
     estimate: {
       cost_before: without,
       cost_after: withIt,
@@ -152,6 +157,7 @@ export async function draftIndex(
         level: 'estimated',
         formula: `${contender.size.pages} pages × 8192 for ${Math.round(contender.size.tuples)} entries`,
       },
+      sizeRange(contender),
       {
         name: 'write cost in the window',
         value: contender.write.cost,
@@ -175,6 +181,7 @@ export async function draftIndex(
       ...overlapping(contender),
       ...guessedEvidence(guessed),
       ...readsEvidence(affects, byId),
+      ...earlyEndEvidence(ends, context.what_if?.engine),
       ...sampleRows(affects),
     ],
     risk: {
@@ -197,6 +204,7 @@ export async function draftIndex(
             ({ sql }) =>
               `Its condition ${sql} is a constant of the given text: if that is a parameter in the application, the index serves only the calls with this value.`,
           ),
+        ...earlyEndNotes(ends),
         ...hurt.map((item) => `A statement gets a costlier plan: ${item.query.slice(0, 80)}`),
       ],
     },
@@ -211,29 +219,4 @@ function shape({ candidate: { definition } }: Contender): string {
 function severityOf(share: number): Severity {
   if (share >= 0.2) return 'high';
   return share >= 0.05 ? 'medium' : 'low';
-}
-
-/** Two sums over the statements that it makes cheaper: each planner's, both with the indexes that both have. */
-function secondOpinion(
-  contender: Contender,
-  affects: readonly AffectedStatement[],
-  checked: CrossCheck | null,
-): Evidence[] {
-  if (checked === null || checked.not_made.has(contender.handle)) return [];
-  const both = affects.flatMap(({ query_id, calls }) => {
-    const costs = checked.costs.get(query_id);
-    return costs ? [{ ours: costs.ours * calls, theirs: costs.theirs * calls }] : [];
-  });
-  if (both.length === 0) return [];
-  const sum = (pick: 'ours' | 'theirs') => both.reduce((total, item) => total + item[pick], 0);
-  return [
-    {
-      name: `cost of the ${both.length} statement(s) that it changes, by the twin and by ${checked.engine}`,
-      value: `${sum('ours').toFixed(1)} and ${sum('theirs').toFixed(1)}`,
-      unit: 'cost',
-      source: `twin EXPLAIN and ${checked.engine} EXPLAIN × calls`,
-      level: 'simulated',
-      formula: 'Σ calls × plan cost, with the chosen indexes that both planners make',
-    },
-  ];
 }

@@ -64,7 +64,10 @@ export function sameness(index: IndexRow): string {
   ]);
 }
 
-/** Whether `shorter` is a leading part of `longer`: the longer one answers all that the shorter one does. */
+/**
+ * Whether `shorter` is a leading part of `longer`: the longer one answers all that the shorter one does. The same keys
+ * with columns included are longer, too.
+ */
 export function isPrefix(shorter: IndexRow, longer: IndexRow): boolean {
   return (
     shorter.table_oid === longer.table_oid &&
@@ -72,7 +75,8 @@ export function isPrefix(shorter: IndexRow, longer: IndexRow): boolean {
     longer.method === 'btree' &&
     longer.is_valid &&
     shorter.predicate === longer.predicate &&
-    shorter.keys.length < longer.keys.length &&
+    (shorter.keys.length < longer.keys.length ||
+      (shorter.keys.length === longer.keys.length && shorter.include.length < longer.include.length)) &&
     shorter.include.every((name) => [...longer.keys, ...longer.include].includes(name)) &&
     shorter.keys.every(
       (key, position) =>

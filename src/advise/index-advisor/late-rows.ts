@@ -2,9 +2,10 @@
  * Rows that a LIMIT finds late. The planner takes for granted that rows which pass a filter lie evenly in an index's
  * order. A state that statements of the workload set (`UPDATE … SET state = …`) is what it is by age: its rare values,
  * the open ones, lie together at one end of an order that follows the table's own, and a scan in that order may read
- * nearly all rows before it finds them.
+ * nearly all rows before it finds them. Files hold what somebody put into them, often reads alone: of a table that none
+ * of their statements writes it is not known which columns are set, so each may be.
  */
-import { PgLuthierError, type StatementUsage, type WorkloadQuery } from '../../domain/index.ts';
+import { PgLuthierError, type StatementUsage, type Workload, type WorkloadQuery } from '../../domain/index.ts';
 import { statementUsage, type UsageCatalog } from '../../workload/index.ts';
 import { literalSelectivity } from './candidates/literal.ts';
 import type { AdvisorCatalog, AdvisorTable } from './catalog.ts';
@@ -19,19 +20,26 @@ const TIMES = 10;
 
 const nameOf = (tableOid: number, column: string) => `${tableOid} ${column}`;
 
-/** Columns that statements of the workload set, by table. */
+/** Whether statements set a column as rows get older, as far as the workload tells. */
+export type SetColumns = (tableOid: number, column: string) => boolean;
+
+/** Which columns the workload's statements set; with files, all columns of tables that none of them writes, too. */
 export async function columnsSet(
-  queries: readonly WorkloadQuery[],
+  { queries, source }: Pick<Workload, 'queries' | 'source'>,
   catalog: UsageCatalog,
-): Promise<ReadonlySet<string>> {
+): Promise<SetColumns> {
   const found = new Set<string>();
+  const written = new Set<number>();
   for (const query of queries) {
-    if (query.class !== 'update' && query.class !== 'merge') continue;
+    if (query.class === 'select') continue;
     for (const { table_oid, columns_written } of await writtenBy(query, catalog)) {
+      written.add(table_oid);
+      if (query.class !== 'update' && query.class !== 'merge') continue;
       for (const column of columns_written) found.add(nameOf(table_oid, column));
     }
   }
-  return found;
+  const mayHide = source === 'files';
+  return (oid, column) => found.has(nameOf(oid, column)) || (mayHide && !written.has(oid));
 }
 
 async function writtenBy(
@@ -50,17 +58,17 @@ async function writtenBy(
 /** Marks the samples of a statement with a LIMIT that ask for a rare value of a column that is set as rows get older. */
 export async function markLateRows(
   { samples, usages: [written] }: AdvisorStatement,
-  set: ReadonlySet<string>,
+  isSet: SetColumns,
   { catalog, tables }: { catalog: UsageCatalog; tables: AdvisorCatalog['tables'] },
 ): Promise<void> {
-  if (!written?.has_limit || !isAboutAge(written, set, tables)) return;
+  if (!written?.has_limit || !isAboutAge(written, isSet, tables)) return;
   for (const sample of samples) {
     const usage = await statementUsage(sample.sql, catalog);
     const isRare = usage.predicates.some((predicate) => {
       const oid = usage.relations[predicate.relation]?.table_oid ?? -1;
       const table = tables.get(oid);
       if (table === undefined || predicate.kind !== 'equality' || predicate.literal === null) return false;
-      if (predicate.column === null || !set.has(nameOf(oid, predicate.column))) return false;
+      if (predicate.column === null || !isSet(oid, predicate.column)) return false;
       return literalSelectivity(predicate, table) <= RARE;
     });
     if (isRare) sample.late_rows = TIMES;
@@ -70,7 +78,7 @@ export async function markLateRows(
 /** It orders by a column that follows the table's order, and compares another one that is set. */
 function isAboutAge(
   { predicates, orders, relations }: StatementUsage,
-  set: ReadonlySet<string>,
+  isSet: SetColumns,
   tables: ReadonlyMap<number, AdvisorTable>,
 ): boolean {
   return orders.some(([first]) => {
@@ -84,7 +92,7 @@ function isAboutAge(
         kind === 'equality' &&
         column !== null &&
         column !== first.column &&
-        set.has(nameOf(oid, column)),
+        isSet(oid, column),
     );
   });
 }

@@ -22,6 +22,13 @@ beforeAll(async () => {
     CREATE TABLE kept (id int PRIMARY KEY, code int, pad text);
     INSERT INTO kept SELECT g, g * 7919 % 20011, repeat('k', 60) FROM generate_series(1, 20000) g;
     CREATE INDEX kept_code ON kept (code);
+    CREATE TABLE near (id int PRIMARY KEY, tag int, tag_id int, state text, pad text);
+    INSERT INTO near SELECT g, g % 3, g * 7919 % 20011, CASE WHEN g % 100 = 0 THEN 'new' ELSE 'done' END, repeat('n', 80)
+      FROM generate_series(1, 40000) g;
+    CREATE INDEX near_new ON near (tag_id) WHERE state = 'new';
+    CREATE FOREIGN DATA WRAPPER elsewhere;
+    CREATE SERVER other FOREIGN DATA WRAPPER elsewhere;
+    CREATE FOREIGN TABLE far (id int, code int) SERVER other;
   `);
   ({ snapshot, whatIf } = planned);
 });
@@ -106,4 +113,55 @@ test('a semicolon in a literal ends nothing, and upper case in one stays', async
   expect(await chosen("SELECT id FROM posts WHERE author = 7 AND body <> 'A;B';")).toEqual([
     expect.stringMatching(/^public\.posts USING btree \(author/),
   ]);
+});
+
+test('a column is no other one whose name begins with its own: hyrise looks for a part of the text', async () => {
+  expect(await chosen('SELECT pad FROM near WHERE tag_id = $1;')).toEqual([
+    'public.near USING btree (tag_id)',
+  ]);
+  expect(await chosen('SELECT pad FROM near WHERE tag = $1 AND id > 5;')).toEqual([]);
+});
+
+test('a partial index does not stand for all rows, nor for a parameter: $1 proves no predicate', async () => {
+  const { recommendations, rejections } = await seen('SELECT pad FROM near WHERE tag_id = $1 AND state = $2');
+  expect(created(recommendations)).toEqual([
+    expect.stringMatching(/^public\.near USING btree \((tag_id|state, tag_id|tag_id, state)\)$/),
+  ]);
+  expect(rejections.map(({ code }) => code)).not.toContain('covered_by_existing');
+});
+
+test('calls decide which of two fits the budget: hyrise does not look at them', async () => {
+  const sql = (posts: number, logs: number) =>
+    `-- calls: ${posts}\nSELECT body FROM posts WHERE author = $1; -- calls: ${logs}\nSELECT pad FROM logs WHERE at = $1;`;
+  const under = async (text: string) => {
+    const context = await contextOf(snapshot, {
+      what_if: whatIf,
+      sql: text,
+      index_budget_bytes: 2.2 * 1024 * 1024,
+    });
+    return created((await rule.evaluate(context)).recommendations).filter((index) => !index.includes('brin'));
+  };
+  expect(await under(sql(1000, 1))).toEqual([expect.stringContaining('public.posts USING btree (author')]);
+  expect(await under(sql(1, 1000))).toEqual([expect.stringMatching(/public\.logs USING btree \(at/)]);
+});
+
+test('a foreign table is none to be indexed, and why its statement was left out is said', async () => {
+  const { recommendations, coverage } = await seen('SELECT * FROM far WHERE code = $1');
+  expect(recommendations).toEqual([]);
+  expect(coverage?.analysed).toEqual([]);
+  expect(coverage?.not_analysed).toHaveLength(1);
+  expect(coverage?.not_analysed[0]?.reason.length).toBeGreaterThan(5);
+});
+
+test('where nothing was examined it is not said that all is well', async () => {
+  const { recommendations, limits } = await rule.evaluate(await contextOf(snapshot, { what_if: whatIf }));
+  expect(recommendations).toEqual([]);
+  expect(limits).toEqual([expect.objectContaining({ code: 'no_workload' })]);
+});
+
+test('an index that a plan happens to use is no advice: index_advisor prints any that EXPLAIN shows', async () => {
+  const { recommendations } = await seen(
+    'SELECT p.body FROM kept k JOIN posts p ON p.id = k.id WHERE k.code = $1',
+  );
+  expect(recommendations).toEqual([]);
 });

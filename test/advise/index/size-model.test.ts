@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { advisorCatalog } from '../../../src/advise/index-advisor/catalog.ts';
 import { indexSize } from '../../../src/advise/index-advisor/size-model.ts';
+import { rangeOf } from '../../../src/advise/index-advisor/size-range.ts';
 import { collectSnapshot } from '../../../src/collect/index.ts';
 import { type IndexDefinition, type IndexKey, renderIndexDefinition } from '../../../src/domain/index.ts';
 import { openTarget } from '../../../src/target/index.ts';
@@ -73,6 +74,17 @@ const others: IndexDefinition[] = [
   on([column('doc', 'jsonb_path_ops')], { method: 'gin' }),
 ];
 
+/** Kinds that statistics tell least of. */
+const loose: IndexDefinition[] = [
+  on(['span'], { method: 'gist' }),
+  on(['spot'], { method: 'gist' }),
+  on(['words'], { method: 'gist' }),
+  on([column('email', 'gist_trgm_ops')], { method: 'gist' }),
+  on([expression("to_tsvector('simple', digest || ' ' || email)")], { method: 'gin' }),
+  on([expression("doc ->> 'ref'")]),
+  on(['thrice']),
+];
+
 const first = testMajors[0];
 const last = testMajors.at(-1);
 
@@ -99,7 +111,8 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
         CASE WHEN random() < 0.8 THEN NULL ELSE timestamptz '2024-01-01' + random() * 1e7 * interval '1 second' END gone,
         'user' || (random() * 1e6)::int || '@example.com' email, md5(g::text) digest,
         (random() * 10000)::numeric(12, 2) amount, gen_random_uuid() token, random() real8, random() < 0.1 flag,
-        (random() * 30)::int::int2 small,
+        (random() * 30)::int::int2 small, md5((g / 3)::text) thrice, int4range(g, g + 3) span,
+        point(random() * 1000, random() * 1000) spot,
         ARRAY[(random() * 50)::int, (random() * 500)::int, (random() * 5000)::int] tags,
         jsonb_build_object('kind', g % 9, 'code', (random() * 300)::int, 'ref', md5(g::text)) doc,
         to_tsvector('simple', (SELECT string_agg('word' || floor(random() ^ 2 * 400), ' ') FROM generate_series(1, 12 + g % 2))) words
@@ -130,8 +143,16 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
     await drop?.();
   });
 
-  /** Builds the index for real; its pages, and levels above the leaves of a B-tree. */
-  async function build(definition: IndexDefinition): Promise<{ pages: number; level: number | null }> {
+  const measured = new Map<string, Promise<{ pages: number; level: number | null }>>();
+  /** The index built for real, once: its pages, and levels above the leaves of a B-tree. */
+  function build(definition: IndexDefinition): Promise<{ pages: number; level: number | null }> {
+    const name = renderIndexDefinition(definition);
+    const known = measured.get(name) ?? made(definition);
+    measured.set(name, known);
+    return known;
+  }
+
+  async function made(definition: IndexDefinition): Promise<{ pages: number; level: number | null }> {
     await client.query(renderIndexDefinition(definition));
     const { rows } = await client.query("SELECT (pg_relation_size('measured') / 8192)::int pages");
     const level =
@@ -195,6 +216,34 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
       const tolerance = name.startsWith('gin') ? 1.25 : 1.05;
       expect(ratio, name).toBeLessThan(tolerance);
       expect(ratio, name).toBeGreaterThan(1 / tolerance);
+    }
+  });
+
+  test('what is built lies in the range that is said of it, which is narrow where statistics tell', async () => {
+    const compared = (less: string, more: string) => ({
+      definition: on(['id'], { where: `${less} < ${more}` }),
+      conditions: [{ sql: `${less} < ${more}`, share: 0.5, compares: { less, more }, is_lasting: true }],
+      selectivity: 2 / 3,
+    });
+    const whole = [...btrees.filter(({ where }) => where === null), ...others, ...loose].map((definition) => ({
+      definition,
+      conditions: [],
+      selectivity: 1,
+    }));
+    const outside: string[] = [];
+    for (const sized of [...whole, compared('k1000', 'fk'), compared('fk', 'k1000')]) {
+      const { pages } = indexSize({ ...sized, table });
+      const { least, most } = rangeOf({ ...sized, table });
+      const ratio = (await build(sized.definition)).pages / pages;
+      const shape = `${renderIndexDefinition(sized.definition)}: ${ratio.toFixed(3)} of ${least} to ${most}`;
+      if (ratio < least || ratio > most) outside.push(shape);
+      expect(most - least, shape).toBeLessThan(sized.definition.where === null ? 1 : 1.6);
+    }
+    expect(outside).toEqual([]);
+    const widths = btrees.filter(({ keys, where }) => where === null && keys.every((key) => key.column !== null));
+    for (const definition of widths) {
+      const { least, most } = rangeOf({ definition, table, selectivity: 1, conditions: [] });
+      expect(most - least).toBeLessThanOrEqual(0.2);
     }
   });
 

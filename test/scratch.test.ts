@@ -1,0 +1,1 @@
+import './advise/index/early-end.test.ts';
