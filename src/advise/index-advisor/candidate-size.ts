@@ -60,6 +60,14 @@ export class CandidateSizes {
     });
   }
 
+  /** Whether a size that was asked for rests on an expression that the engine could not describe. */
+  isGuess({ schema, table, keys }: IndexDefinition): boolean {
+    return keys.some(
+      ({ expression }) =>
+        expression !== null && !this.#expressions.get(JSON.stringify([schema, table, expression])),
+    );
+  }
+
   /**
    * Share of the rows that a partial index keeps, as the planner estimates its conditions; what it has only a fixed
    * guess of, by the candidate's own, as if the conditions had nothing to do with each other. Null where it cannot tell.

@@ -121,8 +121,7 @@ export async function draftIndex(
       '. Other statistics, another mix of statements or an index made meanwhile would change this advice.',
     severity: severityOf(share),
     evidence_level: 'simulated',
-    confidence:
-      (hurt.length > 0 ? 0.7 : 0.85) * (1 - GUESS * guessed) * earlyEndConfidence(ends, affects),
+    confidence: (hurt.length > 0 ? 0.7 : 0.85) * (1 - GUESS * guessed) * earlyEndConfidence(ends, affects),
     estimate: {
       cost_before: without,
       cost_after: withIt,

@@ -1,8 +1,18 @@
 /** Facts about indexes that exist: which must stay whatever else, and which are alike. */
 import type { IndexRow, Snapshot } from '../../domain/index.ts';
 
-/** Why an index must not be dropped for its own sake; null: nothing holds it. */
-export function keptBecause(index: IndexRow, snapshot: Snapshot): { code: string; reason: string } | null {
+/** OIDs of none. */
+const NONE: ReadonlySet<number> = new Set();
+
+/**
+ * Why an index must not be dropped for its own sake; null: nothing holds it.
+ * @param going OIDs of those that are to be dropped already: they stand in for nothing.
+ */
+export function keptBecause(
+  index: IndexRow,
+  snapshot: Snapshot,
+  going: ReadonlySet<number> = NONE,
+): { code: string; reason: string } | null {
   if (index.constraint_name !== null) {
     return { code: 'backs_constraint', reason: `it backs the constraint ${index.constraint_name}` };
   }
@@ -17,17 +27,22 @@ export function keptBecause(index: IndexRow, snapshot: Snapshot): { code: string
   if (!index.is_valid || !index.is_ready) {
     return { code: 'not_valid', reason: 'it is not valid: it may be being built right now' };
   }
-  return foreignKeyNeeding(index, snapshot);
+  return foreignKeyNeeding(index, snapshot, going);
 }
 
 /** A foreign key whose referencing columns lead this index: without it, deletes on the parent read the whole table. */
-function foreignKeyNeeding(index: IndexRow, snapshot: Snapshot): { code: string; reason: string } | null {
+function foreignKeyNeeding(
+  index: IndexRow,
+  snapshot: Snapshot,
+  going: ReadonlySet<number>,
+): { code: string; reason: string } | null {
   const alternatives = snapshot.indexes.filter(
     (other) =>
       other.table_oid === index.table_oid &&
       other.oid !== index.oid &&
       other.is_valid &&
-      other.predicate === null,
+      other.predicate === null &&
+      !going.has(other.oid),
   );
   const leads = (candidate: IndexRow, columns: string[]) => {
     const first = candidate.keys.slice(0, columns.length).map(unquote);
@@ -39,7 +54,12 @@ function foreignKeyNeeding(index: IndexRow, snapshot: Snapshot): { code: string;
       constraint.table_oid === index.table_oid &&
       index.predicate === null &&
       leads(index, constraint.columns) &&
-      !alternatives.some((other) => leads(other, constraint.columns)),
+      // A BRIN or GIN of the column finds the rows that refer to one parent only by reading many others.
+      !alternatives.some(
+        (other) =>
+          (other.method === 'btree' || (other.method === 'hash' && constraint.columns.length === 1)) &&
+          leads(other, constraint.columns),
+      ),
   );
   return key ? { code: 'supports_foreign_key', reason: `the foreign key ${key.name} needs it` } : null;
 }

@@ -5,7 +5,12 @@
  * nearly all rows before it finds them. Files hold what somebody put into them, often reads alone: of a table that none
  * of their statements writes it is not known which columns are set, so each may be.
  */
-import { PgLuthierError, type StatementUsage, type Workload, type WorkloadQuery } from '../../domain/index.ts';
+import {
+  PgLuthierError,
+  type StatementUsage,
+  type Workload,
+  type WorkloadQuery,
+} from '../../domain/index.ts';
 import { statementUsage, type UsageCatalog } from '../../workload/index.ts';
 import { literalSelectivity } from './candidates/literal.ts';
 import type { AdvisorCatalog, AdvisorTable } from './catalog.ts';

@@ -223,7 +223,7 @@ export class CandidateMaker {
       this.#reject(candidate, 'over_budget', reason);
       return null;
     }
-    return { candidate: known, by, size };
+    return { candidate: this.#sizes.isGuess(definition) ? { ...known, is_guess: true } : known, by, size };
   }
 
   async #take(batch: readonly Wanted[]): Promise<Made[]> {

@@ -35,6 +35,8 @@ export interface SizeInput {
   statistics?: readonly ExtendedStatistics[];
   /** Memory and method of a GIN's build; absent: PostgreSQL's defaults. */
   gin_build?: GinBuild;
+  /** Of the server that builds it; absent: the newest. */
+  major?: number;
   /** Of a partitioned table: its leaf partitions, each with an index of its own. */
   partitions?: readonly AdvisorTable[];
 }

@@ -16,10 +16,14 @@ export interface SizeRange {
   because: string;
 }
 
-type Sized = Pick<Candidate, 'definition' | 'table' | 'selectivity' | 'conditions'>;
+type Sized = Pick<Candidate, 'definition' | 'table' | 'selectivity' | 'conditions' | 'is_guess'>;
 
 const EXACT: SizeRange = { least: 0.98, most: 1.02, because: 'its pages follow from the table’s alone' };
-const BTREE: SizeRange = { least: 0.95, most: 1.05, because: 'widths and groups of equal values, by pg_stats' };
+const BTREE: SizeRange = {
+  least: 0.95,
+  most: 1.05,
+  because: 'widths and groups of equal values, by pg_stats',
+};
 const TEXTS: SizeRange = {
   least: 0.86,
   most: 1.05,
@@ -29,27 +33,48 @@ const HASH: SizeRange = { least: 0.95, most: 1.05, because: 'values fall into bu
 const EXPRESSION: SizeRange = {
   least: 0.8,
   most: 1.25,
-  because: 'values of an expression have no statistics before there is an index of them',
+  because: 'the statistics of its expression are derived from its column’s',
+};
+const GUESS: SizeRange = {
+  least: 0.1,
+  most: 12,
+  because: 'nothing is known of its expression before there is an index or CREATE STATISTICS on it',
 };
 const UNKNOWN: SizeRange = { least: 0.4, most: 2.5, because: 'a key without statistics' };
 const GIN: Readonly<Record<string, SizeRange>> = {
-  array: { least: 0.8, most: 1.2, because: 'elements that are not among the most common ones go on as those end' },
+  array: {
+    least: 0.8,
+    most: 1.2,
+    because: 'elements that are not among the most common ones go on as those end',
+  },
   trigrams: { least: 0.8, most: 1.25, because: 'trigrams of the values that pg_stats has' },
-  text: { least: 0.6, most: 1.3, because: 'lexemes that are not among the most common ones go on as those end' },
+  text: {
+    least: 0.6,
+    most: 1.3,
+    because: 'lexemes that are not among the most common ones go on as those end',
+  },
   document: {
     least: 0.5,
     most: 1.4,
     because: 'a hundred sampled documents do not tell scalars of some ten thousand values from unique ones',
   },
 };
-const GIST: SizeRange = { least: 0.7, most: 1.4, because: 'how full its pages get depends on the order of the values' };
-const VECTORS: SizeRange = { least: 0.5, most: 2, because: 'reckoned from pgvector’s source, measured on no server' };
+const GIST: SizeRange = {
+  least: 0.7,
+  most: 1.4,
+  because: 'how full its pages get depends on the order of the values',
+};
+const VECTORS: SizeRange = {
+  least: 0.5,
+  most: 2,
+  because: 'reckoned from pgvector’s source, measured on no server',
+};
 
 const REPEATING_TEXT = /^(text|character|name|citext)/;
 
 /** What the prediction of this index may be off by. */
-export function rangeOf({ definition, table, selectivity, conditions }: Sized): SizeRange {
-  const keys = rangeOfKeys(definition, table);
+export function rangeOf({ definition, table, selectivity, conditions, is_guess }: Sized): SizeRange {
+  const keys = is_guess ? GUESS : rangeOfKeys(definition, table);
   if (definition.where === null) return keys;
   const compared = conditions.some(({ compares }) => compares !== undefined);
   if (compared) {
@@ -65,7 +90,8 @@ export function rangeOf({ definition, table, selectivity, conditions }: Sized): 
     return {
       least: Math.min(0.5, keys.least),
       most: Math.max(1.2, Math.min(10, fewest / Math.max(1e-6, selectivity))) * keys.most,
-      because: 'its conditions are taken to have nothing to do with each other; at most it holds the rows of the rarest',
+      because:
+        'its conditions are taken to have nothing to do with each other; at most it holds the rows of the rarest',
     };
   }
   return {
@@ -98,7 +124,13 @@ function contentOf(key: IndexDefinition['keys'][number] | undefined, type: strin
 }
 
 /** The range in bytes, as evidence. */
-export function sizeRange({ candidate, size_bytes: bytes }: { candidate: Sized; size_bytes: number }): Evidence {
+export function sizeRange({
+  candidate,
+  size_bytes: bytes,
+}: {
+  candidate: Sized;
+  size_bytes: number;
+}): Evidence {
   const { least, most, because } = rangeOf(candidate);
   return {
     name: 'size, between',

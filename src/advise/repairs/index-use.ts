@@ -45,12 +45,17 @@ function idleDays(index: IndexRow, snapshot: Snapshot): number | null {
   return idle >= NOT_LATELY_DAYS ? idle : null;
 }
 
-export function indexUse(index: IndexRow, context: RuleContext): IndexUse {
+/** @param going OIDs of indexes that are to be dropped already: they stand in for nothing. */
+export function indexUse(
+  index: IndexRow,
+  context: RuleContext,
+  going: ReadonlySet<number> = new Set(),
+): IndexUse {
   const { snapshot, replicas = [], earliest } = context;
   const idle = idleDays(index, snapshot);
   if (idle === null) return { word: 'used' };
   const kept = (code: string, reason: string): IndexUse => ({ word: 'kept', code, reason });
-  const held = keptBecause(index, snapshot);
+  const held = keptBecause(index, snapshot, going);
   if (held) return kept(held.code, `it was not used, but ${held.reason}`);
   if (snapshot.server.in_recovery) {
     return kept(

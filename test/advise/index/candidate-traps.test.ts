@@ -114,9 +114,14 @@ describe('partial by IS NULL', () => {
       '-- calls: 50\nSELECT id FROM queue WHERE done_at IS NULL AND owner = $1; SELECT count(pad) FROM queue WHERE done_at IS NULL;',
       { index_budget_bytes: 128 * 1024 },
     );
-    expect(created(recommendations)).toEqual([
-      expect.stringMatching(/^public\.queue USING btree \(.*\) WHERE done_at IS NULL$/),
-    ]);
+    const indexes = created(recommendations);
+    expect(indexes.length).toBeGreaterThan(0);
+    for (const index of indexes)
+      expect(index).toMatch(/^public\.queue USING btree .* WHERE done_at IS NULL$/);
+    const all = await advise('-- calls: 50\nSELECT id FROM queue WHERE owner = $1;', {
+      index_budget_bytes: 128 * 1024,
+    });
+    expect(all.rejections.map(({ code }) => code)).toContain('over_budget');
   });
   test('not where nearly all are: the condition would keep what it is for', async () => {
     expect(await chosen('SELECT pad FROM stock WHERE deleted_at IS NULL AND item = $1;')).toEqual([
@@ -126,28 +131,29 @@ describe('partial by IS NULL', () => {
 });
 
 describe('orders', () => {
-  test('DISTINCT ON with its order out of an index alone, not where rows are fetched one by one', async () => {
-    const sql = (what: string) => `SELECT DISTINCT ON (item) ${what} FROM stock ORDER BY item, weight DESC;`;
-    expect(await chosen(sql('item, weight'))).toEqual([
+  test('DISTINCT ON with its order out of an index alone, not where a few rows are sorted', async () => {
+    const sql = (where: string) =>
+      `SELECT DISTINCT ON (item) item, weight FROM stock ${where} ORDER BY item, weight DESC;`;
+    expect(await chosen(sql(''))).toEqual([
       expect.stringMatching(/^public\.stock USING btree \((item, weight DESC|item DESC, weight)\)$/),
     ]);
-    expect(await chosen(sql('*'))).toEqual([]);
+    expect(await chosen(sql('WHERE id < 50'))).toEqual([]);
   });
-  test('the greatest of a group, and no order that nothing cuts short', async () => {
+  test('the greatest of a group, and no order of a few rows', async () => {
     expect(await chosen('SELECT max(weight) FROM stock WHERE item = $1;')).toEqual([BY_ITEM]);
-    expect(await chosen('SELECT * FROM stock ORDER BY weight;')).toEqual([]);
+    expect(await chosen('SELECT * FROM stock WHERE id < 50 ORDER BY weight;')).toEqual([]);
   });
 });
 
 describe('patterns and block ranges', () => {
   test('a fixed beginning, not where an index of the operator class is there, nor a fixed end', async () => {
-    expect(await chosen("SELECT pad FROM words WHERE natural_ LIKE 'abcd%';")).toEqual([
+    expect(await chosen("SELECT * FROM words WHERE natural_ LIKE 'abcd%';")).toEqual([
       'public.words USING btree (natural_ text_pattern_ops)',
     ]);
-    const there = await advise("SELECT pad FROM words WHERE there LIKE 'abcd%';");
+    const there = await advise("SELECT * FROM words WHERE there LIKE 'abcd%';");
     expect(created(there.recommendations)).toEqual([]);
     expect(there.rejections.map(({ code }) => code)).toContain('covered_by_existing');
-    expect(await chosen("SELECT pad FROM words WHERE natural_ LIKE '%abcd';")).toEqual([]);
+    expect(await chosen("SELECT * FROM words WHERE natural_ LIKE '%abcd';")).toEqual([]);
   });
   test('no BRIN of values that have nothing to do with the table’s order, however small the budget', async () => {
     const { recommendations } = await advise('SELECT count(pad) FROM stock WHERE weight BETWEEN 5 AND 300;', {

@@ -33,7 +33,7 @@ beforeAll(async () => {
     `
     CREATE TABLE payments (id int PRIMARY KEY, state text NOT NULL, note text NOT NULL, created_at timestamptz NOT NULL, pad text);
     INSERT INTO payments SELECT g, CASE WHEN g % 400 = 0 THEN 'failed' WHEN g > 79600 THEN 'open' ELSE 'settled' END,
-      md5(g::text) || CASE WHEN g > 79500 THEN ' look again' ELSE '' END,
+      md5(g::text) || CASE WHEN g > 76800 THEN ' look again' ELSE '' END,
       timestamptz '2024-01-01' + (g + g * 7919 % 900) * interval '1 minute', repeat('p', 100) FROM generate_series(1, 80000) g;
   `,
     server,
@@ -77,7 +77,7 @@ async function withIndexes<T>(drafts: readonly RecommendationDraft[], use: () =>
   }
 }
 
-const page = (filter: string) => `SELECT id FROM payments WHERE ${filter} ORDER BY created_at LIMIT 50`;
+const page = (filter: string) => `SELECT id FROM payments WHERE ${filter} ORDER BY created_at LIMIT 20`;
 const RECENT = "-- calls: 40\nSELECT count(*) FROM payments WHERE created_at > '2024-02-24';";
 const OPEN = page("state = 'open'");
 const hopes = ({ evidence }: RecommendationDraft) =>
@@ -95,7 +95,9 @@ describe('files that hold reads alone do not say who sets a state', () => {
   test('a common one is: the order alone finds it at once', async () => {
     const settled = page("state = 'settled'");
     const drafts = await advise(`${RECENT}\n-- calls: 3\n${settled};`);
-    expect(created(drafts)).toEqual([expect.stringMatching(/^public\.payments USING btree \(created_at\)/)]);
+    expect(created(drafts)).toEqual([
+      expect.stringMatching(/^public\.payments USING btree \(created_at[,)]/),
+    ]);
     const before = await run(settled);
     const after = await withIndexes(drafts, () => run(settled));
     expect(after.blocks).toBeLessThan(before.blocks / 10);
@@ -116,7 +118,7 @@ describe('a filter that no index serves', () => {
     const before = await run(again);
     expect(Number(row?.value)).toBeGreaterThan(before.cost);
     expect(index.risk.notes.join(' ')).toContain('hopes that a LIMIT ends it early');
-    const [plain] = await advise('-- calls: 40\nSELECT id FROM payments ORDER BY created_at LIMIT 50;');
+    const [plain] = await advise('-- calls: 40\nSELECT id FROM payments ORDER BY created_at LIMIT 20;');
     expect(index.confidence).toBeLessThan(plain?.confidence ?? 0);
 
     await withIndexes(drafts, async () => {
@@ -124,15 +126,17 @@ describe('a filter that no index serves', () => {
       const after = await run(again);
       expect(after.cost).toBeLessThan(before.cost / 2);
       expect(after.blocks).toBeGreaterThan(before.blocks);
-      await client.query('SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off');
-      const whole = await run(again.replace(' LIMIT 50', ''));
+      await client.query(
+        'SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off',
+      );
+      const whole = await run(again.replace(' LIMIT 20', ''));
       expect(Number(row?.value) / whole.cost).toBeGreaterThan(0.9);
       expect(Number(row?.value) / whole.cost).toBeLessThan(1.1);
     });
   });
 
   test('nothing of it where nothing is filtered, or the index has the filter’s column', async () => {
-    const plain = await advise('-- calls: 40\nSELECT id FROM payments ORDER BY created_at LIMIT 50;');
+    const plain = await advise('-- calls: 40\nSELECT id FROM payments ORDER BY created_at LIMIT 20;');
     const both = await advise(`-- calls: 40\n${OPEN};`);
     expect(plain).toHaveLength(1);
     expect(both).toHaveLength(1);

@@ -19,6 +19,8 @@ export interface Candidate {
   selectivity: number;
   /** Conjuncts of the predicate, ANDed; empty: all rows. */
   conditions: readonly Condition[];
+  /** Its size rests on an expression of which nothing could be derived from its columns' statistics. */
+  is_guess?: true;
 }
 
 /** A condition of a statement that a partial index can have. */

@@ -40,13 +40,15 @@ export const rule: Rule = {
     const recommendations: RecommendationDraft[] = [];
     const rejections: Rejection[] = [];
     const { indexes } = context.snapshot;
+    /** To be dropped so far: what one of them stood in for, the next one is needed for. */
+    const going = new Map<number, IndexRow>();
     const alike = new Map<string, number>();
     for (const index of indexes.filter((each) => each.is_valid)) {
       alike.set(sameness(index), (alike.get(sameness(index)) ?? 0) + 1);
     }
     for (const index of indexes) {
       if (index.size_bytes < MINIMUM_BYTES) continue;
-      const use = indexUse(index, context);
+      const use = indexUse(index, context, new Set(going.keys()));
       if (use.word === 'used') continue;
       const reject = (code: string, reason: string) =>
         rejections.push({
@@ -63,11 +65,12 @@ export const rule: Rule = {
           'it was not used, and neither need be its duplicate: index/duplicate decides first',
         );
       } else {
-        const loss = await lossWithout(context, index);
+        const loss = await lossWithout(context, index, [...going.values()]);
         if ('rise' in loss && loss.rise > TOLERATED_RISE) {
           reject('would_cost', `it was not used, but ${riseText(loss)}`);
           continue;
         }
+        going.set(index.oid, index);
         recommendations.push(await draft(index, use, loss, context));
       }
     }

@@ -16,8 +16,8 @@ beforeAll(async () => {
     CREATE TABLE parent (id int PRIMARY KEY);
     INSERT INTO parent SELECT generate_series(1, 1000);
     CREATE TABLE held (id int PRIMARY KEY, u int UNIQUE, span int4range, identity_ int NOT NULL, sorted int, fk int REFERENCES parent,
-      twice int REFERENCES parent, plain int, free int, EXCLUDE USING gist (span WITH &&));
-    INSERT INTO held SELECT g, g, int4range(g, g + 1), g, g * 7919 % 3000, 1 + g % 1000, 1 + g % 1000, g * 31 % 3000, g * 31 % 3000
+      twice int REFERENCES parent, either int REFERENCES parent, brin int REFERENCES parent, plain int, free int, EXCLUDE USING gist (span WITH &&));
+    INSERT INTO held SELECT g, g, int4range(g, g + 1), g, g * 7919 % 3000, 1 + g % 1000, 1 + g % 1000, 1 + g % 1000, 1 + g % 1000, g * 31 % 3000, g * 31 % 3000
       FROM generate_series(1, 30000) g;
     CREATE UNIQUE INDEX held_identity ON held (identity_);
     ALTER TABLE held REPLICA IDENTITY USING INDEX held_identity;
@@ -27,6 +27,10 @@ beforeAll(async () => {
     CREATE INDEX held_fk ON held (fk);
     CREATE INDEX held_twice ON held (twice);
     CREATE INDEX held_twice_again ON held (twice);
+    CREATE INDEX held_both ON held (either);
+    CREATE INDEX held_both_wide ON held (either, plain);
+    CREATE INDEX held_brin ON held (brin);
+    CREATE INDEX held_brin_only ON held USING brin (brin);
     CREATE INDEX held_id_again ON held (id);
     CREATE INDEX held_u_again ON held (u);
     CREATE INDEX held_identity_again ON held (identity_);
@@ -79,8 +83,26 @@ describe('unused for long', () => {
   });
 });
 
+describe('two that stand in for each other', () => {
+  test('of two unused ones that serve a foreign key one stays, and a block-range index stands in for none', async () => {
+    const result = await unused.evaluate(await contextOf(idle));
+    const gone = dropped(result.recommendations);
+    expect(gone.filter((name) => name.startsWith('public.held_both'))).toEqual(['public.held_both']);
+    expect(codeOf(result, 'held_both_wide')).toBe('supports_foreign_key');
+    expect(codeOf(result, 'held_brin')).toBe('supports_foreign_key');
+  });
+  test('of two unused ones of which a plan takes either, one stays', async () => {
+    const sql = 'SELECT * FROM held WHERE free = 7';
+    const result = await unused.evaluate(await contextOf(idle, { what_if: whatIf, sql }));
+    const gone = dropped(result.recommendations).filter((name) => name.startsWith('public.free_a'));
+    expect(gone).toEqual(['public.free_a']);
+    expect(codeOf(result, 'free_a_wide')).toBe('would_cost');
+  });
+});
+
 describe('twice there', () => {
-  const evaluate = async () => duplicate.evaluate(await contextOf(idle, { what_if: whatIf, sql: 'SELECT 1' }));
+  const evaluate = async () =>
+    duplicate.evaluate(await contextOf(idle, { what_if: whatIf, sql: 'SELECT 1' }));
 
   test('the copy goes, never what backs a constraint, is the replica identity or what the table is clustered on', async () => {
     const result = await evaluate();

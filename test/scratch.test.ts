@@ -1,1 +1,0 @@
-import './advise/index/early-end.test.ts';
