@@ -56,6 +56,7 @@ export class CandidateSizes {
       expressions,
       statistics: this.#statistics,
       gin_build: ginBuildOn(this.#snapshot, table.row.main_pages),
+      major: this.#catalog.major,
       partitions,
     });
   }

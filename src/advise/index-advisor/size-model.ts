@@ -19,6 +19,7 @@ import { checkFacts, checkSize } from './valid-size.ts';
 
 export const BLOCK_BYTES = 8192;
 const USABLE = BLOCK_BYTES - 24;
+const NEWEST_MAJOR = 18;
 
 /** What the index takes on disk, in bytes. */
 export const bytesOf = (size: IndexSize) => size.pages * BLOCK_BYTES;
@@ -36,7 +37,7 @@ export interface SizeInput {
   /** Memory and method of a GIN's build; absent: PostgreSQL's defaults. */
   gin_build?: GinBuild;
   /** Of the server that builds it; absent: the newest. */
-  major?: number;
+  major?: number | undefined;
   /** Of a partitioned table: its leaf partitions, each with an index of its own. */
   partitions?: readonly AdvisorTable[];
 }
@@ -129,6 +130,7 @@ function sizeByMethod(input: SizeInput, { keys, include, rows }: Entries): Index
           };
         }),
         rows,
+        input.major ?? NEWEST_MAJOR,
       );
   }
 }

@@ -132,12 +132,13 @@ describe('partial by IS NULL', () => {
 
 describe('orders', () => {
   test('DISTINCT ON with its order out of an index alone, not where a few rows are sorted', async () => {
-    const sql = (where: string) =>
-      `SELECT DISTINCT ON (item) item, weight FROM stock ${where} ORDER BY item, weight DESC;`;
-    expect(await chosen(sql(''))).toEqual([
+    const sql = 'SELECT DISTINCT ON (item) item, weight FROM stock ORDER BY item, weight DESC;';
+    expect(await chosen(sql)).toEqual([
       expect.stringMatching(/^public\.stock USING btree \((item, weight DESC|item DESC, weight)\)$/),
     ]);
-    expect(await chosen(sql('WHERE id < 50'))).toEqual([]);
+    expect(
+      await chosen('SELECT DISTINCT ON (item) * FROM stock WHERE id < 50 ORDER BY item, weight DESC;'),
+    ).toEqual([]);
   });
   test('the greatest of a group, and no order of a few rows', async () => {
     expect(await chosen('SELECT max(weight) FROM stock WHERE item = $1;')).toEqual([BY_ITEM]);
