@@ -1,6 +1,6 @@
 /**
  * Between what a size that the model predicts may turn out. Ranges are those of indexes that were built and measured
- * (docs/index-benchmarks.md, test/advise/index/size-range.test.ts), by what the prediction rests on: pages of a B-tree
+ * (docs/index-benchmarks.md, test/advise/index/size-model.test.ts), by what the prediction rests on: pages of a B-tree
  * follow from widths and groups, which statistics tell well; how many entries a GIN has, and how many rows two compared
  * columns keep, they tell badly or not at all.
  */
