@@ -1,5 +1,5 @@
 /** work_mem for the roles whose statements spill, and what that may take beside everything else. */
-import type { RuleContext } from '../../domain/index.ts';
+import type { Evidence, RuleContext } from '../../domain/index.ts';
 import { memoryBaseline } from './baseline.ts';
 import { budgetBytes, workMemUses, worstCaseBytes } from './memory-budget.ts';
 import { type MemoryPlan, roomBeside, together } from './present-memory.ts';
@@ -27,6 +27,7 @@ export interface RoleWorkMem {
   /** Sessions of the role that are reckoned with, and why so many. */
   sessions: number;
   sessions_source: string;
+  sessions_evidence: Evidence[];
   /** Worst case of everything before and after, bytes. */
   worst_before: number;
   worst_after: number;
@@ -59,7 +60,7 @@ function ofRole(context: RuleContext, plan: MemoryPlan, spill: RoleSpill, taken:
   const present = workMemBytes(context, own?.value ?? ofDatabase?.value) ?? plan.present.work_mem;
   const largest = statements[0]?.bytes_per_call ?? 0;
   const needed = Math.ceil((largest * MEMORY_PER_SPILLED_BYTE) / MB) * MB;
-  const { sessions, source } = sessionsOf(context, plan.present.max_connections, role);
+  const { sessions, source, evidence } = sessionsOf(context, plan.present.max_connections, role);
   // Parallel workers have the settings of who started them.
   const portions = workMemUses(plan.present) * (sessions + plan.present.parallel_workers);
   // What the role has beyond the server is in it.
@@ -80,6 +81,7 @@ function ofRole(context: RuleContext, plan: MemoryPlan, spill: RoleSpill, taken:
     value,
     sessions,
     sessions_source: source,
+    sessions_evidence: evidence,
     worst_before,
     beside: rest,
     taken: all * Math.max(0, value - present),
@@ -118,6 +120,9 @@ export function isWorthIt({ value, needed, present }: RoleWorkMem): boolean {
 
 export interface RoleGain {
   role: string;
+  /** Sessions that it is reckoned with then, and why so many. */
+  sessions: number;
+  sessions_source: string;
   /** Bytes that the budget leaves each of its sorts with the connections that there are, and with fewer. */
   now: number;
   with_fewer: number;
@@ -137,11 +142,14 @@ export function rolesGivenMore(context: RuleContext, plan: MemoryPlan, connectio
     present: { ...plan.present, max_connections: connections },
     values: memoryBaseline(input).values,
   };
-  const then = new Map(workMemByRole(context, fewer).given.map((one) => [one.role, one.value]));
+  const then = new Map(workMemByRole(context, fewer).given.map((one) => [one.role, one]));
   return workMemByRole(context, plan).roles.flatMap(({ role, needed, present, value }) => {
     const now = Math.max(present, value);
-    const more = then.get(role) ?? 0;
+    const given = then.get(role);
+    const more = given?.value ?? 0;
     const gains = now < needed && more > now && (more >= needed || more >= LEAST_FACTOR * now);
-    return gains ? [{ role, now, with_fewer: more, needed }] : [];
+    if (!given || !gains) return [];
+    const { sessions, sessions_source } = given;
+    return [{ role, now, with_fewer: more, needed, sessions, sessions_source }];
   });
 }

@@ -110,11 +110,15 @@ function roleWords({ role, now, with_fewer, needed }: RoleGain, present: number,
   return `Statements of ${role} spill and want about ${formatMemory(needed)} of work_mem: the budget leaves it ${formatMemory(now)} with ${present} connections, ${formatMemory(with_fewer)} with ${fewer}; settings/work-mem-role proposes that once the server runs so.`;
 }
 
-function roleGain({ role, now, with_fewer }: RoleGain, { present }: MemoryPlan, fewer: number): Evidence {
+function roleGain(
+  { role, now, with_fewer, sessions, sessions_source }: RoleGain,
+  { present }: MemoryPlan,
+  fewer: number,
+): Evidence {
   return computed(
     `work_mem that the budget leaves role ${role}, with ${fewer} connections`,
     with_fewer,
     'bytes',
-    `(budget − everything else with ${fewer} connections) ÷ (${workMemUses(present)} × (sessions of the role + parallel workers)); with ${present.max_connections} it is ${formatMemory(now)}`,
+    `(budget − everything else with ${fewer} connections) ÷ (${workMemUses(present)} × (${sessions} sessions of the role + parallel workers)), sessions: ${sessions_source}; with ${present.max_connections} it is ${formatMemory(now)}`,
   );
 }

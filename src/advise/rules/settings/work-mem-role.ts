@@ -23,7 +23,8 @@ export const rule: Rule = {
     'ALTER ROLE … SET work_mem for a role whose statements wrote temporary blocks (pg_stat_statements counts by role) and take ' +
     'at least 0.5 % of the time, where other roles spill nothing, or where the server as a whole cannot be given as much. Twice the ' +
     "largest spill of a call, at most 1 GB and what the budget of the whole set leaves for the role's sessions: its CONNECTION LIMIT, " +
-    'else twice the most sessions at work in ten samples and more, else max_connections. Parallel workers count with it. Quiet where ' +
+    'else the more of twice its own sessions at work and all of its sessions connected, the most in samples ten of which met it at work; else ' +
+    'twice the most sessions of all roles at work in ten samples and more, else max_connections. Parallel workers count with it. Quiet where ' +
     'that is neither what the spill needs nor twice the present value: it would spill as well.',
   evaluate: async (context) => {
     const plan = memoryPlan(context);
@@ -127,7 +128,7 @@ async function draftOf(
             `pg_stat_statements.temp_blks_written over ${calls} calls; ${fileTimeWords(files)}`,
           ),
         ),
-      measured('sessions of the role reckoned with', one.sessions, 'sessions', one.sessions_source),
+      ...one.sessions_evidence,
       computed(
         'worst-case memory now',
         one.worst_before,
