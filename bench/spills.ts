@@ -32,7 +32,7 @@ interface Shape {
 const JOIN = ['mergejoin', 'nestloop'];
 const AGGREGATE = ['sort'];
 const shapes: Shape[] = [
-  ...['k', 'k, id', 'n', 'note', 'note, id', 'wide', 'very_wide'].map(
+  ...['k', 'k, id', 'note', 'note, id', 'wide, id', 'very_wide, id'].map(
     (columns): Shape => ({
       kind: 'sort',
       name: columns,
@@ -45,7 +45,7 @@ const shapes: Shape[] = [
     (columns): Shape => ({
       kind: 'hash join',
       name: `${columns} with itself`,
-      sql: `SELECT count(a.*) FROM (SELECT ${columns} FROM r OFFSET 0) a JOIN (SELECT ${columns} FROM r OFFSET 0) b USING (k)`,
+      sql: `SELECT count(a.*), count(b.*) FROM (SELECT ${columns} FROM r OFFSET 0) a JOIN (SELECT ${columns} FROM r OFFSET 0) b USING (k)`,
       off: JOIN,
     }),
   ),
@@ -77,7 +77,8 @@ const shapes: Shape[] = [
     ([name = '', sql = '']): Shape => ({
       kind: 'hash aggregate',
       name,
-      sql: `SELECT count(*) FROM (${sql} OFFSET 0) x`,
+      // The whole row, so that no column is left out as unused.
+      sql: `SELECT count(x.*) FROM (${sql} OFFSET 0) x`,
       off: AGGREGATE,
     }),
   ),
