@@ -8,28 +8,35 @@ import { aboutMemory, formatMemory, MB } from './units.ts';
 import { plansOfNow } from './what-if.ts';
 
 /**
- * Memory for a byte in temporary files where the kind of node is not known: sorts of narrow rows take up to 4, of wide
- * rows 1 to 2 (less where they were written in several passes), hash joins 0.1 to 1.2, hash aggregates 0.1 to 2 and what
- * they had in memory already, tuple stores 1.1 to 3.2.
+ * Memory for a byte in temporary files where the kind of node is not known. Measured, where it was written once: sorts of
+ * narrow rows 2 to 4, of wide rows 1.0 to 2.1, tuple stores 1.1 to 3.2; hash joins 0.1 to 1.4; hash aggregates of keys
+ * and counts 0.1 to 2 beyond what they had in memory. With less than a quarter of what is needed rows are written two to
+ * three times, so that a byte stands for less.
  */
 const MEMORY_PER_SPILLED_BYTE = 2;
+/** What was measured lies up to 3 % above the sizes of the source: arrays grow by doubling as long as there is room. */
+const MARGIN = 1.05;
 
-/** MINIMAL_TUPLE header, aligned. */
+/** Header of a row in memory (MinimalTupleData), aligned. */
 const TUPLE_HEADER = 16;
-/** Of it, what tapes and tuple stores leave out, less the length that they write: a row of `width` takes width + 10. */
-const TAPE_ROW = 10;
+/** A row of `width` on a tape or in a tuple store's file: its length, and the header without its first 10 bytes. */
+const TAPE_HEADER = 10;
 /** SortTuple of tuplesort.c; a pointer in tuplestore.c. */
 const SORT_SLOT = 24;
 const STORE_SLOT = 8;
-/** HashJoinTupleData, and a bucket's pointer: as many buckets as rows, in powers of two. */
+/** HashJoinTupleData, and a bucket's pointer: at most two a row, for buckets are powers of two. */
 const HASH_JOIN_ROW = 16 + 2 * 8;
-/** Files of hash joins and aggregates have the hash value before the whole tuple. */
-const HASH_FILE_ROW = 4;
-/** Below that, allocation sets round up to powers of two (ALLOC_CHUNK_LIMIT). */
+/** Files of hash joins have the hash value before the whole row. */
+const HASH_FILE_HEADER = 4 + TUPLE_HEADER;
+/** Larger ones are blocks of their own, which allocation sets do not round up (ALLOC_CHUNK_LIMIT). */
 const ROUNDED_BELOW = 8192;
-/** Input rows with a group each, which a hash aggregate wrote: with keys, entry and plain transition values. */
+/**
+ * Groups a byte of input rows, at a row a group: keys of 8 to 1,300 bytes and counts took 0.5 to 1.8. States by reference
+ * take more where groups are small (avg(numeric) 5.9, array_agg 12 at ten rows a group), which a plan does not tell:
+ * these spill again, and the next advice has more.
+ */
 const AGGREGATE_PER_BYTE = 2;
-/** A hash aggregate that spills keeps the groups that it has; its table doubles for a few more. */
+/** A hash aggregate that spills keeps the groups that it has, and its table may have to double for a few more. */
 const AGGREGATE_GROWTH = 1.25;
 
 export type SpillPlans = ReadonlyMap<string, PlanTree>;
@@ -96,14 +103,14 @@ function nodeNeed(spilled: number, node: PlanTree, server: SpillingIn): SpillNee
   switch (node.node_type) {
     case 'Sort':
     case 'Incremental Sort':
-      return kept(spilled, node, SORT_SLOT, server, 'a sort');
+      return sort(spilled, node, server);
     case 'Materialize':
     case 'WindowAgg':
     case 'CTE Scan':
     case 'Recursive Union':
     case 'Function Scan':
     case 'Table Function Scan':
-      return kept(spilled, node, STORE_SLOT, server, 'rows that are kept');
+      return store(spilled, node, server);
     case 'Hash Join':
       return hashJoin(spilled, node, server);
     case 'Aggregate':
@@ -113,39 +120,47 @@ function nodeNeed(spilled: number, node: PlanTree, server: SpillingIn): SpillNee
   }
 }
 
-/** A sort and a store write every row. */
+/**
+ * A sort and a store write every row. In memory a row has a header of its allocator and is rounded up: to powers of two
+ * in allocation sets (sorts at 14, stores until 17), to 8 bytes in what came after them.
+ * A sort of a single column takes less than that from 15 on: values that are passed by value have no row, and from 17 on
+ * others are not counted at all (tuplesort_putdatum), though they are in memory.
+ */
 function kept(
   spilled: number,
   { width }: PlanTree,
-  slot: number,
-  { major }: SpillingIn,
-  what: string,
+  { slot, rounded, what }: { slot: number; rounded: boolean; what: string },
 ): SpillNeed {
-  const factor = (slot + chunk(TUPLE_HEADER + width, major)) / (TAPE_ROW + width);
+  const aligned = align(TUPLE_HEADER + width);
+  const chunk = rounded && aligned < ROUNDED_BELOW ? 16 + 2 ** Math.ceil(Math.log2(aligned)) : aligned;
+  const factor = (MARGIN * (slot + chunk)) / (TAPE_HEADER + width);
   return {
     bytes: factor * spilled,
-    formula: `${factor.toFixed(1)} × ${aboutMemory(spilled)} written by ${what} of rows of ${width} bytes`,
+    formula: `${factor.toFixed(2)} × ${aboutMemory(spilled)} written by ${what} of rows of ${width} bytes`,
   };
 }
 
-/**
- * What a row takes in memory. 14 keeps sorted rows in allocation sets; from 15 on sorts have contexts without rounding
- * (24 bytes before a row at 15, 8 at 16, none from 17 on), stores from 17 on.
- */
-function chunk(bytes: number, major: number): number {
-  const aligned = Math.ceil(bytes / 8) * 8;
-  if (major >= 15) return aligned + (major >= 16 ? 8 : 24);
-  return 16 + (aligned < ROUNDED_BELOW ? 2 ** Math.ceil(Math.log2(aligned)) : aligned);
+const align = (bytes: number) => Math.ceil(bytes / 8) * 8;
+
+/** Before each row: 24 bytes of a generation context at 15, 8 from 16 on (a bump context of 17 has none). */
+function sort(spilled: number, node: PlanTree, { major }: SpillingIn): SpillNeed {
+  const header = major >= 16 ? 8 : major === 15 ? 24 : 0;
+  return kept(spilled, node, { slot: SORT_SLOT + header, rounded: major < 15, what: 'a sort' });
+}
+
+function store(spilled: number, node: PlanTree, { major }: SpillingIn): SpillNeed {
+  const header = major >= 18 ? 8 : 0;
+  return kept(spilled, node, { slot: STORE_SLOT + header, rounded: major < 18, what: 'a store' });
 }
 
 /** Of both sides it writes what is not in the first batch; only the inner one has to be in memory. */
 function hashJoin(spilled: number, { children }: PlanTree, server: SpillingIn): SpillNeed | null {
   const [outer, inner] = children;
   if (!outer || !inner) return null;
-  const fileRow = ({ width }: PlanTree) => HASH_FILE_ROW + TUPLE_HEADER + width;
+  const fileRow = ({ width }: PlanTree) => HASH_FILE_HEADER + width;
   const share = (inner.rows * fileRow(inner)) / (inner.rows * fileRow(inner) + outer.rows * fileRow(outer));
-  const row = HASH_JOIN_ROW + Math.ceil((TUPLE_HEADER + inner.width) / 8) * 8;
-  const factor = (share * row) / fileRow(inner);
+  const row = HASH_JOIN_ROW + align(TUPLE_HEADER + inner.width);
+  const factor = (MARGIN * share * row) / fileRow(inner);
   return ofHash(
     1,
     factor,
@@ -171,6 +186,6 @@ function ofHash(
   const times = growth === 1 ? '' : `${growth} × `;
   return {
     bytes: (growth * present * multiplier + factor * spilled) / multiplier,
-    formula: `(${times}${formatMemory(present * multiplier)} that hashes have + ${factor.toFixed(1)} × ${aboutMemory(spilled)} written by ${what}) ÷ hash_mem_multiplier ${multiplier}`,
+    formula: `(${times}${formatMemory(present * multiplier)} that hashes have + ${factor.toFixed(2)} × ${aboutMemory(spilled)} written by ${what}) ÷ hash_mem_multiplier ${multiplier}`,
   };
 }
