@@ -69,15 +69,13 @@ export interface SpillNeed {
 }
 
 /**
- * The most that any node of the plan which may have written all of it needs; more than that where a sort wrote in
- * several passes.
+ * The most that any node of the plan needs which may have written all of it.
  * @param spilled bytes written in a call.
  * @param plan null: not known.
  */
 export function spillNeed(spilled: number, plan: PlanTree | null, server: SpillingIn): SpillNeed {
   const wrote = aboutMemory(spilled);
-  const candidates =
-    plan === null ? [] : nodesOf(plan).flatMap((node) => nodeNeed(spilled, node, server) ?? []);
+  const candidates = plan === null ? [] : nodesOf(plan).flatMap((node) => nodeNeeds(spilled, node, server));
   const most = candidates.sort((a, b) => b.bytes - a.bytes)[0] ?? {
     bytes: spilled * MEMORY_PER_SPILLED_BYTE,
     formula: `${MEMORY_PER_SPILLED_BYTE} × ${wrote} written (what spilled, a sort or a hash, is not known)`,
@@ -99,26 +97,28 @@ export function mostNeeded(
 
 const nodesOf = (tree: PlanTree): PlanTree[] => [tree, ...tree.children.flatMap(nodesOf)];
 
-function nodeNeed(spilled: number, node: PlanTree, server: SpillingIn): SpillNeed | null {
-  switch (node.node_type) {
-    case 'Sort':
-    case 'Incremental Sort':
-      return sort(spilled, node, server);
-    case 'Materialize':
-    case 'WindowAgg':
-    case 'CTE Scan':
-    case 'Recursive Union':
-    case 'Function Scan':
-    case 'Table Function Scan':
-      return store(spilled, node, server);
-    case 'Hash Join':
-      return hashJoin(spilled, node, server);
-    case 'Aggregate':
-      return node.strategy === 'Hashed' || node.strategy === 'Mixed' ? hashAggregate(spilled, server) : null;
-    default:
-      return null;
-  }
+function nodeNeeds(spilled: number, node: PlanTree, server: SpillingIn): SpillNeed[] {
+  const { node_type: type, subplan_name: subplan, strategy, children } = node;
+  const needs: SpillNeed[] = [];
+  // What a CTE Scan reads lies in a store, which holds the rows of the CTE's own plan.
+  if (subplan?.startsWith('CTE ')) needs.push(store(spilled, node, server));
+  if (SORTS.has(type)) needs.push(sort(spilled, node, server));
+  // A window's frame is of its input.
+  if (type === 'WindowAgg') needs.push(store(spilled, children[0] ?? node, server));
+  if (STORES.has(type)) needs.push(store(spilled, node, server));
+  if (type === 'Hash Join') needs.push(...hashJoin(spilled, node, server));
+  if (type === 'Aggregate' && HASHED.has(strategy ?? '')) needs.push(hashAggregate(spilled, server));
+  return needs;
 }
+
+const SORTS: ReadonlySet<string> = new Set(['Sort', 'Incremental Sort']);
+const STORES: ReadonlySet<string> = new Set([
+  'Materialize',
+  'Recursive Union',
+  'Function Scan',
+  'Table Function Scan',
+]);
+const HASHED: ReadonlySet<string> = new Set(['Hashed', 'Mixed']);
 
 /**
  * A sort and a store write every row. In memory a row has a header of its allocator and is rounded up: to powers of two
@@ -126,48 +126,58 @@ function nodeNeed(spilled: number, node: PlanTree, server: SpillingIn): SpillNee
  * A sort of a single column takes less than that from 15 on: values that are passed by value have no row, and from 17 on
  * others are not counted at all (tuplesort_putdatum), though they are in memory.
  */
-function kept(
-  spilled: number,
-  { width }: PlanTree,
-  { slot, rounded, what }: { slot: number; rounded: boolean; what: string },
-): SpillNeed {
+function kept({ width }: PlanTree, { slot, rounded }: { slot: number; rounded: boolean }): number {
   const aligned = align(TUPLE_HEADER + width);
   const chunk = rounded && aligned < ROUNDED_BELOW ? 16 + 2 ** Math.ceil(Math.log2(aligned)) : aligned;
-  const factor = (MARGIN * (slot + chunk)) / (TAPE_HEADER + width);
-  return {
-    bytes: factor * spilled,
-    formula: `${factor.toFixed(2)} × ${aboutMemory(spilled)} written by ${what} of rows of ${width} bytes`,
-  };
+  return (slot + chunk) / (TAPE_HEADER + width);
 }
 
 const align = (bytes: number) => Math.ceil(bytes / 8) * 8;
 
 /** Before each row: 24 bytes of a generation context at 15, 8 from 16 on (a bump context of 17 has none). */
-function sort(spilled: number, node: PlanTree, { major }: SpillingIn): SpillNeed {
+function sort(spilled: number, node: PlanTree, { major, work_mem: workMem }: SpillingIn): SpillNeed {
   const header = major >= 16 ? 8 : major === 15 ? 24 : 0;
-  return kept(spilled, node, { slot: SORT_SLOT + header, rounded: major < 15, what: 'a sort' });
+  const factor = kept(node, { slot: SORT_SLOT + header, rounded: major < 15 });
+  const passes = major < 15 ? 1 : passesOf(spilled, factor, workMem);
+  const words = passes === 1 ? '' : ` in ${passes} passes ÷ ${passes}`;
+  return {
+    bytes: (MARGIN * factor * spilled) / passes,
+    formula: `${(MARGIN * factor).toFixed(2)} × ${aboutMemory(spilled)} written by a sort of rows of ${node.width} bytes${words}`,
+  };
+}
+
+/**
+ * How often a sort wrote all of its rows (15 and newer; 14 merges in polyphases, which write less than all): the least
+ * number that its own runs lead to. tuplesort_merge_order(): a tape takes two blocks and a buffer of 32; 6 to 500 tapes.
+ */
+function passesOf(spilled: number, factor: number, workMem: number): number {
+  const order = Math.min(500, Math.max(6, Math.floor(workMem / (34 * 8192))));
+  for (let passes = 1; ; passes += 1) {
+    // Rather too few than too many: the fewer passes, the more each byte stands for.
+    const runs = (0.9 * factor * spilled) / passes / workMem;
+    if (!(runs > order ** passes)) return passes;
+  }
 }
 
 function store(spilled: number, node: PlanTree, { major }: SpillingIn): SpillNeed {
   const header = major >= 18 ? 8 : 0;
-  return kept(spilled, node, { slot: STORE_SLOT + header, rounded: major < 18, what: 'a store' });
+  const factor = MARGIN * kept(node, { slot: STORE_SLOT + header, rounded: major < 18 });
+  return {
+    bytes: factor * spilled,
+    formula: `${factor.toFixed(2)} × ${aboutMemory(spilled)} written by a store of rows of ${node.width} bytes`,
+  };
 }
 
 /** Of both sides it writes what is not in the first batch; only the inner one has to be in memory. */
-function hashJoin(spilled: number, { children }: PlanTree, server: SpillingIn): SpillNeed | null {
+function hashJoin(spilled: number, { children }: PlanTree, server: SpillingIn): SpillNeed[] {
   const [outer, inner] = children;
-  if (!outer || !inner) return null;
+  if (!outer || !inner) return [];
   const fileRow = ({ width }: PlanTree) => HASH_FILE_HEADER + width;
   const share = (inner.rows * fileRow(inner)) / (inner.rows * fileRow(inner) + outer.rows * fileRow(outer));
   const row = HASH_JOIN_ROW + align(TUPLE_HEADER + inner.width);
   const factor = (MARGIN * share * row) / fileRow(inner);
-  return ofHash(
-    1,
-    factor,
-    spilled,
-    server,
-    `a hash join whose inner side is ${Math.round(100 * share)} % of it`,
-  );
+  const what = `a hash join whose inner side is ${Math.round(100 * share)} % of it`;
+  return [ofHash(1, factor, spilled, server, what)];
 }
 
 function hashAggregate(spilled: number, server: SpillingIn): SpillNeed {
