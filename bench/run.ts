@@ -20,6 +20,7 @@ import { indexesBuiltBenchmark } from './indexes-built.ts';
 import { indexesOltpBenchmark } from './indexes-oltp.ts';
 import { parametersBenchmark } from './parameters.ts';
 import { settingsBenchmark } from './settings.ts';
+import { spillsBenchmark } from './spills.ts';
 import { twinBenchmark } from './twin.ts';
 import { verificationBenchmark } from './verification.ts';
 import { whatIfBenchmark } from './what-if.ts';
@@ -37,6 +38,7 @@ const benchmarks: Record<string, Benchmark> = {
   'indexes-oltp': indexesOltpBenchmark,
   'index-scale': indexScaleBenchmark,
   settings: settingsBenchmark,
+  spills: spillsBenchmark,
   twin: twinBenchmark,
   verification: verificationBenchmark,
   'what-if': whatIfBenchmark,

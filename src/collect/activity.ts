@@ -1,6 +1,7 @@
 /** What runs now. Texts of running statements are people's data and are never read. */
 import { z } from 'zod';
 import {
+  ACTIVITY_HIDDEN,
   type Activity,
   type ActivityGroup,
   type Capabilities,
@@ -110,7 +111,7 @@ export async function readActivity(reader: Reader, capabilities: Capabilities): 
   if (!capabilities.sees_all_statements) {
     reader.limits.push({
       scope: 'activity',
-      code: 'activity_hidden',
+      code: ACTIVITY_HIDDEN,
       message: "This role does not see what other roles' sessions do: who runs, waits and blocks is unknown.",
       remedy: `GRANT pg_monitor TO ${quoteIdentifier(reader.session.role)};`,
     });

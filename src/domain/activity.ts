@@ -112,6 +112,12 @@ export interface Activity {
   prepared_transactions: PreparedTransaction[];
 }
 
+/** What client backends of a role did at a moment: those at work (any state but idle: a cursor holds its memory), and all. */
+export type RoleSessions = [role: string, at_work: number, connected: number];
+
+/** Roles in a sample: what a server with a role per tenant has at work at once would not be small. */
+export const ROLES_IN_SAMPLE = 32;
+
 /** One sample in figures, kept beside each snapshot so that a window's concurrency needs no snapshot read. */
 export interface ActivityPoint {
   taken_at: string;
@@ -125,8 +131,22 @@ export interface ActivityPoint {
   waiting_for_lock: number;
   /** Oldest xmin that anything holds, transactions; null: none, or not visible. */
   oldest_xmin_age: number | null;
+  /** Roles that are at work, most sessions first, at most ROLES_IN_SAMPLE; absent: taken before they were counted. */
+  roles?: RoleSessions[];
+  /** The most at work, and the most connected, of any role at work that is not among `roles`; absent: all are. */
+  roles_left_out?: [at_work: number, connected: number];
   /** Made of an hour's distributions, `taken_at` is the hour: right in percentiles, no sample that was taken. */
   rolled_up?: true;
+}
+
+/** Peaks of one role over the samples of a window. */
+export interface RolePeak {
+  role: string;
+  /** Samples that met it at work. */
+  samples: number;
+  at_work_max: number;
+  /** In those samples. */
+  connected_max: number;
 }
 
 /** How many sessions ran at once in a window, from its samples. */
@@ -141,6 +161,15 @@ export interface Concurrency {
   idle_in_transaction_p95: number;
   waiting_for_lock_max: number;
   oldest_xmin_age_max: number | null;
+  /** By role; absent: no sample counted roles. */
+  by_role?: {
+    /** Samples that counted roles: fewer than `samples` where some are older than that. */
+    samples: number;
+    /** Roles that were at work in one of them. */
+    peaks: RolePeak[];
+    /** Bounds of a role in samples that had no room for it; absent: all had. */
+    left_out?: { at_work_max: number; connected_max: number };
+  };
 }
 
 /** Nothing seen, or nothing going on. */
@@ -153,12 +182,25 @@ export const noActivity: Activity = {
   prepared_transactions: [],
 };
 
+/** Code of the limit that says that other roles' sessions were hidden from us. */
+export const ACTIVITY_HIDDEN = 'activity_hidden';
+
 /**
- * A sample in figures; null where no session at all could be seen (a server always has background processes).
- * @param database the watched one.
+ * A sample in figures; null where sessions could not be seen: none at all (a server always has background processes),
+ * or those of other roles not, so that what is there is no count.
  */
-export function activityPoint(taken_at: string, activity: Activity, database: string): ActivityPoint | null {
-  if (activity.groups.length === 0) return null;
+export function activityPoint({
+  taken_at,
+  activity,
+  server,
+  limits,
+}: {
+  taken_at: string;
+  activity: Activity;
+  server: { database: string };
+  limits: readonly { code: string }[];
+}): ActivityPoint | null {
+  if (activity.groups.length === 0 || limits.some(({ code }) => code === ACTIVITY_HIDDEN)) return null;
   const clients = activity.groups.filter((group) => group.backend_type === 'client backend');
   const count = (matches: (group: ActivityGroup) => boolean) =>
     clients.reduce((sum, group) => (matches(group) ? sum + group.sessions : sum), 0);
@@ -170,8 +212,33 @@ export function activityPoint(taken_at: string, activity: Activity, database: st
     idle: count(({ state }) => state === 'idle'),
     // With those whose transaction is aborted.
     idle_in_transaction: count(({ state }) => state?.startsWith('idle in transaction') === true),
-    active_here: count((group) => group.state === 'active' && group.database === database),
+    active_here: count((group) => group.state === 'active' && group.database === server.database),
     waiting_for_lock: count((group) => group.wait_event_type === 'Lock'),
     oldest_xmin_age: ages.length > 0 ? Math.max(...ages) : null,
+    ...rolesAtWork(clients),
+  };
+}
+
+/** Those that hold no memory of a statement; null: only just connecting. `disabled` (track_activities) may be at work. */
+const isIdle = ({ state }: ActivityGroup) => state === 'idle' || state === null;
+
+function rolesAtWork(clients: readonly ActivityGroup[]): Pick<ActivityPoint, 'roles' | 'roles_left_out'> {
+  const roles = new Map<string, RoleSessions>();
+  for (const group of clients) {
+    if (group.user === null) continue;
+    const row = roles.get(group.user) ?? [group.user, 0, 0];
+    roles.set(group.user, row);
+    if (!isIdle(group)) row[1] += group.sessions;
+    row[2] += group.sessions;
+  }
+  const busiest = [...roles.values()]
+    .filter(([, atWork]) => atWork > 0)
+    .sort((a, b) => b[1] - a[1] || b[2] - a[2]);
+  const rest = busiest.slice(ROLES_IN_SAMPLE);
+  return {
+    roles: busiest.slice(0, ROLES_IN_SAMPLE),
+    ...(rest.length > 0
+      ? { roles_left_out: [Math.max(...rest.map((row) => row[1])), Math.max(...rest.map((row) => row[2]))] }
+      : {}),
   };
 }

@@ -180,7 +180,7 @@ function countRows(snapshot: Snapshot | FastSnapshot): Record<string, number> {
 
 /** What the header says of a snapshot of either cadence. */
 function headerValues(targetId: string, snapshot: Snapshot | FastSnapshot) {
-  const point = activityPoint(snapshot.taken_at, snapshot.activity, snapshot.server.database);
+  const point = activityPoint(snapshot);
   return {
     target_id: targetId,
     collected_at: snapshot.collected_at,

@@ -1,5 +1,5 @@
 /** How many sessions ran at once, estimated from samples. */
-import type { ActivityPoint, Concurrency } from '../domain/index.ts';
+import type { ActivityPoint, Concurrency, RolePeak } from '../domain/index.ts';
 
 /** Smallest value that a share `p` of the sorted values does not exceed (nearest rank, as percentile_disc()). */
 function percentile(sorted: readonly number[], p: number): number {
@@ -16,6 +16,7 @@ export function concurrencyOf(points: readonly ActivityPoint[]): Concurrency | n
   const active = sorted((point) => point.active);
   const total = sorted((point) => point.total);
   const xmins = points.flatMap((point) => point.oldest_xmin_age ?? []);
+  const byRole = peaksByRole(points);
   return {
     samples: points.length,
     active_p50: percentile(active, 0.5),
@@ -29,5 +30,35 @@ export function concurrencyOf(points: readonly ActivityPoint[]): Concurrency | n
     ),
     waiting_for_lock_max: Math.max(...points.map((point) => point.waiting_for_lock)),
     oldest_xmin_age_max: xmins.length > 0 ? Math.max(...xmins) : null,
+    ...(byRole ? { by_role: byRole } : {}),
   };
+}
+
+/** Undefined where no sample counted roles. */
+function peaksByRole(points: readonly ActivityPoint[]): Concurrency['by_role'] {
+  const peaks = new Map<string, RolePeak>();
+  let samples = 0;
+  let leftOut: NonNullable<Concurrency['by_role']>['left_out'];
+  for (const { roles, roles_left_out: rest } of points) {
+    if (roles === undefined) continue;
+    samples += 1;
+    for (const [role, atWork, connected] of roles) {
+      const peak = peaks.get(role) ?? { role, samples: 0, at_work_max: 0, connected_max: 0 };
+      peaks.set(role, {
+        role,
+        samples: peak.samples + 1,
+        at_work_max: Math.max(peak.at_work_max, atWork),
+        connected_max: Math.max(peak.connected_max, connected),
+      });
+    }
+    if (rest) {
+      leftOut = {
+        at_work_max: Math.max(leftOut?.at_work_max ?? 0, rest[0]),
+        connected_max: Math.max(leftOut?.connected_max ?? 0, rest[1]),
+      };
+    }
+  }
+  if (samples === 0) return undefined;
+  const sorted = [...peaks.values()].sort((a, b) => (a.role < b.role ? -1 : 1));
+  return { samples, peaks: sorted, ...(leftOut ? { left_out: leftOut } : {}) };
 }

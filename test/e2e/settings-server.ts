@@ -46,12 +46,15 @@ export async function sideOf(first: Snapshot, snapshot: Snapshot, more: readonly
 /** Parts of a watched window: as many as a verdict asks for. */
 const PARTS = 4;
 
-/** What the settings rules say, with a twin to ask. */
-export async function advise(side: Side): Promise<Report> {
+/**
+ * What the settings rules say, with a twin to ask.
+ * @param ids of these rules alone; absent: of all.
+ */
+export async function advise(side: Omit<Side, 'intervals'>, ids?: readonly string[]): Promise<Report> {
   return analyse({
     target: { id: null, name: 'test' },
     ...side,
-    rules: await loadRules(),
+    rules: (await loadRules()).filter(({ id }) => ids?.includes(id) ?? true),
     areas: ['settings'],
     index_budget_bytes: null,
     what_if: {
@@ -82,8 +85,14 @@ export const verdict = (item: Recommendation, before: Side, after: Side) =>
     max_p: 0.01,
   }).verdict;
 
-/** With a table of 50,000 rows, two roles, and the least max_wal_size and checkpoint_timeout that there are. */
-export async function settingsServer(major: number) {
+/**
+ * With a table of 50,000 rows, two roles, and the least max_wal_size and checkpoint_timeout that there are.
+ * @param more settings beside those, and memory of the host other than 64 GB.
+ */
+export async function settingsServer(
+  major: number,
+  more: { settings?: Record<string, string>; ram_bytes?: number } = {},
+) {
   const server = await startEmbedded({
     major,
     name: `settings${major}`,
@@ -93,6 +102,7 @@ export async function settingsServer(major: number) {
       max_wal_size: '32MB',
       min_wal_size: '32MB',
       checkpoint_timeout: '30s',
+      ...more.settings,
     },
   });
 
@@ -117,7 +127,7 @@ export async function settingsServer(major: number) {
     try {
       return await collectSnapshot(session, {
         // A slow disk: whatever else the machine does meanwhile, files of 7 MB are a good part of a sort's time.
-        host_overrides: { ram_bytes: 64 * GB, cpu_count: 4, disk_type: 'hdd' },
+        host_overrides: { ram_bytes: more.ram_bytes ?? 64 * GB, cpu_count: 4, disk_type: 'hdd' },
       });
     } finally {
       await session.close();
@@ -130,6 +140,7 @@ export async function settingsServer(major: number) {
     run,
     look,
     stop: () => server.stop('immediate'),
+    restart: () => server.restart(),
     apply: (item: Pick<Recommendation, 'change'>) => apply(server.dsn('postgres'), item.change),
     /** By the product's own apply; what an approval is bound to is what runs. */
     async carryOut({ change, plan_hash }: Recommendation): Promise<void> {

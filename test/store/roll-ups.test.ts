@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Activity, fastPart, noActivity, type Snapshot } from '../../src/domain/index.ts';
-import { activityHours, samplesOfHour } from '../../src/store/activity-hours.ts';
+import {
+  type Activity,
+  type ActivityPoint,
+  fastPart,
+  noActivity,
+  type Snapshot,
+} from '../../src/domain/index.ts';
+import { type ActivityHour, activityHours, samplesOfHour } from '../../src/store/activity-hours.ts';
 import { keptOf, type RollUpRow } from '../../src/store/roll-up-plan.ts';
 import { concurrencyOf } from '../../src/workload/index.ts';
 import { addTarget, type FreshStore, freshStore, hostileSnapshot, storeMajors } from './fixtures.ts';
@@ -130,10 +136,25 @@ describe('what is kept of a day', () => {
       waiting_for_lock: figure,
       oldest_xmin_age: fc.option(figure),
     });
+    const names = fc.uniqueArray(fc.constantFrom('app', 'reports', '__proto__', 'ä "b"'));
+    const byRole = fc.option(
+      fc.record(
+        {
+          roles: names.chain((given) =>
+            fc.tuple(...given.map((role) => fc.tuple(fc.constant(role), figure, figure))),
+          ),
+          roles_left_out: fc.tuple(figure, figure),
+        },
+        { requiredKeys: ['roles'] },
+      ),
+    );
     fc.assert(
-      fc.property(fc.array(sample, { minLength: 1, maxLength: 150 }), (points) => {
+      fc.property(fc.array(fc.tuple(sample, byRole), { minLength: 1, maxLength: 150 }), (given) => {
+        // Samples of before roles were counted have none.
+        const points = given.map(([one, roles]): ActivityPoint => ({ ...one, ...roles }));
         const taken = points.map((activity, minute) => ({ collected_at: at(minute), activity }));
-        const rolledUp = activityHours(taken).flatMap(samplesOfHour);
+        const kept = JSON.parse(JSON.stringify(activityHours(taken))) as ActivityHour[];
+        const rolledUp = kept.flatMap(samplesOfHour);
         expect(concurrencyOf(rolledUp)).toEqual(concurrencyOf(points));
         expect(rolledUp.every((point) => point.rolled_up)).toBe(true);
       }),

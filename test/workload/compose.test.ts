@@ -204,6 +204,29 @@ describe('concurrency', () => {
     });
   });
 
+  test('peaks by role over the samples that met it; none where no sample counted roles', () => {
+    expect(concurrencyOf([point(3)])).not.toHaveProperty('by_role');
+    const points = [
+      point(3),
+      point(3, {
+        roles: [
+          ['app', 2, 40],
+          ['reports', 1, 2],
+        ],
+      }),
+      point(3, { roles: [['reports', 3, 3]] }),
+      point(9, { roles: [['app', 1, 41]], roles_left_out: [1, 7] }),
+    ];
+    expect(concurrencyOf(points)?.by_role).toEqual({
+      samples: 3,
+      peaks: [
+        { role: 'app', samples: 2, at_work_max: 2, connected_max: 41 },
+        { role: 'reports', samples: 2, at_work_max: 3, connected_max: 3 },
+      ],
+      left_out: { at_work_max: 1, connected_max: 7 },
+    });
+  });
+
   test('a percentile is one of the samples, and at least that share of them does not exceed it', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(500), { minLength: 1, maxLength: 60 }), (values) => {

@@ -1,5 +1,5 @@
 /** Values that may keep a server from starting, or from starting again: they are never proposed, whatever a formula says. */
-import type { RuleContext, SettingRow } from '../../domain/index.ts';
+import { ACTIVITY_HIDDEN, type RuleContext, type SettingRow } from '../../domain/index.ts';
 import { setting } from './facts.ts';
 
 /** A standby stops replaying, or does not start, where one of these is less than on its primary (xlogrecovery.c). */
@@ -80,9 +80,10 @@ export function reservedConnections(context: RuleContext): number {
   );
 }
 
-/** Client sessions at once, the most that was seen; null: none could be seen. */
+/** Client sessions at once, the most that was seen; null: none could be seen, or those of other roles not. */
 export function mostConnections({ snapshot, window }: RuleContext): number | null {
   const { groups } = snapshot.activity;
+  if (snapshot.limits.some(({ code }) => code === ACTIVITY_HIDDEN)) return null;
   const sampled = window?.concurrency?.total_max ?? null;
   if (groups.length === 0) return sampled;
   const now = groups

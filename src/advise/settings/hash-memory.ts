@@ -3,14 +3,18 @@ import type { PlanTree, RuleContext } from '../../domain/index.ts';
 import type { Refusal } from './bootable.ts';
 import { budgetBytes, worstCaseBytes } from './memory-budget.ts';
 import { type MemoryPlan, together } from './present-memory.ts';
-import { MEMORY_PER_SPILLED_BYTE, spillsOf } from './spills.ts';
+import { mostNeeded } from './spill-memory.ts';
+import { spillsOf } from './spills.ts';
+import { formatMemory } from './units.ts';
 import { plansOfNow } from './what-if.ts';
 
 const MOST = 8;
 
 export interface HashMemory {
-  /** Multiple of work_mem that holds twice the largest spill, in halves. */
+  /** Multiple of work_mem that holds what spills, in halves. */
   value: number;
+  /** How that was worked out. */
+  formula: string;
   /** Bytes of the largest spill of a call. */
   largest: number;
 }
@@ -31,8 +35,16 @@ export async function hashMemory(context: RuleContext, plan: MemoryPlan): Promis
     return { code: 'sorts_spill', reason: 'statements that spill sort as well: work_mem is the place' };
   }
   const { present } = plan;
-  const value = Math.ceil((2 * MEMORY_PER_SPILLED_BYTE * largest) / present.work_mem) / 2;
-  if (value <= (present.hash_mem_multiplier ?? 1)) {
+  const multiplier = present.hash_mem_multiplier ?? 1;
+  const { work_mem } = present;
+  const need = mostNeeded(spills, plans, {
+    major: plan.input.major,
+    work_mem,
+    hash_mem_multiplier: multiplier,
+  });
+  // What work_mem alone would have to be gives hashes so many times as much.
+  const value = Math.ceil((2 * need.bytes * multiplier) / work_mem) / 2;
+  if (value <= multiplier) {
     return {
       code: 'large_enough',
       reason: `${value} × work_mem would hold it, and it is ${present.hash_mem_multiplier}`,
@@ -45,7 +57,8 @@ export async function hashMemory(context: RuleContext, plan: MemoryPlan): Promis
       reason: `${value} × work_mem would do: more than ${MOST}, or more than the budget leaves; work_mem is the place`,
     };
   }
-  return { value, largest };
+  const formula = `${need.formula}, as a multiple of work_mem ${formatMemory(work_mem)}: ${formatMemory(need.bytes)} × ${multiplier} ÷ ${formatMemory(work_mem)}, in halves`;
+  return { value, formula, largest };
 }
 
 const isHash = ({ node_type, strategy }: PlanTree) =>

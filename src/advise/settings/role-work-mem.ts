@@ -1,11 +1,12 @@
 /** work_mem for the roles whose statements spill, and what that may take beside everything else. */
-import type { RuleContext } from '../../domain/index.ts';
+import type { Evidence, RuleContext } from '../../domain/index.ts';
 import { memoryBaseline } from './baseline.ts';
 import { budgetBytes, workMemUses, worstCaseBytes } from './memory-budget.ts';
 import { type MemoryPlan, roomBeside, together } from './present-memory.ts';
 import { sessionsOf, workMemBytes } from './role-sessions.ts';
-import { MEMORY_PER_SPILLED_BYTE, type RoleSpill, spillsByRole } from './spills.ts';
-import { GB, MB, roundMemory } from './units.ts';
+import { mostNeeded, type SpillNeed, type SpillPlans } from './spill-memory.ts';
+import { type RoleSpill, spillsByRole } from './spills.ts';
+import { GB, roundMemory } from './units.ts';
 
 /** Roles whose spills take less of the time are no reason for anything. */
 const LEAST_SHARE_OF_TIME = 0.005;
@@ -20,13 +21,15 @@ export interface RoleWorkMem {
   previous: string | null;
   /** The role has a value in this database, which goes before its own: that is the one to change. Null: it has none. */
   database: string | null;
-  /** Twice the largest spill of a call, bytes. */
+  /** What its statements need for not to spill, bytes, and how that was worked out. */
   needed: number;
+  needed_formula: string;
   /** What is proposed: at most what the budget leaves, bytes. */
   value: number;
   /** Sessions of the role that are reckoned with, and why so many. */
   sessions: number;
   sessions_source: string;
+  sessions_evidence: Evidence[];
   /** Worst case of everything before and after, bytes. */
   worst_before: number;
   worst_after: number;
@@ -37,29 +40,37 @@ export interface RoleWorkMem {
 }
 
 /** One a role that spills; value ≤ present: nothing can be given. */
-function roleWorkMem(context: RuleContext, plan: MemoryPlan): RoleWorkMem[] {
+function roleWorkMem(context: RuleContext, plan: MemoryPlan, plans: SpillPlans): RoleWorkMem[] {
   const { spilling } = spillsByRole(context);
   let taken = 0;
   return spilling
     .filter(({ share_of_time }) => share_of_time >= LEAST_SHARE_OF_TIME)
     .map((spill) => {
-      const one = ofRole(context, plan, spill, taken);
+      const one = ofRole(context, plan, { spill, plans }, taken);
       // What one role is given, the next one does not have.
       taken += one.taken;
       return one;
     });
 }
 
-function ofRole(context: RuleContext, plan: MemoryPlan, spill: RoleSpill, taken: number): RoleWorkMem {
+function ofRole(
+  context: RuleContext,
+  plan: MemoryPlan,
+  { spill, plans }: { spill: RoleSpill; plans: SpillPlans },
+  taken: number,
+): RoleWorkMem {
   const { role, statements } = spill;
   const overrides = context.snapshot.setting_overrides.filter((item) => item.name === 'work_mem');
   const inDatabase = overrides.find((item) => item.role === role && item.database !== null);
   const own = inDatabase ?? overrides.find((item) => item.role === role && item.database === null);
   const ofDatabase = overrides.find((item) => item.role === null && item.database !== null);
   const present = workMemBytes(context, own?.value ?? ofDatabase?.value) ?? plan.present.work_mem;
-  const largest = statements[0]?.bytes_per_call ?? 0;
-  const needed = Math.ceil((largest * MEMORY_PER_SPILLED_BYTE) / MB) * MB;
-  const { sessions, source } = sessionsOf(context, plan.present.max_connections, role);
+  const { bytes: needed, formula }: SpillNeed = mostNeeded(statements, plans, {
+    major: plan.input.major,
+    work_mem: present,
+    hash_mem_multiplier: plan.present.hash_mem_multiplier ?? 1,
+  });
+  const { sessions, source, evidence } = sessionsOf(context, plan.present.max_connections, role);
   // Parallel workers have the settings of who started them.
   const portions = workMemUses(plan.present) * (sessions + plan.present.parallel_workers);
   // What the role has beyond the server is in it.
@@ -77,9 +88,11 @@ function ofRole(context: RuleContext, plan: MemoryPlan, spill: RoleSpill, taken:
     previous: own?.value ?? null,
     database: inDatabase?.database ?? null,
     needed,
+    needed_formula: formula,
     value,
     sessions,
     sessions_source: source,
+    sessions_evidence: evidence,
     worst_before,
     beside: rest,
     taken: all * Math.max(0, value - present),
@@ -100,9 +113,9 @@ export interface WorkMemByRole {
  * Roles in place of the server: where other roles spill nothing, or where each that spills can be given more than the
  * server as a whole.
  */
-export function workMemByRole(context: RuleContext, plan: MemoryPlan): WorkMemByRole {
+export function workMemByRole(context: RuleContext, plan: MemoryPlan, plans: SpillPlans): WorkMemByRole {
   const { others } = spillsByRole(context);
-  const roles = roleWorkMem(context, plan);
+  const roles = roleWorkMem(context, plan, plans);
   const server = Math.min(plan.values.work_mem.value, Math.max(0, roomBeside(context, plan, 'work_mem')));
   const instead =
     others.length > 0 || roles.every(({ value, needed }) => value > Math.min(needed, roundMemory(server)));
@@ -118,10 +131,13 @@ export function isWorthIt({ value, needed, present }: RoleWorkMem): boolean {
 
 export interface RoleGain {
   role: string;
+  /** Sessions that it is reckoned with then, and why so many. */
+  sessions: number;
+  sessions_source: string;
   /** Bytes that the budget leaves each of its sorts with the connections that there are, and with fewer. */
   now: number;
   with_fewer: number;
-  /** Twice the largest spill of a call, bytes. */
+  /** What its statements need for not to spill, bytes. */
   needed: number;
 }
 
@@ -129,7 +145,12 @@ export interface RoleGain {
  * Roles whose spills the budget holds down for connections that could be fewer: with `connections` they would be given
  * what they need, or at least twice as much as now.
  */
-export function rolesGivenMore(context: RuleContext, plan: MemoryPlan, connections: number): RoleGain[] {
+export function rolesGivenMore(
+  context: RuleContext,
+  plan: MemoryPlan,
+  plans: SpillPlans,
+  connections: number,
+): RoleGain[] {
   const input = { ...plan.input, connections };
   const fewer: MemoryPlan = {
     ...plan,
@@ -137,11 +158,14 @@ export function rolesGivenMore(context: RuleContext, plan: MemoryPlan, connectio
     present: { ...plan.present, max_connections: connections },
     values: memoryBaseline(input).values,
   };
-  const then = new Map(workMemByRole(context, fewer).given.map((one) => [one.role, one.value]));
-  return workMemByRole(context, plan).roles.flatMap(({ role, needed, present, value }) => {
+  const then = new Map(workMemByRole(context, fewer, plans).given.map((one) => [one.role, one]));
+  return workMemByRole(context, plan, plans).roles.flatMap(({ role, needed, present, value }) => {
     const now = Math.max(present, value);
-    const more = then.get(role) ?? 0;
+    const given = then.get(role);
+    const more = given?.value ?? 0;
     const gains = now < needed && more > now && (more >= needed || more >= LEAST_FACTOR * now);
-    return gains ? [{ role, now, with_fewer: more, needed }] : [];
+    if (!given || !gains) return [];
+    const { sessions, sessions_source } = given;
+    return [{ role, now, with_fewer: more, needed, sessions, sessions_source }];
   });
 }

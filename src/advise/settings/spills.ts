@@ -3,12 +3,6 @@ import type { Evidence, RuleContext, StatementDelta, WorkloadQuery } from '../..
 import { temporaryTime } from '../../workload/index.ts';
 import { percent } from '../health/words.ts';
 
-/**
- * Memory for what was written to temporary files. Tried on 15 and 18: sorts of narrow rows take 3 to 4 times their
- * file, sorts of wide rows in several passes 0.6 times, hash joins 0.7, hash aggregates 0.9 to 2.
- */
-export const MEMORY_PER_SPILLED_BYTE = 2;
-
 /** Bytes a second that a disk of a kind writes and reads in order, at least; what stays in the page cache is faster. */
 const DISK_RATE = { hdd: 100e6, ssd: 400e6, nvme: 400e6, san: 400e6 } as const;
 /** Files that take less of a statement's time than this: more work_mem was measured to gain nothing, and to lose CPU. */

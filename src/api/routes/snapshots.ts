@@ -22,6 +22,14 @@ const snapshotSchema = z
         active_here: z.number(),
         waiting_for_lock: z.number(),
         oldest_xmin_age: z.number().nullable(),
+        roles: z
+          .array(z.tuple([z.string(), z.number(), z.number()]))
+          .optional()
+          .meta({ description: 'Roles at work: name, sessions that are not idle, sessions connected.' }),
+        roles_left_out: z
+          .tuple([z.number(), z.number()])
+          .optional()
+          .meta({ description: 'The most of either of any role at work that is not among those listed.' }),
       })
       .nullable()
       .meta({ description: 'Client sessions at that moment; null: not seen.' }),

@@ -5,8 +5,9 @@ import { hashMemory } from '../../settings/hash-memory.ts';
 import { memoryPlan, worstCaseOf } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
 import { workMemByRole } from '../../settings/role-work-mem.ts';
+import { spillPlans } from '../../settings/spill-memory.ts';
 import { spillsOf } from '../../settings/spills.ts';
-import { aboutMemory, formatMemory } from '../../settings/units.ts';
+import { aboutMemory } from '../../settings/units.ts';
 
 const ID = 'settings/hash-mem-multiplier';
 const NAME = 'hash_mem_multiplier';
@@ -18,7 +19,7 @@ export const rule: Rule = {
   title: 'Hashes spill and sorts do not',
   description:
     'A hash may take hash_mem_multiplier × work_mem. Fires in place of settings/work-mem where the plans (by the twin) of all statements ' +
-    'that wrote temporary blocks hash and none of them sorts: what twice the largest spill needs, as a multiple of work_mem, if that is at ' +
+    'that wrote temporary blocks hash and none of them sorts: what the statement that needs most would need (by its kind of hash), as a multiple of work_mem, if that is at ' +
     'most 8 and within the memory budget, in which a process may run one sort and one hash. Sorts keep what they have. Quiet where sorts ' +
     'spill, where single roles are given more, or without a planner.',
   evaluate: async (context) => {
@@ -28,18 +29,17 @@ export const rule: Rule = {
     const spills = spillsOf(context);
     const share = spills.reduce((sum, { query }) => sum + query.share_of_time, 0);
     if (share < LEAST_SHARE_OF_TIME) return reject('nothing_spills', 'next to nothing spills');
-    if (workMemByRole(context, plan).given.length > 0) {
+    if (workMemByRole(context, plan, await spillPlans(context)).given.length > 0) {
       return reject('roles_suffice', 'the roles that spill are given more work_mem (settings/work-mem-role)');
     }
     const hash = await hashMemory(context, plan);
     if ('code' in hash) return reject(hash.code, hash.reason);
-    const { value, largest } = hash;
-    const { work_mem } = plan.present;
+    const { value, formula, largest } = hash;
     return propose(context, {
       rule: ID,
       name: NAME,
       value,
-      formula: `2 × ${aboutMemory(largest)} ÷ work_mem ${formatMemory(work_mem)}, in halves, at most 8 and within the budget`,
+      formula: `${formula}, at most 8 and within the budget`,
       why: `${spills.length} statement(s), ${(100 * share).toFixed(1)} % of the time, wrote up to ${aboutMemory(largest)} a call into temporary files, and all of them hash without sorting.`,
       unless: 'Sorts that spill as well would speak for work_mem in its place.',
       severity: 'low',
@@ -49,7 +49,7 @@ export const rule: Rule = {
       evidence: [
         ...plan.inputs,
         measured('largest spill of a call', largest, 'bytes', 'pg_stat_statements.temp_blks_written ÷ calls'),
-        computed('multiple of work_mem that it needs', value, 'ratio', '2 × bytes ÷ work_mem'),
+        computed('multiple of work_mem that it needs', value, 'ratio', formula),
         ...worstCaseOf(plan, { ...plan.present, hash_mem_multiplier: value }),
       ],
     });

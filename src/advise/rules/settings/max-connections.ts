@@ -7,6 +7,7 @@ import { workMemUses, worstCaseBytes } from '../../settings/memory-budget.ts';
 import { type MemoryPlan, memoryPlan, worstCaseOf } from '../../settings/present-memory.ts';
 import { propose } from '../../settings/propose.ts';
 import { type RoleGain, rolesGivenMore } from '../../settings/role-work-mem.ts';
+import { spillPlans } from '../../settings/spill-memory.ts';
 import { formatMemory } from '../../settings/units.ts';
 
 const ID = 'settings/max-connections';
@@ -29,7 +30,7 @@ export const rule: Rule = {
     'at once in at least 500 samples (a day at one a minute), plus those reserved: then that, in tens. Never below what is in use, ' +
     'never on a standby (it must have its primary’s at least), and never raised: what comes near the limit wants a pooler ' +
     '(settings/pooling, health/connections-near-limit). Left to a person: it wants a restart, and a burst that nobody sampled is refused.',
-  evaluate: (context) => {
+  evaluate: async (context) => {
     const plan = memoryPlan(context);
     if (isLimit(plan)) return limited(plan);
     const reject = (code: string, reason: string) => rejected({ rule: ID, candidate: NAME, code, reason });
@@ -47,7 +48,10 @@ export const rule: Rule = {
     const reserved = reservedConnections(context);
     const needed = Math.max(LEAST_CONNECTIONS, Math.ceil((most * MARGIN + reserved) / 10) * 10);
     const starves = connectionsStarve(plan.input, now.use);
-    const spilling = tooMuch || starves || needed >= present ? [] : rolesGivenMore(context, plan, needed);
+    const spilling =
+      tooMuch || starves || needed >= present
+        ? []
+        : rolesGivenMore(context, plan, await spillPlans(context), needed);
     if (!tooMuch && !starves && spilling.length === 0) {
       return reject(
         'fits',
@@ -110,11 +114,15 @@ function roleWords({ role, now, with_fewer, needed }: RoleGain, present: number,
   return `Statements of ${role} spill and want about ${formatMemory(needed)} of work_mem: the budget leaves it ${formatMemory(now)} with ${present} connections, ${formatMemory(with_fewer)} with ${fewer}; settings/work-mem-role proposes that once the server runs so.`;
 }
 
-function roleGain({ role, now, with_fewer }: RoleGain, { present }: MemoryPlan, fewer: number): Evidence {
+function roleGain(
+  { role, now, with_fewer, sessions, sessions_source }: RoleGain,
+  { present }: MemoryPlan,
+  fewer: number,
+): Evidence {
   return computed(
     `work_mem that the budget leaves role ${role}, with ${fewer} connections`,
     with_fewer,
     'bytes',
-    `(budget − everything else with ${fewer} connections) ÷ (${workMemUses(present)} × (sessions of the role + parallel workers)); with ${present.max_connections} it is ${formatMemory(now)}`,
+    `(budget − everything else with ${fewer} connections) ÷ (${workMemUses(present)} × (${sessions} sessions of the role + parallel workers)), sessions: ${sessions_source}; with ${present.max_connections} it is ${formatMemory(now)}`,
   );
 }

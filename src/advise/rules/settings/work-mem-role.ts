@@ -6,6 +6,7 @@ import { type MemoryPlan, memoryPlan } from '../../settings/present-memory.ts';
 import { NEW_SESSIONS_ONLY } from '../../settings/role-sessions.ts';
 import { isWorthIt, type RoleWorkMem, workMemByRole } from '../../settings/role-work-mem.ts';
 import { sumOf } from '../../settings/setting-draft.ts';
+import { spillPlans } from '../../settings/spill-memory.ts';
 import { fileTimeWords } from '../../settings/spills.ts';
 import { aboutMemory, bareValue, formatMemory } from '../../settings/units.ts';
 import { askSettings } from '../../settings/what-if.ts';
@@ -21,16 +22,17 @@ export const rule: Rule = {
   title: 'Statements of a role sort and hash more than work_mem holds',
   description:
     'ALTER ROLE … SET work_mem for a role whose statements wrote temporary blocks (pg_stat_statements counts by role) and take ' +
-    'at least 0.5 % of the time, where other roles spill nothing, or where the server as a whole cannot be given as much. Twice the ' +
-    "largest spill of a call, at most 1 GB and what the budget of the whole set leaves for the role's sessions: its CONNECTION LIMIT, " +
-    'else twice the most sessions at work in ten samples and more, else max_connections. Parallel workers count with it. Quiet where ' +
+    'at least 0.5 % of the time, where other roles spill nothing, or where the server as a whole cannot be given as much. What the ' +
+    "spills of a call need by the kind of node that the planner has for them (twice what was written where it is not known), at most 1 GB and what the budget of the whole set leaves for the role's sessions: its CONNECTION LIMIT, " +
+    'else the more of twice its own sessions at work and all of its sessions connected, the most in samples ten of which met it at work; else ' +
+    'twice the most sessions of all roles at work in ten samples and more, else max_connections. Parallel workers count with it. Quiet where ' +
     'that is neither what the spill needs nor twice the present value: it would spill as well.',
   evaluate: async (context) => {
     const plan = memoryPlan(context);
     if (isLimit(plan)) return limited(plan);
     const recommendations: RecommendationDraft[] = [];
     const rejections = [];
-    const { roles, given, instead } = workMemByRole(context, plan);
+    const { roles, given, instead } = workMemByRole(context, plan, await spillPlans(context));
     for (const one of roles) {
       const refusal = given.includes(one) ? null : refusalOf(one, instead);
       if (refusal === null) recommendations.push(await draftOf(context, plan, one));
@@ -47,7 +49,7 @@ function refusalOf(one: RoleWorkMem, instead: boolean): { code: string; reason: 
   if (one.needed <= one.present) {
     return {
       code: 'large_enough',
-      reason: `twice its largest spill, ${formatMemory(one.needed)}, is within the ${formatMemory(one.present)} that it has: several sorts in one statement, or spills of before`,
+      reason: `what its spills need, ${formatMemory(one.needed)} (${one.needed_formula}), is within the ${formatMemory(one.present)} that it has: several sorts in one statement, or spills of before`,
     };
   }
   if (instead ? !isWorthIt(one) : one.value <= one.present) {
@@ -114,7 +116,7 @@ async function draftOf(
         'proposed value',
         value,
         null,
-        `min(2 × the largest spill of a call, ${aboutMemory(largest)}; what the budget leaves ${one.sessions} sessions and the parallel workers; 1GB)`,
+        `min(what its spills need, ${formatMemory(needed)}: ${one.needed_formula}; what the budget leaves ${one.sessions} sessions and the parallel workers; 1GB)`,
       ),
       presentValue(context, one, shown),
       ...spill.statements
@@ -127,7 +129,7 @@ async function draftOf(
             `pg_stat_statements.temp_blks_written over ${calls} calls; ${fileTimeWords(files)}`,
           ),
         ),
-      measured('sessions of the role reckoned with', one.sessions, 'sessions', one.sessions_source),
+      ...one.sessions_evidence,
       computed(
         'worst-case memory now',
         one.worst_before,

@@ -8,14 +8,9 @@ import { memoryPlan, roomBeside, worstCaseEvidence } from '../../settings/presen
 import type { Proposal } from '../../settings/propose.ts';
 import { proposePlanned } from '../../settings/propose-planned.ts';
 import { workMemByRole } from '../../settings/role-work-mem.ts';
-import {
-  allSpills,
-  fileTimeWords,
-  MEMORY_PER_SPILLED_BYTE,
-  type Spill,
-  spillsOf,
-} from '../../settings/spills.ts';
-import { aboutMemory, formatMemory, MB, roundMemory } from '../../settings/units.ts';
+import { mostNeeded, spillPlans } from '../../settings/spill-memory.ts';
+import { allSpills, fileTimeWords, type Spill, spillsOf } from '../../settings/spills.ts';
+import { aboutMemory, formatMemory, roundMemory } from '../../settings/units.ts';
 
 const ID = 'settings/work-mem';
 const NAME = 'work_mem';
@@ -30,7 +25,7 @@ export const rule: Rule = {
   description:
     'Fires only on spills: statements that wrote temporary blocks, whose files take a tenth of their time (as timed by ' +
     'track_io_timing from 15 on, else 2 × bytes at 400 MB a second, 100 MB on a spinning or unknown disk), and which take at least 0.5 % of the time together. ' +
-    'Proposes twice the largest spill of a call, at most what the budget of the whole set leaves for ' +
+    'Proposes what the spills of a call need by the kind of node that the planner has for them (twice what was written where it is not known), at most what the budget of the whole set leaves for ' +
     '3 × (max_connections + parallel workers) of it, and 1 GB. Quiet where all of it comes from some of the roles only: ' +
     'settings/work-mem-role gives it to those. Quiet without spills: memory alone is no reason.',
   evaluate: async (context) => {
@@ -48,7 +43,8 @@ export const rule: Rule = {
         `${spills.length} statement(s) wrote temporary files, but they take ${(100 * share).toFixed(2)} % of the time: SET LOCAL work_mem in those suits better`,
       );
     }
-    const byRole = workMemByRole(context, plan).given;
+    const plans = await spillPlans(context);
+    const byRole = workMemByRole(context, plan, plans).given;
     if (byRole.length > 0) {
       return reject(
         'roles_suffice',
@@ -62,7 +58,11 @@ export const rule: Rule = {
       );
     }
     const largest = Math.max(...spills.map((spill) => spill.bytes_per_call));
-    const needed = Math.ceil((largest * MEMORY_PER_SPILLED_BYTE) / MB) * MB;
+    const { bytes: needed, formula: need } = mostNeeded(spills, plans, {
+      major: plan.input.major,
+      work_mem: plan.present.work_mem,
+      hash_mem_multiplier: plan.present.hash_mem_multiplier ?? 1,
+    });
     const room = roomBeside(context, plan, NAME);
     const value = Math.min(needed, plan.values.work_mem.value, room > 0 ? roundMemory(room) : 0);
     if (value <= plan.present.work_mem) {
@@ -77,7 +77,7 @@ export const rule: Rule = {
       rule: ID,
       name: NAME,
       value,
-      formula: `min(2 × the largest spill of a call, ${aboutMemory(largest)}; what the budget leaves, ${formatMemory(Math.max(room, 0))}; 1GB)`,
+      formula: `min(what the spills of a call need, ${formatMemory(needed)}: ${need}; what the budget leaves, ${formatMemory(Math.max(room, 0))}; 1GB)`,
       why:
         `${spills.length} statement(s), ${(100 * share).toFixed(1)} % of the time, wrote up to ${aboutMemory(largest)} a call into temporary files: ` +
         `they sort or hash more than work_mem holds.${value < needed ? ` About ${formatMemory(needed)} would be enough; the budget allows no more than this for all sessions.` : ''}`,
@@ -90,7 +90,12 @@ export const rule: Rule = {
         ...plan.inputs,
         ...spills.slice(0, SPILLS_LISTED).map(spillEvidence),
         ...temporaryFiles(context),
-        computed('work_mem that the largest spill needs', needed, 'bytes', '2 × bytes spilled in a call'),
+        computed(
+          'work_mem that the spills of a call need',
+          needed,
+          'bytes',
+          `the most of all statements: ${need}`,
+        ),
         ...worstCaseEvidence(context, plan, NAME, value),
       ],
       notes: [

@@ -5,7 +5,12 @@ import { rule as pooling } from '../../../../src/advise/rules/settings/pooling.t
 import { rule as workMem } from '../../../../src/advise/rules/settings/work-mem.ts';
 import { rule as workMemRole } from '../../../../src/advise/rules/settings/work-mem-role.ts';
 import { pgbouncerText, poolPlan } from '../../../../src/advise/settings/pool-size.ts';
-import { type Concurrency, draftSchema, type Snapshot } from '../../../../src/domain/index.ts';
+import {
+  ACTIVITY_HIDDEN,
+  type Concurrency,
+  draftSchema,
+  type Snapshot,
+} from '../../../../src/domain/index.ts';
 import {
   contextOf,
   GB,
@@ -103,6 +108,74 @@ describe('work_mem by role', () => {
     expect(limited).toEqual({ text: '128MB', sessions: 4 });
   });
 
+  describe('without a CONNECTION LIMIT, by its own sessions', () => {
+    const peak = { role: 'reports', samples: 200, at_work_max: 2, connected_max: 3 };
+    const seenBy = (by_role: Concurrency['by_role'], parts: Partial<Concurrency> = {}): Concurrency => ({
+      ...concurrency,
+      active_max: 40,
+      ...parts,
+      ...(by_role ? { by_role } : {}),
+    });
+    const given = async (seen: Concurrency, snapshot = snapshotOf()) => {
+      const [draft] = (await workMemRole.evaluate(spilling(2000, snapshot, { seen }))).recommendations;
+      draftSchema.parse(draft);
+      const row = (name: string) => draft?.evidence.find((item) => item.name === name);
+      const after = Number(row('worst-case memory after')?.value);
+      expect(after).toBeLessThanOrEqual(Number(row('memory that the set may take')?.value));
+      return { value: draft?.setting?.value, reckoned: row('sessions of the role reckoned with'), row };
+    };
+
+    test('twice what was at work, however many others are at work', async () => {
+      const { value, reckoned, row } = await given(seenBy({ samples: 600, peaks: [peak] }));
+      // Of all 40 at work it would be 80 sessions, and 18 MB.
+      expect([value, reckoned?.value]).toEqual(['128MB', 4]);
+      expect(reckoned?.formula).toContain('the more of 2 × 2 sessions of this role at work and 3 connected');
+      expect(row('most sessions of the role at work')).toMatchObject({
+        value: 2,
+        level: 'measured',
+        source: 'pg_stat_activity, 600 samples, 200 of which met the role at work',
+      });
+    });
+
+    test('all that were connected at once, sampled or now, may come to work', async () => {
+      const pooled = { ...peak, connected_max: 30 };
+      expect((await given(seenBy({ samples: 600, peaks: [pooled] }))).reckoned?.value).toBe(30);
+      const now = snapshotOf({ activity: { ...snapshotOf().activity, groups: [group('reports', 50)] } });
+      expect((await given(seenBy({ samples: 600, peaks: [peak] }), now)).reckoned?.value).toBe(50);
+      // In a sample that had no room for it, it may have been as busy as what was left out.
+      const left_out = { at_work_max: 6, connected_max: 9 };
+      expect((await given(seenBy({ samples: 600, peaks: [peak], left_out }))).reckoned?.value).toBe(12);
+      expect(
+        (await given(seenBy({ samples: 600, peaks: [{ ...peak, connected_max: 700 }] }))).reckoned?.value,
+      ).toBe(100);
+    });
+
+    test.each([
+      ['some samples are older than that', { samples: 599, peaks: [peak] }, '1 of 600 samples are of before'],
+      ['all are', undefined, '600 of 600 samples are of before'],
+      [
+        'it was hardly met',
+        { samples: 600, peaks: [{ ...peak, samples: 9 }] },
+        '9 of 600 samples met the role',
+      ],
+      ['it was never met', { samples: 600, peaks: [] }, '0 of 600 samples met the role'],
+    ])('by all roles as ever where %s, and it says so', async (_, by_role, words) => {
+      const { value, reckoned } = await given(seenBy(by_role));
+      expect([value, reckoned?.value]).toEqual([(await given(seenBy(undefined))).value, 80]);
+      expect(reckoned?.formula).toContain(words);
+    });
+
+    test('a superuser’s CONNECTION LIMIT is none', async () => {
+      const role = { name: 'reports', is_superuser: true, connection_limit: 1 };
+      const instance = { roles: [role] } as unknown as NonNullable<Snapshot['instance']>;
+      const { reckoned } = await given(seenBy({ samples: 600, peaks: [peak] }), {
+        ...snapshotOf(),
+        instance,
+      });
+      expect(reckoned?.value).toBe(4);
+    });
+  });
+
   test('what the role has already counts, and is the way back', async () => {
     const own = { role: 'reports', database: null, name: 'work_mem', value: '8MB' };
     const inDatabase = { role: 'reports', database: 'app', name: 'work_mem', value: '6MB' };
@@ -193,12 +266,14 @@ describe('max_connections', () => {
     ram_bytes?: number;
     standby?: boolean;
     now?: number;
+    hidden?: boolean;
   }) =>
     contextOf(
       snapshotOf({
         ram_bytes: parts.ram_bytes ?? 1 * GB,
         settings: { max_connections: '400' },
         server: { in_recovery: parts.standby ?? false },
+        limits: parts.hidden ? [{ scope: 'activity', code: ACTIVITY_HIDDEN, message: '', remedy: null }] : [],
         activity: {
           ...snapshotOf().activity,
           groups: [group('app', parts.now ?? 10)],
@@ -268,6 +343,7 @@ describe('max_connections', () => {
     ['most of them used', { seen: { total_max: 150 } }, 'used'],
     ['more in use now than were sampled', { now: 160 }, 'used'],
     ['a standby', { standby: true }, 'standby_below_primary'],
+    ['sessions of other roles hidden from it', { hidden: true }, 'no_evidence'],
   ])('quiet with %s', async (_, parts, code) => {
     expect(await codes(parts)).toEqual([code]);
   });
