@@ -66,6 +66,64 @@ function* asksOf(scratch: Set<string>, open: readonly Open[]): Generator<Ask> {
   }
 }
 
+/** What is to be asked about for a statement, with what decides which of two is the better one. */
+export interface Rated {
+  handle: string;
+  table_oid: number;
+  size_bytes: number;
+}
+
+/**
+ * The same for candidates that one statement alone is to be served by, where only the best for their bytes matter: what
+ * is no smaller than one of its table that the planner preferred to it is not asked about by itself.
+ * @returns handles that were preferred to others, by the handle of the other and the sample that it was so for.
+ */
+export async function askBestBeside(
+  book: PlanBook,
+  set: ReadonlySet<string>,
+  wanted: ReadonlyMap<AdvisorStatement, readonly Rated[]>,
+  deadline: number,
+): Promise<void> {
+  const scratch = new Set(set);
+  const sizes = new Map([...wanted.values()].flat().map((one) => [one.handle, one.size_bytes]));
+  const needsWith = ({ statement, sample, group }: Open) => {
+    for (const one of group) scratch.add(one);
+    const needs = book.needs(statement, sample, scratch);
+    for (const one of group) scratch.delete(one);
+    return needs;
+  };
+  let open = [...wanted].flatMap(([statement, rated]) => {
+    const groups = tablesOf(rated).flatMap((handles) => groupsOf(handles));
+    return statement.samples.flatMap((_, sample) => groups.map((group): Open => ({ statement, sample, group })));
+  });
+  while (open.length > 0 && Date.now() < deadline) {
+    await book.askEach(asksOf(scratch, open), deadline);
+    open = open.flatMap((one) => {
+      const needs = needsWith(one);
+      const used = one.group.filter((handle) => needs?.includes(handle));
+      const [first] = used;
+      if (needs === null || first === undefined) return [];
+      const smaller = one.group.filter((handle) => (sizes.get(handle) ?? 0) < (sizes.get(first) ?? 0));
+      const others = one.group.filter((handle) => !used.includes(handle));
+      const groups = used.length === 1 ? [smaller] : [...used.map((handle) => [handle]), others];
+      return groups.filter(({ length }) => length > 0).map((group): Open => ({ ...one, group }));
+    });
+  }
+}
+
+/** The handles of each table, the smallest first. */
+function tablesOf(rated: readonly Rated[]): string[][] {
+  const tables = new Map<number, Rated[]>();
+  for (const one of rated) {
+    const list = tables.get(one.table_oid);
+    if (list) list.push(one);
+    else tables.set(one.table_oid, [one]);
+  }
+  return [...tables.values()].map((list) =>
+    list.toSorted((a, b) => a.size_bytes - b.size_bytes).map(({ handle }) => handle),
+  );
+}
+
 function groupsOf(handles: readonly string[]): string[][] {
   const groups: string[][] = [];
   for (let start = 0; start < handles.length; start += GROUP)

@@ -1,6 +1,6 @@
 /** From candidates to contenders: the planner is asked about each where it could matter. */
 import type { Rejection, RuleContext } from '../../domain/index.ts';
-import { askBeside } from './beside.ts';
+import { askBeside, askBestBeside, type Rated } from './beside.ts';
 import { BATCH, type CandidateMaker, LATE, type Made } from './make-candidates.ts';
 import type { PlanBook } from './search/plan-book.ts';
 import { isInforming, isRelevant } from './search/relevance.ts';
@@ -124,18 +124,24 @@ async function askAboutEach(
   { made, book }: Weighing,
   promising: ReadonlySet<AdvisorStatement>,
 ): Promise<Set<string>> {
-  const wanted = new Map<AdvisorStatement, string[]>([...promising].map((statement) => [statement, []]));
+  const wanted = new Map([...promising].map((one) => [one, { shared: [] as Rated[], own: [] as Rated[] }]));
   for (const { contender, by } of made) {
-    for (const statement of by) wanted.get(statement)?.push(contender.handle);
+    const helped = by.filter((one) => promising.has(one));
+    for (const one of helped) wanted.get(one)?.[helped.length > 1 ? 'shared' : 'own'].push(contender);
   }
   const all = [...wanted];
   const unasked = new Set<string>();
   for (let start = 0; start < all.length; start += STATEMENTS_AT_ONCE) {
     const some = all.slice(start, start + STATEMENTS_AT_ONCE);
     context.progress(`asking about each candidate: ${start} of ${all.length} statements`);
-    if (Date.now() > context.deadline)
-      for (const [, handles] of some) for (const one of handles) unasked.add(one);
-    else await askBeside(book, book.present, new Map(some), Number.POSITIVE_INFINITY);
+    if (Date.now() > context.deadline) {
+      for (const [, { shared, own }] of some) for (const { handle } of [...shared, ...own]) unasked.add(handle);
+      continue;
+    }
+    const shared = some.map(([one, of]) => [one, of.shared.map(({ handle }) => handle)] as const);
+    await askBeside(book, book.present, new Map(shared), Number.POSITIVE_INFINITY);
+    const own = some.map(([one, of]) => [one, of.own] as const);
+    await askBestBeside(book, book.present, new Map(own), Number.POSITIVE_INFINITY);
   }
   return unasked;
 }
