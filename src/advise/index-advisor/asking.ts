@@ -6,6 +6,7 @@ import type { IndexKey, Operand } from '../../domain/index.ts';
 import { askBeside } from './beside.ts';
 import { supersedes } from './covered.ts';
 import type { Leaving } from './leaving.ts';
+import type { Room } from './room.ts';
 import type { Ask, PlanBook } from './search/plan-book.ts';
 import type { Weighed } from './search/set-model.ts';
 import type { Contender, SelectionInput } from './selection.ts';
@@ -152,8 +153,10 @@ export async function askNeighbours(
   input: SelectionInput,
   weighed: readonly Weighed[],
   set: ReadonlySet<string>,
+  room: Room,
 ): Promise<number> {
   const { book, statements, contenders } = input;
+  const members = membersByTable(contenders, set);
   const byHandle = new Map(contenders.map(({ handle }, position) => [handle, position]));
   const hopes = new Map<string, { hope: number; by: AdvisorStatement[] }>();
   const beside = new Set(set);
@@ -177,7 +180,11 @@ export async function askNeighbours(
     }
   }
   const promising = [...hopes]
-    .filter(([handle, { hope }]) => hope > (weighed[byHandle.get(handle) ?? -1]?.charge ?? 0))
+    .filter(([handle, { hope }]) => {
+      const position = byHandle.get(handle) ?? -1;
+      const { size_bytes = 0, charge = 0 } = weighed[position] ?? {};
+      return hope > charge + room.costOf(size_bytes, standsFor(contenders[position], members));
+    })
     .sort(([, a], [, b]) => b.hope - a.hope)
     .slice(0, Math.max(NEIGHBOURS, SHARE_OF_NEIGHBOURS * contenders.length));
   const wanted = new Map<AdvisorStatement, string[]>();
@@ -186,6 +193,26 @@ export async function askNeighbours(
   }
   await askBeside(book, set, wanted, input.deadline);
   return promising.length;
+}
+
+/** Members with their places among the contenders, by their table. */
+function membersByTable(contenders: readonly Contender[], set: ReadonlySet<string>) {
+  const members = new Map<number, { position: number; member: Contender }[]>();
+  for (const [position, member] of contenders.entries()) {
+    if (!set.has(member.handle)) continue;
+    members.set(member.table_oid, [...(members.get(member.table_oid) ?? []), { position, member }]);
+  }
+  return members;
+}
+
+/** Places of the members whose work the contender might do. */
+function standsFor(
+  one: Contender | undefined,
+  members: ReturnType<typeof membersByTable>,
+): ReadonlySet<number> {
+  if (!one) return new Set();
+  const alike = (members.get(one.table_oid) ?? []).filter(({ member }) => mayStandFor(one, member));
+  return new Set(alike.map(({ position }) => position));
 }
 
 /** Whether the statement looks for, joins, sorts or groups by what leads the index: else only its size could serve it. */
@@ -229,11 +256,16 @@ function holdsAll(contender: Contender | undefined, { usages }: AdvisorStatement
 
 /**
  * A member's work done by another contender: the statements whose plans use the member are asked about with the other
- * in its place. Beside the member it would not be used, so that nothing else shows what it could do instead.
+ * in its place. Beside the member it would not be used, so that nothing else shows what it could do instead. Not asked
+ * about is what could not make them so much cheaper, by the bounds, that it is worth its room.
  */
-export async function askExchanges(input: SelectionInput, set: ReadonlySet<string>): Promise<number> {
+export async function askExchanges(
+  input: SelectionInput,
+  set: ReadonlySet<string>,
+  room: Room,
+): Promise<number> {
   const { book, statements, contenders } = input;
-  const members = byTable(contenders.filter(({ handle }) => set.has(handle)));
+  const members = membersByTable(contenders, set);
   const users = usersOf(statements, book, set);
   const worth = ({ alone, size_bytes }: Contender) => alone / Math.sqrt(Math.max(BLOCK_BYTES, size_bytes));
   const others = contenders
@@ -244,7 +276,8 @@ export async function askExchanges(input: SelectionInput, set: ReadonlySet<strin
   const swapped = new Set(set);
   for (const other of others) {
     if (Date.now() > input.deadline) break;
-    for (const member of members.get(other.table_oid) ?? []) {
+    const needed = room.costOf(other.size_bytes, standsFor(other, members));
+    for (const { member } of members.get(other.table_oid) ?? []) {
       if (exchanges.length >= most) return book.askEach(exchanges, input.deadline);
       if (!mayStandFor(other, member)) continue;
       const using = (users.get(member.handle) ?? []).filter((one) => book.relevant(one).has(other.handle));
@@ -252,7 +285,11 @@ export async function askExchanges(input: SelectionInput, set: ReadonlySet<strin
       swapped.delete(member.handle);
       swapped.add(other.handle);
       const open = unknownOf(book, using, swapped);
-      if (open.length > 0) exchanges.push({ statements: open, set: new Set(swapped) });
+      const hope = open.reduce((sum, statement) => {
+        const now = book.known(statement, set)?.cost ?? 0;
+        return sum + (now - book.lower(statement, swapped)) * statement.query.calls;
+      }, 0);
+      if (open.length > 0 && hope > needed) exchanges.push({ statements: open, set: new Set(swapped) });
       swapped.delete(other.handle);
       swapped.add(member.handle);
     }

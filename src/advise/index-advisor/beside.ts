@@ -94,7 +94,9 @@ export async function askBestBeside(
   };
   let open = [...wanted].flatMap(([statement, rated]) => {
     const groups = tablesOf(rated).flatMap((handles) => groupsOf(handles));
-    return statement.samples.flatMap((_, sample) => groups.map((group): Open => ({ statement, sample, group })));
+    return statement.samples.flatMap((_, sample) =>
+      groups.map((group): Open => ({ statement, sample, group })),
+    );
   });
   while (open.length > 0 && Date.now() < deadline) {
     await book.askEach(asksOf(scratch, open), deadline);

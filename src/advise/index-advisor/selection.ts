@@ -17,6 +17,7 @@ import type { Candidate } from './candidates.ts';
 import { weigh } from './charges.ts';
 import type { Leaving } from './leaving.ts';
 import { alternatives, reasons } from './left-out.ts';
+import { Room } from './room.ts';
 import { searchSets } from './search/local-search.ts';
 import type { KnownCandidate, PlanBook } from './search/plan-book.ts';
 import { SetModel, type SetRules } from './search/set-model.ts';
@@ -126,10 +127,11 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     idle = last - found.value < LEAST_PROGRESS * input.base ? idle + 1 : 0;
     last = found.value;
     const set: Set<string> = new Set(chosen.map((position) => weighed[position]?.handle ?? ''));
+    const room = new Room(found, limits.budget_bytes);
     const asked =
       (await askAbout(input, set, statements)) +
-      (await askNeighbours(input, weighed, set)) +
-      (await askExchanges(input, set)) +
+      (await askNeighbours(input, weighed, set, room)) +
+      (await askExchanges(input, set, room)) +
       (await askWithout(input, set));
     // Plans that were shown meanwhile may take the place of what stands.
     weighed = weigh(input, costOf(input, set));

@@ -135,7 +135,8 @@ async function askAboutEach(
     const some = all.slice(start, start + STATEMENTS_AT_ONCE);
     context.progress(`asking about each candidate: ${start} of ${all.length} statements`);
     if (Date.now() > context.deadline) {
-      for (const [, { shared, own }] of some) for (const { handle } of [...shared, ...own]) unasked.add(handle);
+      for (const [, { shared, own }] of some)
+        for (const { handle } of [...shared, ...own]) unasked.add(handle);
       continue;
     }
     const shared = some.map(([one, of]) => [one, of.shared.map(({ handle }) => handle)] as const);
