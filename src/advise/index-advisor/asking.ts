@@ -2,7 +2,7 @@
  * Which sets the planner is asked about around the search: those on the way to a greedy set, the neighbours of the best
  * one so far, and the target without the existing indexes that may leave.
  */
-import type { IndexKey, Operand } from '../../domain/index.ts';
+import type { Operand } from '../../domain/index.ts';
 import { askBeside } from './beside.ts';
 import { supersedes } from './covered.ts';
 import type { Leaving } from './leaving.ts';
@@ -11,6 +11,7 @@ import type { Ask, PlanBook } from './search/plan-book.ts';
 import type { Weighed } from './search/set-model.ts';
 import type { Contender, SelectionInput } from './selection.ts';
 import { BLOCK_BYTES } from './size-model.ts';
+import { membersByTable, standsFor } from './stand-in.ts';
 import type { AdvisorStatement } from './statement.ts';
 
 /** Sets that are asked about at most while one is grown step by step. */
@@ -22,10 +23,6 @@ const BEST_SUCCESSORS = 2;
 /** Neighbours of a set that are asked about in one round, the most promising first: so many, or a share of all. */
 const NEIGHBOURS = 96;
 const SHARE_OF_NEIGHBOURS = 1 / 24;
-/** Exchanges of a member for another that are asked about in one round. */
-const EXCHANGES = 32;
-const SHARE_OF_EXCHANGES = 1 / 64;
-
 /**
  * Asks about the statements whose cost under the set does not follow from what is known.
  * @returns how many there were.
@@ -41,7 +38,7 @@ export async function askAbout(
 }
 
 /** Statements whose cost under the set does not follow from what is known. */
-function unknownOf(
+export function unknownOf(
   book: PlanBook,
   statements: readonly AdvisorStatement[],
   set: ReadonlySet<string>,
@@ -195,26 +192,6 @@ export async function askNeighbours(
   return promising.length;
 }
 
-/** Members with their places among the contenders, by their table. */
-function membersByTable(contenders: readonly Contender[], set: ReadonlySet<string>) {
-  const members = new Map<number, { position: number; member: Contender }[]>();
-  for (const [position, member] of contenders.entries()) {
-    if (!set.has(member.handle)) continue;
-    members.set(member.table_oid, [...(members.get(member.table_oid) ?? []), { position, member }]);
-  }
-  return members;
-}
-
-/** Places of the members whose work the contender might do. */
-function standsFor(
-  one: Contender | undefined,
-  members: ReturnType<typeof membersByTable>,
-): ReadonlySet<number> {
-  if (!one) return new Set();
-  const alike = (members.get(one.table_oid) ?? []).filter(({ member }) => mayStandFor(one, member));
-  return new Set(alike.map(({ position }) => position));
-}
-
 /** Whether the statement looks for, joins, sorts or groups by what leads the index: else only its size could serve it. */
 function leads(contender: Contender | undefined, { usages }: AdvisorStatement): boolean {
   const first = contender?.candidate.definition.keys[0];
@@ -252,61 +229,6 @@ function holdsAll(contender: Contender | undefined, { usages }: AdvisorStatement
       ),
     )
   );
-}
-
-/**
- * A member's work done by another contender: the statements whose plans use the member are asked about with the other
- * in its place. Beside the member it would not be used, so that nothing else shows what it could do instead. Not asked
- * about is what could not make them so much cheaper, by the bounds, that it is worth its room.
- */
-export async function askExchanges(
-  input: SelectionInput,
-  set: ReadonlySet<string>,
-  room: Room,
-): Promise<number> {
-  const { book, statements, contenders } = input;
-  const members = membersByTable(contenders, set);
-  const users = usersOf(statements, book, set);
-  const worth = ({ alone, size_bytes }: Contender) => alone / Math.sqrt(Math.max(BLOCK_BYTES, size_bytes));
-  const others = contenders
-    .filter((one) => !set.has(one.handle) && members.has(one.table_oid))
-    .sort((a, b) => Number(b.merged_of.length > 0) - Number(a.merged_of.length > 0) || worth(b) - worth(a));
-  const most = Math.max(EXCHANGES, SHARE_OF_EXCHANGES * contenders.length);
-  const exchanges: Ask[] = [];
-  const swapped = new Set(set);
-  for (const other of others) {
-    if (Date.now() > input.deadline) break;
-    const needed = room.costOf(other.size_bytes, standsFor(other, members));
-    for (const { member } of members.get(other.table_oid) ?? []) {
-      if (exchanges.length >= most) return book.askEach(exchanges, input.deadline);
-      if (!mayStandFor(other, member)) continue;
-      const using = (users.get(member.handle) ?? []).filter((one) => book.relevant(one).has(other.handle));
-      if (using.length === 0) continue;
-      swapped.delete(member.handle);
-      swapped.add(other.handle);
-      const open = unknownOf(book, using, swapped);
-      const hope = open.reduce((sum, statement) => {
-        const now = book.known(statement, set)?.cost ?? 0;
-        return sum + (now - book.lower(statement, swapped)) * statement.query.calls;
-      }, 0);
-      if (open.length > 0 && hope > needed) exchanges.push({ statements: open, set: new Set(swapped) });
-      swapped.delete(other.handle);
-      swapped.add(member.handle);
-    }
-  }
-  return book.askEach(exchanges, input.deadline);
-}
-
-const nameOf = ({ column, expression }: IndexKey) => column ?? expression ?? '';
-
-/** Whether the one could do the other's work: over its rows at least, by the same first key, by all its keys, or made out of it. */
-function mayStandFor(one: Contender, member: Contender): boolean {
-  const [a, b] = [one.candidate.definition, member.candidate.definition];
-  if (a.method !== b.method || (a.where !== null && a.where !== b.where)) return false;
-  const [first, second] = [a.keys[0], b.keys[0]];
-  const isAlike = first?.column === second?.column && first?.expression === second?.expression;
-  const names = new Set(a.keys.map(nameOf));
-  return isAlike || b.keys.every((key) => names.has(nameOf(key))) || one.merged_of.includes(member.handle);
 }
 
 /**
@@ -375,7 +297,7 @@ function* replacedOnes(
 }
 
 /** Statements by the indexes that their plans use under a set, as far as they are known. */
-function usersOf(
+export function usersOf(
   statements: readonly AdvisorStatement[],
   book: PlanBook,
   set: ReadonlySet<string>,

@@ -30,40 +30,22 @@ export async function askBeside(
 ): Promise<number> {
   // One set for all of them: a copy for each would take longer than all else on thousands of indexes.
   const scratch = new Set(set);
-  const needsWith = ({ statement, sample, group }: Open) => {
-    for (const one of group) scratch.add(one);
-    const needs = book.needs(statement, sample, scratch);
-    for (const one of group) scratch.delete(one);
-    return needs;
-  };
   let open = [...wanted].flatMap(([statement, handles]) =>
     statement.samples.flatMap((_, sample) => {
-      const unknown = handles.filter((one) => needsWith({ statement, sample, group: [one] }) === null);
-      return groupsOf(unknown).map((group): Open => ({ statement, sample, group }));
+      const isUnknown = (one: string) =>
+        needsWith(book, scratch, { statement, sample, group: [one] }) === null;
+      return groupsOf(handles.filter(isUnknown)).map((group): Open => ({ statement, sample, group }));
     }),
   );
   const begun = open.length;
   while (open.length > 0 && Date.now() < deadline) {
     await book.askEach(asksOf(scratch, open), deadline);
     open = open.flatMap((one) => {
-      const needs = needsWith(one);
-      const used = one.group.filter((handle) => needs?.includes(handle));
-      if (needs === null || used.length === 0) return [];
-      const others = one.group.filter((handle) => !used.includes(handle));
-      const groups = used.length === 1 ? [others] : [...used.map((handle) => [handle]), others];
-      return groups.filter(({ length }) => length > 0).map((group): Open => ({ ...one, group }));
+      const needs = needsWith(book, scratch, one);
+      return apart(one, needs, (others) => others);
     });
   }
   return begun;
-}
-
-/** @param scratch the set; while an ask is looked at it has the group, too. */
-function* asksOf(scratch: Set<string>, open: readonly Open[]): Generator<Ask> {
-  for (const { statement, sample, group } of open) {
-    for (const one of group) scratch.add(one);
-    yield { statements: [statement], sample, set: scratch };
-    for (const one of group) scratch.delete(one);
-  }
 }
 
 /** What is to be asked about for a statement, with what decides which of two is the better one. */
@@ -74,26 +56,22 @@ export interface Rated {
 }
 
 /**
- * The same for candidates that one statement alone is to be served by, where only the best for their bytes matter: what
- * is no smaller than one of its table that the planner preferred to it is not asked about by itself.
- * @returns handles that were preferred to others, by the handle of the other and the sample that it was so for.
+ * The same where only the best for their bytes matter: what is no smaller than one of its table and group that the
+ * planner preferred to it is not asked about by itself.
+ * @returns of what another was preferred to, the other: by handle.
  */
 export async function askBestBeside(
   book: PlanBook,
   set: ReadonlySet<string>,
   wanted: ReadonlyMap<AdvisorStatement, readonly Rated[]>,
   deadline: number,
-): Promise<void> {
+): Promise<Map<string, string>> {
   const scratch = new Set(set);
+  const beaten = new Map<string, string>();
   const sizes = new Map([...wanted.values()].flat().map((one) => [one.handle, one.size_bytes]));
-  const needsWith = ({ statement, sample, group }: Open) => {
-    for (const one of group) scratch.add(one);
-    const needs = book.needs(statement, sample, scratch);
-    for (const one of group) scratch.delete(one);
-    return needs;
-  };
+  const sizeOf = (handle: string) => sizes.get(handle) ?? 0;
   let open = [...wanted].flatMap(([statement, rated]) => {
-    const groups = tablesOf(rated).flatMap((handles) => groupsOf(handles));
+    const groups = tablesOf(rated).flatMap(groupsOf);
     return statement.samples.flatMap((_, sample) =>
       groups.map((group): Open => ({ statement, sample, group })),
     );
@@ -101,16 +79,40 @@ export async function askBestBeside(
   while (open.length > 0 && Date.now() < deadline) {
     await book.askEach(asksOf(scratch, open), deadline);
     open = open.flatMap((one) => {
-      const needs = needsWith(one);
-      const used = one.group.filter((handle) => needs?.includes(handle));
-      const [first] = used;
-      if (needs === null || first === undefined) return [];
-      const smaller = one.group.filter((handle) => (sizes.get(handle) ?? 0) < (sizes.get(first) ?? 0));
-      const others = one.group.filter((handle) => !used.includes(handle));
-      const groups = used.length === 1 ? [smaller] : [...used.map((handle) => [handle]), others];
-      return groups.filter(({ length }) => length > 0).map((group): Open => ({ ...one, group }));
+      const needs = needsWith(book, scratch, one);
+      return apart(one, needs, (others, used) => {
+        const isBeaten = (other: string) => sizeOf(other) >= sizeOf(used);
+        for (const other of others) if (isBeaten(other)) beaten.set(other, used);
+        return others.filter((other) => !isBeaten(other));
+      });
     });
   }
+  return beaten;
+}
+
+/** What the plan needs with the whole group beside the set; null: it was not asked. */
+function needsWith(book: PlanBook, scratch: Set<string>, { statement, sample, group }: Open) {
+  for (const one of group) scratch.add(one);
+  const needs = book.needs(statement, sample, scratch);
+  for (const one of group) scratch.delete(one);
+  return needs;
+}
+
+/**
+ * What is still not known of a group once its plan is.
+ * @param left which of the others are to be asked about where the plan uses a single one.
+ */
+function apart(
+  one: Open,
+  needs: readonly string[] | null,
+  left: (others: string[], used: string) => string[],
+): Open[] {
+  const used = one.group.filter((handle) => needs?.includes(handle));
+  const [first, second] = used;
+  if (first === undefined) return [];
+  const others = one.group.filter((handle) => !used.includes(handle));
+  const groups = second === undefined ? [left(others, first)] : [...used.map((handle) => [handle]), others];
+  return groups.filter(({ length }) => length > 0).map((group) => ({ ...one, group }));
 }
 
 /** The handles of each table, the smallest first. */
@@ -124,6 +126,15 @@ function tablesOf(rated: readonly Rated[]): string[][] {
   return [...tables.values()].map((list) =>
     list.toSorted((a, b) => a.size_bytes - b.size_bytes).map(({ handle }) => handle),
   );
+}
+
+/** @param scratch the set; while an ask is looked at it has the group, too. */
+function* asksOf(scratch: Set<string>, open: readonly Open[]): Generator<Ask> {
+  for (const { statement, sample, group } of open) {
+    for (const one of group) scratch.add(one);
+    yield { statements: [statement], sample, set: scratch };
+    for (const one of group) scratch.delete(one);
+  }
 }
 
 function groupsOf(handles: readonly string[]): string[][] {

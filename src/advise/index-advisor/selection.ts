@@ -5,16 +5,10 @@
  * shows nothing new. Value is plan cost × calls, and what writes and bytes cost.
  */
 import type { IndexSize } from '../../domain/index.ts';
-import {
-  askAbout,
-  askAboutLeaving,
-  askExchanges,
-  askNeighbours,
-  askWithout,
-  growByPlanner,
-} from './asking.ts';
+import { askAbout, askAboutLeaving, askNeighbours, askWithout, growByPlanner } from './asking.ts';
 import type { Candidate } from './candidates.ts';
 import { weigh } from './charges.ts';
+import { askExchanges } from './exchanges.ts';
 import type { Leaving } from './leaving.ts';
 import { alternatives, reasons } from './left-out.ts';
 import { Room } from './room.ts';
@@ -31,6 +25,8 @@ export interface Contender extends KnownCandidate {
   write: WriteCost;
   /** Saved cost × calls when it is the only new index, before write cost. */
   alone: number;
+  /** Key of one no larger that the planner preferred for a statement, so that `alone` leaves that one's saving out. */
+  beaten_by?: string | undefined;
   /** Handles of those that it was made out of by merging or shortening; empty: a statement asked for it. */
   merged_of: readonly string[];
   /** open: advised by an earlier analysis and not decided on. committed: approved or at work. Absent: new. */

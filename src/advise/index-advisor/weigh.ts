@@ -39,12 +39,16 @@ export async function weighCandidates(context: RuleContext, weighing: Weighing):
   const { made, book, base } = weighing;
   registerCandidates(made, weighing);
   const { promising, needed, late } = await askAboutAll(context, weighing);
-  const unasked = await askAboutEach(context, weighing, promising);
+  const { unasked, beaten } = await askAboutEach(context, weighing, promising);
   for (const { contender, by } of made) if (by.every((one) => late.has(one))) unasked.add(contender.handle);
+  const keys = new Map(made.map(({ contender: { handle, candidate } }) => [handle, candidate.key]));
   const contenders: Contender[] = [];
   for (const { contender, by } of made) {
     const set = new Set([contender.handle]);
-    let helps = needed.has(contender.handle);
+    // What one no larger was preferred to may still be the better one beside others.
+    const preferred = beaten.get(contender.handle);
+    contender.beaten_by = preferred === undefined ? undefined : keys.get(preferred);
+    let helps = needed.has(contender.handle) || preferred !== undefined;
     for (const statement of by) {
       const before = book.known(statement, book.present)?.cost ?? 0;
       const gain = before - (book.known(statement, set)?.cost ?? before);
@@ -116,21 +120,26 @@ async function askAboutAll(
 }
 
 /**
- * Each candidate alone, for the promising statements that it was made for.
- * @returns those that there was no time for.
+ * Each candidate alone, for the promising statements that it was made for; within a budget, of those that were made for
+ * a single one of them only the best for their bytes.
+ * @returns handles of those that there was no time for; of those that one no larger was preferred to, that one.
  */
 async function askAboutEach(
   context: RuleContext,
   { made, book }: Weighing,
   promising: ReadonlySet<AdvisorStatement>,
-): Promise<Set<string>> {
+): Promise<{ unasked: Set<string>; beaten: Map<string, string> }> {
+  // Without a budget growing a set starts from what each saves alone.
+  const isUnlimited = context.index_budget_bytes === null;
   const wanted = new Map([...promising].map((one) => [one, { shared: [] as Rated[], own: [] as Rated[] }]));
   for (const { contender, by } of made) {
     const helped = by.filter((one) => promising.has(one));
-    for (const one of helped) wanted.get(one)?.[helped.length > 1 ? 'shared' : 'own'].push(contender);
+    for (const one of helped)
+      wanted.get(one)?.[helped.length > 1 || isUnlimited ? 'shared' : 'own'].push(contender);
   }
   const all = [...wanted];
   const unasked = new Set<string>();
+  const beaten = new Map<string, string>();
   for (let start = 0; start < all.length; start += STATEMENTS_AT_ONCE) {
     const some = all.slice(start, start + STATEMENTS_AT_ONCE);
     context.progress(`asking about each candidate: ${start} of ${all.length} statements`);
@@ -142,7 +151,8 @@ async function askAboutEach(
     const shared = some.map(([one, of]) => [one, of.shared.map(({ handle }) => handle)] as const);
     await askBeside(book, book.present, new Map(shared), Number.POSITIVE_INFINITY);
     const own = some.map(([one, of]) => [one, of.own] as const);
-    await askBestBeside(book, book.present, new Map(own), Number.POSITIVE_INFINITY);
+    const worse = await askBestBeside(book, book.present, new Map(own), Number.POSITIVE_INFINITY);
+    for (const [handle, by] of worse) beaten.set(handle, by);
   }
-  return unasked;
+  return { unasked, beaten };
 }
