@@ -161,7 +161,7 @@ function priced(
 }
 
 /** The least of plan cost and prices of what the plan needs, over all sets: no set is cheaper. Plans shown go to the book. */
-async function provenLeast(
+export async function provenLeast(
   book: PlanBook,
   statement: AdvisorStatement,
   prices: ReadonlyMap<string, number>,
