@@ -13,6 +13,7 @@ import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
 import { bloatBenchmark } from './bloat.ts';
 import { collectBenchmark } from './collect.ts';
 import { collectScaleBenchmark } from './collect-scale.ts';
+import { indexBoundBenchmark } from './index-bound-figures.ts';
 import { indexReferencesBenchmark } from './index-references.ts';
 import { indexScaleBenchmark } from './index-scale.ts';
 import { indexesBenchmark } from './indexes.ts';
@@ -33,6 +34,7 @@ const benchmarks: Record<string, Benchmark> = {
   collect: collectBenchmark,
   'collect-scale': collectScaleBenchmark,
   indexes: indexesBenchmark,
+  'index-bound': indexBoundBenchmark,
   'index-references': indexReferencesBenchmark,
   'indexes-built': indexesBuiltBenchmark,
   'indexes-oltp': indexesOltpBenchmark,

@@ -2,14 +2,16 @@
  * Which sets the planner is asked about around the search: those on the way to a greedy set, the neighbours of the best
  * one so far, and the target without the existing indexes that may leave.
  */
-import type { IndexKey, Operand } from '../../domain/index.ts';
+import type { Operand } from '../../domain/index.ts';
 import { askBeside } from './beside.ts';
 import { supersedes } from './covered.ts';
 import type { Leaving } from './leaving.ts';
+import type { Room } from './room.ts';
 import type { Ask, PlanBook } from './search/plan-book.ts';
 import type { Weighed } from './search/set-model.ts';
 import type { Contender, SelectionInput } from './selection.ts';
 import { BLOCK_BYTES } from './size-model.ts';
+import { membersByTable, standsFor } from './stand-in.ts';
 import type { AdvisorStatement } from './statement.ts';
 
 /** Sets that are asked about at most while one is grown step by step. */
@@ -21,10 +23,6 @@ const BEST_SUCCESSORS = 2;
 /** Neighbours of a set that are asked about in one round, the most promising first: so many, or a share of all. */
 const NEIGHBOURS = 96;
 const SHARE_OF_NEIGHBOURS = 1 / 24;
-/** Exchanges of a member for another that are asked about in one round. */
-const EXCHANGES = 32;
-const SHARE_OF_EXCHANGES = 1 / 64;
-
 /**
  * Asks about the statements whose cost under the set does not follow from what is known.
  * @returns how many there were.
@@ -40,7 +38,7 @@ export async function askAbout(
 }
 
 /** Statements whose cost under the set does not follow from what is known. */
-function unknownOf(
+export function unknownOf(
   book: PlanBook,
   statements: readonly AdvisorStatement[],
   set: ReadonlySet<string>,
@@ -152,8 +150,10 @@ export async function askNeighbours(
   input: SelectionInput,
   weighed: readonly Weighed[],
   set: ReadonlySet<string>,
+  room: Room,
 ): Promise<number> {
   const { book, statements, contenders } = input;
+  const members = membersByTable(contenders, set);
   const byHandle = new Map(contenders.map(({ handle }, position) => [handle, position]));
   const hopes = new Map<string, { hope: number; by: AdvisorStatement[] }>();
   const beside = new Set(set);
@@ -177,7 +177,11 @@ export async function askNeighbours(
     }
   }
   const promising = [...hopes]
-    .filter(([handle, { hope }]) => hope > (weighed[byHandle.get(handle) ?? -1]?.charge ?? 0))
+    .filter(([handle, { hope }]) => {
+      const position = byHandle.get(handle) ?? -1;
+      const { size_bytes = 0, charge = 0 } = weighed[position] ?? {};
+      return hope > charge + room.costOf(size_bytes, standsFor(contenders[position], members));
+    })
     .sort(([, a], [, b]) => b.hope - a.hope)
     .slice(0, Math.max(NEIGHBOURS, SHARE_OF_NEIGHBOURS * contenders.length));
   const wanted = new Map<AdvisorStatement, string[]>();
@@ -225,51 +229,6 @@ function holdsAll(contender: Contender | undefined, { usages }: AdvisorStatement
       ),
     )
   );
-}
-
-/**
- * A member's work done by another contender: the statements whose plans use the member are asked about with the other
- * in its place. Beside the member it would not be used, so that nothing else shows what it could do instead.
- */
-export async function askExchanges(input: SelectionInput, set: ReadonlySet<string>): Promise<number> {
-  const { book, statements, contenders } = input;
-  const members = byTable(contenders.filter(({ handle }) => set.has(handle)));
-  const users = usersOf(statements, book, set);
-  const worth = ({ alone, size_bytes }: Contender) => alone / Math.sqrt(Math.max(BLOCK_BYTES, size_bytes));
-  const others = contenders
-    .filter((one) => !set.has(one.handle) && members.has(one.table_oid))
-    .sort((a, b) => Number(b.merged_of.length > 0) - Number(a.merged_of.length > 0) || worth(b) - worth(a));
-  const most = Math.max(EXCHANGES, SHARE_OF_EXCHANGES * contenders.length);
-  const exchanges: Ask[] = [];
-  const swapped = new Set(set);
-  for (const other of others) {
-    if (Date.now() > input.deadline) break;
-    for (const member of members.get(other.table_oid) ?? []) {
-      if (exchanges.length >= most) return book.askEach(exchanges, input.deadline);
-      if (!mayStandFor(other, member)) continue;
-      const using = (users.get(member.handle) ?? []).filter((one) => book.relevant(one).has(other.handle));
-      if (using.length === 0) continue;
-      swapped.delete(member.handle);
-      swapped.add(other.handle);
-      const open = unknownOf(book, using, swapped);
-      if (open.length > 0) exchanges.push({ statements: open, set: new Set(swapped) });
-      swapped.delete(other.handle);
-      swapped.add(member.handle);
-    }
-  }
-  return book.askEach(exchanges, input.deadline);
-}
-
-const nameOf = ({ column, expression }: IndexKey) => column ?? expression ?? '';
-
-/** Whether the one could do the other's work: over its rows at least, by the same first key, by all its keys, or made out of it. */
-function mayStandFor(one: Contender, member: Contender): boolean {
-  const [a, b] = [one.candidate.definition, member.candidate.definition];
-  if (a.method !== b.method || (a.where !== null && a.where !== b.where)) return false;
-  const [first, second] = [a.keys[0], b.keys[0]];
-  const isAlike = first?.column === second?.column && first?.expression === second?.expression;
-  const names = new Set(a.keys.map(nameOf));
-  return isAlike || b.keys.every((key) => names.has(nameOf(key))) || one.merged_of.includes(member.handle);
 }
 
 /**
@@ -338,7 +297,7 @@ function* replacedOnes(
 }
 
 /** Statements by the indexes that their plans use under a set, as far as they are known. */
-function usersOf(
+export function usersOf(
   statements: readonly AdvisorStatement[],
   book: PlanBook,
   set: ReadonlySet<string>,

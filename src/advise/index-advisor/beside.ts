@@ -30,31 +30,102 @@ export async function askBeside(
 ): Promise<number> {
   // One set for all of them: a copy for each would take longer than all else on thousands of indexes.
   const scratch = new Set(set);
-  const needsWith = ({ statement, sample, group }: Open) => {
-    for (const one of group) scratch.add(one);
-    const needs = book.needs(statement, sample, scratch);
-    for (const one of group) scratch.delete(one);
-    return needs;
-  };
   let open = [...wanted].flatMap(([statement, handles]) =>
     statement.samples.flatMap((_, sample) => {
-      const unknown = handles.filter((one) => needsWith({ statement, sample, group: [one] }) === null);
-      return groupsOf(unknown).map((group): Open => ({ statement, sample, group }));
+      const isUnknown = (one: string) =>
+        needsWith(book, scratch, { statement, sample, group: [one] }) === null;
+      return groupsOf(handles.filter(isUnknown)).map((group): Open => ({ statement, sample, group }));
     }),
   );
   const begun = open.length;
   while (open.length > 0 && Date.now() < deadline) {
     await book.askEach(asksOf(scratch, open), deadline);
     open = open.flatMap((one) => {
-      const needs = needsWith(one);
-      const used = one.group.filter((handle) => needs?.includes(handle));
-      if (needs === null || used.length === 0) return [];
-      const others = one.group.filter((handle) => !used.includes(handle));
-      const groups = used.length === 1 ? [others] : [...used.map((handle) => [handle]), others];
-      return groups.filter(({ length }) => length > 0).map((group): Open => ({ ...one, group }));
+      const needs = needsWith(book, scratch, one);
+      return apart(one, needs, (others) => others);
     });
   }
   return begun;
+}
+
+/** What is to be asked about for a statement, with what decides which of two is the better one. */
+export interface Rated {
+  handle: string;
+  table_oid: number;
+  size_bytes: number;
+}
+
+/**
+ * The same where only the best for their bytes matter: what is no smaller than one of its table and group that the
+ * planner preferred to it is not asked about by itself.
+ * @returns of what another was preferred to, the other: by handle.
+ */
+export async function askBestBeside(
+  book: PlanBook,
+  set: ReadonlySet<string>,
+  wanted: ReadonlyMap<AdvisorStatement, readonly Rated[]>,
+  deadline: number,
+): Promise<Map<string, string>> {
+  const scratch = new Set(set);
+  const beaten = new Map<string, string>();
+  const sizes = new Map([...wanted.values()].flat().map((one) => [one.handle, one.size_bytes]));
+  const sizeOf = (handle: string) => sizes.get(handle) ?? 0;
+  let open = [...wanted].flatMap(([statement, rated]) => {
+    const groups = tablesOf(rated).flatMap(groupsOf);
+    return statement.samples.flatMap((_, sample) =>
+      groups.map((group): Open => ({ statement, sample, group })),
+    );
+  });
+  while (open.length > 0 && Date.now() < deadline) {
+    await book.askEach(asksOf(scratch, open), deadline);
+    open = open.flatMap((one) => {
+      const needs = needsWith(book, scratch, one);
+      return apart(one, needs, (others, used) => {
+        const isBeaten = (other: string) => sizeOf(other) >= sizeOf(used);
+        for (const other of others) if (isBeaten(other)) beaten.set(other, used);
+        return others.filter((other) => !isBeaten(other));
+      });
+    });
+  }
+  return beaten;
+}
+
+/** What the plan needs with the whole group beside the set; null: it was not asked. */
+function needsWith(book: PlanBook, scratch: Set<string>, { statement, sample, group }: Open) {
+  for (const one of group) scratch.add(one);
+  const needs = book.needs(statement, sample, scratch);
+  for (const one of group) scratch.delete(one);
+  return needs;
+}
+
+/**
+ * What is still not known of a group once its plan is.
+ * @param left which of the others are to be asked about where the plan uses a single one.
+ */
+function apart(
+  one: Open,
+  needs: readonly string[] | null,
+  left: (others: string[], used: string) => string[],
+): Open[] {
+  const used = one.group.filter((handle) => needs?.includes(handle));
+  const [first, second] = used;
+  if (first === undefined) return [];
+  const others = one.group.filter((handle) => !used.includes(handle));
+  const groups = second === undefined ? [left(others, first)] : [...used.map((handle) => [handle]), others];
+  return groups.filter(({ length }) => length > 0).map((group) => ({ ...one, group }));
+}
+
+/** The handles of each table, the smallest first. */
+function tablesOf(rated: readonly Rated[]): string[][] {
+  const tables = new Map<number, Rated[]>();
+  for (const one of rated) {
+    const list = tables.get(one.table_oid);
+    if (list) list.push(one);
+    else tables.set(one.table_oid, [one]);
+  }
+  return [...tables.values()].map((list) =>
+    list.toSorted((a, b) => a.size_bytes - b.size_bytes).map(({ handle }) => handle),
+  );
 }
 
 /** @param scratch the set; while an ask is looked at it has the group, too. */

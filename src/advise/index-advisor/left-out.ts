@@ -91,6 +91,10 @@ export function reasons(
       const reason = `alone it would save ${share(contender.alone)} of the workload's cost, beside the chosen indexes ${share(saved)}, less than it costs (${share(charge)}${margin})`;
       return [{ contender, code: 'dominated_by_chosen', reason }];
     }
+    if (contender.beaten_by !== undefined) {
+      const reason = `where it helps the planner prefers ${contender.beaten_by}, which is no larger; beside the chosen indexes it would save ${share(saved)} by the plans that are known, less than it costs (${share(charge)}${margin})`;
+      return [{ contender, code: 'beaten_by_smaller', reason }];
+    }
     const reason = `it saves ${share(contender.alone)} of the workload's cost, less than it costs (${share(charge)}${margin})`;
     return [{ contender, code: 'too_small_gain', reason }];
   });

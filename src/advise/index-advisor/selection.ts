@@ -5,18 +5,13 @@
  * shows nothing new. Value is plan cost × calls, and what writes and bytes cost.
  */
 import type { IndexSize } from '../../domain/index.ts';
-import {
-  askAbout,
-  askAboutLeaving,
-  askExchanges,
-  askNeighbours,
-  askWithout,
-  growByPlanner,
-} from './asking.ts';
+import { askAbout, askAboutLeaving, askNeighbours, askWithout, growByPlanner } from './asking.ts';
 import type { Candidate } from './candidates.ts';
 import { weigh } from './charges.ts';
+import { askExchanges } from './exchanges.ts';
 import type { Leaving } from './leaving.ts';
 import { alternatives, reasons } from './left-out.ts';
+import { Room } from './room.ts';
 import { searchSets } from './search/local-search.ts';
 import type { KnownCandidate, PlanBook } from './search/plan-book.ts';
 import { SetModel, type SetRules } from './search/set-model.ts';
@@ -30,6 +25,8 @@ export interface Contender extends KnownCandidate {
   write: WriteCost;
   /** Saved cost × calls when it is the only new index, before write cost. */
   alone: number;
+  /** Key of one no larger that the planner preferred for a statement, so that `alone` leaves that one's saving out. */
+  beaten_by?: string | undefined;
   /** Handles of those that it was made out of by merging or shortening; empty: a statement asked for it. */
   merged_of: readonly string[];
   /** open: advised by an earlier analysis and not decided on. committed: approved or at work. Absent: new. */
@@ -126,10 +123,11 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     idle = last - found.value < LEAST_PROGRESS * input.base ? idle + 1 : 0;
     last = found.value;
     const set: Set<string> = new Set(chosen.map((position) => weighed[position]?.handle ?? ''));
+    const room = new Room(found, limits.budget_bytes);
     const asked =
       (await askAbout(input, set, statements)) +
-      (await askNeighbours(input, weighed, set)) +
-      (await askExchanges(input, set)) +
+      (await askNeighbours(input, weighed, set, room)) +
+      (await askExchanges(input, set, room)) +
       (await askWithout(input, set));
     // Plans that were shown meanwhile may take the place of what stands.
     weighed = weigh(input, costOf(input, set));

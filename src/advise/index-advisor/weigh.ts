@@ -1,6 +1,6 @@
 /** From candidates to contenders: the planner is asked about each where it could matter. */
 import type { Rejection, RuleContext } from '../../domain/index.ts';
-import { askBeside } from './beside.ts';
+import { askBeside, askBestBeside, type Rated } from './beside.ts';
 import { BATCH, type CandidateMaker, LATE, type Made } from './make-candidates.ts';
 import type { PlanBook } from './search/plan-book.ts';
 import { isInforming, isRelevant } from './search/relevance.ts';
@@ -39,12 +39,16 @@ export async function weighCandidates(context: RuleContext, weighing: Weighing):
   const { made, book, base } = weighing;
   registerCandidates(made, weighing);
   const { promising, needed, late } = await askAboutAll(context, weighing);
-  const unasked = await askAboutEach(context, weighing, promising);
+  const { unasked, beaten } = await askAboutEach(context, weighing, promising);
   for (const { contender, by } of made) if (by.every((one) => late.has(one))) unasked.add(contender.handle);
+  const keys = new Map(made.map(({ contender: { handle, candidate } }) => [handle, candidate.key]));
   const contenders: Contender[] = [];
   for (const { contender, by } of made) {
     const set = new Set([contender.handle]);
-    let helps = needed.has(contender.handle);
+    // What one no larger was preferred to may still be the better one beside others.
+    const preferred = beaten.get(contender.handle);
+    contender.beaten_by = preferred === undefined ? undefined : keys.get(preferred);
+    let helps = needed.has(contender.handle) || preferred !== undefined;
     for (const statement of by) {
       const before = book.known(statement, book.present)?.cost ?? 0;
       const gain = before - (book.known(statement, set)?.cost ?? before);
@@ -116,26 +120,39 @@ async function askAboutAll(
 }
 
 /**
- * Each candidate alone, for the promising statements that it was made for.
- * @returns those that there was no time for.
+ * Each candidate alone, for the promising statements that it was made for; within a budget, of those that were made for
+ * a single one of them only the best for their bytes.
+ * @returns handles of those that there was no time for; of those that one no larger was preferred to, that one.
  */
 async function askAboutEach(
   context: RuleContext,
   { made, book }: Weighing,
   promising: ReadonlySet<AdvisorStatement>,
-): Promise<Set<string>> {
-  const wanted = new Map<AdvisorStatement, string[]>([...promising].map((statement) => [statement, []]));
+): Promise<{ unasked: Set<string>; beaten: Map<string, string> }> {
+  // Without a budget growing a set starts from what each saves alone.
+  const isUnlimited = context.index_budget_bytes === null;
+  const wanted = new Map([...promising].map((one) => [one, { shared: [] as Rated[], own: [] as Rated[] }]));
   for (const { contender, by } of made) {
-    for (const statement of by) wanted.get(statement)?.push(contender.handle);
+    const helped = by.filter((one) => promising.has(one));
+    for (const one of helped)
+      wanted.get(one)?.[helped.length > 1 || isUnlimited ? 'shared' : 'own'].push(contender);
   }
   const all = [...wanted];
   const unasked = new Set<string>();
+  const beaten = new Map<string, string>();
   for (let start = 0; start < all.length; start += STATEMENTS_AT_ONCE) {
     const some = all.slice(start, start + STATEMENTS_AT_ONCE);
     context.progress(`asking about each candidate: ${start} of ${all.length} statements`);
-    if (Date.now() > context.deadline)
-      for (const [, handles] of some) for (const one of handles) unasked.add(one);
-    else await askBeside(book, book.present, new Map(some), Number.POSITIVE_INFINITY);
+    if (Date.now() > context.deadline) {
+      for (const [, { shared, own }] of some)
+        for (const { handle } of [...shared, ...own]) unasked.add(handle);
+      continue;
+    }
+    const shared = some.map(([one, of]) => [one, of.shared.map(({ handle }) => handle)] as const);
+    await askBeside(book, book.present, new Map(shared), Number.POSITIVE_INFINITY);
+    const own = some.map(([one, of]) => [one, of.own] as const);
+    const worse = await askBestBeside(book, book.present, new Map(own), Number.POSITIVE_INFINITY);
+    for (const [handle, by] of worse) beaten.set(handle, by);
   }
-  return unasked;
+  return { unasked, beaten };
 }

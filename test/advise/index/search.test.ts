@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { askBeside } from '../../../src/advise/index-advisor/beside.ts';
+import { askBeside, askBestBeside } from '../../../src/advise/index-advisor/beside.ts';
 import { searchSets } from '../../../src/advise/index-advisor/search/local-search.ts';
 import { PlanBook } from '../../../src/advise/index-advisor/search/plan-book.ts';
 import { SetModel } from '../../../src/advise/index-advisor/search/set-model.ts';
@@ -154,6 +154,50 @@ describe('the book of plans', () => {
         expect(engine.asked).toBe(asked);
         // Never more than one by one and the groups that were there besides.
         expect(asked).toBeLessThanOrEqual(all.length * (1 + 2 * others.length));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('leaves out only what one no larger is as good as', async () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 7, maxLength: 7 });
+    await fc.assert(
+      fc.asyncProperty(workload, sizes, async (given, bytes) => {
+        const { ways, engine, book, all } = build(given.slice(0, 1));
+        const [one] = all;
+        if (!one) return;
+        const rated = HANDLES.map((handle, place) => ({
+          handle,
+          table_oid: 1,
+          size_bytes: bytes[place] ?? 0,
+        }));
+        const sizeOf = (handle: string) => bytes[HANDLES.indexOf(handle)] ?? 0;
+        const alone = (handle: string) =>
+          Math.min(
+            ...(ways.get('s0') ?? [])
+              .filter(({ needs }) => needs.every((need) => need === handle))
+              .map(({ cost }) => cost),
+          );
+        const beaten = await askBestBeside(book, new Set(), new Map([[one, rated]]), Infinity);
+        const asked = engine.asked;
+        for (const handle of HANDLES) {
+          const better = beaten.get(handle);
+          if (better === undefined) {
+            expect(book.known(one, new Set([handle]))?.cost).toBe(alone(handle));
+            continue;
+          }
+          expect(sizeOf(better)).toBeLessThanOrEqual(sizeOf(handle));
+          expect(alone(better)).toBeLessThanOrEqual(alone(handle));
+          expect(book.known(one, new Set([better]))?.cost).toBe(alone(better));
+        }
+        const other = build(given.slice(0, 1));
+        await askBeside(
+          other.book,
+          new Set(),
+          new Map(other.all.map((each) => [each, rated.map(({ handle }) => handle)])),
+          Infinity,
+        );
+        expect(asked).toBeLessThanOrEqual(Math.max(other.engine.asked, HANDLES.length + 1));
       }),
       { numRuns: 100 },
     );

@@ -106,6 +106,7 @@ function shortened(given: Rejection[], standing: ReadonlyMap<string, unknown>): 
     'index_size_invalid',
     'over_budget',
     'dominated_by_chosen',
+    'beaten_by_smaller',
     'exchanged',
     'covered_by_existing',
     'refused_by_postgresql',
