@@ -1,6 +1,7 @@
 /** What the search keeps of a set from move to move is what a set reckoned from nothing would say (pure). */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { Room } from '../../../src/advise/index-advisor/room.ts';
 import { Cousins } from '../../../src/advise/index-advisor/search/cousins.ts';
 import type { PlanBook, SamplePlans } from '../../../src/advise/index-advisor/search/plan-book.ts';
 import { RankedQueue } from '../../../src/advise/index-advisor/search/ranked-queue.ts';
@@ -149,3 +150,43 @@ it('a queue gives the highest first, and of equals the one that came first', () 
     }),
   );
 });
+
+it('room costs half of what the cheapest members that make it save, or less', () => {
+  const request = fc.record({
+    members: fc.subarray([...HANDLES.keys()]),
+    spare: fc.integer({ min: 0, max: 20 }),
+    bytes: fc.integer({ min: 1, max: 160 }),
+    freed: fc.subarray([...HANDLES.keys()], { maxLength: 2 }),
+  });
+  fc.assert(
+    fc.property(problem, request, (given, { members, spare, bytes, freed }) => {
+      const state = afresh(modelOf(given), members);
+      const room = new Room(state, state.bytes + 8192 * spare);
+      const gone = new Set(freed.filter((one) => members.includes(one)));
+      const cost = room.costOf(8192 * bytes, gone);
+      const others = members.filter((one) => !gone.has(one));
+      const least = leastLoss(state, others, bytes - spare - sizeOf(given, [...gone]), given);
+      expect(cost).toBeLessThanOrEqual(least / 2 + 1e-6);
+      expect(Number.isFinite(cost)).toBe(Number.isFinite(least));
+      expect(room.costOf(8192 * (bytes + 1), gone)).toBeGreaterThanOrEqual(cost);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+const sizeOf = ({ bytes }: Problem, members: readonly number[]) =>
+  members.reduce((sum, one) => sum + (bytes[one] ?? 0), 0);
+
+/** The least that a subset of members as large as that saves; infinity: all of them are smaller. */
+function leastLoss(state: SetState, members: readonly number[], blocks: number, given: Problem): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let bits = 0; bits < 1 << members.length; bits += 1) {
+    const some = members.filter((_, place) => bits & (1 << place));
+    if (sizeOf(given, some) < blocks) continue;
+    least = Math.min(
+      least,
+      some.reduce((sum, one) => sum + Math.max(0, state.lossOf(one)), 0),
+    );
+  }
+  return least;
+}
