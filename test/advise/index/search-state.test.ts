@@ -16,6 +16,7 @@ const plans = fc.array(
   fc.record({
     needs: fc.subarray(HANDLES, { minLength: 1, maxLength: 3 }),
     cost: fc.integer({ min: 1, max: 999 }),
+    early_end_risk: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 40_000 })),
   }),
   { maxLength: 7 },
 );
@@ -35,12 +36,10 @@ function modelOf({ samples, bytes, charges }: Problem): SetModel {
   const book = {
     plans: (statement: AdvisorStatement): SamplePlans[] => {
       const some = samples[(statement as unknown as { place: number }).place] ?? [];
-      const made = [...some, { needs: [], cost: 1000 }].map(({ needs, cost }) => ({
-        needs,
-        cost,
+      const made = [...some, { needs: [], cost: 1000, early_end_risk: 0 }].map((plan) => ({
+        ...plan,
         on: new Set<string>(),
-        indexes: needs,
-        early_end_risk: 0,
+        indexes: plan.needs,
       }));
       return [{ share: 1, plans: made }];
     },
@@ -149,6 +148,24 @@ it('a queue gives the highest first, and of equals the one that came first', () 
       expect(queue.highest).toBe(Number.NEGATIVE_INFINITY);
     }),
   );
+});
+
+it('an index that lures another statement’s LIMIT is charged with what is feared of it', () => {
+  const alone = { cost: 10, early_end_risk: 0 };
+  const lured = { needs: ['i0'], cost: 20, early_end_risk: 60_000 };
+  const given = (saved: number): Problem => ({
+    // 1,000 without an index; the second statement weighs twice.
+    samples: [[{ ...alone, needs: ['i0'], cost: 1000 - saved }], [lured, { ...alone, needs: ['i1'] }]],
+    bytes: [],
+    charges: [],
+  });
+  const costs = (saved: number, members: number[]) => afresh(modelOf(given(saved)), members).value;
+  const [none, first, both, second] = [[], [0], [0, 1], [1]].map((members) => costs(900, members));
+  // A twentieth of 60,000 is feared: 3,020 for each of two calls in place of 1,000.
+  expect(first).toBeCloseTo((none ?? 0) - 900 + 2 * 2020, 6);
+  // The planner takes what looks cheaper: a safer index beside it saves the statement.
+  expect(both).toBeCloseTo((none ?? 0) - 900 - 2 * 990, 6);
+  expect(second).toBeCloseTo((none ?? 0) - 2 * 990, 6);
 });
 
 it('room costs half of what the cheapest members that make it save, or less', () => {
