@@ -267,10 +267,15 @@ describe('the loop', () => {
     await client.end();
     expect(rows).toEqual([{ valid: true }]);
 
-    await runStatements(40);
-    await service.ask('POST', `${base}/snapshots`);
-    const verified = await service.ask('POST', `${base}/applies/${apply.body.id}/verify`);
-    expect(verified.body.verdict).toMatchObject({ verdict: 'succeeded' });
+    // On a machine that stalls for a moment a few calls more may be wanted until the difference is beyond doubt.
+    let verdict: { verdict?: string } = {};
+    for (let part = 0; part < 5 && (part === 0 || verdict.verdict === 'inconclusive'); part += 1) {
+      await runStatements(40);
+      await service.ask('POST', `${base}/snapshots`);
+      const verified = await service.ask('POST', `${base}/applies/${apply.body.id}/verify`);
+      verdict = verified.body.verdict as typeof verdict;
+    }
+    expect(verdict).toMatchObject({ verdict: 'succeeded' });
     expect((await service.ask('GET', path)).body.state).toBe('succeeded');
     expect((await service.ask('POST', '/v1/audit/verify')).body).toMatchObject({ ok: true });
     const audit = (await service.ask('GET', `/v1/audit?target_id=${targetId}`)).body.items as {
