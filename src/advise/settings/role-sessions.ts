@@ -32,7 +32,7 @@ const RECKONED = 'sessions of the role reckoned with';
  */
 export function sessionsOf(context: RuleContext, most: number, role: string): ReckonedSessions {
   const row = context.snapshot.instance?.roles.find(({ name }) => name === role);
-  // A superuser is let in whatever its limit is (InitPostgres).
+  // A superuser is let in whatever its limit is (InitializeSessionUserId() of miscinit.c).
   const limit = row?.is_superuser ? -1 : (row?.connection_limit ?? -1);
   if (limit > 0 && limit < most) {
     const source = `CONNECTION LIMIT ${limit} of the role`;

@@ -6,12 +6,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adviseIndexes } from '../../../src/advise/index-advisor/advise.ts';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
-import {
-  type RecommendationDraft,
-  type RuleContext,
-  renderIndexDefinition,
-  type WhatIf,
-} from '../../../src/domain/index.ts';
+import type { RecommendationDraft, RuleContext, WhatIf } from '../../../src/domain/index.ts';
 import { workloadFromSnapshot } from '../../../src/workload/index.ts';
 import { testMajors, testServer } from '../../support/servers.ts';
 import {
@@ -22,6 +17,7 @@ import {
   twinOf,
   vacuumAll,
 } from '../rules/index/context.ts';
+import { readBy, withIndexes } from './carried-out.ts';
 
 /** One application's statements: a text with its parameters, each called so often. */
 type Calls = [sql: string, times: number, parameters: (round: number) => unknown[]][];
@@ -92,24 +88,7 @@ async function samples(calls: Calls, text: string) {
 const weightOf = (all: Awaited<ReturnType<typeof samples>>, value: string) =>
   all.filter(({ sql }) => sql.includes(value)).reduce((sum, { weight }) => sum + weight, 0);
 
-/** Blocks that a statement touches when it runs. */
-async function blocksOf(sql: string): Promise<number> {
-  const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`);
-  const plan = rows[0]['QUERY PLAN'][0].Plan;
-  return plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
-}
-
-async function withIndexes<T>(drafts: readonly RecommendationDraft[], use: () => Promise<T>): Promise<T> {
-  await client.query('BEGIN');
-  try {
-    for (const { change } of drafts) {
-      if (change.kind === 'index.create') await client.query(renderIndexDefinition(change.index));
-    }
-    return await use();
-  } finally {
-    await client.query('ROLLBACK');
-  }
-}
+const blocksOf = async (sql: string) => (await readBy(client, sql)).blocks;
 
 const OPEN = `SELECT id FROM payments WHERE state = 'open' AND created_at < $1 ORDER BY created_at LIMIT 50`;
 const SETTLE = `UPDATE payments SET state = 'settled' WHERE id = $1 AND state <> 'settled'`;
@@ -129,7 +108,7 @@ describe('a rare state, set as rows get older, in the order of age', () => {
     expect(created(drafts).join(' ')).toMatch(/\(state, created_at\)|\(created_at, state\)/);
     const open = OPEN.replace('$1', "'2025-01-01'");
     const now = await blocksOf(open);
-    expect(await withIndexes(drafts, () => blocksOf(open))).toBeLessThan(now / 10);
+    expect(await withIndexes(client, drafts, () => blocksOf(open))).toBeLessThan(now / 10);
   });
 
   test('its samples are marked; not those of a common value, of no LIMIT, of a column that nobody sets, of another order', async () => {
