@@ -150,24 +150,6 @@ it('a queue gives the highest first, and of equals the one that came first', () 
   );
 });
 
-it('an index that lures another statement’s LIMIT is charged with what is feared of it', () => {
-  const alone = { cost: 10, early_end_risk: 0 };
-  const lured = { needs: ['i0'], cost: 20, early_end_risk: 60_000 };
-  const given = (saved: number): Problem => ({
-    // 1,000 without an index; the second statement weighs twice.
-    samples: [[{ ...alone, needs: ['i0'], cost: 1000 - saved }], [lured, { ...alone, needs: ['i1'] }]],
-    bytes: [],
-    charges: [],
-  });
-  const costs = (saved: number, members: number[]) => afresh(modelOf(given(saved)), members).value;
-  const [none, first, both, second] = [[], [0], [0, 1], [1]].map((members) => costs(900, members));
-  // A twentieth of 60,000 is feared: 3,020 for each of two calls in place of 1,000.
-  expect(first).toBeCloseTo((none ?? 0) - 900 + 2 * 2020, 6);
-  // The planner takes what looks cheaper: a safer index beside it saves the statement.
-  expect(both).toBeCloseTo((none ?? 0) - 900 - 2 * 990, 6);
-  expect(second).toBeCloseTo((none ?? 0) - 2 * 990, 6);
-});
-
 it('room costs half of what the cheapest members that make it save, or less', () => {
   const request = fc.record({
     members: fc.subarray([...HANDLES.keys()]),

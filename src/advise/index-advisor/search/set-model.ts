@@ -1,8 +1,7 @@
 /**
- * What a set of candidates would cost by the plans known so far: each sample takes the plan that the planner likes best
- * of those that have all they need, and is charged with the risk that the planner does not see. Plan costs are never too
- * low and exact where the planner was asked; a set is evaluated in microseconds, so that the search among sets needs the
- * planner only to confirm and to show new plans.
+ * What a set of candidates would cost by the plans known so far: each sample takes the cheapest plan that has all it
+ * needs. It is never too low, exact where the planner was asked, and evaluated in microseconds, so that the search
+ * among sets needs the planner only to confirm and to show new plans.
  */
 import type { AdvisorStatement } from '../statement.ts';
 import type { PlanBook } from './plan-book.ts';
@@ -37,17 +36,14 @@ const NEVER_TIMES = 1024;
  */
 const UNLUCKY = 0.05;
 
-/** A plan of a sample: costs × calls × share, and the candidates that it needs. */
+/** A plan of a sample: its cost × calls × share, and the candidates that it needs. */
 interface Choice {
-  /** By the planner, which takes the cheapest that it can have. */
-  planned: number;
-  /** What the choice is charged with: with the risk that the planner does not see. */
   cost: number;
   needs: number[];
 }
 
 interface ModelSample {
-  /** In the planner's order, the one that it prefers first; the last needs nothing. */
+  /** Cheapest first; the last needs nothing. */
   plans: readonly Choice[];
 }
 
@@ -62,7 +58,6 @@ interface FlatPlans {
 }
 
 const byNumber = (a: number, b: number) => a - b;
-const byPlanner = (a: Choice, b: Choice) => a.planned - b.planned || a.cost - b.cost;
 
 export class SetModel {
   /** Costs of samples that were told, each of which would have been a question to the planner. */
@@ -108,16 +103,13 @@ export class SetModel {
           // Something that is no contender any more.
           if (needs[0] === -1) continue;
           const key = needs.join(' ');
-          const times = share * statement.query.calls;
-          const planned = plan.cost * times;
-          const cost = planned + UNLUCKY * plan.early_end_risk * times;
+          const feared = plan.cost + UNLUCKY * plan.early_end_risk;
+          const cost = feared * share * statement.query.calls;
           const known = best.get(key);
-          if (!known || planned < known.planned) best.set(key, { planned, cost, needs });
+          if (!known || cost < known.cost) best.set(key, { cost, needs });
         }
-        const [today] = [...best.values()]
-          .filter(({ needs }) => needs.every((one) => isPresent.has(one)))
-          .sort(byPlanner);
-        if (today) choices.push({ best, today: today.cost });
+        const today = [...best.values()].filter(({ needs }) => needs.every((one) => isPresent.has(one)));
+        if (today.length > 0) choices.push({ best, today: Math.min(...today.map((plan) => plan.cost)) });
       }
     }
     const charges = candidates.reduce((sum, { charge }) => sum + charge, 0);
@@ -126,20 +118,19 @@ export class SetModel {
     for (const { best, today } of choices) {
       // Without all that is there today nothing may get much dearer; what nobody has shown is taken for worst.
       const most = (1 + rules.max_regression) * today;
-      const none = best.get('') ?? { planned: never, cost: never, needs: [] };
-      if (none.cost > most) [none.planned, none.cost] = [never, never];
-      // Also what is feared to cost more than without: once its index is there, for another statement, it is what comes.
-      const taken = [...best.values()]
-        .filter((plan) => plan !== none && plan.planned < none.planned && plan.planned <= most)
-        .sort(byPlanner);
-      if (taken.length === 0) continue;
-      samples.push({ plans: [...taken, none] });
-      for (const { cost, needs } of taken) if (cost < none.cost) bundles.set(needs.join(' '), needs);
+      const none = best.get('') ?? { cost: never, needs: [] };
+      if (none.cost > most) none.cost = never;
+      const useful = [...best.values()]
+        .filter((plan) => plan !== none && plan.cost < none.cost && plan.cost <= most)
+        .sort((a, b) => a.cost - b.cost);
+      if (useful.length === 0) continue;
+      samples.push({ plans: [...useful, none] });
+      for (const { needs } of useful) bundles.set(needs.join(' '), needs);
     }
     for (const one of this.present) {
       const others = (candidates[one]?.superseded_by ?? []).flatMap((handle) => place.get(handle) ?? []);
-      const free = [one, ...others].map((each) => ({ planned: 0, cost: 0, needs: [each] }));
-      samples.push({ plans: [...free, { planned: never, cost: never, needs: [] }] });
+      const free = [one, ...others].map((each) => ({ cost: 0, needs: [each] }));
+      samples.push({ plans: [...free, { cost: never, needs: [] }] });
     }
     this.samples = samples;
     this.#flat = flatten(samples);
@@ -157,7 +148,7 @@ export class SetModel {
     this.#bundlesWith = bundlesWith;
   }
 
-  /** What a sample costs where these are there: by the plan that the planner takes of those that have all they need. */
+  /** What a sample costs where these are there: its cheapest plan that has all it needs. */
   costOf(sample: number, has: Uint8Array): number {
     this.answered += 1;
     const { plans, costs, needs, needed } = this.#flat;
