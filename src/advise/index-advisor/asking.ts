@@ -2,7 +2,6 @@
  * Which sets the planner is asked about around the search: those on the way to a greedy set, the neighbours of the best
  * one so far, and the target without the existing indexes that may leave.
  */
-import type { Operand } from '../../domain/index.ts';
 import { askBeside } from './beside.ts';
 import { supersedes } from './covered.ts';
 import type { Leaving } from './leaving.ts';
@@ -10,6 +9,7 @@ import type { Room } from './room.ts';
 import type { Ask, PlanBook } from './search/plan-book.ts';
 import type { Weighed } from './search/set-model.ts';
 import type { Contender, SelectionInput } from './selection.ts';
+import { mayServe } from './serving.ts';
 import { BLOCK_BYTES } from './size-model.ts';
 import { membersByTable, standsFor } from './stand-in.ts';
 import type { AdvisorStatement } from './statement.ts';
@@ -163,7 +163,7 @@ export async function askNeighbours(
     for (const handle of book.relevant(statement)) {
       if (set.has(handle) || !byHandle.has(handle) || book.isPassedOver(statement, handle)) continue;
       const contender = contenders[byHandle.get(handle) ?? -1];
-      if (!leads(contender, statement) && !holdsAll(contender, statement)) continue;
+      if (!mayServe(contender, statement)) continue;
       beside.add(handle);
       const hope = book.known(statement, beside)
         ? 0
@@ -190,45 +190,6 @@ export async function askNeighbours(
   }
   await askBeside(book, set, wanted, input.deadline);
   return promising.length;
-}
-
-/** Whether the statement looks for, joins, sorts or groups by what leads the index: else only its size could serve it. */
-function leads(contender: Contender | undefined, { usages }: AdvisorStatement): boolean {
-  const first = contender?.candidate.definition.keys[0];
-  if (!first) return false;
-  const isFirst = (operand: Operand) =>
-    first.column === null
-      ? operand.expression === first.expression ||
-        operand.columns.some((name) => first.expression?.includes(name))
-      : operand.columns.includes(first.column);
-  return usages.some(
-    ({ predicates, orders, groups }) =>
-      predicates.some(isFirst) ||
-      orders.flat().some(isFirst) ||
-      groups.some(({ operands }) => operands.some(isFirst)),
-  );
-}
-
-/**
- * Whether it was made out of others and has all that the statement reads of its table: the smaller of the others may
- * have served it by being smaller than the table, and so may this one.
- */
-function holdsAll(contender: Contender | undefined, { usages }: AdvisorStatement): boolean {
-  if (!contender || contender.merged_of.length === 0) return false;
-  const { keys, include, where } = contender.candidate.definition;
-  const held = new Set([...keys.map(({ column }) => column), ...include]);
-  return (
-    where === null &&
-    usages.some(({ relations }) =>
-      relations.some(
-        ({ table_oid, columns_read }) =>
-          table_oid === contender.table_oid &&
-          columns_read !== null &&
-          columns_read.length > 0 &&
-          columns_read.every((name) => held.has(name)),
-      ),
-    )
-  );
 }
 
 /**

@@ -3,6 +3,7 @@ import { unknownOf, usersOf } from './asking.ts';
 import type { Room } from './room.ts';
 import type { Ask } from './search/plan-book.ts';
 import type { Contender, SelectionInput } from './selection.ts';
+import { mayServe } from './serving.ts';
 import { BLOCK_BYTES } from './size-model.ts';
 import { membersByTable, standsFor } from './stand-in.ts';
 import type { AdvisorStatement } from './statement.ts';
@@ -10,11 +11,14 @@ import type { AdvisorStatement } from './statement.ts';
 /** Exchanges of a member for another that are asked about in one round. */
 const EXCHANGES = 32;
 const SHARE_OF_EXCHANGES = 1 / 64;
+/** Share of what the set costs now that an exchange could at least save, or it is not asked about. */
+const LEAST_POTENTIAL = 5e-4;
 
 /**
  * A member's work done by another contender: the statements whose plans use the member are asked about with the other
- * in its place. Beside the member it would not be used, so that nothing else shows what it could do instead. What is no
- * smaller than all whose work it might do is asked about only where it could save more, by the bounds, than its room costs.
+ * in its place. Beside the member it would not be used, so that nothing else shows what it could do instead. Asked about
+ * is what could save something, by the bounds: through the plans of those statements and of others that the other might
+ * serve, and through what the room that it leaves could hold.
  * @returns how many of them there was something to ask about.
  */
 export async function askExchanges(
@@ -30,16 +34,17 @@ export async function askExchanges(
     .filter((one) => !set.has(one.handle) && members.has(one.table_oid))
     .sort((a, b) => Number(b.merged_of.length > 0) - Number(a.merged_of.length > 0) || worth(b) - worth(a));
   const touched = statementsOf(input, others);
+  const least = LEAST_POTENTIAL * room.value;
   const most = Math.max(EXCHANGES, SHARE_OF_EXCHANGES * contenders.length);
   const exchanges: Ask[] = [];
   const swapped = new Set(set);
   for (const other of others) {
     if (Date.now() > input.deadline) break;
     const replaced = standsFor(other, members);
-    const bytes = [...replaced].reduce((sum, one) => sum + (contenders[one]?.size_bytes ?? 0), 0);
     const needed = room.costOf(other.size_bytes, replaced);
+    const served = (touched.get(other.handle) ?? []).filter((one) => mayServe(other, one));
     swapped.add(other.handle);
-    const beside = hopeOf(input, touched.get(other.handle) ?? [], set, swapped);
+    const beside = hopeOf(input, served, set, swapped);
     for (const { position, member } of members.get(other.table_oid) ?? []) {
       if (exchanges.length >= most) return book.askEach(exchanges, input.deadline);
       if (!replaced.has(position)) continue;
@@ -47,8 +52,9 @@ export async function askExchanges(
       if (using.length === 0) continue;
       swapped.delete(member.handle);
       const open = unknownOf(book, using, swapped);
-      const isWorthIt = () => bytes > other.size_bytes || beside + hopeOf(input, open, set, swapped) > needed;
-      if (open.length > 0 && isWorthIt()) exchanges.push({ statements: open, set: new Set(swapped) });
+      const freed = room.worthOf(member.size_bytes - other.size_bytes);
+      const potential = beside + hopeOf(input, open, set, swapped) + freed - needed;
+      if (open.length > 0 && potential > least) exchanges.push({ statements: open, set: new Set(swapped) });
       swapped.add(member.handle);
     }
     swapped.delete(other.handle);

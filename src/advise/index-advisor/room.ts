@@ -1,6 +1,6 @@
 /**
- * What room in a full budget costs: a neighbour of a set that could not even pay for the members that would have to
- * leave is not worth a question.
+ * What room in a full budget costs, and what more of it could bring: a neighbour of a set that could not even pay for the
+ * members that would have to leave is not worth a question.
  */
 import type { SetState } from './search/set-state.ts';
 
@@ -14,6 +14,8 @@ const ROOM_SHARE = 0.5;
 export class Room {
   readonly #state: SetState;
   readonly #free: number;
+  /** Bundles that could join, by what they save for each of their bytes, the most first. */
+  readonly #dearest: { bytes: number; gain: number }[];
   /** Members by what each of their bytes saves, the cheapest first. */
   readonly #cheapest: { position: number; bytes: number; loss: number }[];
 
@@ -30,6 +32,31 @@ export class Room {
       }))
       .filter(({ bytes }) => bytes > 0)
       .sort((a, b) => a.loss / a.bytes - b.loss / b.bytes);
+    const joining = Number.isFinite(budgetBytes) ? state.model.bundles : [];
+    this.#dearest = joining
+      .map((bundle, place) => ({ bytes: state.bytesOf(bundle), gain: state.gainAt(place) }))
+      .filter(({ bytes, gain }) => bytes > 0 && gain > 0)
+      .sort((a, b) => b.gain / b.bytes - a.gain / a.bytes);
+  }
+
+  /** Of the set: planner cost units of the workload, and what its members are charged. */
+  get value(): number {
+    return this.#state.value;
+  }
+
+  /**
+   * The most that bytes which become free could save, as if any part of a bundle could join; below 0 bytes and without a
+   * budget nothing.
+   */
+  worthOf(bytes: number): number {
+    let left = bytes;
+    let worth = 0;
+    for (const { bytes: its, gain } of this.#dearest) {
+      if (left <= 0) break;
+      worth += gain * Math.min(1, left / its);
+      left -= its;
+    }
+    return worth;
   }
 
   /**

@@ -1,0 +1,47 @@
+/** Which contenders a statement's plan might use beside others, by what the statement asks for and the index holds. */
+import type { Operand } from '../../domain/index.ts';
+import type { Contender } from './selection.ts';
+import type { AdvisorStatement } from './statement.ts';
+
+/** Whether a plan of the statement might use it beside others. */
+export const mayServe = (contender: Contender | undefined, statement: AdvisorStatement): boolean =>
+  leads(contender, statement) || holdsAll(contender, statement);
+
+/** Whether the statement looks for, joins, sorts or groups by what leads the index: else only its size could serve it. */
+function leads(contender: Contender | undefined, { usages }: AdvisorStatement): boolean {
+  const first = contender?.candidate.definition.keys[0];
+  if (!first) return false;
+  const isFirst = (operand: Operand) =>
+    first.column === null
+      ? operand.expression === first.expression ||
+        operand.columns.some((name) => first.expression?.includes(name))
+      : operand.columns.includes(first.column);
+  return usages.some(
+    ({ predicates, orders, groups }) =>
+      predicates.some(isFirst) ||
+      orders.flat().some(isFirst) ||
+      groups.some(({ operands }) => operands.some(isFirst)),
+  );
+}
+
+/**
+ * Whether it was made out of others and has all that the statement reads of its table: the smaller of the others may
+ * have served it by being smaller than the table, and so may this one.
+ */
+function holdsAll(contender: Contender | undefined, { usages }: AdvisorStatement): boolean {
+  if (!contender || contender.merged_of.length === 0) return false;
+  const { keys, include, where } = contender.candidate.definition;
+  const held = new Set([...keys.map(({ column }) => column), ...include]);
+  return (
+    where === null &&
+    usages.some(({ relations }) =>
+      relations.some(
+        ({ table_oid, columns_read }) =>
+          table_oid === contender.table_oid &&
+          columns_read !== null &&
+          columns_read.length > 0 &&
+          columns_read.every((name) => held.has(name)),
+      ),
+    )
+  );
+}
