@@ -88,8 +88,8 @@ const MANY_CONTENDERS = 1000;
 const LEAST_PROGRESS = 1e-4;
 const MOST_IDLE = 2;
 /** Effort of the search between questions, and of the last one. */
-const SHAKES_BETWEEN = 8;
-const SHAKES_AT_LAST = 60;
+const SHAKES_BETWEEN = 5;
+const SHAKES_AT_LAST = 24;
 /** Times that contenders are made out of the best set's members. */
 const MAX_WIDENED = 3;
 
