@@ -156,7 +156,7 @@ export async function draftIndex(
         level: 'estimated',
         formula: `${contender.size.pages} pages × 8192 for ${Math.round(contender.size.tuples)} entries`,
       },
-      sizeRange(contender),
+      sizeRange(contender, context.snapshot.schema.extended_statistics),
       {
         name: 'write cost in the window',
         value: contender.write.cost,

@@ -34,6 +34,8 @@ export interface SizeInput {
   expressions?: ReadonlyMap<string, ColumnRow> | undefined;
   /** CREATE STATISTICS objects: those of this table tell how many combinations of its columns there are. */
   statistics?: readonly ExtendedStatistics[];
+  /** Keys as if all of them followed from the most distinct one: the smallest that a B-tree of these keys can be. */
+  dependent?: boolean;
   /** Memory and method of a GIN's build; absent: PostgreSQL's defaults. */
   gin_build?: GinBuild;
   /** Of the server that builds it; absent: the newest. */
@@ -96,7 +98,7 @@ function sizeByMethod(input: SizeInput, { keys, include, rows }: Entries): Index
         unique: definition.unique,
         fillfactor: Number(definition.options.fillfactor ?? 90),
         deduplicate: definition.options.deduplicate_items !== 'off',
-        distinct: input.selectivity < 1 ? undefined : knownCombinations(input),
+        distinct: combinationsOf(input, keys),
       });
     case 'brin':
       return brinSize(keys, pages, Number(definition.options.pages_per_range ?? 128));
@@ -194,8 +196,14 @@ function columnOf(
   return key.column === null ? expressions?.get(key.expression ?? '') : table.columns.get(key.column);
 }
 
+/** Distinct combinations of the keys, where more is known or wanted than that they are independent. */
+function combinationsOf(input: SizeInput, keys: readonly KeyFacts[]): number | undefined {
+  if (input.dependent) return Math.max(...keys.map(({ distinct }) => distinct));
+  return input.selectivity < 1 ? undefined : knownCombinations(input);
+}
+
 /** Distinct combinations of the keys as ANALYZE counted them for a CREATE STATISTICS object of these very columns. */
-function knownCombinations({ definition, table, statistics }: SizeInput): number | undefined {
+export function knownCombinations({ definition, table, statistics }: SizeInput): number | undefined {
   const attnums = definition.keys.map((key) => table.columns.get(key.column ?? '')?.attnum);
   if (attnums.length < 2 || attnums.includes(undefined)) return undefined;
   const wanted = attnums.toSorted((a, b) => Number(a) - Number(b)).join(', ');

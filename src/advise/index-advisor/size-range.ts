@@ -4,10 +4,11 @@
  * follow from widths and groups, which statistics tell well; how many entries a GIN has, and how many rows two compared
  * columns keep, they tell badly or not at all.
  */
-import type { Evidence, IndexDefinition } from '../../domain/index.ts';
+import type { Evidence, ExtendedStatistics, IndexDefinition } from '../../domain/index.ts';
 import type { Candidate } from './candidates.ts';
 import type { AdvisorTable } from './catalog.ts';
 import { megabytes } from './left-out.ts';
+import { indexSize, knownCombinations } from './size-model.ts';
 
 /** Real size ÷ predicted, least and most, and what makes it so. */
 export interface SizeRange {
@@ -16,7 +17,10 @@ export interface SizeRange {
   because: string;
 }
 
-type Sized = Pick<Candidate, 'definition' | 'table' | 'selectivity' | 'conditions' | 'is_guess'>;
+interface Sized extends Pick<Candidate, 'definition' | 'table' | 'selectivity' | 'conditions' | 'is_guess'> {
+  /** CREATE STATISTICS objects that the size rests on. */
+  statistics?: readonly ExtendedStatistics[];
+}
 
 const EXACT: SizeRange = { least: 0.98, most: 1.02, because: 'its pages follow from the table’s alone' };
 const BTREE: SizeRange = {
@@ -73,8 +77,9 @@ const VECTORS: SizeRange = {
 const REPEATING_TEXT = /^(text|character|name|citext)/;
 
 /** What the prediction of this index may be off by. */
-export function rangeOf({ definition, table, selectivity, conditions, is_guess }: Sized): SizeRange {
-  const keys = is_guess ? GUESS : rangeOfKeys(definition, table);
+export function rangeOf(sized: Sized): SizeRange {
+  const { definition, table, selectivity, conditions, is_guess } = sized;
+  const keys = is_guess ? GUESS : withDependence(rangeOfKeys(definition, table), sized);
   if (definition.where === null) return keys;
   const compared = conditions.some(({ compares }) => compares !== undefined);
   if (compared) {
@@ -101,6 +106,25 @@ export function rangeOf({ definition, table, selectivity, conditions, is_guess }
   };
 }
 
+/**
+ * Of several keys without CREATE STATISTICS nothing tells whether rows that share the one share the others, as an
+ * order's lines share its customer and its day: then equal keys are merged, and the B-tree may be less than half as large.
+ */
+function withDependence(range: SizeRange, { definition, table, selectivity, statistics }: Sized): SizeRange {
+  const { method, keys, include } = definition;
+  if (method !== 'btree' || keys.length < 2 || include.length > 0) return range;
+  if (keys.some(({ column }) => column === null)) return range;
+  const input = { definition, table, selectivity, ...(statistics ? { statistics } : {}) };
+  if (selectivity >= 1 && knownCombinations(input) !== undefined) return range;
+  const ratio = indexSize({ ...input, dependent: true }).pages / indexSize(input).pages;
+  if (ratio > range.least) return range;
+  return {
+    ...range,
+    least: range.least * ratio,
+    because: `${range.because}; its keys are taken to have nothing to do with each other, and where rows that share one share the others, too, it is smaller`,
+  };
+}
+
 function rangeOfKeys({ method, keys }: IndexDefinition, table: AdvisorTable): SizeRange {
   if (method === 'brin') return EXACT;
   if (method === 'hnsw' || method === 'ivfflat') return VECTORS;
@@ -124,14 +148,11 @@ function contentOf(key: IndexDefinition['keys'][number] | undefined, type: strin
 }
 
 /** The range in bytes, as evidence. */
-export function sizeRange({
-  candidate,
-  size_bytes: bytes,
-}: {
-  candidate: Sized;
-  size_bytes: number;
-}): Evidence {
-  const { least, most, because } = rangeOf(candidate);
+export function sizeRange(
+  { candidate, size_bytes: bytes }: { candidate: Sized; size_bytes: number },
+  statistics: readonly ExtendedStatistics[],
+): Evidence {
+  const { least, most, because } = rangeOf({ ...candidate, statistics });
   return {
     name: 'size, between',
     value: `${megabytes(least * bytes)} and ${megabytes(most * bytes)}`,
