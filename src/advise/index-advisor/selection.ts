@@ -126,7 +126,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     const room = new Room(found, limits.budget_bytes);
     const asked =
       (await askAbout(input, set, statements)) +
-      (await askNeighbours(input, weighed, set, room)) +
+      (await askNeighbours(input, weighed, set, room, idle > 0)) +
       (await askExchanges(input, set, room)) +
       (await askWithout(input, set));
     // Plans that were shown meanwhile may take the place of what stands.
