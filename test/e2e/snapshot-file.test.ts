@@ -6,7 +6,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Report, reportSchema } from '../../src/domain/index.ts';
 import { type EmbeddedServer, startEmbedded } from '../../src/embedded/index.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, runCliHere } from './run-cli.ts';
 
 let directory: string;
 /** Of its own: it is stopped. */
@@ -75,8 +75,8 @@ async function firstLookEnded(): Promise<void> {
   await client.end();
 }
 
-async function analyze(args: string[]): Promise<Report> {
-  const { code, out, err } = await runCli(directory, ['analyze', ...args, '--json', '--only', 'index']);
+async function analyze(args: string[], run = runCliHere): Promise<Report> {
+  const { code, out, err } = await run(directory, ['analyze', ...args, '--json', '--only', 'index']);
   expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
   return reportSchema.parse(JSON.parse(out)) as Report;
 }
@@ -97,27 +97,27 @@ it('gives, with no database at all, the advice that the database itself gives', 
   await client.end();
   await work();
   const file = (name: string) => join(directory, name);
-  const exported = async (name: string, ...args: string[]) =>
-    expect(await runCli(directory, ['export', dsn, '-o', file(name), ...args])).toMatchObject({ code: 0 });
+  const exported = async (run: typeof runCli, name: string, ...args: string[]) =>
+    expect(await run(directory, ['export', dsn, '-o', file(name), ...args])).toMatchObject({ code: 0 });
 
   const direct = await analyze([dsn]);
-  await exported('whole.snapshot');
-  await exported('stripped.snapshot', '--strip', 'literals');
-  const watching = exported('window.snapshot', '--window', '6');
+  await exported(runCli, 'whole.snapshot');
+  await exported(runCliHere, 'stripped.snapshot', '--strip', 'literals');
+  const watching = exported(runCliHere, 'window.snapshot', '--window', '6');
   await firstLookEnded();
   await work();
   await watching;
   expect((await stat(file('whole.snapshot'))).mode & 0o777).toBe(0o600);
-  expect(await runCli(directory, ['export', dsn, '-o', file('whole.snapshot')])).toMatchObject({
+  expect(await runCliHere(directory, ['export', dsn, '-o', file('whole.snapshot')])).toMatchObject({
     err: expect.stringContaining('There is a file') as string,
   });
 
   await server.stop('immediate');
-  const unreachable = await runCli(directory, ['analyze', dsn, '--json']);
+  const unreachable = await runCliHere(directory, ['analyze', dsn, '--json']);
   expect(unreachable.code).not.toBe(0);
 
   expect(keys(direct).length).toBeGreaterThanOrEqual(2);
-  const whole = await analyze(['--snapshot', file('whole.snapshot')]);
+  const whole = await analyze(['--snapshot', file('whole.snapshot')], runCli);
   expect(costs(whole)).toEqual(costs(direct));
 
   const stripped = await analyze(['--snapshot', file('stripped.snapshot')]);
@@ -136,7 +136,13 @@ it('gives, with no database at all, the advice that the database itself gives', 
   expect(window.window.seconds).toBeGreaterThan(5);
   expect(keys(window)).toEqual(keys(direct));
 
-  const text = await runCli(directory, ['analyze', '--snapshot', file('whole.snapshot'), '--only', 'index']);
+  const text = await runCliHere(directory, [
+    'analyze',
+    '--snapshot',
+    file('whole.snapshot'),
+    '--only',
+    'index',
+  ]);
   expect(text).toMatchObject({
     code: 0,
     out: expect.stringContaining('CREATE INDEX CONCURRENTLY') as string,

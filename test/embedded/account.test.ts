@@ -14,10 +14,11 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmbedded } from '../../src/embedded/index.ts';
 import { packageRoot } from '../../src/package-root.ts';
+import { compiled } from '../support/compiled.ts';
 import { gone, query, startOwner } from './owner.ts';
 
 const asRoot = process.getuid?.() === 0;
@@ -34,12 +35,12 @@ afterAll(() => rm(temporaryDirectory, { recursive: true, force: true }));
 /** A version that no cache holds yet, so that every run copies. */
 const VERSION = `0.0.0-test.${process.pid}`;
 
-/** A second installation: the room, what it imports, and one major's binaries as npm leaves them without scripts. */
+/** A second installation: the code as it is built, what it imports, and one major's binaries as npm leaves them without scripts. */
 async function installAt(directory: string): Promise<string> {
   await mkdir(join(directory, 'node_modules'), { recursive: true });
-  for (const part of ['package.json', 'src']) {
-    await cp(join(packageRoot, part), join(directory, part), { recursive: true });
-  }
+  await cp(join(packageRoot, 'package.json'), join(directory, 'package.json'));
+  const built = dirname(await compiled('src/main'));
+  await cp(built, join(directory, 'dist', 'src'), { recursive: true });
   const name = `embedded-pg18-${process.platform}-${process.arch}`;
   await cp(join(packageRoot, 'node_modules', name), join(directory, 'node_modules', name), {
     recursive: true,
@@ -53,7 +54,7 @@ async function installAt(directory: string): Promise<string> {
   for (const dependency of ['pg', 'zod']) {
     await symlink(join(packageRoot, 'node_modules', dependency), join(directory, 'node_modules', dependency));
   }
-  return join(directory, 'src', 'embedded', 'index.ts');
+  return join(directory, 'dist', 'src', 'embedded', 'index.js');
 }
 
 async function isLink(path: string): Promise<boolean> {
@@ -75,7 +76,7 @@ describe.skipIf(!asRoot)('started by root', () => {
     const owner = await startOwner({ temporaryDirectory, uid: USER, embedded: { dataDirectory } });
     await query(owner.server.dsn, 'create table kept as select 42 as n');
     owner.process.stdin?.write('stop\n');
-    await gone(owner.server);
+    await gone(owner);
     const server = await startEmbedded({ dataDirectory });
     expect((await stat(`/proc/${server.pid}`)).uid).toBe(USER);
     expect(await query(server.dsn(), 'select n from kept')).toEqual([{ n: 42 }]);
@@ -106,7 +107,7 @@ describe.skipIf(!asRoot)('started by root', () => {
       for (const owner of owners) {
         expect(await query(owner.server.dsn, 'select 1 as n')).toEqual([{ n: 1 }]);
         owner.process.kill('SIGTERM');
-        await gone(owner.server);
+        await gone(owner);
       }
     } finally {
       await rm(closed, { recursive: true, force: true });
@@ -124,7 +125,7 @@ describe.skipIf(!asRoot)('started by a normal user', () => {
     expect((await stat(`/proc/${owner.server.pid}`)).uid).toBe(USER);
     expect(await query(owner.server.dsn, 'select 1 as n')).toEqual([{ n: 1 }]);
     owner.process.kill('SIGKILL');
-    await gone(owner.server);
+    await gone(owner);
   });
 
   it('works out of a folder that it may not write to and that lacks the symbolic links', async () => {
@@ -136,7 +137,7 @@ describe.skipIf(!asRoot)('started by a normal user', () => {
       expect(await query(owner.server.dsn, 'select 1 as n')).toEqual([{ n: 1 }]);
       expect(existsSync(join(temporaryDirectory, '.cache', 'pgluthier'))).toBe(true);
       owner.process.kill('SIGTERM');
-      await gone(owner.server);
+      await gone(owner);
     } finally {
       await rm(join(readOnly, '..'), { recursive: true, force: true });
     }

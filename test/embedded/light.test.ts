@@ -75,13 +75,13 @@ describe('a light server', () => {
     expect(running(orphaned.server.pid)).toBe(false);
     expect(existsSync(dirname(orphaned.server.dataDirectory))).toBe(false);
     next.process.kill('SIGTERM');
-    await gone(next.server);
+    await gone(next);
   });
 
   it('goes with its owner', async () => {
     const owner = await startOwner({ temporaryDirectory, embedded: { light: 'memory' as const } });
     owner.process.kill('SIGKILL');
-    await gone(owner.server);
+    await gone(owner);
     expect(existsSync(join(owner.server.dataDirectory, 'PG_VERSION'))).toBe(false);
   });
 });

@@ -1,16 +1,12 @@
 /** A second process that owns an embedded server, to be killed in every way; Linux only (it looks into /proc). */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { vi } from 'vitest';
 import type { EmbeddedOptions } from '../../src/embedded/index.ts';
 import { compiled } from '../support/compiled.ts';
-
-/** For an installation that is not compiled. */
-const source = fileURLToPath(new URL('./owner-process.ts', import.meta.url));
-const loader = import.meta.resolve('tsx');
 
 export interface Announced {
   pid: number;
@@ -32,18 +28,16 @@ export interface OwnerOptions {
   /** TMPDIR and HOME of the process. */
   temporaryDirectory: string;
   uid?: number;
-  /** Another copy of src/embedded/index.ts. */
+  /** Another compiled copy of src/embedded/index.ts. */
   index?: string;
 }
 
 /** @throws Error with the PgLuthierError's code in front of its message. */
 export async function startOwner(options: OwnerOptions): Promise<Owner> {
-  const script = options.index
-    ? ['--import', loader, source]
-    : [await compiled('test/embedded/owner-process')];
+  const script = await compiled('test/embedded/owner-process');
   const child = spawn(
     process.execPath,
-    [...script, JSON.stringify(options.embedded ?? {}), ...(options.index ? [options.index] : [])],
+    [script, JSON.stringify(options.embedded ?? {}), ...(options.index ? [options.index] : [])],
     {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { PATH: process.env.PATH, TMPDIR: options.temporaryDirectory, HOME: options.temporaryDirectory },
@@ -95,12 +89,16 @@ export async function abandon(owner: Owner): Promise<void> {
   });
 }
 
-/** Waits until neither the server nor its socket's folder is left. */
-export async function gone(server: Announced): Promise<void> {
+/**
+ * Waits until neither the server, its folder nor its owner is left. The owner holds its claim on a data directory until
+ * after the rest has gone: whoever starts there before is told that it is in use.
+ */
+export async function gone({ process: { pid: owner = 0 }, server }: Owner): Promise<void> {
+  const folder = dirname(server.socketDirectory);
   await vi.waitFor(
     () => {
-      if (running(server.pid)) throw new Error(`server ${server.pid} still runs`);
-      if (existsSync(server.socketDirectory)) throw new Error(`${server.socketDirectory} is still there`);
+      for (const pid of [server.pid, owner]) if (running(pid)) throw new Error(`${pid} still runs`);
+      if (existsSync(folder)) throw new Error(`${folder} is still there`);
     },
     { timeout: 20_000, interval: 50 },
   );

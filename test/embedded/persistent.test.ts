@@ -166,7 +166,7 @@ describe('a persistent server', () => {
     const owner = await startOwner({ temporaryDirectory, embedded: { dataDirectory } });
     await query(owner.server.dsn, 'create table kept as select 42 as n');
     owner.process.kill('SIGKILL');
-    await gone(owner.server);
+    await gone(owner);
     const server = await startEmbedded({ dataDirectory });
     await kept(server);
     await server.stop();

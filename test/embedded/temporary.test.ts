@@ -142,7 +142,7 @@ describe('the end of the process that owns a temporary server', () => {
     const owner = await startOwner({ temporaryDirectory, embedded: { light } });
     expect(running(owner.server.pid)).toBe(true);
     end(owner);
-    await gone(owner.server);
+    await gone(owner);
   });
 
   it('without its watchdog leaves an orphan, which the next start removes', async () => {
@@ -156,7 +156,7 @@ describe('the end of the process that owns a temporary server', () => {
     expect(await query(other.server.dsn, 'select 1 as alive')).toEqual([{ alive: 1 }]);
     for (const owner of [other, next]) {
       owner.process.kill('SIGTERM');
-      await gone(owner.server);
+      await gone(owner);
     }
   });
 });
