@@ -273,6 +273,7 @@ describe('the loop', () => {
       await runStatements(40);
       await service.ask('POST', `${base}/snapshots`);
       const verified = await service.ask('POST', `${base}/applies/${apply.body.id}/verify`);
+      expect(verified.status, JSON.stringify(verified.body)).toBe(200);
       verdict = verified.body.verdict as typeof verdict;
     }
     expect(verdict).toMatchObject({ verdict: 'succeeded' });
