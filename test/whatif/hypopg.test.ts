@@ -124,9 +124,11 @@ describe.skipIf(installation === undefined)(
       expect(answer).toEqual({
         statement_id: sql,
         cost: rows[0]['QUERY PLAN'][0].Plan['Total Cost'],
+        planner_cost: rows[0]['QUERY PLAN'][0].Plan['Total Cost'],
         rows: 1,
         indexes: ['public.sale_total'],
         early_end_risk: 0,
+        early_end_rest: 0,
         error: null,
       });
     });

@@ -38,6 +38,8 @@ function modelOf({ samples, bytes, charges }: Problem): SetModel {
       const some = samples[(statement as unknown as { place: number }).place] ?? [];
       const made = [...some, { needs: [], cost: 1000, early_end_risk: 0 }].map((plan) => ({
         ...plan,
+        planner_cost: plan.cost,
+        early_end_rest: plan.early_end_risk,
         on: new Set<string>(),
         indexes: plan.needs,
       }));
