@@ -95,16 +95,21 @@ export interface PlanCost {
    * and `error` says why.
    */
   cost: number | null;
+  /** The same by the planner alone: of plans that it can have it takes the one for which this is least. */
+  planner_cost: number | null;
   /** Rows that the top node expects. */
   rows: number | null;
   /** Indexes in the plan: handles for created ones, `schema.name` for existing ones. */
   indexes: string[];
   /**
-   * Planner cost units that the plan would cost more where a LIMIT does not end it early: it reads rows in order and
-   * filters them, and the planner takes for granted that those that pass lie evenly among the others; times the sample's
-   * `late_rows`, and without what `read_on` counts already. 0: no such plan.
+   * Planner cost units that the plan would cost more where the rows that a LIMIT wants come last: it reads rows in order
+   * and filters them, and the planner takes for granted that those that pass lie evenly among the others. At worst all
+   * that do not pass come before them; times the sample's `late_rows`, and without what `read_on` counts already. 0: no
+   * such plan.
    */
   early_end_risk: number;
+  /** Planner cost units that such plans would cost more if no LIMIT ended their scans: read to the last row. */
+  early_end_rest: number;
   error: string | null;
 }
 

@@ -27,7 +27,16 @@ function planner(ways: readonly Way[]): WhatIf {
     costs: ({ created }) => {
       const possible = ways.filter(({ needs }) => needs.every((one) => created.includes(one)));
       const { cost, needs } = possible.reduce((a, b) => (b.cost < a.cost ? b : a));
-      const answer = { statement_id: 's', cost, rows: 1, indexes: needs, early_end_risk: 0, error: null };
+      const answer = {
+        statement_id: 's',
+        cost,
+        planner_cost: cost,
+        rows: 1,
+        indexes: needs,
+        early_end_risk: 0,
+        early_end_rest: 0,
+        error: null,
+      };
       return Promise.resolve([answer]);
     },
   };

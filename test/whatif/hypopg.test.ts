@@ -124,11 +124,27 @@ describe.skipIf(installation === undefined)(
       expect(answer).toEqual({
         statement_id: sql,
         cost: rows[0]['QUERY PLAN'][0].Plan['Total Cost'],
+        planner_cost: rows[0]['QUERY PLAN'][0].Plan['Total Cost'],
         rows: 1,
         indexes: ['public.sale_total'],
         early_end_risk: 0,
+        early_end_rest: 0,
         error: null,
       });
+    });
+
+    it('tells what a LIMIT risks as the twin does, by the share that a filter passes', async () => {
+      const sql = "SELECT * FROM sale WHERE state = 'open' ORDER BY total LIMIT 5";
+      const twin = await openTwin(snapshot);
+      try {
+        const [theirs] = await engine.costs(asIs, [statement(sql)]);
+        const [ours] = await twin.costs(asIs, [statement(sql)]);
+        expect(theirs).toEqual(ours);
+        // One of forty is open.
+        expect((theirs?.early_end_risk ?? 0) / (theirs?.early_end_rest ?? 0)).toBeCloseTo(39 / 40, 2);
+      } finally {
+        await twin.close();
+      }
     });
 
     it('agrees with the twin on kinds that both make', async () => {

@@ -1,8 +1,8 @@
 /**
  * What a recommendation owes to LIMITs that end an ordered scan early. The planner takes for granted that the rows that
  * pass a filter lie evenly in the index's order, and no statistics of PostgreSQL say otherwise (the costs of a Limit are
- * a share of its input's, adjust_limit_rows_costs() of pathnode.c): where they all lie at the far end, a call reads the
- * whole index and the rows behind it.
+ * a share of its input's, adjust_limit_rows_costs() of pathnode.c): where they all lie at the far end, a call reads all
+ * rows before them, which is nearly the whole index where few pass, and little where nearly all do.
  */
 import type { AffectedStatement, Evidence } from '../../domain/index.ts';
 import { named } from './draft-evidence.ts';
@@ -19,7 +19,7 @@ const DOUBT = 0.3;
 /** A statement whose plan with the index hopes for a LIMIT to end it early. */
 export interface EarlyEnd {
   item: AffectedStatement;
-  /** Plan cost of a call if no LIMIT of such a plan ends it early, weighted over the samples like `cost_after`. */
+  /** Plan cost of a call if the rows that such a plan wants come last, weighted over the samples like `cost_after`. */
   worst: number;
   /** Share of the samples with such a plan. */
   share: number;
@@ -46,7 +46,7 @@ export function earlyEnds(
         ({ on, needs }) => needs.every((one) => chosen.has(one)) && there.every((one) => on.has(one)),
       );
       if (plan === undefined || plan.early_end_risk <= 0 || !plan.indexes.includes(handle)) continue;
-      // The risk that the search sees is raised for rows that are feared to come late; here it is the whole scan's.
+      // The risk that the search sees is raised for rows that are feared to come late; here it is that of one call.
       const times = isWhole ? (statement.samples[position]?.late_rows ?? 1) : 1;
       extra += (sample.share * plan.early_end_risk) / times;
       share += sample.share;
@@ -61,12 +61,12 @@ const isRisk = ({ item, worst }: EarlyEnd) => worst > NO_DEARER * item.cost_befo
 export function earlyEndEvidence(ends: readonly EarlyEnd[], engine: string | undefined): Evidence[] {
   return ends.slice(0, ROWS).map(
     ({ item, worst, share }): Evidence => ({
-      name: `cost where no LIMIT ends it early, of ${named(item.query)}`,
+      name: `cost where the rows of a LIMIT come last, of ${named(item.query)}`,
       value: worst,
       unit: 'cost',
       source: `${engine} EXPLAIN`,
       level: 'simulated',
-      formula: `plan cost ${item.cost_after.toFixed(0)} + the rest of the ordered scan in ${(100 * share).toFixed(0)} % of the samples; ${item.cost_before.toFixed(0)} without the index`,
+      formula: `plan cost ${item.cost_after.toFixed(0)} + the rows of the ordered scan that do not pass, all before those that do, in ${(100 * share).toFixed(0)} % of the samples; ${item.cost_before.toFixed(0)} without the index`,
     }),
   );
 }

@@ -87,6 +87,11 @@ export function reasons(
       switching > 0
         ? `; ${share(switching)} of that is what it must do better than advice that stands and whose place it would take`
         : '';
+    const lost = luredBy(final, position);
+    if (lost > 0 && saved + lost > charge) {
+      const reason = `beside the chosen indexes it would save ${share(saved + lost)} of the workload's cost, but the planner would also read it for other LIMITs, whose rows may come late: ${share(lost)} is feared of that, and it costs ${share(charge)}${margin}`;
+      return [{ contender, code: 'lures_limits', reason }];
+    }
     if (contender.alone > charge) {
       const reason = `alone it would save ${share(contender.alone)} of the workload's cost, beside the chosen indexes ${share(saved)}, less than it costs (${share(charge)}${margin})`;
       return [{ contender, code: 'dominated_by_chosen', reason }];
@@ -98,6 +103,18 @@ export function reasons(
     const reason = `it saves ${share(contender.alone)} of the workload's cost, less than it costs (${share(charge)}${margin})`;
     return [{ contender, code: 'too_small_gain', reason }];
   });
+}
+
+/** What is feared of statements whose plans the planner would change for one with it, planner cost units of the workload. */
+function luredBy({ model, has }: ReturnType<typeof searchSets>, position: number): number {
+  let lost = 0;
+  for (const sample of model.samplesOf[position] ?? []) {
+    const before = model.costOf(sample, has);
+    has[position] = 1;
+    lost += Math.max(0, model.costOf(sample, has) - before);
+    has[position] = 0;
+  }
+  return lost;
 }
 
 /** For people. */

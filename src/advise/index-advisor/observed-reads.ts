@@ -25,12 +25,12 @@ const FAR_MORE = 3;
 const DOUBTED = 0.1;
 
 /**
- * What one sample's plan of today reads: all pages; an ordered scan as far as the planner expects, or to its end; what
+ * What one sample's plan of today reads: all pages; an ordered scan as far as the planner expects, or at worst; what
  * an index finds, no more pages than the cost buys of the cheaper kind. Null: it cannot be told.
  */
 type Reads =
   | { kind: 'whole'; pages: number }
-  | { kind: 'limited'; early: number; full: number }
+  | { kind: 'limited'; early: number; worst: number }
   | { kind: 'searched'; most: number }
   | null;
 
@@ -58,21 +58,23 @@ export function withObservedReads(
 
 function readsOf(statement: AdvisorStatement, book: PlanBook, table: AdvisorTable): Reads[] {
   const pages = table.row.main_pages;
-  return book.plans(statement).map(({ plans }): Reads => {
+  return book.plans(statement).map(({ plans }, position): Reads => {
     const [today] = plans;
     if (today === undefined) return null;
-    const { cost, early_end_risk: risk, indexes } = today;
+    const { planner_cost: cost, early_end_rest: rest, indexes } = today;
     // Without an index one table is read from its beginning; what costs less than its pages ends before.
     if (indexes.length === 0) return cost >= pages && pages > 0 ? { kind: 'whole', pages } : null;
     const [name] = indexes;
     const index = table.indexes.find((each) => `${each.schema}.${each.name}` === name);
     if (index === undefined || indexes.length > 1) return null;
-    if (risk <= 0) return { kind: 'searched', most: cost / CHEAPEST_PAGE };
+    if (rest <= 0) return { kind: 'searched', most: cost / CHEAPEST_PAGE };
     const column = [...table.columns.values()].find(({ attnum }) => attnum === index.key_attnums[0]);
     const along = (column?.stats?.correlation ?? 0) ** 2;
     // As cost_index() takes it: between each page once and a page for each row.
     const full = index.main_pages + along * pages + (1 - along) * Math.max(pages, table.row.reltuples);
-    return { kind: 'limited', early: (full * cost) / (cost + risk), full };
+    const risk = today.early_end_risk / (statement.samples[position]?.late_rows ?? 1);
+    const worst = (full * (cost + risk)) / (cost + rest);
+    return { kind: 'limited', early: (full * cost) / (cost + rest), worst };
   });
 }
 
@@ -120,7 +122,7 @@ function limitsNotMet(
     if (!each) return statement;
     if (each.kind === 'whole') expected += weight * each.pages;
     else expected += weight * (each.kind === 'searched' ? each.most : each.early);
-    if (each.kind === 'limited') room += weight * (each.full - each.early);
+    if (each.kind === 'limited') room += weight * (each.worst - each.early);
   }
   if (room <= 0 || observed < FAR_MORE * expected + OTHER_BLOCKS) return statement;
   const share = Math.min(1, (observed - expected) / room);

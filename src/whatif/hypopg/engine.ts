@@ -14,6 +14,7 @@ import {
   type WhatIf,
 } from '../../domain/index.ts';
 import { TargetQueryError, type TargetSession } from '../../target/index.ts';
+import { FilterShares } from '../filter-shares.ts';
 import { costOf, noCost, type Plan, withIndexNames } from '../plan.ts';
 import { sessionSettings } from '../twin/settings.ts';
 
@@ -60,6 +61,7 @@ export class Hypopg implements WhatIf {
   readonly #existing = new Map<string, number>();
   readonly #keys = new Map<string, string | null>();
   readonly #hidden = new Set<string>();
+  readonly #shares: FilterShares;
   /** Planner settings in force in the session. */
   #settings: Record<string, string> = {};
   #asked: Readonly<Record<string, string>> = {};
@@ -71,6 +73,7 @@ export class Hypopg implements WhatIf {
     this.#limits = parts.limits;
     this.limits = parts.limits;
     this.server_version = parts.version;
+    this.#shares = new FilterShares(parts.snapshot);
     for (const { schema, name, oid } of parts.snapshot.indexes) {
       this.#existing.set(`${schema}.${name}`, oid);
       this.#keys.set(name, this.#keys.has(name) ? null : `${schema}.${name}`);
@@ -100,6 +103,7 @@ export class Hypopg implements WhatIf {
       });
     }
     this.#definitions.set(handle, sql);
+    this.#shares.add(handle, definition.schema);
     return handle;
   }
 
@@ -124,7 +128,13 @@ export class Hypopg implements WhatIf {
     const costs: PlanCost[] = [];
     for (const statement of statements) {
       try {
-        costs.push(costOf(statement, await this.#plan(statement), nameOf));
+        const plans = await this.#plan(statement);
+        const passing = await this.#shares.of(plans, {
+          role: statement.role ?? null,
+          nameOf,
+          plan: (sql) => this.#planIfTaken({ ...statement, sql }),
+        });
+        costs.push(costOf(statement, plans, nameOf, passing));
       } catch (error) {
         // 57014: the statement's own time limit. What else the server says is about this statement, too.
         if (!(error instanceof TargetQueryError)) throw error;
@@ -164,6 +174,16 @@ export class Hypopg implements WhatIf {
       { single: true },
     );
     return rows[0]?.['QUERY PLAN'] ?? [];
+  }
+
+  /** Null: the server refuses it. */
+  async #planIfTaken(statement: PlannableStatement): Promise<Plan[] | null> {
+    try {
+      return await this.#plan(statement);
+    } catch (error) {
+      if (error instanceof TargetQueryError) return null;
+      throw error;
+    }
   }
 
   /** What a plan calls an index, to its handle or `schema.name`. */

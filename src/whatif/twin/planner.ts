@@ -16,6 +16,7 @@ import {
   type WhatIf,
 } from '../../domain/index.ts';
 import type { EmbeddedServer } from '../../embedded/index.ts';
+import { FilterShares } from '../filter-shares.ts';
 import { withIndexNames } from '../plan.ts';
 import { createAskFunctions } from './ask.ts';
 import { makeCandidates } from './candidate.ts';
@@ -61,6 +62,7 @@ export class Twin implements WhatIf {
   readonly #realNames: Map<string, string>;
   readonly #handlePrefix: string;
   readonly #settings: QuestionSettings;
+  readonly #shares: FilterShares;
   #made = 0;
 
   private constructor(
@@ -75,10 +77,12 @@ export class Twin implements WhatIf {
     this.#snapshot = snapshot;
     const roleSettings = new RoleSettings(snapshot, roles);
     this.#settings = new QuestionSettings(sessions.planners, roleSettings);
+    this.#shares = new FilterShares(snapshot);
     this.#planners = new Planners({
       sessions: sessions.planners,
       roles: roleSettings,
       settings: this.#settings,
+      shares: this.#shares,
       nameOf: (name) => this.#byPlanName.get(name) ?? name,
     });
     this.server_version = server.version;
@@ -140,6 +144,7 @@ export class Twin implements WhatIf {
     return results.map((made, position) => {
       if (made instanceof PgLuthierError) return made;
       const handle = named[position]?.name ?? '';
+      this.#shares.add(handle, named[position]?.definition.schema ?? '');
       this.#indexes.add(
         handle,
         made.map((part) => part.oid),

@@ -10,6 +10,7 @@ import {
   type PlannableStatement,
   type Question,
 } from '../../domain/index.ts';
+import type { FilterShares } from '../filter-shares.ts';
 import { costOf, noCost, type Plan } from '../plan.ts';
 import { type AskStep, askEach, askMany } from './ask.ts';
 import type { IndexSwitch, Switching } from './index-switch.ts';
@@ -36,6 +37,7 @@ export interface PlannersParts {
   sessions: readonly pg.Client[];
   roles: RoleSettings;
   settings: QuestionSettings;
+  shares: FilterShares;
   /** What the twin's plans call an index, to its handle or `schema.name`. */
   nameOf: (name: string) => string;
 }
@@ -132,12 +134,16 @@ export class Planners {
   ): Promise<PlanCost[] | null> {
     const [first] = share;
     if (!first || !share.every(({ statement }) => this.#single.has(statement.sql))) return null;
-    const { roles, settings, nameOf } = this.#parts;
+    const { roles, settings } = this.#parts;
     await alive(() => roles.apply(session, first.statement.role, settings.inForce));
     try {
       const plans = await alive(() => askEach(session, stepsOf(share, steps)));
       this.questions += share.length;
-      return share.map(({ statement }, place) => costOf(statement, plans[place] ?? [], nameOf));
+      return await this.#answers(
+        session,
+        share.map(({ statement }) => statement),
+        plans,
+      );
     } catch (error) {
       if (error instanceof pg.DatabaseError) return null;
       throw error;
@@ -184,9 +190,7 @@ export class Planners {
           ),
         );
         this.questions += statements.length;
-        return statements.map((statement, index) =>
-          costOf(statement, plans[index] ?? [], this.#parts.nameOf),
-        );
+        return await this.#answers(session, statements, plans);
       } catch (error) {
         // One of them failed, which may be because of this configuration: each by itself then.
         if (!(error instanceof pg.DatabaseError)) throw error;
@@ -199,9 +203,41 @@ export class Planners {
 
   async #cost(session: pg.Client, statement: PlannableStatement): Promise<PlanCost> {
     try {
-      return costOf(statement, await this.plan(session, statement), this.#parts.nameOf);
+      const [answer] = await this.#answers(session, [statement], [await this.plan(session, statement)]);
+      return answer ?? noCost(statement, 'no plan');
     } catch (error) {
       if (error instanceof pg.DatabaseError) return noCost(statement, error.message);
+      throw error;
+    }
+  }
+
+  /** One a plan; what their filters pass is asked in the same session. */
+  async #answers(
+    session: pg.Client,
+    statements: readonly PlannableStatement[],
+    plans: readonly (readonly Plan[])[],
+  ): Promise<PlanCost[]> {
+    const { shares, nameOf } = this.#parts;
+    const costs: PlanCost[] = [];
+    for (const [place, statement] of statements.entries()) {
+      const { role = null } = statement;
+      const of = plans[place] ?? [];
+      const passing = await shares.of(of, {
+        role,
+        nameOf,
+        plan: (sql) => this.#planIfTaken(session, { ...statement, sql }),
+      });
+      costs.push(costOf(statement, of, nameOf, passing));
+    }
+    return costs;
+  }
+
+  /** Null: the server refuses it. */
+  async #planIfTaken(session: pg.Client, statement: PlannableStatement): Promise<Plan[] | null> {
+    try {
+      return await this.plan(session, statement);
+    } catch (error) {
+      if (error instanceof pg.DatabaseError) return null;
       throw error;
     }
   }

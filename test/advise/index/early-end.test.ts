@@ -55,7 +55,7 @@ const page = (filter: string) => `SELECT id FROM payments WHERE ${filter} ORDER 
 const RECENT = "-- calls: 40\nSELECT count(*) FROM payments WHERE created_at > '2024-02-24';";
 const OPEN = page("state = 'open'");
 const hopes = ({ evidence }: RecommendationDraft) =>
-  evidence.filter(({ name }) => name.startsWith('cost where no LIMIT ends it early'));
+  evidence.filter(({ name }) => name.startsWith('cost where the rows of a LIMIT come last'));
 
 describe('files that hold reads alone do not say who sets a state', () => {
   test('a rare one in the order of age is not left to an index on the order alone', async () => {

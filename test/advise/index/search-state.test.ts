@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Room } from '../../../src/advise/index-advisor/room.ts';
 import { Cousins } from '../../../src/advise/index-advisor/search/cousins.ts';
+import { searchSets } from '../../../src/advise/index-advisor/search/local-search.ts';
 import type { PlanBook, SamplePlans } from '../../../src/advise/index-advisor/search/plan-book.ts';
 import { RankedQueue } from '../../../src/advise/index-advisor/search/ranked-queue.ts';
 import { SetModel } from '../../../src/advise/index-advisor/search/set-model.ts';
@@ -38,6 +39,8 @@ function modelOf({ samples, bytes, charges }: Problem): SetModel {
       const some = samples[(statement as unknown as { place: number }).place] ?? [];
       const made = [...some, { needs: [], cost: 1000, early_end_risk: 0 }].map((plan) => ({
         ...plan,
+        planner_cost: plan.cost,
+        early_end_rest: plan.early_end_risk,
         on: new Set<string>(),
         indexes: plan.needs,
       }));
@@ -148,6 +151,64 @@ it('a queue gives the highest first, and of equals the one that came first', () 
       expect(queue.highest).toBe(Number.NEGATIVE_INFINITY);
     }),
   );
+});
+
+it('an index that lures another statement’s LIMIT is charged with what is feared of it', () => {
+  const alone = { cost: 10, early_end_risk: 0 };
+  const lured = { needs: ['i0'], cost: 20, early_end_risk: 60_000 };
+  const given = (saved: number, charges: number[] = []): Problem => ({
+    // 1,000 without an index; the second statement weighs twice.
+    samples: [[{ ...alone, needs: ['i0'], cost: 1000 - saved }], [lured, { ...alone, needs: ['i1'] }]],
+    bytes: [],
+    charges,
+  });
+  const costs = (saved: number, members: number[]) => afresh(modelOf(given(saved)), members).value;
+  const [none, first, both, second] = [[], [0], [0, 1], [1]].map((members) => costs(900, members));
+  // A twentieth of 60,000 is feared: 3,020 for each of two calls in place of 1,000.
+  expect(first).toBeCloseTo((none ?? 0) - 900 + 2 * 2020, 6);
+  // The planner takes what looks cheaper: a safer index beside it saves the statement.
+  expect(both).toBeCloseTo((none ?? 0) - 900 - 2 * 990, 6);
+  expect(second).toBeCloseTo((none ?? 0) - 2 * 990, 6);
+
+  const limits = { budget_bytes: 1e9, deadline: Number.POSITIVE_INFINITY, shakes: 8, thorough: true };
+  const found = (charges: number[]) =>
+    searchSets(modelOf(given(900, charges)), limits, [])
+      .members()
+      .sort();
+  expect(found([300, 300])).toEqual([0, 1]);
+  expect(found([1000, 300])).toEqual([1]);
+  // Neither pays by itself: the first lures, the second saves less than it costs; together they do.
+  expect(found([10, 2100])).toEqual([0, 1]);
+  expect(found([10, 2900])).toEqual([]);
+});
+
+it('a plan that the planner likes better than today’s is charged, whatever is feared; one that is left over is forbidden', () => {
+  const members = HANDLES.slice(0, 3).map((handle, position) => ({
+    handle,
+    table_oid: 1,
+    size_bytes: 8192,
+    charge: 0,
+    // The first exists; the third may take its place.
+    ...(position === 0 ? { superseded_by: ['i2'] } : {}),
+  }));
+  const ways = [
+    { needs: ['i0'], cost: 100, early_end_risk: 0 },
+    { needs: ['i1'], cost: 50, early_end_risk: 10_000 },
+    { needs: ['i2'], cost: 120, early_end_risk: 10_000 },
+    { needs: [], cost: 900, early_end_risk: 0 },
+  ].map((way) => ({ ...way, planner_cost: way.cost, early_end_rest: 0, indexes: way.needs, on: new Set() }));
+  const book = { plans: () => [{ share: 1, plans: ways }] } as unknown as PlanBook;
+  const one = { query: { calls: 1 } } as unknown as AdvisorStatement;
+  const model = new SetModel([one], members, new Map(), book, { max_regression: 0.1 });
+  const state = new SetState(model);
+  const today = state.value;
+  state.add([1]);
+  expect(state.value).toBeCloseTo(today + 450, 6);
+  state.remove([1]);
+  state.add([2]);
+  expect(state.value).toBeCloseTo(today, 6);
+  state.remove([0]);
+  expect(state.value).toBeGreaterThan(100_000);
 });
 
 it('room costs half of what the cheapest members that make it save, or less', () => {

@@ -43,9 +43,11 @@ function planner(ways: Map<string, Way[]>): WhatIf & { asked: number } {
           return {
             statement_id: statement.id,
             cost: best.cost,
+            planner_cost: best.cost,
             rows: 1,
             indexes: best.needs,
             early_end_risk: best.early_end_risk ?? 0,
+            early_end_rest: best.early_end_risk ?? 0,
             error: null,
           };
         }),
@@ -232,9 +234,11 @@ describe('the book of plans', () => {
         statements.map(({ id }) => ({
           statement_id: id,
           cost: null,
+          planner_cost: null,
           rows: null,
           indexes: [],
           early_end_risk: 0,
+          early_end_rest: 0,
           error: 'no such table',
         })),
       );

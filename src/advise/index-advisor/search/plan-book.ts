@@ -30,8 +30,12 @@ export interface KnownPlan {
   /** Those without which the plan would not have been. */
   needs: readonly string[];
   cost: number;
+  /** PlanCost.planner_cost. */
+  planner_cost: number;
   /** PlanCost.early_end_risk. */
   early_end_risk: number;
+  /** PlanCost.early_end_rest. */
+  early_end_rest: number;
   indexes: readonly string[];
 }
 
@@ -374,7 +378,16 @@ export class PlanBook {
     for (const handle of used) if (this.#candidates.has(handle)) entry.relevant.add(handle);
     const on = both(set, entry.relevant);
     const needs = on.filter((handle) => used.has(handle) || entry.informing.has(handle));
-    const { cost, early_end_risk, indexes } = answer;
-    sample.plans.push({ on: new Set(on), needs, cost, early_end_risk, indexes });
+    const { cost, early_end_risk, early_end_rest, indexes } = answer;
+    const planner_cost = answer.planner_cost ?? cost;
+    sample.plans.push({
+      on: new Set(on),
+      needs,
+      cost,
+      planner_cost,
+      early_end_risk,
+      early_end_rest,
+      indexes,
+    });
   }
 }

@@ -1,7 +1,9 @@
 /**
- * What a set of candidates would cost by the plans known so far: each sample takes the cheapest plan that has all it
- * needs. It is never too low, exact where the planner was asked, and evaluated in microseconds, so that the search
- * among sets needs the planner only to confirm and to show new plans.
+ * What a set of candidates would cost by the plans known so far: each sample takes the plan that the planner likes best
+ * of those that have all they need, and is charged with the risk that the planner does not see. Plan costs are never too
+ * low and exact where the planner was asked; a set is evaluated in microseconds, so that the search among sets needs the
+ * planner only to confirm and to show new plans. A set may cost a sample more than one without some of its members: an
+ * index that is there for another statement may lure a LIMIT.
  */
 import type { AdvisorStatement } from '../statement.ts';
 import type { PlanBook } from './plan-book.ts';
@@ -36,14 +38,17 @@ const NEVER_TIMES = 1024;
  */
 const UNLUCKY = 0.05;
 
-/** A plan of a sample: its cost × calls × share, and the candidates that it needs. */
+/** A plan of a sample: costs × calls × share, and the candidates that it needs. */
 interface Choice {
+  /** By the planner, which takes the cheapest that it can have. */
+  planned: number;
+  /** What is charged where it takes this one: with what the planner does not see. */
   cost: number;
   needs: number[];
 }
 
 interface ModelSample {
-  /** Cheapest first; the last needs nothing. */
+  /** In the planner's order, the one that it likes best first; the last needs nothing. */
   plans: readonly Choice[];
 }
 
@@ -58,6 +63,7 @@ interface FlatPlans {
 }
 
 const byNumber = (a: number, b: number) => a - b;
+const byPlanner = (a: Choice, b: Choice) => a.planned - b.planned || a.cost - b.cost;
 
 export class SetModel {
   /** Costs of samples that were told, each of which would have been a question to the planner. */
@@ -94,7 +100,7 @@ export class SetModel {
     const isPresent = new Set(this.present);
     const place = new Map(candidates.map(({ handle }, position) => [handle, position]));
     const bundles = new Map<string, number[]>();
-    const choices: { best: Map<string, Choice>; today: number }[] = [];
+    const choices: { best: Map<string, Choice>; today: Choice }[] = [];
     for (const statement of statements) {
       for (const { share, plans } of book.plans(statement)) {
         const best = new Map<string, Choice>();
@@ -103,34 +109,40 @@ export class SetModel {
           // Something that is no contender any more.
           if (needs[0] === -1) continue;
           const key = needs.join(' ');
-          const feared = plan.cost + UNLUCKY * plan.early_end_risk;
-          const cost = feared * share * statement.query.calls;
+          const times = share * statement.query.calls;
+          const planned = plan.planner_cost * times;
+          const cost = (plan.cost + UNLUCKY * plan.early_end_risk) * times;
           const known = best.get(key);
-          if (!known || cost < known.cost) best.set(key, { cost, needs });
+          const choice = { planned, cost, needs };
+          if (!known || byPlanner(choice, known) < 0) best.set(key, choice);
         }
-        const today = [...best.values()].filter(({ needs }) => needs.every((one) => isPresent.has(one)));
-        if (today.length > 0) choices.push({ best, today: Math.min(...today.map((plan) => plan.cost)) });
+        const [today] = [...best.values()]
+          .filter(({ needs }) => needs.every((one) => isPresent.has(one)))
+          .sort(byPlanner);
+        if (today) choices.push({ best, today });
       }
     }
     const charges = candidates.reduce((sum, { charge }) => sum + charge, 0);
-    const never = NEVER_TIMES * (1 + charges + choices.reduce((sum, { today }) => sum + today, 0));
+    const never = NEVER_TIMES * (1 + charges + choices.reduce((sum, { today }) => sum + today.cost, 0));
     const samples: ModelSample[] = [];
     for (const { best, today } of choices) {
-      // Without all that is there today nothing may get much dearer; what nobody has shown is taken for worst.
-      const most = (1 + rules.max_regression) * today;
-      const none = best.get('') ?? { cost: never, needs: [] };
-      if (none.cost > most) none.cost = never;
-      const useful = [...best.values()]
-        .filter((plan) => plan !== none && plan.cost < none.cost && plan.cost <= most)
-        .sort((a, b) => a.cost - b.cost);
-      if (useful.length === 0) continue;
-      samples.push({ plans: [...useful, none] });
-      for (const { needs } of useful) bundles.set(needs.join(' '), needs);
+      const none = best.get('') ?? { planned: Number.POSITIVE_INFINITY, cost: never, needs: [] };
+      // Without all that is there today nothing may get much dearer; what nobody has shown is taken for worst. A plan
+      // that the planner likes better than today's comes because of what joins, not of what leaves: it is charged.
+      const most = (1 + rules.max_regression) * today.cost;
+      const plans = [...best.values()].filter((plan) => plan !== none && plan.planned < none.planned);
+      for (const plan of [...plans, none])
+        if (plan.planned > today.planned && plan.cost > most) plan.cost = never;
+      plans.sort(byPlanner).push(none);
+      while (plans.at(-2)?.cost === none.cost) plans.splice(-2, 1);
+      if (plans.length === 1) continue;
+      samples.push({ plans });
+      for (const needs of usefulOf(plans)) bundles.set(needs.join(' '), needs);
     }
     for (const one of this.present) {
       const others = (candidates[one]?.superseded_by ?? []).flatMap((handle) => place.get(handle) ?? []);
-      const free = [one, ...others].map((each) => ({ cost: 0, needs: [each] }));
-      samples.push({ plans: [...free, { cost: never, needs: [] }] });
+      const free = [one, ...others].map((each) => ({ planned: 0, cost: 0, needs: [each] }));
+      samples.push({ plans: [...free, { planned: never, cost: never, needs: [] }] });
     }
     this.samples = samples;
     this.#flat = flatten(samples);
@@ -148,7 +160,7 @@ export class SetModel {
     this.#bundlesWith = bundlesWith;
   }
 
-  /** What a sample costs where these are there: its cheapest plan that has all it needs. */
+  /** What a sample costs where these are there: by the plan that the planner takes of those that have all they need. */
   costOf(sample: number, has: Uint8Array): number {
     this.answered += 1;
     const { plans, costs, needs, needed } = this.#flat;
@@ -206,6 +218,27 @@ export class SetModel {
     }
     return known;
   }
+}
+
+/**
+ * Sets that are worth joining for a sample: of each plan that costs less than one which the planner takes without it;
+ * and where a plan lures, with the cheapest that the planner likes better, for neither may pay without the other.
+ * @param plans in the planner's order.
+ */
+function usefulOf(plans: readonly Choice[]): number[][] {
+  const useful: number[][] = [];
+  let worst = Number.NEGATIVE_INFINITY;
+  for (const [place, plan] of [...plans.entries()].reverse()) {
+    if (plan.cost < worst) useful.push(plan.needs);
+    else if (plan.cost > worst && place < plans.length - 1) {
+      const safe = plans
+        .slice(0, place)
+        .reduce<Choice | null>((a, b) => (a && a.cost <= b.cost ? a : b), null);
+      if (safe && safe.cost < worst) useful.push([...new Set([...plan.needs, ...safe.needs])].sort(byNumber));
+    }
+    worst = Math.max(worst, plan.cost);
+  }
+  return useful.reverse();
 }
 
 function flatten(samples: readonly ModelSample[]): FlatPlans {

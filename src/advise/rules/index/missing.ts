@@ -105,6 +105,7 @@ function shortened(given: Rejection[], standing: ReadonlyMap<string, unknown>): 
   const rank = [
     'index_size_invalid',
     'over_budget',
+    'lures_limits',
     'dominated_by_chosen',
     'beaten_by_smaller',
     'exchanged',

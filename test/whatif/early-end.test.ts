@@ -1,0 +1,182 @@
+/**
+ * What plans risk that count on a LIMIT: on real servers, through the twin. The shares that pass are decided by
+ * arithmetic on the id, and ANALYZE reads all rows: a twentieth of the rows is deleted, a fifth is open.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { IndexDefinition, PlanCost, WhatIf } from '../../src/domain/index.ts';
+import { openTwin } from '../../src/whatif/index.ts';
+import { type SampleDatabase, sampleDatabase, vacuumAll } from '../advise/rules/index/context.ts';
+import { testMajors, testServer } from '../support/servers.ts';
+
+const ITEM = `id int PRIMARY KEY, tenant int NOT NULL, state text NOT NULL, deleted_at date, customer int NOT NULL, place int NOT NULL, pad text`;
+const ROWS = `SELECT g, g / 5 % 30, CASE WHEN g % 5 = 0 THEN 'open' ELSE 'done' END,
+  CASE WHEN g % 20 = 1 THEN date '2024-01-01' END, 1 + g % 600, g::int8 * 7919 % 30011, repeat('p', 80) FROM generate_series(1, 30000) g`;
+
+const index = (table: string, columns: string[], where: string | null = null): IndexDefinition => ({
+  schema: table === 'part' ? 'shop' : 'Odd "shop"',
+  table,
+  name: 'x',
+  method: 'btree',
+  unique: false,
+  keys: columns.map((column) => ({
+    column,
+    expression: null,
+    opclass: null,
+    collation: null,
+    direction: 'asc',
+    nulls: null,
+  })),
+  include: [],
+  where,
+  options: {},
+});
+const size = { pages: 90, tuples: 30_000, tree_height: 1 };
+
+describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i', (major) => {
+  let database: SampleDatabase;
+  let whatIf: WhatIf;
+  const handles = new Map<string, string>();
+
+  beforeAll(async () => {
+    const server = await testServer({ major });
+    database = await sampleDatabase(
+      `
+      CREATE SCHEMA "Odd ""shop"""; CREATE SCHEMA shop;
+      CREATE TABLE "Odd ""shop"""."Item" (${ITEM}); INSERT INTO "Odd ""shop"""."Item" ${ROWS};
+      -- Of the same name, and nothing like it.
+      CREATE TABLE shop."Item" (state text, deleted_at date); INSERT INTO shop."Item" VALUES ('done', now());
+      CREATE TABLE "Odd ""shop""".customer (id int PRIMARY KEY, country text NOT NULL, pad text);
+      INSERT INTO "Odd ""shop""".customer SELECT g, CASE WHEN g % 10 = 0 THEN 'far' ELSE 'near' END, repeat('c', 200) FROM generate_series(1, 600) g;
+      CREATE TABLE shop.part (${ITEM}) PARTITION BY RANGE (id);
+      CREATE TABLE shop.part_a PARTITION OF shop.part FOR VALUES FROM (0) TO (20001);
+      CREATE TABLE "Odd ""shop""".part_b PARTITION OF shop.part FOR VALUES FROM (20001) TO (40000);
+      INSERT INTO shop.part ${ROWS};
+    `,
+      server,
+    );
+    await vacuumAll(database);
+    whatIf = await openTwin(await database.snapshot());
+    const wanted: [string, IndexDefinition][] = [
+      ['place', index('Item', ['place'])],
+      ['tenant', index('Item', ['tenant', 'place'])],
+      ['open', index('Item', ['place'], "state = 'open'")],
+      ['part', index('part', ['place'])],
+    ];
+    for (const [name, definition] of wanted)
+      handles.set(
+        name,
+        await whatIf.addIndex(definition, { ...size, tuples: name === 'open' ? 6000 : 30_000 }),
+      );
+  }, 120_000);
+  afterAll(async () => {
+    await whatIf?.close();
+    await database?.close();
+  });
+
+  const FORCED = {
+    enable_seqscan: 'off',
+    enable_sort: 'off',
+    enable_bitmapscan: 'off',
+    enable_hashjoin: 'off',
+    enable_mergejoin: 'off',
+  };
+  async function asked(
+    name: string,
+    sql: string,
+    settings: Record<string, string> = {},
+  ): Promise<PlanCost & { share: number }> {
+    const created = [handles.get(name) ?? ''];
+    const statement = { id: 's', query_id: 's', sql, weight: 1 };
+    const [cost] = await whatIf.costs({ created, hidden: [], settings: { ...FORCED, ...settings } }, [
+      statement,
+    ]);
+    if (!cost?.indexes.includes(created[0] ?? ''))
+      throw new Error(`${name} is not used: ${cost?.error ?? sql}`);
+    return { ...cost, share: cost.early_end_risk / (cost.early_end_rest || 1) };
+  }
+  const item = '"Odd ""shop"""."Item"';
+  const page = (filter: string, from = item) =>
+    `SELECT * FROM ${from} WHERE ${filter} ORDER BY place LIMIT 10`;
+
+  it('no more than the share that a filter drops is read in vain, whatever the index’s condition left before', async () => {
+    expect((await asked('place', page('deleted_at IS NULL'))).share).toBeCloseTo(0.05, 2);
+    expect((await asked('place', page("state = 'open'"))).share).toBeCloseTo(0.8, 2);
+    expect((await asked('tenant', page('tenant = 7 AND deleted_at IS NULL'))).share).toBeCloseTo(0.05, 2);
+    expect(
+      (await asked('tenant', page("t.tenant = 7 AND t.state = 'open'", `${item} AS t`))).share,
+    ).toBeCloseTo(0.8, 2);
+    expect((await asked('open', page("state = 'open' AND deleted_at IS NULL"))).share).toBeCloseTo(0.05, 2);
+    expect((await asked('place', page('true'))).early_end_rest).toBe(0);
+  });
+
+  it('what it can be at worst is what the planner would say of the rows that are read then', async () => {
+    const { cost, early_end_risk } = await asked('place', page("state = 'open'"));
+    // All rows that do not pass, and ten more.
+    const worst = await asked('place', `SELECT * FROM ${item} ORDER BY place LIMIT ${24_000 + 10}`);
+    expect(((cost ?? 0) + early_end_risk) / (worst.cost ?? 0)).toBeCloseTo(1, 1);
+  });
+
+  it('a filter that is no statement by itself: the rows that pass, of all of the table', async () => {
+    const inList = `customer IN (SELECT id FROM "Odd ""shop""".customer WHERE country = 'far')`;
+    const hashed = await asked('place', page(`(deleted_at IS NULL OR ${inList})`), {
+      enable_material: 'off',
+    });
+    expect(hashed.early_end_rest).toBeGreaterThan(1000);
+    expect(hashed.share).toBeGreaterThan(0);
+    expect(hashed.share).toBeLessThan(0.1);
+  });
+
+  it('of partitions each one’s', async () => {
+    expect((await asked('part', page('deleted_at IS NULL', 'shop.part'))).share).toBeCloseTo(0.05, 2);
+    expect((await asked('part', page("state = 'open'", 'shop.part'))).share).toBeCloseTo(0.8, 1);
+  });
+
+  it('of a loop the rows that find no partner, and the filter of the outer side', async () => {
+    const joined = (filter: string) =>
+      `SELECT * FROM ${item} i JOIN "Odd ""shop""".customer c ON c.id = i.customer WHERE ${filter} ORDER BY i.place LIMIT 10`;
+    const some = { enable_memoize: 'off', enable_material: 'off' };
+    expect((await asked('place', joined("c.country = 'far'"), some)).share).toBeCloseTo(0.9, 1);
+    expect((await asked('place', joined("c.country = 'near'"), some)).share).toBeCloseTo(0.1, 1);
+    expect((await asked('place', joined('true'), some)).share).toBeLessThan(0.01);
+    const both = await asked('place', joined("c.country = 'near' AND i.state = 'open'"), some);
+    expect(both.share).toBeGreaterThan(0.3);
+    expect(both.share).toBeLessThan(0.9);
+  });
+
+  it('of workers that share a scan, and beneath an incremental sort', async () => {
+    const parallel = {
+      parallel_setup_cost: '0',
+      parallel_tuple_cost: '0',
+      cpu_tuple_cost: '1',
+      max_parallel_workers_per_gather: '2',
+      min_parallel_table_scan_size: '0',
+      min_parallel_index_scan_size: '0',
+    };
+    const statement = {
+      id: 's',
+      query_id: 's',
+      sql: page('deleted_at IS NULL').replace('10', '9000'),
+      weight: 1,
+    };
+    const configuration = {
+      created: [handles.get('place') ?? ''],
+      hidden: [],
+      settings: { ...FORCED, ...parallel },
+    };
+    expect(JSON.stringify(await whatIf.explain(configuration, statement))).toContain('Gather Merge');
+    expect((await asked('place', statement.sql, parallel)).share).toBeCloseTo(0.05, 1);
+    const sorted = page("state = 'open'").replace('place', 'place, pad');
+    expect((await asked('place', sorted, { enable_sort: 'on' })).share).toBeGreaterThan(0.5);
+  });
+
+  it('asks what a filter passes once', async () => {
+    const sql = page("deleted_at IS NULL AND pad <> 'once'");
+    const questions = async () => {
+      const before = whatIf.questions;
+      await asked('place', sql);
+      return whatIf.questions - before;
+    };
+    expect(await questions()).toBe(2);
+    expect(await questions()).toBe(1);
+  });
+});
