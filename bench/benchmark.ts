@@ -6,6 +6,18 @@ export interface BenchmarkOptions {
   data: string | null;
   /** Names of the workloads to run, where a benchmark has several; null: all. */
   only: readonly string[] | null;
+  /** Workload of the caller's own, where a benchmark takes one: in place of all others. */
+  own: OwnWorkload | null;
+}
+
+/** What the caller wants measured. */
+export interface OwnWorkload {
+  /** File of `pgluthier export`. */
+  snapshot: string;
+  /** Folder of .sql files. */
+  workload: string;
+  /** Bytes; null: the benchmark's choice. */
+  budgets: readonly number[] | null;
 }
 
 export interface Figure {

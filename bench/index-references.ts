@@ -5,6 +5,7 @@
  */
 import type { BenchmarkOptions, BenchmarkResult, Figure } from './benchmark.ts';
 import { demoWorkload } from './index-workloads/demo.ts';
+import { workloadOfFiles } from './index-workloads/from-files.ts';
 import { generate, type IndexWorkload } from './index-workloads/index-workload.ts';
 import { oltp } from './index-workloads/oltp.ts';
 import { skewed } from './index-workloads/skewed.ts';
@@ -115,7 +116,8 @@ function toBest(comparison: Comparison): number {
 }
 
 /** Makes the workloads one after the other, for their servers would take each other's memory. */
-function workloadsOf({ quick, data, only }: BenchmarkOptions): (() => Promise<IndexWorkload>)[] {
+function workloadsOf({ quick, data, only, own }: BenchmarkOptions): (() => Promise<IndexWorkload>)[] {
+  if (own) return [() => workloadOfFiles(own.snapshot, own.workload, own.budgets)];
   const makers = new Map<string, () => Promise<IndexWorkload>>();
   if (data === null) console.log('TPC-H is left out: give --data <folder with catalog.json and queries/>.');
   else makers.set('tpch', () => tpchWorkload(data));

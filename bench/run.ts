@@ -1,11 +1,11 @@
 /**
  * Room rule. bench/ measures against something, side by side in one run; each benchmark prints a table and writes
- * bench/results/<name>.json. `npm run bench -- <name> [--quick] [--data <dir>] [--only <workload,…>]`. Nothing here is a test, and nothing
- * in src/ imports it.
+ * bench/results/<name>.json. `npm run bench -- <name> [--quick] [--data <dir>] [--only <workload,…>]
+ * [--snapshot <file> --workload <dir> [--budgets <MB,…>]]`. Nothing here is a test, and nothing in src/ imports it.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { packageRoot } from '../src/package-root.ts';
 import { applyBenchmark } from './apply.ts';
 import { autovacuumBenchmark } from './autovacuum.ts';
@@ -50,23 +50,35 @@ const benchmarks: Record<string, Benchmark> = {
 
 function parseArguments(argv: string[]): { name: string | undefined; options: BenchmarkOptions } {
   const [name, ...rest] = argv;
-  const data = rest.indexOf('--data');
-  const only = rest.indexOf('--only');
+  const after = (flag: string) => {
+    const at = rest.indexOf(flag);
+    return at === -1 ? null : (rest[at + 1] ?? null);
+  };
   return {
     name,
     options: {
       quick: rest.includes('--quick'),
-      data: data === -1 ? null : (rest[data + 1] ?? null),
-      only: only === -1 ? null : (rest[only + 1]?.split(',') ?? null),
+      data: after('--data'),
+      only: after('--only')?.split(',') ?? null,
+      own: ownWorkload(after('--snapshot'), after('--workload'), after('--budgets')),
     },
   };
+}
+
+/** Budgets are given in MB. */
+function ownWorkload(snapshot: string | null, workload: string | null, budgets: string | null) {
+  if (snapshot === null && workload === null && budgets === null) return null;
+  if (snapshot === null || workload === null) throw new Error('--snapshot and --workload go together');
+  const bytes = budgets?.split(',').map((text) => Math.round(Number(text) * 2 ** 20)) ?? null;
+  if (bytes?.some((value) => !(value > 0))) throw new Error(`--budgets takes numbers of MB, not ${budgets}`);
+  return { snapshot, workload, budgets: bytes };
 }
 
 const { name, options } = parseArguments(process.argv.slice(2));
 const benchmark = name === undefined ? undefined : benchmarks[name];
 if (!name || !benchmark) {
   console.error(
-    `usage: npm run bench -- <name> [--quick] [--data <dir>] [--only <workload,…>]; there is: ${Object.keys(benchmarks).join(', ')}`,
+    `usage: npm run bench -- <name> [--quick] [--data <dir>] [--only <workload,…>] [--snapshot <file> --workload <dir> [--budgets <MB,…>]]; there is: ${Object.keys(benchmarks).join(', ')}`,
   );
   process.exitCode = 2;
 } else {
@@ -74,7 +86,10 @@ if (!name || !benchmark) {
   const directory = join(packageRoot, 'bench', 'results');
   await mkdir(directory, { recursive: true });
   const machine = `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, node ${process.version}`;
-  const file = join(directory, `${[name, ...(options.only ?? [])].join('-')}.json`);
+  const file = join(
+    directory,
+    `${[name, ...(options.own ? [basename(options.own.workload)] : (options.only ?? []))].join('-')}.json`,
+  );
   await writeFile(
     file,
     `${JSON.stringify({ name, at: new Date().toISOString(), machine, ...result }, null, 2)}\n`,

@@ -79,6 +79,11 @@ export interface WorkloadQuery {
   query_id: string;
   /** One representative text, with `$n` where the server normalised it. */
   query: string;
+  /**
+   * From files: the texts that differ from each other in constants only, the most called ones, with their calls; each is
+   * a sample. Absent: `query` is the only one, or has parameters.
+   */
+  texts?: { query: string; calls: number }[];
   class: StatementClass;
   calls: number;
   total_exec_time_ms: number;
@@ -136,3 +141,7 @@ export interface SampledParameter {
   /** Where the values come from, in words: `most common and histogram values (pg_stats)`, `observed rows per call`, … */
   source: string;
 }
+
+/** What `share_of_time` is a share of, in words: files tell calls, nothing was measured. */
+export const weightWords = ({ source }: Pick<Workload, 'source'>): string =>
+  source === 'files' ? 'the calls' : 'the database time';

@@ -3,6 +3,7 @@ import { PgLuthierError, type SetAside, type Workload, type WorkloadQuery } from
 import { classify } from './classify.ts';
 import { byteLength, isComment, loadGrammar, scanTokens, tryParse } from './parser.ts';
 import { unmeasuredQuery } from './query-rows.ts';
+import { MAX_SAMPLES } from './sampling.ts';
 import { sliceBytes } from './splice.ts';
 
 /** A file of statements as the caller read it. */
@@ -163,9 +164,19 @@ function callsGiven(file: WorkloadFile, known: number | null, weight: Weight): n
   return calls;
 }
 
+/** The texts to be samples: the most called, the first of them first; none where parameters are to be given values. */
+function mostCalled(texts: ReadonlyMap<string, number>): { query: string; calls: number }[] {
+  const hasParameters = (query: string) =>
+    scanTokens(query)?.some(({ tokenName }) => tokenName === 'PARAM') ?? true;
+  const most = [...texts].sort(([, a], [, b]) => b - a).slice(0, MAX_SAMPLES);
+  if (most.length < 2 || most.some(([query]) => hasParameters(query))) return [];
+  return most.map(([query, calls]) => ({ query, calls }));
+}
+
 /**
  * A workload of the statements in files. Times are zero: nothing was run; `share_of_time` is the share of the calls.
- * Statements that differ in their constants only are one query, with the calls added up. What does not parse is set
+ * Statements that differ in their constants only are one query, with the calls added up; its most called texts stay, for
+ * plans hang on constants. What does not parse is set
  * aside like a text of the server would be.
  * @throws PgLuthierError `workload_psql_command`, `workload_file_unreadable`, `workload_calls_invalid` (file and line
  *   named), `workload_empty`.
@@ -173,6 +184,7 @@ function callsGiven(file: WorkloadFile, known: number | null, weight: Weight): n
 export async function workloadFromFiles(files: readonly WorkloadFile[]): Promise<Workload> {
   await loadGrammar();
   const queries = new Map<string, WorkloadQuery>();
+  const texts = new Map<string, Map<string, number>>();
   const setAside = new Map<string, SetAside>();
   let calls = 0;
   for (const statement of files.flatMap(splitFile)) {
@@ -190,10 +202,12 @@ export async function workloadFromFiles(files: readonly WorkloadFile[]): Promise
       setAside.set(key, entry);
       continue;
     }
-    const known = queries.get(verdict.statement.query_id);
-    if (known === undefined)
-      queries.set(verdict.statement.query_id, unmeasuredQuery(verdict.statement, statement.calls));
+    const { query_id, query } = verdict.statement;
+    const known = queries.get(query_id);
+    if (known === undefined) queries.set(query_id, unmeasuredQuery(verdict.statement, statement.calls));
     else known.calls += statement.calls;
+    const ofQuery = texts.get(query_id) ?? new Map<string, number>();
+    texts.set(query_id, ofQuery.set(query, (ofQuery.get(query) ?? 0) + statement.calls));
   }
   if (queries.size === 0 && setAside.size === 0) {
     throw new PgLuthierError({
@@ -204,7 +218,11 @@ export async function workloadFromFiles(files: readonly WorkloadFile[]): Promise
     });
   }
   const list = [...queries.values()];
-  for (const query of list) query.share_of_time = query.calls / calls;
+  for (const query of list) {
+    query.share_of_time = query.calls / calls;
+    const different = mostCalled(texts.get(query.query_id) ?? new Map());
+    if (different.length > 1) query.texts = different;
+  }
   list.sort((a, b) => b.calls - a.calls || (a.query_id < b.query_id ? -1 : 1));
   return {
     source: 'files',

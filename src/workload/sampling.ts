@@ -21,7 +21,7 @@ import { analyseStatement } from './usage.ts';
 import type { UsageCatalog } from './usage-catalog.ts';
 
 /** Most samples that one statement gets. */
-const MAX_SAMPLES = 4;
+export const MAX_SAMPLES = 4;
 
 /** A parameter's places in the text and what goes there. */
 interface PlannedParameter {
@@ -164,7 +164,7 @@ function combineValues(
 
 /**
  * A statement's samples (up to four, weights summing to 1) and what was put for each parameter. A text without
- * parameters is its own only sample. The statement's text is edited at the parameters' positions and otherwise kept.
+ * parameters is its own only sample; where a file has it with several constants, each text is one. The statement's text is edited at the parameters' positions and otherwise kept.
  * Assumptions where statistics do not tell: see `value-pool.ts` (equality) and `value-choices.ts` (ranges).
  * @throws PgLuthierError `sql_syntax`.
  */
@@ -174,6 +174,8 @@ export async function sampleStatements(
   catalog: UsageCatalog,
 ): Promise<{ samples: PlannableStatement[]; parameters: SampledParameter[] }> {
   await loadGrammar();
+  if (query.texts !== undefined)
+    return { samples: await writtenSamples(query, snapshot, catalog), parameters: [] };
   const statement = parseTree(query.query).stmts?.[0]?.stmt;
   const tokens = scanTokens(query.query);
   if (statement === undefined || tokens === null) return { samples: [], parameters: [] };
@@ -213,4 +215,23 @@ export async function sampleStatements(
       (plausible !== null && choice.operator === '=' ? plausible.source : ''),
   }));
   return { samples, parameters };
+}
+
+/** The texts that a file has of one statement, weighted by their calls. */
+async function writtenSamples(
+  query: WorkloadQuery,
+  snapshot: Snapshot,
+  catalog: UsageCatalog,
+): Promise<PlannableStatement[]> {
+  const { texts = [], ...one } = query;
+  const calls = texts.reduce((sum, each) => sum + each.calls, 0);
+  const samples: PlannableStatement[] = [];
+  for (const text of texts) {
+    const { samples: own } = await sampleStatements({ ...one, query: text.query }, snapshot, catalog);
+    for (const { sql } of own) {
+      const id = `${query.query_id}/${samples.length + 1}`;
+      samples.push({ id, query_id: query.query_id, sql, weight: text.calls / calls });
+    }
+  }
+  return samples;
 }

@@ -166,6 +166,33 @@ describe('workload of files', () => {
     expect(workload.queries[0]?.share_of_time).toBeCloseTo(7 / 17.5);
     expect(workload.set_aside.map((each) => each.code).sort()).toEqual(['unparsable', 'utility']);
     expect(workload.source).toBe('files');
+    expect(workload.queries.map((each) => each.texts)).toEqual([
+      [
+        { query: `select 'ö' from t where a = 2`, calls: 4 },
+        { query: `select 'é;' from t where a = 1`, calls: 3 },
+      ],
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test('of many constants the most called stay, of parameters none', async () => {
+    const texts = [5, 1, 9, 2, 7, 1].map(
+      (calls, at) => `-- calls: ${calls}\nselect b from t where a = ${at};`,
+    );
+    const { queries } = await workloadFromFiles([
+      { name: 'w.sql', text: `${texts.join('\n')} select c from t where a = $1 and b = 1;` },
+      { name: 'v.sql', text: 'select b from t where a = 4; select c from t where a = $1 and b = 2;' },
+    ]);
+    expect(queries.map((each) => each.texts)).toEqual([
+      [
+        { query: 'select b from t where a = 2', calls: 9 },
+        { query: 'select b from t where a = 4', calls: 8 },
+        { query: 'select b from t where a = 0', calls: 5 },
+        { query: 'select b from t where a = 3', calls: 2 },
+      ],
+      undefined,
+    ]);
   });
 
   test.each([

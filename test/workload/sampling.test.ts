@@ -214,6 +214,18 @@ describe('values by what a parameter meets', () => {
     expect(parameters).toEqual([]);
   });
 
+  test('of a statement that a file has with several constants each text is a sample', async () => {
+    const { samples, parameters } = await sample(
+      `status = 'a'; select * from orders where status = 'b'; -- calls: 3`,
+    );
+    expect(parameters).toEqual([]);
+    expect(samples.map(({ sql, weight }) => [sql.slice(-3), weight])).toEqual([
+      ["'b'", 0.75],
+      ["'a'", 0.25],
+    ]);
+    expect(new Set(samples.map(({ id }) => id)).size).toBe(2);
+  });
+
   test('a table that only a schema off the search path has is qualified', async () => {
     const { samples } = await sample('!select id from "Orders" o where o.id = $1');
     expect(samples.map((each) => each.sql)).toEqual([`select id from "Shop"."Orders" o where o.id = '5000'`]);

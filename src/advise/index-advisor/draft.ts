@@ -5,6 +5,7 @@ import {
   type RuleContext,
   renderIndexDefinition,
   type Severity,
+  weightWords,
 } from '../../domain/index.ts';
 import type { IndexAdvice } from './advise.ts';
 import { savedAlone, savedShares } from './alone.ts';
@@ -110,7 +111,7 @@ export async function draftIndex(
     key: keyOfIndex(contender.candidate.key),
     title: `Index on ${definition.schema}.${definition.table} ${shape(contender)}`,
     rationale:
-      `${affects.length} statement(s) with ${(100 * share).toFixed(1)} % of the database time get cheaper plans` +
+      `${affects.length} statement(s) with ${(100 * share).toFixed(1)} % of ${weightWords(context.workload)} get cheaper plans` +
       (top
         ? `, the first from ${top.cost_before.toFixed(0)} to ${top.cost_after.toFixed(0)} cost units`
         : '') +

@@ -149,10 +149,13 @@ async function askAboutEach(
       continue;
     }
     const shared = some.map(([one, of]) => [one, of.shared.map(({ handle }) => handle)] as const);
-    await askBeside(book, book.present, new Map(shared), Number.POSITIVE_INFINITY);
+    await askBeside(book, book.present, new Map(shared), context.deadline);
     const own = some.map(([one, of]) => [one, of.own] as const);
-    const worse = await askBestBeside(book, book.present, new Map(own), Number.POSITIVE_INFINITY);
+    const worse = await askBestBeside(book, book.present, new Map(own), context.deadline);
     for (const [handle, by] of worse) beaten.set(handle, by);
+    // What was answered by then counts; of what was not, "no gain" would be a guess.
+    if (Date.now() > context.deadline)
+      for (const [, of] of some) for (const { handle } of [...of.shared, ...of.own]) unasked.add(handle);
   }
   return { unasked, beaten };
 }

@@ -59,3 +59,11 @@ it('and so is a rare value, whichever call showed it', async () => {
   );
   expect(found).toEqual(["state = 'stuck'"]);
 });
+
+it('of a statement that comes with several constants each is planned, not the first alone', async () => {
+  const found = await predicates(
+    "SELECT note FROM parcel WHERE state = 'state0'",
+    "SELECT note FROM parcel WHERE state = 'stuck'",
+  );
+  expect(found).toEqual([null]);
+});

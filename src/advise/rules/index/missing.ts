@@ -1,5 +1,12 @@
 /** Indexes that the workload wants: found in its statements, weighed by a real planner, chosen for all of them together. */
-import type { RecommendationDraft, Rejection, Rule, RuleContext, RuleResult } from '../../../domain/index.ts';
+import {
+  type RecommendationDraft,
+  type Rejection,
+  type Rule,
+  type RuleContext,
+  type RuleResult,
+  weightWords,
+} from '../../../domain/index.ts';
 import { adviseIndexes, type IndexAdvice } from '../../index-advisor/advise.ts';
 import { crossCheck } from '../../index-advisor/cross-check.ts';
 import { draftIndex } from '../../index-advisor/draft.ts';
@@ -82,12 +89,16 @@ function notAnalysed({ not_analysed }: IndexAdvice, { workload }: RuleContext): 
     .toSorted((a, b) => shareOf(b.query_id) - shareOf(a.query_id));
   const limits = told.slice(0, LISTED_STATEMENTS).map(({ query_id, reason }) => {
     const text = queries.get(query_id)?.query.replace(/\s+/g, ' ').slice(0, 100) ?? query_id;
-    return limitOf(`${percent(shareOf(query_id))} of the database time is in a statement`, reason, text);
+    return limitOf(
+      `${percent(shareOf(query_id))} of ${weightWords(workload)} is in a statement`,
+      reason,
+      text,
+    );
   });
   const rest = told.slice(LISTED_STATEMENTS);
   if (rest.length === 0) return limits;
   const share = rest.reduce((sum, { query_id }) => sum + shareOf(query_id), 0);
-  const more = `${percent(share)} of the database time is in ${rest.length} more statements`;
+  const more = `${percent(share)} of ${weightWords(workload)} is in ${rest.length} more statements`;
   return [...limits, limitOf(more, 'the summary counts them by reason', 'each of less time')];
 }
 
