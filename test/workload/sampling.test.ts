@@ -216,7 +216,7 @@ describe('values by what a parameter meets', () => {
 
   test('of a statement that a file has with several constants each text is a sample', async () => {
     const { samples, parameters } = await sample(
-      `status = 'a'; select * from orders where status = 'b'; -- calls: 3`,
+      `status = 'a'; select id from "Shop"."Orders" where status = 'b'; -- calls: 3`,
     );
     expect(parameters).toEqual([]);
     expect(samples.map(({ sql, weight }) => [sql.slice(-3), weight])).toEqual([
