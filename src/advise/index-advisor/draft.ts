@@ -62,8 +62,13 @@ export async function draftIndex(
   let without = 0;
   let withIt = 0;
   const byId = new Map<string, AdvisorStatement>();
-  for (const statement of advice.statements) {
-    if (!statement.tables.has(contender.table_oid)) continue;
+  const touching = advice.statements.filter(({ tables }) => tables.has(contender.table_oid));
+  for (const set of [others, chosen]) {
+    // Asked together: each question by itself would switch the index on and off, and wait for the one before.
+    const open = touching.filter((statement) => advice.book.known(statement, set) === null);
+    if (open.length > 0) await advice.book.ask(open, set);
+  }
+  for (const statement of touching) {
     const before = await advice.book.cost(statement, others);
     const after = await advice.book.cost(statement, chosen);
     if (!('cost' in before) || !('cost' in after)) continue;
@@ -89,7 +94,6 @@ export async function draftIndex(
   }
   const share = affects.reduce((sum, item) => sum + item.share_of_time, 0);
   const build = buildTime(contender, context.snapshot);
-  const touching = advice.statements.filter(({ tables }) => tables.has(contender.table_oid));
   const gain = savedShares(await savedAlone(contender, touching, advice.book), advice.base);
   const { definition } = contender.candidate;
   const partitions = partitionIndexes(definition, contender.candidate.table.row, context.snapshot);
