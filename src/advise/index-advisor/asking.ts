@@ -23,10 +23,11 @@ const BEST_SUCCESSORS = 2;
 /** Neighbours of a set that are asked about in one round, the most promising first: so many, or a share of all. */
 const NEIGHBOURS = 96;
 const SHARE_OF_NEIGHBOURS = 1 / 24;
-/** Share of all hope: statements that have no more of it together are asked about once the set is settled for the others. */
-const LITTLE_HOPE = 0.03;
-/** Neighbours times statements up to which a round asks about all: so many are some hundred questions. */
-const MANY_PAIRS = 1000;
+/**
+ * Statements times neighbours that are asked about in one round at most, those with the most hope first: of large
+ * workloads the set has changed by what these show before the others' turn comes.
+ */
+const MOST_PAIRS = 600;
 /**
  * Asks about the statements whose cost under the set does not follow from what is known.
  * @returns how many there were.
@@ -149,20 +150,17 @@ function* frontOf(
 /**
  * One more index beside the set: asked about where the bounds leave room for it to pay, which is where it may work
  * together with members in a way that no plan has shown yet.
- * @param all of a large workload's statements those with little to hope for as well.
  */
 export async function askNeighbours(
   input: SelectionInput,
   weighed: readonly Weighed[],
   set: ReadonlySet<string>,
   room: Room,
-  all: boolean,
 ): Promise<number> {
   const { book, statements, contenders } = input;
   const members = membersByTable(contenders, set);
   const byHandle = new Map(contenders.map(({ handle }, position) => [handle, position]));
-  const hopes = new Map<string, { hope: number; by: AdvisorStatement[] }>();
-  const most = new Map<AdvisorStatement, number>();
+  const hopes = new Map<string, { hope: number; by: { statement: AdvisorStatement; hope: number }[] }>();
   const beside = new Set(set);
   for (const statement of statements) {
     const now = book.known(statement, set);
@@ -179,9 +177,8 @@ export async function askNeighbours(
       if (hope <= 0) continue;
       const known = hopes.get(handle) ?? { hope: 0, by: [] };
       known.hope += hope;
-      known.by.push(statement);
+      known.by.push({ statement, hope });
       hopes.set(handle, known);
-      most.set(statement, Math.max(hope, most.get(statement) ?? 0));
     }
   }
   const promising = [...hopes]
@@ -192,29 +189,16 @@ export async function askNeighbours(
     })
     .sort(([, a], [, b]) => b.hope - a.hope)
     .slice(0, Math.max(NEIGHBOURS, SHARE_OF_NEIGHBOURS * contenders.length));
-  const pairs = promising.reduce((sum, [, { by }]) => sum + by.length, 0);
-  const little = all || pairs <= MANY_PAIRS ? new Set() : thoseOfLittle(most);
+  const pairs = promising.flatMap(([handle, { by }]) =>
+    by.map(({ statement, hope }) => ({ handle, statement, hope })),
+  );
+  const first =
+    pairs.length > MOST_PAIRS ? pairs.sort((a, b) => b.hope - a.hope).slice(0, MOST_PAIRS) : pairs;
   const wanted = new Map<AdvisorStatement, string[]>();
-  for (const [handle, { by }] of promising) {
-    const dear = by.filter((statement) => !little.has(statement));
-    for (const statement of dear.length > 0 ? dear : by)
-      wanted.set(statement, [...(wanted.get(statement) ?? []), handle]);
-  }
+  for (const { handle, statement } of first)
+    wanted.set(statement, [...(wanted.get(statement) ?? []), handle]);
   await askBeside(book, set, wanted, input.deadline);
   return promising.length;
-}
-
-/** The statements of the least hope, which have a small share of all hope together. */
-function thoseOfLittle(most: ReadonlyMap<AdvisorStatement, number>): Set<AdvisorStatement> {
-  const sum = [...most.values()].reduce((all, hope) => all + hope, 0);
-  const little = new Set<AdvisorStatement>();
-  let left = LITTLE_HOPE * sum;
-  for (const [statement, hope] of [...most].sort(([, a], [, b]) => a - b)) {
-    left -= hope;
-    if (left < 0) break;
-    little.add(statement);
-  }
-  return little;
 }
 
 /**

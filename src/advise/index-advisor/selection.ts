@@ -81,10 +81,11 @@ export interface Selection {
 /** Searching and asking in turns; each shows what the one before could not know. */
 const MAX_ROUNDS = 24;
 /**
- * Among so many contenders a round that makes the set better by less than this share of the cost today is idle, and
- * after some of them it is settled. Among fewer, rounds cost little, and the last ones still save up to half a per cent.
+ * With so many statements times contenders a round that makes the set better by less than this share of what it costs is
+ * idle, and after some of them it is settled. With fewer, rounds cost little, and the last ones still save up to half a
+ * per cent.
  */
-const MANY_CONTENDERS = 1000;
+const MANY_PAIRS = 20_000;
 const LEAST_PROGRESS = 1e-4;
 const MOST_IDLE = 2;
 /** Effort of the search between questions, and of the last one. */
@@ -120,18 +121,19 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     const found = searchSets(model, limits, chosen ?? model.present);
     chosen = found.members();
     concluded += model.answered;
-    idle = last - found.value < LEAST_PROGRESS * input.base ? idle + 1 : 0;
+    idle = last - found.value < LEAST_PROGRESS * found.value ? idle + 1 : 0;
     last = found.value;
     const set: Set<string> = new Set(chosen.map((position) => weighed[position]?.handle ?? ''));
     const room = new Room(found, limits.budget_bytes);
     const asked =
       (await askAbout(input, set, statements)) +
-      (await askNeighbours(input, weighed, set, room, idle > 0)) +
+      (await askNeighbours(input, weighed, set, room)) +
       (await askExchanges(input, set, room)) +
       (await askWithout(input, set));
     // Plans that were shown meanwhile may take the place of what stands.
     weighed = weigh(input, costOf(input, set));
-    const isSettled = input.contenders.length > MANY_CONTENDERS && idle >= MOST_IDLE;
+    const isLarge = input.contenders.length * statements.length > MANY_PAIRS;
+    const isSettled = isLarge && idle >= MOST_IDLE;
     if (asked > 0 && !isSettled) continue;
     if (widened >= MAX_WIDENED) break;
     widened += 1;

@@ -17,6 +17,13 @@ const NEGLIGIBLE = 1e-5;
 const isNoticeable = (gain: number, before: number) =>
   gain > MINIMUM_ABSOLUTE_GAIN && gain > MINIMUM_STATEMENT_GAIN * before;
 
+/**
+ * Promising statements times their candidates above which only the best for their bytes are asked about by themselves:
+ * where each candidate serves many statements, asking about all would use up the time (113 joins of up to 17 tables, 84
+ * MB and 60 s: the set found costs half as much).
+ */
+const MANY_PAIRS = 1500;
+
 /** Statements between two looks at the clock. */
 const STATEMENTS_AT_ONCE = 32;
 
@@ -121,7 +128,7 @@ async function askAboutAll(
 
 /**
  * Each candidate alone, for the promising statements that it was made for; within a budget, of those that were made for
- * a single one of them only the best for their bytes.
+ * a single one of them, and of large workloads of all, only the best for their bytes.
  * @returns handles of those that there was no time for; of those that one no larger was preferred to, that one.
  */
 async function askAboutEach(
@@ -129,13 +136,14 @@ async function askAboutEach(
   { made, book }: Weighing,
   promising: ReadonlySet<AdvisorStatement>,
 ): Promise<{ unasked: Set<string>; beaten: Map<string, string> }> {
-  // Without a budget growing a set starts from what each saves alone.
-  const isUnlimited = context.index_budget_bytes === null;
+  const helped = made.map(({ contender, by }) => ({ contender, by: by.filter((one) => promising.has(one)) }));
+  const pairs = helped.reduce((sum, { by }) => sum + by.length, 0);
+  const onlyBest = (by: readonly AdvisorStatement[]) => by.length === 1 || pairs > MANY_PAIRS;
   const wanted = new Map([...promising].map((one) => [one, { shared: [] as Rated[], own: [] as Rated[] }]));
-  for (const { contender, by } of made) {
-    const helped = by.filter((one) => promising.has(one));
-    for (const one of helped)
-      wanted.get(one)?.[helped.length > 1 || isUnlimited ? 'shared' : 'own'].push(contender);
+  for (const { contender, by } of helped) {
+    // Without a budget growing a set starts from what each saves alone.
+    const isOwn = context.index_budget_bytes !== null && onlyBest(by);
+    for (const one of by) wanted.get(one)?.[isOwn ? 'own' : 'shared'].push(contender);
   }
   const all = [...wanted];
   const unasked = new Set<string>();
