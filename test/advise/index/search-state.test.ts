@@ -234,6 +234,26 @@ it('room costs half of what the cheapest members that make it save, or less', ()
   );
 });
 
+it('bytes that become free are worth what any bundle that fits into them saves, or more', () => {
+  const members = fc.subarray([...HANDLES.keys()]);
+  fc.assert(
+    fc.property(problem, members, (given, there) => {
+      const model = modelOf(given);
+      const state = afresh(model, there);
+      const room = new Room(state, state.bytes);
+      for (const bundle of model.bundles) {
+        const bytes = state.bytesOf(bundle);
+        const worth = room.worthOf(bytes);
+        if (bytes > 0) expect(worth).toBeGreaterThanOrEqual(state.gainOf(bundle) - 1e-6);
+        expect(room.worthOf(bytes + 8192)).toBeGreaterThanOrEqual(worth);
+        expect(new Room(state, Number.POSITIVE_INFINITY).worthOf(bytes)).toBe(0);
+      }
+      expect(room.worthOf(-8192)).toBe(0);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 const sizeOf = ({ bytes }: Problem, members: readonly number[]) =>
   members.reduce((sum, one) => sum + (bytes[one] ?? 0), 0);
 
