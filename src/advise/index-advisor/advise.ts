@@ -17,6 +17,9 @@ const MINIMUM_GAIN_IN_BUDGET = 0.0005;
 /** A statement may cost so much more than now, by its share, because another index does an existing one's work. */
 const MAX_REGRESSION = 0.1;
 
+/** Share of the time after which the search ends: its evidence takes questions, too. */
+const TIME_TO_SEARCH = 0.85;
+
 /** Sizes of whole sets are right to within this share of them where they were built (docs/index-benchmarks.md). */
 const SIZE_ERROR = 0.01;
 
@@ -48,6 +51,7 @@ export async function adviseIndexes(
   rule: string,
 ): Promise<IndexAdvice> {
   const book = new PlanBook(whatIf);
+  const started = Date.now();
   const rejections: Rejection[] = [];
   const limits: Limit[] = [];
   const { statements, notAnalysed } = await plannableStatements(context, book);
@@ -67,7 +71,7 @@ export async function adviseIndexes(
     budget_bytes: heldBack(context.index_budget_bytes),
     tables_bytes: bytesRead(context, statements),
     minimum_gain: context.index_budget_bytes === null ? MINIMUM_GAIN : MINIMUM_GAIN_IN_BUDGET,
-    deadline: context.deadline,
+    deadline: started + TIME_TO_SEARCH * Math.max(0, context.deadline - started),
   });
   if (selection.cut_short || rejections.some(({ code }) => code === 'deadline')) {
     limits.push({

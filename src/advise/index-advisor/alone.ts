@@ -27,6 +27,23 @@ export async function savedAlone(
   return saving;
 }
 
+/**
+ * The same where there is time to ask.
+ * @param deadline epoch ms; after it nothing more is asked.
+ * @returns null: not known, and there was no time.
+ */
+export async function savedAloneInTime(
+  candidate: KnownCandidate,
+  statements: readonly AdvisorStatement[],
+  book: PlanBook,
+  deadline: number,
+): Promise<Saving | null> {
+  const beside = new Set([...book.present, candidate.handle]);
+  const isOpen = (statement: AdvisorStatement) =>
+    book.relevant(statement).has(candidate.handle) && book.known(statement, beside) === null;
+  return Date.now() > deadline && statements.some(isOpen) ? null : savedAlone(candidate, statements, book);
+}
+
 /** Statements that are named; they hold nearly all that is saved. */
 const NAMED = 50;
 

@@ -1,6 +1,7 @@
 /** A chosen index as a recommendation: what it does to which statements, what it takes, and how that is known. */
 import {
   type AffectedStatement,
+  type Evidence,
   type RecommendationDraft,
   type RuleContext,
   renderIndexDefinition,
@@ -8,7 +9,7 @@ import {
   weightWords,
 } from '../../domain/index.ts';
 import type { IndexAdvice } from './advise.ts';
-import { savedAlone, savedShares } from './alone.ts';
+import { savedAloneInTime, savedShares } from './alone.ts';
 import { buildTime } from './build-time.ts';
 import { supersedes } from './covered.ts';
 import type { CrossCheck } from './cross-check.ts';
@@ -94,7 +95,8 @@ export async function draftIndex(
   }
   const share = affects.reduce((sum, item) => sum + item.share_of_time, 0);
   const build = buildTime(contender, context.snapshot);
-  const gain = savedShares(await savedAlone(contender, touching, advice.book), advice.base);
+  const saving = await savedAloneInTime(contender, touching, advice.book, context.deadline);
+  const gain = saving === null ? null : savedShares(saving, advice.base);
   const { definition } = contender.candidate;
   const partitions = partitionIndexes(definition, contender.candidate.table.row, context.snapshot);
   const top = affects[0];
@@ -134,7 +136,7 @@ export async function draftIndex(
       write_overhead: contender.write.cost,
       build_seconds: build.seconds,
     },
-    gain,
+    ...(gain ? { gain } : {}),
     affects,
     evidence: [
       {
@@ -172,14 +174,7 @@ export async function draftIndex(
       },
       ...writersOf(contender, touching, context),
       build.evidence,
-      {
-        name: "share of the workload's cost that it saves by itself",
-        value: gain.saved_share,
-        unit: 'share',
-        source: `${context.what_if?.engine} EXPLAIN × calls`,
-        level: 'simulated',
-        formula: `Σ calls × (plan cost now − with this index alone) ÷ ${Math.round(advice.base)}, before writes`,
-      },
+      ...(gain ? [savedByItself(gain.saved_share, advice.base, context)] : []),
       ...callsADay(affects, context),
       ...secondOpinion(contender, affects, checked),
       ...overlapping(contender),
@@ -212,6 +207,17 @@ export async function draftIndex(
         ...hurt.map((item) => `A statement gets a costlier plan: ${item.query.slice(0, 80)}`),
       ],
     },
+  };
+}
+
+function savedByItself(saved: number, base: number, { what_if }: RuleContext): Evidence {
+  return {
+    name: "share of the workload's cost that it saves by itself",
+    value: saved,
+    unit: 'share',
+    source: `${what_if?.engine} EXPLAIN × calls`,
+    level: 'simulated',
+    formula: `Σ calls × (plan cost now − with this index alone) ÷ ${Math.round(base)}, before writes`,
   };
 }
 

@@ -1,6 +1,8 @@
 /** Sets as a whole: what leaves for what comes, one index for two statements, conditions, budgets, little time. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adviseIndexes } from '../../../src/advise/index-advisor/advise.ts';
+import { savedAloneInTime } from '../../../src/advise/index-advisor/alone.ts';
+import { PlanBook } from '../../../src/advise/index-advisor/search/plan-book.ts';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
 import type { RuleContext, RuleResult, Snapshot, StatementRow, WhatIf } from '../../../src/domain/index.ts';
 import { workloadFromSnapshot } from '../../../src/workload/index.ts';
@@ -173,6 +175,21 @@ test('a set comes out of little time, and what was not weighed is said', async (
   const late = await run(Date.now() - 1);
   expect(late.selection.chosen).toEqual([]);
   expect(late.limits.map(({ code }) => code)).toContain('deadline_exceeded');
+});
+
+test('what an index saves by itself is asked in time, or not told', async () => {
+  const sql = '-- calls: 9\nSELECT id, pad FROM orders WHERE shop = 5;';
+  const context = await contextOf(snapshot, { what_if: whatIf, sql });
+  const { selection, statements } = await adviseIndexes(context, whatIf, 'x');
+  const [chosen] = selection.chosen;
+  if (!chosen) throw new Error('an index on shop pays');
+  const book = new PlanBook(whatIf);
+  for (const statement of statements) book.register(chosen, statement, false);
+  expect(await savedAloneInTime(chosen, statements, book, Date.now() - 1)).toBeNull();
+  const saving = await savedAloneInTime(chosen, statements, book, Date.now() + 600_000);
+  expect([...(saving?.values() ?? [])]).toEqual([expect.any(Number)]);
+  // What is known by then needs no time.
+  expect(await savedAloneInTime(chosen, statements, book, Date.now() - 1)).toEqual(saving);
 });
 
 /** The change's index under a name of the test's. */

@@ -50,6 +50,15 @@ export const rule: Rule = {
     for (const contender of advice.selection.chosen) {
       recommendations.push(await draftIndex(contender, { advice, context, checked, rule: ID }));
     }
+    const unasked = recommendations.filter(({ gain }) => gain === undefined).length;
+    if (unasked > 0) {
+      advice.limits.push({
+        scope: ID,
+        code: 'deadline_exceeded',
+        message: `There was no time to ask what ${unasked} recommended index(es) would save by themselves; what each saves beside the others is told.`,
+        remedy: 'Give the analysis more time (--time-limit).',
+      });
+    }
     for (const leaving of advice.selection.dropped) {
       recommendations.push(await draftReplaced(leaving, { advice, context, rule: ID }));
     }
