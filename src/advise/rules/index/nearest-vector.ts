@@ -7,6 +7,7 @@ import {
   type RuleContext,
   renderIndexDefinition,
   type WorkloadQuery,
+  weightWords,
 } from '../../../domain/index.ts';
 import { statementUsage, usageCatalog } from '../../../workload/index.ts';
 import { CandidateSizes } from '../../index-advisor/candidate-size.ts';
@@ -51,7 +52,7 @@ export const rule: Rule = {
         const size = await sizes.sizeOf(candidate.definition, candidate.table, 1);
         if (await isCosted(context, candidate, size)) {
           reject('weighed_by_index_missing', 'the planner at hand has pgvector: index/missing weighs it');
-        } else recommendations.push(draft(candidate, by, rows, bytesOf(size)));
+        } else recommendations.push(draft({ candidate, by }, rows, bytesOf(size), context));
       }
     }
     return { recommendations, rejections, limits: [] };
@@ -92,10 +93,10 @@ async function isCosted(
 }
 
 function draft(
-  { definition, key, table }: Candidate,
-  by: readonly WorkloadQuery[],
+  { candidate: { definition, key, table }, by }: Wanted,
   rows: number,
   bytes: number,
+  { workload }: RuleContext,
 ): RecommendationDraft {
   const share = by.reduce((sum, query) => sum + query.share_of_time, 0);
   const sql = renderIndexDefinition(definition, { concurrently: true });
@@ -106,7 +107,7 @@ function draft(
     key: `finding nearest vector ${key}`,
     title: `Suggestion, not costed: an approximate index for the nearest-neighbour searches on ${place}`,
     rationale:
-      `${by.length} statement(s) with ${(100 * share).toFixed(1)} % of the database time compare their vector with all ${Math.round(rows)} rows. ` +
+      `${by.length} statement(s) with ${(100 * share).toFixed(1)} % of ${weightWords(workload)} compare their vector with all ${Math.round(rows)} rows. ` +
       `${sql} would answer them approximately, from about ${Math.ceil(bytes / 2 ** 20)} MB. ` +
       'No planner with pgvector was at hand, so neither the gain nor the plan is simulated; try it on a copy and compare the neighbours found.',
     severity: share >= 0.2 ? 'medium' : 'low',
