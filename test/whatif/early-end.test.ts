@@ -6,30 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IndexDefinition, PlanCost, WhatIf } from '../../src/domain/index.ts';
 import { openTwin } from '../../src/whatif/index.ts';
 import { type SampleDatabase, sampleDatabase, vacuumAll } from '../advise/rules/index/context.ts';
+import { btree } from '../support/definitions.ts';
 import { testMajors, testServer } from '../support/servers.ts';
 
 const ITEM = `id int PRIMARY KEY, tenant int NOT NULL, state text NOT NULL, deleted_at date, customer int NOT NULL, place int NOT NULL, pad text`;
 const ROWS = `SELECT g, g / 5 % 30, CASE WHEN g % 5 = 0 THEN 'open' ELSE 'done' END,
   CASE WHEN g % 20 = 1 THEN date '2024-01-01' END, 1 + g % 600, g::int8 * 7919 % 30011, repeat('p', 80) FROM generate_series(1, 30000) g`;
 
-const index = (table: string, columns: string[], where: string | null = null): IndexDefinition => ({
-  schema: table === 'part' ? 'shop' : 'Odd "shop"',
-  table,
-  name: 'x',
-  method: 'btree',
-  unique: false,
-  keys: columns.map((column) => ({
-    column,
-    expression: null,
-    opclass: null,
-    collation: null,
-    direction: 'asc',
-    nulls: null,
-  })),
-  include: [],
-  where,
-  options: {},
-});
+const index = (table: string, columns: string[], where: string | null = null) =>
+  btree(table, columns, { schema: table === 'part' ? 'shop' : 'Odd "shop"', where });
 const size = { pages: 90, tuples: 30_000, tree_height: 1 };
 
 describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i', (major) => {

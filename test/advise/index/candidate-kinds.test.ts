@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
-import type { IndexDefinition, RuleResult, Snapshot, WhatIf } from '../../../src/domain/index.ts';
+import type { RuleResult, Snapshot, WhatIf } from '../../../src/domain/index.ts';
 import { workloadFromSnapshot } from '../../../src/workload/index.ts';
+import { btree } from '../../support/definitions.ts';
 import { statementRow } from '../../support/rows.ts';
 import { contextOf, created, type SampleDatabase, sampleDatabase, twinOf } from '../rules/index/context.ts';
 
@@ -148,27 +149,9 @@ describe('orders', () => {
     expect(await chosen('SELECT max(weight), count(DISTINCT note) FROM stock;')).toEqual([]);
   });
   test('what a LIMIT hopes for is told by the plan: it filters rows in order', async () => {
-    const definition = (columns: string[]): IndexDefinition => ({
-      schema: 'public',
-      table: 'payments',
-      name: 'x',
-      method: 'btree',
-      unique: false,
-      keys: columns.map((column) => ({
-        column,
-        expression: null,
-        opclass: null,
-        collation: null,
-        direction: 'asc',
-        nulls: null,
-      })),
-      include: [],
-      where: null,
-      options: {},
-    });
     const size = { pages: 200, tuples: 60_000, tree_height: 1 };
-    const at = await whatIf.addIndex(definition(['at']), size);
-    const both = await whatIf.addIndex(definition(['state', 'at']), size);
+    const at = await whatIf.addIndex(btree('payments', ['at']), size);
+    const both = await whatIf.addIndex(btree('payments', ['state', 'at']), size);
     const sql = "SELECT id FROM payments WHERE state = 'settled' ORDER BY at LIMIT 5";
     const risk = async (created: string[], text: string) =>
       (await whatIf.costs({ created, hidden: [] }, [{ id: 's', query_id: 's', sql: text, weight: 1 }]))[0]

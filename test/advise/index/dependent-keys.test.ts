@@ -7,30 +7,14 @@ import { rangeOf, sizeRange } from '../../../src/advise/index-advisor/size-range
 import { collectSnapshot } from '../../../src/collect/index.ts';
 import type { IndexDefinition, Snapshot } from '../../../src/domain/index.ts';
 import { openTarget } from '../../../src/target/index.ts';
+import { btree } from '../../support/definitions.ts';
 import { testServer } from '../../support/servers.ts';
 
 let dsn: string;
 let client: pg.Client;
 let drop: () => Promise<void>;
 
-const on = (keys: string[], include: string[] = []): IndexDefinition => ({
-  schema: 'public',
-  table: 'lines',
-  name: 'measured',
-  method: 'btree',
-  unique: false,
-  keys: keys.map((name) => ({
-    column: name,
-    expression: null,
-    opclass: null,
-    collation: null,
-    direction: 'asc',
-    nulls: null,
-  })),
-  include,
-  where: null,
-  options: {},
-});
+const on = (keys: string[], include: string[] = []) => btree('lines', keys, { name: 'measured', include });
 
 async function seen() {
   const session = await openTarget(dsn, { applicationName: 'test', readOnly: true });

@@ -54,7 +54,7 @@ export const rule: Rule = {
     if (unasked > 0) {
       advice.limits.push({
         scope: ID,
-        code: 'deadline_exceeded',
+        code: 'gain_not_asked',
         message: `There was no time to ask what ${unasked} recommended index(es) would save by themselves; what each saves beside the others is told.`,
         remedy: 'Give the analysis more time (--time-limit).',
       });
