@@ -5,16 +5,17 @@
 import type { ColumnRow, IndexDefinition } from '../../domain/index.ts';
 import { SAMPLED_ROWS_PER_TARGET } from './alike-groups.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
-import { groupSizes, thinned } from './group-sizes.ts';
+import { commonest, groupSizes, thinned } from './group-sizes.ts';
 import { columnFacts, expressionFacts, type KeyFacts } from './key-facts.ts';
 import { elementsOf } from './key-widths.ts';
 import type { SizeInput } from './size-model.ts';
 
 /**
- * Where statistics leave a size open: `least` and `most` are the ends of what is consistent with them. Absent: what is
+ * Where statistics leave a size open: `least` and `most` are the ends of what is consistent with them; `widest` has as
+ * many values as is most likely, but the longest of other columns in the rows that a condition keeps. Absent: what is
  * most likely.
  */
-export type Bound = 'least' | 'most';
+export type Bound = 'least' | 'most' | 'widest';
 
 /** Reading back what ANALYZE found takes milliseconds, and a column is in dozens of candidates. */
 const factsOfSubsets = new WeakMap<KeyFacts, Map<string, KeyFacts>>();
@@ -106,7 +107,7 @@ function kept(key: KeyFacts, column: string | null, input: SizeInput): KeyFacts 
 }
 
 function atBound(key: KeyFacts, bound: Bound | undefined): KeyFacts {
-  const groups = bound === undefined ? undefined : key.groups?.[bound];
+  const groups = bound === 'least' || bound === 'most' ? key.groups?.[bound] : undefined;
   return groups === undefined ? key : { ...key, distinct: groups.distinct, groups };
 }
 
@@ -127,7 +128,7 @@ function subsetFacts(key: KeyFacts, { rows, selectivity, bound, demanded }: Kept
   const share = Math.min(1, (selectivity * (1 - null_frac)) / present);
   return {
     ...key,
-    ...thinner(key, rows * (1 - null_frac), share),
+    ...thinner(key, rows * (1 - null_frac), share, bound),
     null_frac,
     most_common_freqs: key.most_common_freqs.map((each) => (each / present) * (1 - null_frac)),
     ...(key.scatters
@@ -139,12 +140,20 @@ function subsetFacts(key: KeyFacts, { rows, selectivity, bound, demanded }: Kept
   };
 }
 
-function thinner(key: KeyFacts, rows: number, share: number): Pick<KeyFacts, 'distinct' | 'groups'> {
+function thinner(
+  key: KeyFacts,
+  rows: number,
+  share: number,
+  bound: Bound | undefined,
+): Pick<KeyFacts, 'distinct' | 'groups'> {
   if (key.groups === null) {
     const distinct = Math.max(1, key.distinct * (1 - Math.exp(-rows / key.distinct)));
     return { distinct, groups: null };
   }
-  const groups = thinned(key.groups, share, key.most_common_freqs.length);
+  const groups =
+    bound === 'least'
+      ? commonest(key.groups, share, key.most_common_freqs, 1 - key.null_frac)
+      : thinned(key.groups, share, key.most_common_freqs.length);
   return { distinct: Math.max(1, Math.min(rows, groups.distinct)), groups };
 }
 
@@ -153,13 +162,14 @@ function thinner(key: KeyFacts, rows: number, share: number): Pick<KeyFacts, 'di
  * another: at the ends it keeps those first that have, or have not, a value.
  */
 function nullsKept(nulls: number, selectivity: number, bound: Bound | undefined): number {
-  if (bound === 'most') return Math.max(0, (nulls - (1 - selectivity)) / selectivity);
-  return bound === 'least' ? Math.min(1, nulls / selectivity) : nulls;
+  if (bound === undefined) return nulls;
+  if (bound === 'least') return Math.min(1, nulls / selectivity);
+  return Math.max(0, (nulls - (1 - selectivity)) / selectivity);
 }
 
 /** Widths among the rows that are kept: at the ends those of the longest, or the shortest, values. */
 function widthsKept(widths: readonly number[], share: number, bound: Bound | undefined): readonly number[] {
   if (bound === undefined || share >= 1) return widths;
-  const sorted = widths.toSorted((a, b) => (bound === 'most' ? b - a : a - b));
+  const sorted = widths.toSorted((a, b) => (bound === 'least' ? a - b : b - a));
   return sorted.slice(0, Math.max(1, Math.round(share * sorted.length)));
 }

@@ -24,3 +24,35 @@ export function thinned({ classes, distinct }: GroupSizes, selectivity: number, 
   const groupsLeft = left.reduce((sum, each) => sum + (each.share * selectivity) / each.rows, 0);
   return { classes: left, distinct: common + (others * groupsLeft) / Math.max(1e-9, groups), evenness: 0 };
 }
+
+/**
+ * The fewest values that a share of the rows can have: a condition that has to do with the values keeps the rows of the
+ * most common ones.
+ * @param common shares of the most common values, of all rows.
+ * @param present share of all rows that have a value.
+ */
+export function commonest(
+  groups: GroupSizes,
+  share: number,
+  common: readonly number[],
+  present: number,
+): GroupSizes {
+  let left = share;
+  let distinct = 0;
+  for (const each of common) {
+    if (left <= 0) break;
+    distinct += 1;
+    left -= each / Math.max(1e-9, present);
+  }
+  const others = Math.max(0, groups.distinct - common.length);
+  const all = groups.classes.reduce((sum, { share: its, rows }) => sum + its / rows, 0);
+  // Rows that have none of the most common values, as a share of those with a value.
+  const rest = Math.max(1e-9, 1 - common.reduce((sum, each) => sum + each, 0) / Math.max(1e-9, present));
+  for (const { share: its, rows } of groups.classes.toSorted((a, b) => b.rows - a.rows)) {
+    if (left <= 0) break;
+    const taken = Math.min(1, left / Math.max(1e-12, its * rest));
+    distinct += (taken * others * (its / rows)) / Math.max(1e-12, all);
+    left -= taken * its * rest;
+  }
+  return { ...groups, distinct: Math.max(1, distinct) };
+}

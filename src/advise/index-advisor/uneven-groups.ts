@@ -50,11 +50,12 @@ export function unevenGroups(values: SampledValues, alike: Alike): GroupSizes | 
   if (first === undefined) return { ...alike.groups, least: fewest };
   const likely = simple.length > 0 ? mean(simple, values) : first;
   const sorted = groups.toSorted((a, b) => a.distinct - b.distinct);
+  const fewer = mean([alike.groups, sorted[0] ?? first], values);
   const most = Math.min(rows, alike.possible);
   return {
     ...likely,
     ...ends(
-      scaled(sorted[0], values, { by: 1 / DRAWN, most }),
+      scaled(fewer, values, { by: 1 / DRAWN, most }),
       scaled(sorted.at(-1), values, { by: DRAWN, most }),
     ),
   };
