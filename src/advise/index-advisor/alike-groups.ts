@@ -60,6 +60,8 @@ export interface GroupSizes {
   /** The fewest and the most values that the statistics leave possible. Absent: they leave next to nothing open. */
   least?: GroupSizes;
   most?: GroupSizes;
+  /** As many values as a budget of real bytes has to reckon with. */
+  reserved?: GroupSizes;
 }
 
 /** Groups as if all values were about alike. */

@@ -19,13 +19,8 @@ import { bytesOf, indexSize, type SizeInput } from './size-model.ts';
  */
 const PLANNER_GUESS = 1 / 3;
 
-/**
- * How many values there are statistics leave open in both directions, and what is wrong in a set's members partly evens
- * out: half of the way to the most that is possible is reserved. How wide other columns are in the rows that a condition
- * keeps is another thing: where widths differ much, values are of several kinds, and conditions tell kinds apart; there,
- * all of it is.
- */
-const RESERVED = 0.5;
+/** Single sizes are off by so much where statistics leave nothing open, in both directions: it is not reserved. */
+const SIZE_ERROR = 0.05;
 
 /** A size, and what of a budget of real bytes it is given. */
 export interface Sized {
@@ -66,10 +61,9 @@ export class CandidateSizes {
     const input = await this.#inputOf(candidate);
     const size = indexSize(input);
     if (candidate.definition.method !== 'btree') return { size, reserved_bytes: bytesOf(size) };
-    const widest = candidate.selectivity < 1 ? indexSize({ ...input, bound: 'widest' }) : size;
-    const likely = Math.max(bytesOf(size), bytesOf(widest));
-    const most = bytesOf(indexSize({ ...input, bound: 'most' }));
-    return { size, reserved_bytes: Math.round(likely + RESERVED * Math.max(0, most - likely)) };
+    const likely = bytesOf(size);
+    const reserved = bytesOf(indexSize({ ...input, bound: 'reserved' }));
+    return { size, reserved_bytes: reserved > (1 + SIZE_ERROR) * likely ? reserved : likely };
   }
 
   async #inputOf({ definition, table, selectivity, conditions }: SizedCandidate): Promise<SizeInput> {

@@ -11,11 +11,12 @@ import { elementsOf } from './key-widths.ts';
 import type { SizeInput } from './size-model.ts';
 
 /**
- * Where statistics leave a size open: `least` and `most` are the ends of what is consistent with them; `widest` has as
- * many values as is most likely, but the longest of other columns in the rows that a condition keeps. Absent: what is
- * most likely.
+ * Where statistics leave a size open: `least` and `most` are the ends of what is consistent with them; `reserved` is what a
+ * budget of real bytes has to reckon with. How wide other columns are in the rows that a condition keeps is reserved at
+ * its most: where widths differ much, values are of several kinds, and conditions tell kinds apart. Absent: what is most
+ * likely.
  */
-export type Bound = 'least' | 'most' | 'widest';
+export type Bound = 'least' | 'most' | 'reserved';
 
 /** Reading back what ANALYZE found takes milliseconds, and a column is in dozens of candidates. */
 const factsOfSubsets = new WeakMap<KeyFacts, Map<string, KeyFacts>>();
@@ -107,7 +108,7 @@ function kept(key: KeyFacts, column: string | null, input: SizeInput): KeyFacts 
 }
 
 function atBound(key: KeyFacts, bound: Bound | undefined): KeyFacts {
-  const groups = bound === 'least' || bound === 'most' ? key.groups?.[bound] : undefined;
+  const groups = bound === undefined ? undefined : key.groups?.[bound];
   return groups === undefined ? key : { ...key, distinct: groups.distinct, groups };
 }
 
@@ -133,8 +134,7 @@ function subsetFacts(key: KeyFacts, { rows, selectivity, bound, demanded }: Kept
     most_common_freqs: key.most_common_freqs.map((each) => (each / present) * (1 - null_frac)),
     ...(key.scatters
       ? {
-          widths: widthsKept(key.widths, share, bound),
-          other_widths: widthsKept(key.other_widths, share, bound),
+          widths: widthsKept(key, share, bound),
         }
       : {}),
   };
@@ -168,8 +168,38 @@ function nullsKept(nulls: number, selectivity: number, bound: Bound | undefined)
 }
 
 /** Widths among the rows that are kept: at the ends those of the longest, or the shortest, values. */
-function widthsKept(widths: readonly number[], share: number, bound: Bound | undefined): readonly number[] {
-  if (bound === undefined || share >= 1) return widths;
-  const sorted = widths.toSorted((a, b) => (bound === 'least' ? a - b : b - a));
-  return sorted.slice(0, Math.max(1, Math.round(share * sorted.length)));
+function widthsKept(key: KeyFacts, share: number, bound: Bound | undefined): readonly number[] {
+  if (bound === undefined || share >= 1) return key.widths;
+  const { widths, common_widths, other_widths, most_common_freqs, null_frac } = key;
+  if (common_widths.length === 0)
+    return endOf(
+      widths.map((width) => ({ width, share: 1 / widths.length })),
+      share,
+      bound,
+    );
+  const shares = most_common_freqs.map((each) => each / Math.max(1e-9, 1 - null_frac));
+  const rest = Math.max(0, 1 - shares.reduce((sum, each) => sum + each, 0));
+  const all = [
+    ...common_widths.map((width, place) => ({ width, share: shares[place] ?? 0 })),
+    ...other_widths.map((width) => ({ width, share: rest / other_widths.length })),
+  ];
+  return endOf(all, share, bound);
+}
+
+/** So many widths stand for those of a part of the rows. */
+const WIDTHS = 64;
+
+function endOf(widths: { width: number; share: number }[], share: number, bound: Bound): number[] {
+  const sorted = widths.sort((a, b) => (bound === 'least' ? a.width - b.width : b.width - a.width));
+  const taken: number[] = [];
+  let [place, passed] = [0, 0];
+  for (let draw = 0; draw < WIDTHS; draw += 1) {
+    const at = ((draw + 0.5) / WIDTHS) * share;
+    while (place < sorted.length - 1 && passed + (sorted[place]?.share ?? 0) < at) {
+      passed += sorted[place]?.share ?? 0;
+      place += 1;
+    }
+    taken.push(sorted[place]?.width ?? 1);
+  }
+  return taken;
 }

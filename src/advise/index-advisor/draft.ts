@@ -225,7 +225,7 @@ function reservedInBudget(
       source: 'size model',
       level: 'estimated',
       formula:
-        'its size, and what statistics leave open about it: half of what more values than are likely would take, and all that the longest values of other columns would, if its condition kept those',
+        'half of the values more that the sample allows, and the longest of other columns where a condition keeps some rows only: the budget is of real bytes',
     },
   ];
 }

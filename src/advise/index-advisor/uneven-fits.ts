@@ -45,6 +45,8 @@ const EXACT = 1.03;
 const NEAR = 1.35;
 /** What explains the listed counts so much worse than the best power law (natural logarithm) is ruled out. */
 const UNLIKELY = 4;
+/** Two standard deviations of a parameter, as a difference of likelihoods. */
+const DEVIATIONS = 2;
 const STEPS = 16;
 
 /** Where a monotone function of a positive number is `target`; the nearer end where it never is. */
@@ -129,14 +131,22 @@ function onceBesidePower({ tail, grid, counted }: Fitting, exponent: number): Fi
   return at(inverse(least, highest, tail.sample.estimate, (lowest) => at(lowest).shown.estimate));
 }
 
-/** The power law that explains best how often the listed values occur. */
-function exponentOfCounts(tail: SampleTail, grid: RateGrid): { exponent: number; likelihood: number } {
-  let best = { exponent: 1, likelihood: Number.NEGATIVE_INFINITY };
+/** The power law that explains best how often the listed values occur, and the steepest that is as good as likely. */
+function exponentsOfCounts(
+  tail: SampleTail,
+  grid: RateGrid,
+): { best: number; steepest: number; likelihood: number } {
+  const found: { exponent: number; likelihood: number }[] = [];
   for (let exponent = 0.3; exponent < 9; exponent *= 1.1) {
-    const found = likelihood(tail, grid, powerLaw(grid, exponent, RAREST));
-    if (found > best.likelihood) best = { exponent, likelihood: found };
+    found.push({ exponent, likelihood: likelihood(tail, grid, powerLaw(grid, exponent, RAREST)) });
   }
-  return best;
+  const highest = Math.max(...found.map((each) => each.likelihood));
+  const likely = found.filter((each) => each.likelihood > highest - DEVIATIONS);
+  return {
+    best: found.find((each) => each.likelihood === highest)?.exponent ?? 1,
+    steepest: likely.at(-1)?.exponent ?? 1,
+    likelihood: highest,
+  };
 }
 
 function ratesOf({ tail, grid }: Fitting, { weights, shown }: Fit): Fitted {
@@ -165,18 +175,18 @@ function distanceOf({ tail, counted }: Fitting, { shown }: Fit): number {
 export function unevenFits(tail: SampleTail, counted: number): { smooth: Fitted[]; mixed: Fitted[] } {
   const fitting: Fitting = { tail, grid: rateGrid(tail), counted };
   const { grid } = fitting;
-  const best = exponentOfCounts(tail, grid);
+  const { best, steepest, likelihood: highest } = exponentsOfCounts(tail, grid);
   const kinds: { isMixed: boolean; fit: Fit }[] = [
     { isMixed: false, fit: powerFit(fitting) },
     { isMixed: false, fit: lognormalFit(fitting) },
-    { isMixed: true, fit: onceBesidePower(fitting, best.exponent) },
+    { isMixed: true, fit: onceBesidePower(fitting, best) },
+    { isMixed: true, fit: onceBesidePower(fitting, steepest) },
     { isMixed: true, fit: onceBesideAlike(fitting) },
   ];
   const explaining = (tolerance: number, unlikely: number) =>
     kinds.filter(
       ({ fit }) =>
-        distanceOf(fitting, fit) < tolerance &&
-        likelihood(tail, grid, fit.weights) > best.likelihood - unlikely,
+        distanceOf(fitting, fit) < tolerance && likelihood(tail, grid, fit.weights) > highest - unlikely,
     );
   const exact = explaining(EXACT, UNLIKELY);
   const accepted = exact.length > 0 ? exact : explaining(NEAR, 2 * UNLIKELY);

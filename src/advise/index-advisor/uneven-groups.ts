@@ -22,6 +22,8 @@ const MISSED = 1;
 const NEARLY = 3;
 /** What a fit says of how many values there are scatters by so much with the sample that was drawn. */
 const DRAWN = 1.15;
+/** From this share of the numbers that there can be on, all are taken to be meant. */
+const NEARLY_ALL = 0.8;
 /** Where there is room for fewer values more than this share it is not looked into. */
 const NARROW = 1.05;
 /** A value that stands in the sample so often on average is seen in any case: the sample's values are all there are. */
@@ -48,12 +50,14 @@ export function unevenGroups(values: SampledValues, alike: Alike): GroupSizes | 
   const groups = [...simple, ...mixed.map(byFit)];
   const [first] = groups;
   if (first === undefined) return { ...alike.groups, least: fewest };
-  const likely = simple.length > 0 ? mean(simple, values) : first;
+  const likely = simple.length > 0 ? likeliest(simple, values, alike.possible) : first;
   const sorted = groups.toSorted((a, b) => a.distinct - b.distinct);
   const fewer = mean([alike.groups, sorted[0] ?? first], values);
   const most = Math.min(rows, alike.possible);
   return {
     ...likely,
+    // Half of the way: what is wrong in a set's members partly evens out.
+    reserved: mean([likely, sorted.at(-1) ?? first], values),
     ...ends(
       scaled(fewer, values, { by: 1 / DRAWN, most }),
       scaled(sorted.at(-1), values, { by: DRAWN, most }),
@@ -100,7 +104,9 @@ function alikeWithin(
     .map((fit) => groupsOf(fit, values, possible))
     .filter(({ distinct }) => distinct > groups.distinct)
     .sort((a, b) => b.distinct - a.distinct);
-  return { ...groups, ...ends(fewest, most) };
+  // Half of the way: nothing speaks for it, but of a large table's few sampled rows nothing would.
+  const reserved = most && mean([groups, most], values);
+  return { ...groups, ...(reserved ? { reserved } : {}), ...ends(fewest, most) };
 }
 
 /** All values but the most common ones have as many rows. */
@@ -172,6 +178,15 @@ function fewer(classes: readonly GroupClass[], groupsPerRow: number): GroupClass
     else high = middle;
   }
   return joined(raised(high));
+}
+
+/**
+ * Of numbers that a sequence gave out, or that a foreign key refers to, most are used: the distribution with most values
+ * is taken where it comes near to all that there can be. Else each holds for a part of the rows.
+ */
+function likeliest(groups: readonly GroupSizes[], values: SampledValues, possible: number): GroupSizes {
+  const [most] = groups.toSorted((a, b) => b.distinct - a.distinct);
+  return most && most.distinct > NEARLY_ALL * possible ? most : mean(groups, values);
 }
 
 /** As if one of them held for each part of the rows. */
