@@ -56,11 +56,12 @@ export class CandidateSizes {
     return indexSize(await this.#inputOf({ definition, table, selectivity, conditions: [] }));
   }
 
-  /** The same of a candidate, with what a budget has to reserve for it. */
-  async sizeInBudget(candidate: SizedCandidate): Promise<Sized> {
+  /** The same of a candidate, with what a budget has to reserve for it, where there is one. */
+  async sizeInBudget(candidate: SizedCandidate, budget: number | null): Promise<Sized> {
     const input = await this.#inputOf(candidate);
     const size = indexSize(input);
-    if (candidate.definition.method !== 'btree') return { size, reserved_bytes: bytesOf(size) };
+    if (budget === null || candidate.definition.method !== 'btree')
+      return { size, reserved_bytes: bytesOf(size) };
     const likely = bytesOf(size);
     const reserved = bytesOf(indexSize({ ...input, bound: 'reserved' }));
     return { size, reserved_bytes: reserved > (1 + SIZE_ERROR) * likely ? reserved : likely };

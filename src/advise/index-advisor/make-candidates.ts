@@ -186,7 +186,7 @@ export class CandidateMaker {
     const known = this.#sized.get(name);
     if (known !== undefined) return known;
     try {
-      const size = await this.#sizes.sizeInBudget(candidate);
+      const size = await this.#sizes.sizeInBudget(candidate, this.#context.index_budget_bytes);
       this.#sized.set(name, size);
       return size;
     } catch (error) {

@@ -45,12 +45,15 @@ export function unevenGroups(values: SampledValues, alike: Alike): GroupSizes | 
   if (!isUneven) return alikeWithin(values, { alike, tail, expected, fewest });
   const { smooth, mixed } = unevenFits(tail, tail.seen.length);
   const byFit = (fit: Fitted) => groupsOf(fit, values, alike.possible);
-  // A kind of their own for values that occur once explains anything: it is taken where nothing simpler does.
-  const simple = [...(tail.seen.length < NEARLY * expected ? [alike.groups] : []), ...smooth.map(byFit)];
-  const groups = [...simple, ...mixed.map(byFit)];
+  // What explains most of them, and knows how numbers lie between the bounds, is right but for a few.
+  const nearly = tail.seen.length < NEARLY * expected ? [alike.groups] : [];
+  const simple = smooth.map(byFit);
+  const groups = [...nearly, ...simple, ...mixed.map(byFit)];
   const [first] = groups;
   if (first === undefined) return { ...alike.groups, least: fewest };
-  const likely = simple.length > 0 ? likeliest(simple, values, alike.possible) : first;
+  // A kind of their own for values that occur once explains anything: it is taken where nothing simpler does.
+  const isSimple = nearly.length === 0 && simple.length > 0;
+  const likely = isSimple ? likeliest(simple, values, alike.possible) : first;
   const sorted = groups.toSorted((a, b) => a.distinct - b.distinct);
   const fewer = mean([alike.groups, sorted[0] ?? first], values);
   const most = Math.min(rows, alike.possible);
