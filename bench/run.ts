@@ -16,6 +16,7 @@ import { collectScaleBenchmark } from './collect-scale.ts';
 import { indexBoundBenchmark } from './index-bound-figures.ts';
 import { indexReferencesBenchmark } from './index-references.ts';
 import { indexScaleBenchmark } from './index-scale.ts';
+import { indexSizesBenchmark } from './index-sizes.ts';
 import { indexesBenchmark } from './indexes.ts';
 import { indexesBuiltBenchmark } from './indexes-built.ts';
 import { indexesOltpBenchmark } from './indexes-oltp.ts';
@@ -39,6 +40,7 @@ const benchmarks: Record<string, Benchmark> = {
   'indexes-built': indexesBuiltBenchmark,
   'indexes-oltp': indexesOltpBenchmark,
   'index-scale': indexScaleBenchmark,
+  'index-sizes': indexSizesBenchmark,
   settings: settingsBenchmark,
   spills: spillsBenchmark,
   twin: twinBenchmark,

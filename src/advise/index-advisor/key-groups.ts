@@ -1,5 +1,5 @@
 /** Groups of rows with equal keys: of one column as its statistics tell, of several as if they were independent. */
-import type { GroupClass as GroupShare } from './group-sizes.ts';
+import type { GroupClass as GroupShare } from './alike-groups.ts';
 import { nullPatterns, TUPLE_HEADER, TUPLE_HEADER_WITH_NULLS, tupleBytes } from './index-tuple.ts';
 import type { KeyFacts } from './key-facts.ts';
 
@@ -77,10 +77,15 @@ function combinedClasses(keys: readonly KeyFacts[]): ValueClass[] {
   return combined;
 }
 
+/** The most distinct key first. */
+const byDistinct = (keys: readonly KeyFacts[]) => keys.toSorted((a, b) => b.distinct - a.distinct);
+
 /** Combinations of the keys' values: `groups` of them, of `rows` rows each. */
 interface Combinations {
   groups: number;
   rows: number;
+  /** Rows that have their value of the most distinct key. */
+  rows_of_value: number;
 }
 
 /**
@@ -88,7 +93,7 @@ interface Combinations {
  * unique key has as many combinations as rows, whatever stands beside it.
  */
 function combinations(keys: readonly KeyFacts[], rows: number): Combinations[] {
-  const [finest, ...others] = keys.toSorted((a, b) => b.distinct - a.distinct);
+  const [finest, ...others] = byDistinct(keys);
   if (finest === undefined) return [];
   const spread = combinedClasses(others);
   return valueClasses(finest).flatMap((value) => {
@@ -97,7 +102,7 @@ function combinations(keys: readonly KeyFacts[], rows: number): Combinations[] {
     return spread.map((other) => {
       const met = other.values * (1 - (1 - Math.min(1, other.share)) ** each);
       const groups = Math.max(1e-9, present * met);
-      return { groups, rows: (present * each * other.values * other.share) / groups };
+      return { groups, rows: (present * each * other.values * other.share) / groups, rows_of_value: each };
     });
   });
 }
@@ -133,33 +138,96 @@ export function groupClasses(keys: readonly KeyFacts[], rows: number, known?: nu
     const bytes = tupleBytes(present, header);
     const [only] = present;
     if (only === undefined) return [{ groups: 1, rows: count, bytes, evenness: 1 }];
-    if (present.length === 1) return singleKeyClasses(only, count, bytes);
+    if (present.length === 1) return singleKeyClasses(only, count, header);
     if (known !== undefined) {
       const groups = distinctCombinations(present, count, Math.max(1, known * share));
       return [{ groups, rows: count / groups, bytes, evenness: 0 }];
     }
-    return combinations(present, count).map((each) => ({ ...each, bytes, evenness: 0 }));
+    const bytesOf = bytesBeside(present, header);
+    return combinations(present, count).map(({ rows_of_value, ...each }) => ({
+      ...each,
+      bytes: bytesOf(rows_of_value),
+      evenness: 0,
+    }));
   });
 }
 
-/** The most common values each by itself, the rest alike. */
-function singleKeyClasses(key: KeyFacts, rows: number, bytes: number): GroupClass[] {
+/** The most common values each by itself, the rest alike; each as wide as it is. */
+function singleKeyClasses(key: KeyFacts, rows: number, header: number): GroupClass[] {
   const classes: GroupClass[] = [];
   let rest = rows;
-  for (const share of key.most_common_freqs) {
+  key.most_common_freqs.forEach((share, place) => {
     // pg_stats gives shares of all rows, nulls among them.
     const count = Math.min(rest, (share / (1 - key.null_frac)) * rows);
-    if (count < 1) continue;
+    if (count < 1) return;
+    const width = key.common_widths[place];
+    const bytes = tupleBytes([width === undefined ? key : { ...key, widths: [width] }], header);
     classes.push({ groups: 1, rows: count, bytes, evenness: 1 });
     rest -= count;
-  }
+  });
   if (rest >= 1) {
     const distinct = distinctCombinations([key], rows) - classes.length;
     const others = Math.min(rest, Math.max(1, distinct));
     const evenness = key.groups?.evenness ?? 0;
-    for (const { values, share } of otherClasses(key.groups?.classes ?? [], others, 1)) {
-      classes.push({ groups: values, rows: Math.max(1, rest * share), bytes, evenness });
+    const rates = key.groups?.classes ?? [];
+    const bytesOf = bytesByRows(key, key.other_widths, repeatingShare(key), (widths) =>
+      tupleBytes([{ ...key, widths }], header),
+    );
+    for (const { values, share } of otherClasses(rates, others, 1)) {
+      const each = Math.max(1, rest * share);
+      classes.push({ groups: values, rows: each, bytes: bytesOf(each), evenness });
     }
   }
   return classes;
+}
+
+/** Values with so many rows are taken to be as wide as those that are listed as common. */
+const REPEATS = 2;
+/** So few listed widths say nothing of others. */
+const FEW_WIDTHS = 5;
+
+/** Bytes of a tuple by how many rows have its value. */
+type BytesByRows = (rows: number) => number;
+
+/**
+ * Where values are of two kinds, common ones are the short or the long ones, and merged tuples are mostly of the others:
+ * widths that are most like those of the listed values are given to values that repeat.
+ * @param repeating share of the widths that are of values that repeat.
+ */
+function bytesByRows(
+  { common_widths: common }: KeyFacts,
+  widths: readonly number[],
+  repeating: number,
+  bytes: (widths: readonly number[]) => number,
+): BytesByRows {
+  const count = Math.round(repeating * widths.length);
+  if (common.length < FEW_WIDTHS || count === 0 || count === widths.length) {
+    const all = bytes(widths);
+    return () => all;
+  }
+  const usual = common.reduce((sum, width) => sum + width, 0) / common.length;
+  const sorted = widths.toSorted((a, b) => Math.abs(a - usual) - Math.abs(b - usual));
+  const [repeated, rare] = [bytes(sorted.slice(0, count)), bytes(sorted.slice(count))];
+  return (rows) => (rows >= REPEATS ? repeated : rare);
+}
+
+/** Of the rows without one of the most common values, those whose value repeats. */
+const repeatingShare = ({ groups }: KeyFacts) =>
+  (groups?.classes ?? []).reduce((sum, { share, rows }) => sum + (rows >= REPEATS ? share : 0), 0);
+
+/** Of several keys, by how many rows have the value of the most distinct one. */
+function bytesBeside(keys: readonly KeyFacts[], header: number): BytesByRows {
+  const [finest] = byDistinct(keys);
+  if (finest?.groups == null) {
+    const all = tupleBytes(keys, header);
+    return () => all;
+  }
+  const listed = finest.most_common_freqs.reduce((sum, each) => sum + each, 0) / (1 - finest.null_frac);
+  const repeating = 1 - Math.max(0, 1 - listed) * (1 - repeatingShare(finest));
+  return bytesByRows(finest, finest.widths, repeating, (widths) =>
+    tupleBytes(
+      keys.map((key) => (key === finest ? { ...key, widths } : key)),
+      header,
+    ),
+  );
 }

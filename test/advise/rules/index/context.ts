@@ -110,8 +110,8 @@ export interface PlannedDatabase {
 }
 
 /** A database whose pages are all visible to all, a snapshot of it, and a twin to ask. */
-export async function plannedDatabase(sql: string): Promise<PlannedDatabase> {
-  const database = await sampleDatabase(sql);
+export async function plannedDatabase(sql: string, server?: TestServer): Promise<PlannedDatabase> {
+  const database = await sampleDatabase(sql, server);
   try {
     await vacuumAll(database);
     const snapshot = await database.snapshot();
