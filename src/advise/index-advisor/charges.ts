@@ -10,13 +10,18 @@ import { SWITCHING_MARGIN, switchingCharges } from './switching.ts';
 
 /**
  * Without a budget bytes have a price, or the last per cent would be bought with any number of them: indexes as large
- * as the tables together must save this share of the workload's cost.
+ * as the tables together must save this share of the workload's cost, or of ten times what is left of it.
  */
 const PRICE_OF_THE_TABLES = 0.1;
 /** On a table of which a workload is a small part, an index must save this share of what is done on the table. */
 const MINIMUM_GAIN_ON_TABLE = 0.05;
 /** Below this share of the whole workload nobody would see a difference. */
 const MINIMUM_GAIN_AT_ALL = 0.000_05;
+/**
+ * A set that leaves less than a tenth of the cost makes another workload of it: an index's worth is then its share of
+ * what is left. Else one dear statement would hide all others, which are all that is left once it is served.
+ */
+const LIGHTENED = 10;
 /** Of what an index must earn to be worth a DBA's attention, so much keeps one that is advised already. */
 const KEPT_WORTH = 0.5;
 
@@ -31,12 +36,15 @@ export interface WeighedContender extends Weighed {
  * from the night before must earn less, and what takes its place more, so that advice does not flap; what is decided on
  * counts as there.
  * @param left what the workload costs with the best set so far: within a budget of bytes, which says already how much
- * indexes may be, an index is worth its place by its share of that.
+ * indexes may be, an index is worth its place by its share of that; without one by its share of what the workload costs
+ * now, or of ten times what is left where that is less.
  */
 export function weigh(input: SelectionInput, left: number): WeighedContender[] {
   const { minimum_gain } = input;
-  const base = input.budget_bytes === null ? input.base : left;
-  const price = input.budget_bytes === null ? pricePerByte(input) : 0;
+  const lightened = Math.min(input.base, LIGHTENED * left);
+  const base = input.budget_bytes === null ? lightened : left;
+  const pricePerByte = (PRICE_OF_THE_TABLES * lightened) / Math.max(BLOCK_BYTES, input.tables_bytes);
+  const price = input.budget_bytes === null ? pricePerByte : 0;
   const onTable = new Map<number, number>();
   for (const statement of input.statements) {
     const cost = (input.book.known(statement, input.book.present)?.cost ?? 0) * statement.query.calls;
@@ -63,13 +71,9 @@ export function weigh(input: SelectionInput, left: number): WeighedContender[] {
     const superseded_by = input.contenders
       .filter((one) => one.table_oid === table_oid && supersedes(one.candidate.definition, index))
       .map((one) => one.handle);
-    const upkeep = write.cost + pricePerByte(input) * size_bytes;
+    const upkeep = write.cost + pricePerByte * size_bytes;
     const charge = standing ? (1 + SWITCHING_MARGIN) * upkeep : upkeep;
     return { handle, table_oid, size_bytes: 0, charge, superseded_by };
   });
   return [...candidates, ...existing];
 }
-
-/** Planner cost units of the workload for a byte: indexes as large as the tables together are a share of its cost. */
-const pricePerByte = ({ base, tables_bytes }: SelectionInput) =>
-  (PRICE_OF_THE_TABLES * base) / Math.max(BLOCK_BYTES, tables_bytes);

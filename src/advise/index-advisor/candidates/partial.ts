@@ -1,13 +1,15 @@
 /**
  * Partial indexes: conditions that stand in the statement itself, each alone and all together, with the other keys in
- * the index. The more conditions the smaller it is, and the fewer statements it serves.
+ * the index. The more conditions the smaller it is, and the fewer statements it serves. Beside them, what follows from
+ * any value that is looked for: a column that is compared is not null.
  */
+import { quoteIdentifier } from '../../../domain/index.ts';
 import type { AdvisorTable } from '../catalog.ts';
 import { type Candidate, type Condition, type KeyPart, makeBtree } from './candidate.ts';
 import { comparedColumns, comparison, shareOfOrders } from './compared-columns.ts';
 import { coveringColumns } from './key-orders.ts';
 import { literalSelectivity } from './literal.ts';
-import type { Wish } from './wish.ts';
+import { unique, type Wish } from './wish.ts';
 
 /** Most of the rows in a partial index: then it saves nothing over a whole one. */
 const MAX_SHARE = 0.7;
@@ -19,7 +21,32 @@ export function partialCandidates(wish: Wish, sequences: KeyPart[][]): Candidate
   const useful = literals.filter((literal) => conditionOf(literal, table).share <= MAX_SHARE);
   const sets = useful.map((literal) => [literal]);
   if (useful.length > 1) sets.push(useful);
-  return sets.flatMap((set) => candidatesUnder(set, wish, sequences));
+  return [
+    ...sets.flatMap((set) => candidatesUnder(set, wish, sequences)),
+    ...impliedNotNull(wish).flatMap((implied) => {
+      const about = sequences.filter((keys) => keys.some(({ column }) => column === implied.column));
+      const all = useful.length > 0 ? candidatesUnder([...useful, implied], wish, about) : [];
+      return [...candidatesUnder([implied], wish, about), ...all];
+    }),
+  ];
+}
+
+/**
+ * Columns of many nulls that the statement compares with something: the planner takes `column = …`, an IN, a range, a
+ * pattern or a join's equality for a proof that the column is not null, with parameters as well
+ * (predicate_implied_by_simple_clause() and clause_is_strict_for() of predtest.c; check_index_predicates() of indxpath.c
+ * for the clauses of joins).
+ */
+function impliedNotNull({ table, equalities, ranges, joins, literals }: Wish): Literal[] {
+  const said = new Set(literals.filter(({ kind }) => kind === 'is_not_null').map(({ column }) => column));
+  const strict = [...equalities, ...ranges, ...joins].filter(({ kind }) => kind !== 'is_null');
+  return unique(strict).flatMap((predicate): Literal[] => {
+    const { column } = predicate;
+    if (column === null || said.has(column)) return [];
+    const literal = `${quoteIdentifier(column)} IS NOT NULL`;
+    const implied: Literal = { ...predicate, kind: 'is_not_null', literal, sql: literal, is_lasting: true };
+    return literalSelectivity(implied, table) <= MAX_SHARE ? [implied] : [];
+  });
 }
 
 function candidatesUnder(literals: readonly Literal[], wish: Wish, sequences: KeyPart[][]): Candidate[] {

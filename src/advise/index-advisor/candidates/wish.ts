@@ -102,21 +102,33 @@ function lastingOf(
   { recurring }: AdvisorCatalog,
 ): 'yes' | 'likely' | 'no' {
   if (OF_THE_CALL.has(predicate.kind)) return 'no';
-  if (predicate.kind !== 'equality' && predicate.kind !== 'in') return 'yes';
+  const isRecurring =
+    recurring === null || recurring.has(constantKey(table.row.oid, predicate.literal ?? ''));
+  const isOther = holdsConstant(predicate);
+  if (isOther ? isRecurring : predicate.kind !== 'equality' && predicate.kind !== 'in') return 'yes';
   const column = predicate.column === null ? undefined : table.columns.get(predicate.column);
   const distinct = distinctCount(column, rowCount(table));
   if (distinct === null || distinct > MAX_STATES) return 'no';
-  if (recurring === null || recurring.has(constantKey(table.row.oid, predicate.literal ?? ''))) return 'yes';
+  if (isRecurring) return 'yes';
+  // What is left out is the statement's own: nobody's call asks for all but one state.
+  if (isOther && predicate.operator !== '=') return 'likely';
   // A file shows one call. What is rare is worth an index of its own whichever call it was: nobody asks for the usual.
   return distinct <= FLAG_VALUES || isRare(predicate, table, distinct) ? 'likely' : 'no';
 }
+
+/**
+ * `'x' = ANY (list)`, `name NOT LIKE '%x%'`, `state <> 'x'`: one column beside a constant, which is as good as that of an
+ * equality. A statement over two columns compares them with each other.
+ */
+const holdsConstant = ({ kind, columns }: UsagePredicate) => kind === 'other' && columns.length === 1;
 
 /** A rare value has this share of what it would have if all were alike. */
 const RARE = 0.5;
 
 function isRare(predicate: UsagePredicate, table: AdvisorTable, distinct: number): boolean {
   if (predicate.kind !== 'equality') return false;
-  return literalSelectivity(predicate, table) < RARE / distinct;
+  const nulls = table.columns.get(predicate.column ?? '')?.stats?.null_frac ?? 0;
+  return literalSelectivity(predicate, table) < (RARE * (1 - nulls)) / distinct;
 }
 
 /** One of each column or expression. */
