@@ -24,9 +24,10 @@ export function partialCandidates(wish: Wish, sequences: KeyPart[][]): Candidate
   return [
     ...sets.flatMap((set) => candidatesUnder(set, wish, sequences)),
     ...impliedNotNull(wish).flatMap((implied) => {
-      const about = sequences.filter((keys) => keys.some(({ column }) => column === implied.column));
-      const all = useful.length > 0 ? candidatesUnder([...useful, implied], wish, about) : [];
-      return [...candidatesUnder([implied], wish, about), ...all];
+      const conditions = [conditionOf(implied, table)];
+      return sequences
+        .filter((keys) => keys.some(({ column }) => column === implied.column))
+        .flatMap((keys) => withCovering(wish, keys, conditions, coveringColumns(wish, keys)));
     }),
   ];
 }
@@ -57,10 +58,9 @@ function candidatesUnder(literals: readonly Literal[], wish: Wish, sequences: Ke
   const fixed = new Set(literals.filter(isConstant).flatMap(({ columns }) => columns));
   const candidates: Candidate[] = [];
   const add = (keys: KeyPart[]) => {
-    candidates.push(makeBtree(table, keys, { conditions }));
     // A condition that the index implies is not checked again, so what it reads need not be there (check_index_only()).
     const include = coveringColumns(wish, keys).filter((name) => !fixed.has(name));
-    if (include.length > 0) candidates.push(makeBtree(table, keys, { conditions, include }));
+    candidates.push(...withCovering(wish, keys, conditions, include));
   };
   for (const keys of sequences) {
     const rest = keys.filter((key) => key.column === null || !about.has(key.column));
@@ -72,6 +72,16 @@ function candidatesUnder(literals: readonly Literal[], wish: Wish, sequences: Ke
   const [column] = about;
   if (sequences.length === 0 && column !== undefined) add([{ column, expression: null, columns: [column] }]);
   return candidates;
+}
+
+function withCovering(
+  { table }: Wish,
+  keys: KeyPart[],
+  conditions: readonly Condition[],
+  include: string[],
+): Candidate[] {
+  const bare = makeBtree(table, keys, { conditions });
+  return include.length > 0 ? [bare, makeBtree(table, keys, { conditions, include })] : [bare];
 }
 
 function conditionOf(literal: Literal, table: AdvisorTable): Condition {
