@@ -69,7 +69,7 @@ export async function boundWithin(
     registerCandidates(made, { maker, book });
     const relevant = statements.map((one) => [one, [...book.relevant(one)]] as const);
     await askBeside(book, book.present, new Map(relevant), Number.POSITIVE_INFINITY);
-    const bytes = new Map(made.map(({ contender }) => [contender.handle, contender.size_bytes]));
+    const bytes = new Map(made.map(({ contender }) => [contender.handle, contender.reserved_bytes]));
     let cost = 0;
     let prices: Prices = { byte: (0.2 * best) / budget, of: new Map() };
     for (let round = 0; round < ROUNDS; round += 1) {

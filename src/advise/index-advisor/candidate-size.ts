@@ -11,13 +11,29 @@ import type { Candidate, Condition } from './candidates/candidate.ts';
 import { shareOfConditions } from './candidates/compared-columns.ts';
 import type { AdvisorCatalog, AdvisorTable } from './catalog.ts';
 import { ginBuildOn } from './gin-build.ts';
-import { indexSize } from './size-model.ts';
+import { bytesOf, indexSize, type SizeInput } from './size-model.ts';
 
 /**
  * DEFAULT_INEQ_SEL of selfuncs.h: what the planner says of two columns of a row that are compared, whatever is in them.
  * It does no harm to plans, but a budget would be spent twice.
  */
 const PLANNER_GUESS = 1 / 3;
+
+/**
+ * How many values there are statistics leave open in both directions, and what is wrong in a set's members partly evens
+ * out: half of the way to the most that is possible is reserved. How wide other columns are in the rows that a condition
+ * keeps is another thing: where widths differ much, values are of several kinds, and conditions tell kinds apart; there,
+ * all of it is.
+ */
+const RESERVED = 0.5;
+
+/** A size, and what of a budget of real bytes it is given. */
+export interface Sized {
+  size: IndexSize;
+  reserved_bytes: number;
+}
+
+type SizedCandidate = Pick<Candidate, 'definition' | 'table' | 'selectivity' | 'conditions'>;
 
 /** Sizes candidates of one run; what the engine says of an expression is asked once. */
 export class CandidateSizes {
@@ -42,23 +58,38 @@ export class CandidateSizes {
    * @throws PgLuthierError `index_size_invalid`: the model gave no number, which is a defect of ours.
    */
   async sizeOf(definition: IndexDefinition, table: AdvisorTable, selectivity: number): Promise<IndexSize> {
+    return indexSize(await this.#inputOf({ definition, table, selectivity, conditions: [] }));
+  }
+
+  /** The same of a candidate, with what a budget has to reserve for it. */
+  async sizeInBudget(candidate: SizedCandidate): Promise<Sized> {
+    const input = await this.#inputOf(candidate);
+    const size = indexSize(input);
+    if (candidate.definition.method !== 'btree') return { size, reserved_bytes: bytesOf(size) };
+    const widest = candidate.selectivity < 1 ? indexSize({ ...input, bound: 'widest' }) : size;
+    const likely = Math.max(bytesOf(size), bytesOf(widest));
+    const most = bytesOf(indexSize({ ...input, bound: 'most' }));
+    return { size, reserved_bytes: Math.round(likely + RESERVED * Math.max(0, most - likely)) };
+  }
+
+  async #inputOf({ definition, table, selectivity, conditions }: SizedCandidate): Promise<SizeInput> {
     const expressions = new Map<string, ColumnRow>();
     for (const { expression } of definition.keys) {
       if (expression === null) continue;
       const described = await this.#describe(definition, expression);
       if (described) expressions.set(expression, described);
     }
-    const partitions = leaves(this.#catalog, table);
-    return indexSize({
+    return {
       definition,
       table,
       selectivity,
+      conditions,
       expressions,
       statistics: this.#statistics,
       gin_build: ginBuildOn(this.#snapshot, table.row.main_pages),
       major: this.#catalog.major,
-      partitions,
-    });
+      partitions: leaves(this.#catalog, table),
+    };
   }
 
   /** Whether a size that was asked for rests on an expression that the engine could not describe. */

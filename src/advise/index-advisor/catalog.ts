@@ -1,6 +1,6 @@
 /** The snapshot as the index advisor looks things up in it. */
 import type { ColumnRow, IndexRow, Snapshot, TableRow } from '../../domain/index.ts';
-import { SAMPLED_ROWS_PER_TARGET } from './group-sizes.ts';
+import { SAMPLED_ROWS_PER_TARGET } from './alike-groups.ts';
 import { type SchemaNames, schemaNames } from './naming.ts';
 
 export interface AdvisorTable {

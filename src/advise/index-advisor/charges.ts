@@ -52,7 +52,8 @@ export function weigh(input: SelectionInput, left: number): WeighedContender[] {
   }
   const switchings = switchingCharges(input);
   const candidates = input.contenders.map((contender): WeighedContender => {
-    const { handle, table_oid, size_bytes, write, standing } = contender;
+    const { handle, table_oid, reserved_bytes, write, standing } = contender;
+    const size_bytes = input.budget_bytes === null ? contender.size_bytes : reserved_bytes;
     const worth = Math.max(
       MINIMUM_GAIN_AT_ALL * base,
       Math.min(minimum_gain * base, MINIMUM_GAIN_ON_TABLE * (onTable.get(table_oid) ?? 0)),

@@ -164,6 +164,7 @@ export async function draftIndex(
         formula: `${contender.size.pages} pages × 8192 for ${Math.round(contender.size.tuples)} entries`,
       },
       sizeRange(contender, context.snapshot.schema.extended_statistics),
+      ...reservedInBudget(contender, context),
       {
         name: 'write cost in the window',
         value: contender.write.cost,
@@ -208,6 +209,25 @@ export async function draftIndex(
       ],
     },
   };
+}
+
+/** What of a budget it takes, where that is more than its size. */
+function reservedInBudget(
+  { size_bytes, reserved_bytes }: Contender,
+  { index_budget_bytes: budget }: RuleContext,
+): Evidence[] {
+  if (budget === null || reserved_bytes <= size_bytes) return [];
+  return [
+    {
+      name: 'taken of the budget',
+      value: reserved_bytes,
+      unit: 'bytes',
+      source: 'size model',
+      level: 'estimated',
+      formula:
+        'its size, and what statistics leave open about it: half of what more values than are likely would take, and all that the longest values of other columns would, if its condition kept those',
+    },
+  ];
 }
 
 function savedByItself(saved: number, base: number, { what_if }: RuleContext): Evidence {

@@ -41,7 +41,7 @@ export async function askExchanges(
   for (const other of others) {
     if (Date.now() > input.deadline) break;
     const replaced = standsFor(other, members);
-    const needed = room.costOf(other.size_bytes, replaced);
+    const needed = room.costOf(other.reserved_bytes, replaced);
     const served = (touched.get(other.handle) ?? []).filter((one) => mayServe(other, one));
     swapped.add(other.handle);
     const beside = hopeOf(input, served, set, swapped);
@@ -52,7 +52,7 @@ export async function askExchanges(
       if (using.length === 0) continue;
       swapped.delete(member.handle);
       const open = unknownOf(book, using, swapped);
-      const freed = room.worthOf(member.size_bytes - other.size_bytes);
+      const freed = room.worthOf(member.reserved_bytes - other.reserved_bytes);
       const potential = beside + hopeOf(input, open, set, swapped) + freed - needed;
       if (open.length > 0 && potential > least) exchanges.push({ statements: open, set: new Set(swapped) });
       swapped.add(member.handle);

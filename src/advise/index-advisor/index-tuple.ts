@@ -20,8 +20,8 @@ export function tupleBytes(values: readonly KeyFacts[], header = TUPLE_HEADER): 
     let offset = header;
     values.forEach((value, position) => {
       // Different strides: the columns' widths are independent of each other.
-      const width =
-        value.widths[(draw * (2 * position + 1) + 7 * position) % value.widths.length] ?? value.width;
+      const place = (draw * (2 * position + 1) + 7 * position) % DRAWS;
+      const width = value.widths[Math.floor(((place + 0.5) / DRAWS) * value.widths.length)] ?? value.width;
       offset = alignTo(offset, value.align) + width;
     });
     total += alignTo(offset, 8);

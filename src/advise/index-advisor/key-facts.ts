@@ -1,6 +1,6 @@
 /** What the size of an index depends on, key by key: width, alignment, distinct values, nulls. */
 import type { ColumnRow } from '../../domain/index.ts';
-import type { GroupSizes } from './group-sizes.ts';
+import type { GroupSizes } from './alike-groups.ts';
 import { elementsOf, valueWidths } from './key-widths.ts';
 
 /** One key or included column of an index. */
@@ -11,6 +11,12 @@ export interface KeyFacts {
   align: 1 | 2 | 4 | 8;
   /** Widths that values have, each as likely as the others; their mean is `width`. */
   widths: readonly number[];
+  /** Of the most common values, in their order; empty: all values are as wide, or nothing is known. */
+  common_widths: readonly number[];
+  /** As `widths`, of the values that are not among the most common. */
+  other_widths: readonly number[];
+  /** Texts: rows that a condition keeps may have longer or shorter ones than others. */
+  scatters: boolean;
   /** Distinct values, nulls apart. */
   distinct: number;
   /** Rows that have the same value, the most common ones apart; null: no statistics, all alike at random. */
@@ -81,7 +87,8 @@ export function columnFacts(column: ColumnRow, rows: number): KeyFacts {
   return {
     width,
     align: isShort ? 1 : (ALIGNMENTS[column.typalign] ?? 4),
-    widths: valueWidths(column, width),
+    ...valueWidths(column, width),
+    scatters: column.typcategory === 'S' && column.typlen < 0,
     distinct: distinctCount(stats?.n_distinct ?? -1, rows),
     groups: null,
     null_frac: stats?.null_frac ?? 0,
@@ -118,11 +125,15 @@ export function expressionFacts(expression: string, columns: readonly ColumnRow[
   }
   const fixed = resultWidth(expression);
   const width = fixed ?? UNKNOWN_WIDTH / 2;
+  // An unknown width may end anywhere between two multiples of the alignment.
+  const widths = fixed === null ? SPREAD.map((difference) => Math.max(1, width + difference)) : [fixed];
   return {
     width,
     align: fixed ?? 1,
-    // An unknown width may end anywhere between two multiples of the alignment.
-    widths: fixed === null ? SPREAD.map((difference) => Math.max(1, width + difference)) : [fixed],
+    widths,
+    common_widths: [],
+    other_widths: widths,
+    scatters: false,
     distinct: Math.min(distinctOfExpression(source, rows, fixed), rows),
     groups: null,
     null_frac: 0,

@@ -1,5 +1,5 @@
 /** Groups of rows with equal keys: of one column as its statistics tell, of several as if they were independent. */
-import type { GroupClass as GroupShare } from './group-sizes.ts';
+import type { GroupClass as GroupShare } from './alike-groups.ts';
 import { nullPatterns, TUPLE_HEADER, TUPLE_HEADER_WITH_NULLS, tupleBytes } from './index-tuple.ts';
 import type { KeyFacts } from './key-facts.ts';
 
@@ -133,7 +133,7 @@ export function groupClasses(keys: readonly KeyFacts[], rows: number, known?: nu
     const bytes = tupleBytes(present, header);
     const [only] = present;
     if (only === undefined) return [{ groups: 1, rows: count, bytes, evenness: 1 }];
-    if (present.length === 1) return singleKeyClasses(only, count, bytes);
+    if (present.length === 1) return singleKeyClasses(only, count, header);
     if (known !== undefined) {
       const groups = distinctCombinations(present, count, Math.max(1, known * share));
       return [{ groups, rows: count / groups, bytes, evenness: 0 }];
@@ -142,24 +142,58 @@ export function groupClasses(keys: readonly KeyFacts[], rows: number, known?: nu
   });
 }
 
-/** The most common values each by itself, the rest alike. */
-function singleKeyClasses(key: KeyFacts, rows: number, bytes: number): GroupClass[] {
+/** The most common values each by itself, the rest alike; each as wide as it is. */
+function singleKeyClasses(key: KeyFacts, rows: number, header: number): GroupClass[] {
   const classes: GroupClass[] = [];
   let rest = rows;
-  for (const share of key.most_common_freqs) {
+  key.most_common_freqs.forEach((share, place) => {
     // pg_stats gives shares of all rows, nulls among them.
     const count = Math.min(rest, (share / (1 - key.null_frac)) * rows);
-    if (count < 1) continue;
+    if (count < 1) return;
+    const width = key.common_widths[place];
+    const bytes = tupleBytes([width === undefined ? key : { ...key, widths: [width] }], header);
     classes.push({ groups: 1, rows: count, bytes, evenness: 1 });
     rest -= count;
-  }
+  });
   if (rest >= 1) {
     const distinct = distinctCombinations([key], rows) - classes.length;
     const others = Math.min(rest, Math.max(1, distinct));
     const evenness = key.groups?.evenness ?? 0;
-    for (const { values, share } of otherClasses(key.groups?.classes ?? [], others, 1)) {
-      classes.push({ groups: values, rows: Math.max(1, rest * share), bytes, evenness });
+    const rates = key.groups?.classes ?? [];
+    const bytesOf = bytesByRows(key, rates, header);
+    for (const { values, share } of otherClasses(rates, others, 1)) {
+      const each = Math.max(1, rest * share);
+      classes.push({ groups: values, rows: each, bytes: bytesOf(each), evenness });
     }
   }
   return classes;
+}
+
+/** Values with so many rows are taken to be as wide as those that are listed as common. */
+const REPEATS = 2;
+/** So few listed widths say nothing of others. */
+const FEW_WIDTHS = 5;
+
+/**
+ * Bytes of a tuple by how many rows have its value. Where values are of two kinds, common ones are the short or the long
+ * ones, and merged tuples are mostly of the others: widths that are most like those of the listed values are given to
+ * values that repeat.
+ */
+function bytesByRows(
+  key: KeyFacts,
+  classes: readonly GroupShare[],
+  header: number,
+): (rows: number) => number {
+  const bytes = (widths: readonly number[]) => tupleBytes([{ ...key, widths }], header);
+  const { other_widths: widths, common_widths: common } = key;
+  const repeating = classes.reduce((sum, { share, rows }) => sum + (rows >= REPEATS ? share : 0), 0);
+  const count = Math.round(repeating * widths.length);
+  if (common.length < FEW_WIDTHS || count === 0 || count === widths.length) {
+    const all = bytes(widths);
+    return () => all;
+  }
+  const usual = common.reduce((sum, width) => sum + width, 0) / common.length;
+  const sorted = widths.toSorted((a, b) => Math.abs(a - usual) - Math.abs(b - usual));
+  const [repeated, rare] = [bytes(sorted.slice(0, count)), bytes(sorted.slice(count))];
+  return (rows) => (rows >= REPEATS ? repeated : rare);
 }

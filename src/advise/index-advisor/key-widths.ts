@@ -35,27 +35,66 @@ function shiftTo(averageWidth: number, mean: number): number {
   return mean > averageWidth + 1 ? Math.round(averageWidth + 1 - mean) : 0;
 }
 
-/**
- * Widths that the column's values have, each as likely as the others; one alone where all are alike. The mean is
- * pg_stats.avg_width: values only show how widths scatter about it.
- */
-export function valueWidths(column: ColumnRow, averageWidth: number): number[] {
-  if (column.typlen > 0 || column.stats === null) return [averageWidth];
-  // A document's text is not what is stored of it.
-  if (!['S', 'N'].includes(column.typcategory)) return [averageWidth];
-  const { most_common_vals, most_common_freqs, histogram_bounds } = column.stats;
-  const common = elementsOf(most_common_vals);
-  const bounds = elementsOf(histogram_bounds);
+/** Widths of values, each as likely as the others. */
+export interface ValueWidths {
+  widths: number[];
+  /** Of the most common values, one each. */
+  common_widths: number[];
+  /** Of the other values. */
+  other_widths: number[];
+}
+
+/** So many rows' widths: those of the common values by their shares, and those of others for the rest. */
+function drawn(common: readonly number[], shares: readonly number[], others: readonly number[]): number[] {
+  const listed = shares.reduce((sum, share) => sum + share, 0);
+  const all = others.length > 0 ? Math.max(1, listed) : listed;
   const widths: number[] = [];
-  common.forEach((value, index) => {
-    const copies = Math.round((most_common_freqs?.[index] ?? 0) * SAMPLE);
-    for (let copy = 0; copy < copies; copy += 1) widths.push(storedWidth(column, value));
-  });
-  const step = Math.max(1, bounds.length / Math.max(1, SAMPLE - widths.length));
-  for (let at = 0; at < bounds.length && widths.length < SAMPLE; at += step) {
-    widths.push(storedWidth(column, bounds[Math.floor(at)] ?? ''));
+  let [place, passed] = [0, 0];
+  for (let draw = 0; draw < SAMPLE && all > 0; draw += 1) {
+    const at = ((draw + 0.5) / SAMPLE) * all;
+    while (place < common.length && passed + (shares[place] ?? 0) < at) {
+      passed += shares[place] ?? 0;
+      place += 1;
+    }
+    // What is drawn of the others stands all over their order.
+    const rest = Math.floor(((at - listed) / Math.max(1e-9, all - listed)) * others.length);
+    widths.push(common[place] ?? others[Math.max(0, rest)] ?? common.at(-1) ?? 1);
   }
-  if (widths.length === 0) return [averageWidth];
+  return widths;
+}
+
+const alike = (width: number): ValueWidths => ({
+  widths: [width],
+  common_widths: [],
+  other_widths: [width],
+});
+
+/**
+ * Widths that the column's values have; one alone where all are alike. The mean is pg_stats.avg_width: values only show
+ * how widths scatter about it. Common values are often short and the many rare ones long.
+ */
+export function valueWidths(column: ColumnRow, averageWidth: number): ValueWidths {
+  if (column.typlen > 0 || column.stats === null) return alike(averageWidth);
+  // A document's text is not what is stored of it.
+  if (!['S', 'N'].includes(column.typcategory)) return alike(averageWidth);
+  const { most_common_vals, most_common_freqs, histogram_bounds, null_frac } = column.stats;
+  const common = elementsOf(most_common_vals).map((value) => storedWidth(column, value));
+  const bounds = elementsOf(histogram_bounds);
+  const step = Math.max(1, bounds.length / SAMPLE);
+  const others: number[] = [];
+  for (let at = 0; at < bounds.length && others.length < SAMPLE; at += step) {
+    others.push(storedWidth(column, bounds[Math.floor(at)] ?? ''));
+  }
+  // Frequencies are of all rows, those with a null among them.
+  const shares = common.map((_, at) => (most_common_freqs?.[at] ?? 0) / Math.max(1e-9, 1 - null_frac));
+  const widths = drawn(common, shares, others);
+  if (widths.length === 0) return alike(averageWidth);
   const mean = widths.reduce((sum, width) => sum + width, 0) / widths.length;
-  return widths.map((width) => Math.max(1, width + shiftTo(averageWidth, mean)));
+  const shift = shiftTo(averageWidth, mean);
+  const shifted = (width: number) => Math.max(1, width + shift);
+  return {
+    widths: widths.map(shifted),
+    common_widths: common,
+    other_widths: others.length > 0 ? others.map(shifted) : widths.map(shifted),
+  };
 }

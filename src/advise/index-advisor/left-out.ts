@@ -77,8 +77,8 @@ export function reasons(
         : `${other} serves the same ranges; a B-tree and a block-range index on one column are alternatives`;
       return [{ contender, code: 'dominated_by_chosen', reason }];
     }
-    if (saved > charge && contender.size_bytes > room) {
-      const reason = `its ${megabytes(contender.size_bytes)} do not fit into what is left of the budget, and no other set of this size does more`;
+    if (saved > charge && contender.reserved_bytes > room) {
+      const reason = `its ${megabytes(contender.reserved_bytes)} do not fit into what is left of the budget, and no other set of this size does more`;
       return [{ contender, code: 'over_budget', reason }];
     }
     const share = (cost: number) => `${((100 * cost) / Math.max(1, input.base)).toFixed(2)} %`;

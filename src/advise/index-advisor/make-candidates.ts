@@ -6,7 +6,7 @@ import {
   type RuleContext,
   type WhatIf,
 } from '../../domain/index.ts';
-import { CandidateSizes } from './candidate-size.ts';
+import { CandidateSizes, type Sized } from './candidate-size.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { type AdvisorCatalog, advisorCatalog, constantKey } from './catalog.ts';
 import { coveringIndex } from './covered.ts';
@@ -34,10 +34,9 @@ export interface Made {
   by: AdvisorStatement[];
 }
 
-interface Wanted {
+interface Wanted extends Sized {
   candidate: Candidate;
   by: AdvisorStatement[];
-  size: IndexSize;
 }
 
 /** Makes the candidates of one run, each once. */
@@ -53,7 +52,7 @@ export class CandidateMaker {
   /** Keys of all that was wanted, taken or not. */
   readonly #seen = new Set<string>();
   /** By key and selectivity. */
-  readonly #sized = new Map<string, IndexSize>();
+  readonly #sized = new Map<string, Sized>();
   /** By the key of one that includes columns: the same with them as keys; null: it would not be much smaller. */
   readonly #keyed = new Map<string, Candidate | null>();
 
@@ -173,20 +172,21 @@ export class CandidateMaker {
       const included = await this.#sizeOf(candidate);
       const all = await this.#sizeOf(keyed);
       // What has no size is told when it is wanted.
-      if (included === null || all === null || bytesOf(all) > MUCH_SMALLER * bytesOf(included)) keyed = null;
+      if (included === null || all === null || bytesOf(all.size) > MUCH_SMALLER * bytesOf(included.size))
+        keyed = null;
     }
     this.#keyed.set(candidate.key, keyed);
     return keyed;
   }
 
   /** Null: the model gave no number, which is told as a rejection. */
-  async #sizeOf(candidate: Candidate): Promise<IndexSize | null> {
-    const { key, definition, table, selectivity } = candidate;
+  async #sizeOf(candidate: Candidate): Promise<Sized | null> {
+    const { key, selectivity } = candidate;
     const name = `${key} ${selectivity}`;
     const known = this.#sized.get(name);
     if (known !== undefined) return known;
     try {
-      const size = await this.#sizes.sizeOf(definition, table, selectivity);
+      const size = await this.#sizes.sizeInBudget(candidate);
       this.#sized.set(name, size);
       return size;
     } catch (error) {
@@ -215,15 +215,19 @@ export class CandidateMaker {
       return null;
     }
     const known = share === null ? candidate : { ...candidate, selectivity: share };
-    const size = await this.#sizeOf(known);
-    if (size === null) return null;
+    const sized = await this.#sizeOf(known);
+    if (sized === null) return null;
     const { index_budget_bytes: budget } = this.#context;
-    if (budget !== null && bytesOf(size) > budget && !this.#isStanding(candidate)) {
-      const reason = `its ${megabytes(bytesOf(size))} are more than the whole budget of ${megabytes(budget)}: it was not weighed`;
+    if (budget !== null && sized.reserved_bytes > budget && !this.#isStanding(candidate)) {
+      const reason = `its ${megabytes(sized.reserved_bytes)} are more than the whole budget of ${megabytes(budget)}: it was not weighed`;
       this.#reject(candidate, 'over_budget', reason);
       return null;
     }
-    return { candidate: this.#sizes.isGuess(definition) ? { ...known, is_guess: true } : known, by, size };
+    return {
+      candidate: this.#sizes.isGuess(definition) ? { ...known, is_guess: true } : known,
+      by,
+      ...sized,
+    };
   }
 
   async #take(batch: readonly Wanted[]): Promise<Made[]> {
@@ -231,7 +235,7 @@ export class CandidateMaker {
     const answers = await this.#whatIf.addIndexes(
       batch.map(({ candidate, size }) => ({ definition: candidate.definition, size })),
     );
-    return batch.flatMap(({ candidate, by, size }, position) => {
+    return batch.flatMap(({ candidate, by, size, reserved_bytes }, position) => {
       const handle = answers[position];
       if (typeof handle !== 'string') {
         const reason = handle?.message ?? 'no answer';
@@ -244,6 +248,7 @@ export class CandidateMaker {
         candidate,
         size,
         size_bytes: bytesOf(size),
+        reserved_bytes,
         write: this.writesOf(candidate, size),
         alone: 0,
         merged_of: [],

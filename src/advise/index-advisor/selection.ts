@@ -23,6 +23,8 @@ export interface Contender extends KnownCandidate {
   candidate: Candidate;
   size: IndexSize;
   size_bytes: number;
+  /** What it takes of a budget: more than its size where statistics leave that open. */
+  reserved_bytes: number;
   write: WriteCost;
   /** Saved cost × calls when it is the only new index, before write cost. */
   alone: number;

@@ -4,11 +4,18 @@
  * follow from widths and groups, which statistics tell well; how many entries a GIN has, and how many rows two compared
  * columns keep, they tell badly or not at all.
  */
-import type { Evidence, ExtendedStatistics, IndexDefinition } from '../../domain/index.ts';
+import {
+  type Evidence,
+  type ExtendedStatistics,
+  type IndexDefinition,
+  quoteIdentifier,
+  quoteQualified,
+} from '../../domain/index.ts';
 import type { Candidate } from './candidates.ts';
 import type { AdvisorTable } from './catalog.ts';
+import { isCounted } from './key-combinations.ts';
 import { megabytes } from './left-out.ts';
-import { indexSize, knownCombinations } from './size-model.ts';
+import { indexSize, type SizeInput } from './size-model.ts';
 
 /** Real size ÷ predicted, least and most, and what makes it so. */
 export interface SizeRange {
@@ -27,11 +34,6 @@ const BTREE: SizeRange = {
   least: 0.95,
   most: 1.05,
   because: 'widths and groups of equal values, by pg_stats',
-};
-const TEXTS: SizeRange = {
-  least: 0.86,
-  most: 1.05,
-  because: 'texts that repeat are taken to be drawn at random; if each occurs equally often, it is smaller',
 };
 const HASH: SizeRange = { least: 0.95, most: 1.05, because: 'values fall into buckets at random' };
 const EXPRESSION: SizeRange = {
@@ -74,12 +76,10 @@ const VECTORS: SizeRange = {
   because: 'reckoned from pgvector’s source, measured on no server',
 };
 
-const REPEATING_TEXT = /^(text|character|name|citext)/;
-
 /** What the prediction of this index may be off by. */
 export function rangeOf(sized: Sized): SizeRange {
   const { definition, table, selectivity, conditions, is_guess } = sized;
-  const keys = is_guess ? GUESS : withDependence(rangeOfKeys(definition, table), sized);
+  const keys = is_guess ? GUESS : withWhatIsOpen(rangeOfKeys(definition, table), sized);
   if (definition.where === null) return keys;
   const compared = conditions.some(({ compares }) => compares !== undefined);
   if (compared) {
@@ -107,22 +107,46 @@ export function rangeOf(sized: Sized): SizeRange {
 }
 
 /**
- * Of several keys without CREATE STATISTICS nothing tells whether rows that share the one share the others, as an
- * order's lines share its customer and its day: then equal keys are merged, and the B-tree may be less than half as large.
+ * What statistics leave open of a B-tree: how many values there are, how wide the values of other columns are in the
+ * rows that a condition keeps, and of several keys without CREATE STATISTICS whether rows that share the one share the
+ * others, as an order's lines share its customer and its day: then equal keys are merged, and the B-tree may be less
+ * than half as large.
  */
-function withDependence(range: SizeRange, { definition, table, selectivity, statistics }: Sized): SizeRange {
+function withWhatIsOpen(range: SizeRange, sized: Sized): SizeRange {
+  const { definition, table, selectivity, conditions, statistics } = sized;
   const { method, keys, include } = definition;
-  if (method !== 'btree' || keys.length < 2 || include.length > 0) return range;
-  if (keys.some(({ column }) => column === null)) return range;
-  const input = { definition, table, selectivity, ...(statistics ? { statistics } : {}) };
-  if (selectivity >= 1 && knownCombinations(input) !== undefined) return range;
-  const ratio = indexSize({ ...input, dependent: true }).pages / indexSize(input).pages;
-  if (ratio > range.least) return range;
-  return {
-    ...range,
-    least: range.least * ratio,
-    because: `${range.because}; its keys are taken to have nothing to do with each other, and where rows that share one share the others, too, it is smaller`,
+  if (method !== 'btree' || keys.some(({ column }) => column === null)) return range;
+  const input: SizeInput = {
+    definition,
+    table,
+    selectivity,
+    conditions,
+    ...(statistics ? { statistics } : {}),
   };
+  const likely = indexSize(input).pages;
+  const ratio = (of: Partial<SizeInput>) => indexSize({ ...input, ...of }).pages / likely;
+  const isOpen = keys.length > 1 && include.length === 0 && !isCounted(input);
+  const least = ratio({ bound: 'least' });
+  const most = ratio({ bound: 'most' });
+  const dependent = isOpen ? ratio({ dependent: true, bound: 'least' }) : 1;
+  const reasons = [range.because];
+  if (least < NOTABLY_LESS || most > NOTABLY_MORE) reasons.push(WHAT_IS_OPEN);
+  if (dependent < Math.min(range.least, least)) reasons.push(dependence(definition));
+  return {
+    least: range.least * Math.min(1, least, dependent),
+    most: range.most * Math.max(1, most),
+    because: reasons.join('; '),
+  };
+}
+
+const NOTABLY_LESS = 0.98;
+const NOTABLY_MORE = 1.02;
+const WHAT_IS_OPEN =
+  'a sample does not tell how many values occur once beside those that are common, nor a condition how wide other columns are';
+
+function dependence({ schema, table, keys }: IndexDefinition): string {
+  const columns = keys.map(({ column }) => quoteIdentifier(column ?? '')).join(', ');
+  return `its keys are taken to have nothing to do with each other, and where rows that share one share the others, too, it is smaller: CREATE STATISTICS (ndistinct) ON ${columns} FROM ${quoteQualified(schema, table)} and ANALYZE tell`;
 }
 
 function rangeOfKeys({ method, keys }: IndexDefinition, table: AdvisorTable): SizeRange {
@@ -134,11 +158,7 @@ function rangeOfKeys({ method, keys }: IndexDefinition, table: AdvisorTable): Si
   if (method === 'gist' || method === 'spgist') return GIST;
   if (keys.some(({ expression }) => expression !== null)) return EXPRESSION;
   if (method === 'hash') return HASH;
-  const [first] = columns;
-  const repeats = (first?.stats?.n_distinct ?? -1) > -0.99;
-  const isText = first !== undefined && REPEATING_TEXT.test(first.type);
-  // With further keys groups are those of all of them together, which are few where any of them is unique.
-  return isText && repeats && !table.referred.has(first.name) ? TEXTS : BTREE;
+  return BTREE;
 }
 
 function contentOf(key: IndexDefinition['keys'][number] | undefined, type: string): string {

@@ -71,11 +71,11 @@ function workTakenOver(
 /** Whether it fits beside all that stands: into the budget, and on its table. */
 function isCrowdedOut(
   input: SelectionInput,
-  { size_bytes, table_oid }: SelectionInput['contenders'][number],
+  { reserved_bytes, table_oid }: SelectionInput['contenders'][number],
 ): boolean {
   const standing = input.contenders.filter((one) => one.standing);
-  const bytes = standing.reduce((sum, one) => sum + one.size_bytes, 0);
-  if (input.budget_bytes !== null && bytes + size_bytes > input.budget_bytes) return true;
+  const bytes = standing.reduce((sum, one) => sum + one.reserved_bytes, 0);
+  if (input.budget_bytes !== null && bytes + reserved_bytes > input.budget_bytes) return true;
   const most = input.max_indexes_per_table;
   if (most === null) return false;
   const here = standing.filter((one) => one.table_oid === table_oid).length;

@@ -79,7 +79,8 @@ test('keys that may follow from each other are said to take less, until CREATE S
   expect(apart).toBeLessThan(1.05);
   // What includes columns is never deduplicated, and what has one key is told by its statistics.
   for (const plain of [on(['customer'], ['day']), on(['customer'])]) {
-    expect(before.rangeOf(plain).least).toBeGreaterThanOrEqual(0.95);
+    // Each customer may have as many lines as any other, of which there are fewer then than drawn at random.
+    expect(before.rangeOf(plain).least).toBeGreaterThanOrEqual(0.9);
   }
 
   await client.query('CREATE STATISTICS lines_both (ndistinct) ON customer, day FROM lines; ANALYZE lines');

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { groupSizes, type SampledValues } from '../../../src/advise/index-advisor/group-sizes.ts';
+import type { SampledValues } from '../../../src/advise/index-advisor/alike-groups.ts';
+import { groupSizes } from '../../../src/advise/index-advisor/group-sizes.ts';
 
 const values: SampledValues = {
   estimate: 58_900,

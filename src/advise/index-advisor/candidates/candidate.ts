@@ -31,6 +31,8 @@ export interface Condition {
   share: number;
   /** Where it compares two columns with each other, of which no statistics tell anything. */
   compares?: ComparedColumns;
+  /** Where it holds for rows only that have a value, or none, in a column. */
+  presence?: { column: string; is_null: boolean };
   /** False: only one call of one statement shows the constant, which may be another in the next. */
   is_lasting: boolean;
 }

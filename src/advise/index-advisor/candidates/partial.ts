@@ -87,8 +87,23 @@ function withCovering(
 function conditionOf(literal: Literal, table: AdvisorTable): Condition {
   const { sql, is_lasting } = literal;
   const compares = comparedColumns(literal);
-  if (!compares) return { sql, share: literalSelectivity(literal, table), is_lasting };
+  if (!compares) {
+    const presence = presenceOf(literal);
+    return { sql, share: literalSelectivity(literal, table), is_lasting, ...(presence ? { presence } : {}) };
+  }
   return { sql: comparison(literal, compares), share: shareOfOrders([compares]), compares, is_lasting };
+}
+
+/** Operators of conditions that no index is searched for, and that are null where an operand is (pg_proc.proisstrict). */
+const STRICT: ReadonlySet<string> = new Set(['<>', '!~~', '!~~*', '!~', '!~*']);
+
+/** What a condition says of a column's nulls: an operator with a null gives null, which is not true. */
+function presenceOf({ kind, column, operator }: Literal): Condition['presence'] | null {
+  if (column === null) return null;
+  if (kind === 'is_null') return { column, is_null: true };
+  // IS DISTINCT FROM and IS NOT TRUE hold for nulls, too; they come with the operator =.
+  if (kind === 'other' && !STRICT.has(operator)) return null;
+  return { column, is_null: false };
 }
 
 const isConstant = ({ kind }: Literal) => kind === 'equality' || kind === 'is_null';
