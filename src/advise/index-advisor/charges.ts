@@ -18,8 +18,9 @@ const MINIMUM_GAIN_ON_TABLE = 0.05;
 /** Below this share of the whole workload nobody would see a difference. */
 const MINIMUM_GAIN_AT_ALL = 0.000_05;
 /**
- * A set that leaves less than a tenth of the cost makes another workload of it: an index's worth is then its share of
- * what is left. Else one dear statement would hide all others, which are all that is left once it is served.
+ * A set that leaves less than a tenth of the cost makes another workload of it: an index's worth is then measured by ten
+ * times what is left. Else one dear statement would hide all others, which are all that is left once it is served. By no
+ * less than a tenth of the cost now: below that the last blocks of a statement would be worth any room.
  */
 const LIGHTENED = 10;
 /** Of what an index must earn to be worth a DBA's attention, so much keeps one that is advised already. */
@@ -37,11 +38,11 @@ export interface WeighedContender extends Weighed {
  * counts as there.
  * @param left what the workload costs with the best set so far: within a budget of bytes, which says already how much
  * indexes may be, an index is worth its place by its share of that; without one by its share of what the workload costs
- * now, or of ten times what is left where that is less.
+ * now, or of ten times what is left where that is less, at least of a tenth of the cost now.
  */
 export function weigh(input: SelectionInput, left: number): WeighedContender[] {
   const { minimum_gain } = input;
-  const lightened = Math.min(input.base, LIGHTENED * left);
+  const lightened = Math.max(input.base / LIGHTENED, Math.min(input.base, LIGHTENED * left));
   const base = input.budget_bytes === null ? lightened : left;
   const pricePerByte = (PRICE_OF_THE_TABLES * lightened) / Math.max(BLOCK_BYTES, input.tables_bytes);
   const price = input.budget_bytes === null ? pricePerByte : 0;

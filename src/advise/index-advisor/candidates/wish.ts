@@ -102,6 +102,7 @@ function lastingOf(
   { recurring }: AdvisorCatalog,
 ): 'yes' | 'likely' | 'no' {
   if (OF_THE_CALL.has(predicate.kind)) return 'no';
+  if (recurring !== null && isIdentifier(predicate, table)) return 'no';
   const isRecurring =
     recurring === null || recurring.has(constantKey(table.row.oid, predicate.literal ?? ''));
   const isOther = holdsConstant(predicate);
@@ -114,6 +115,19 @@ function lastingOf(
   if (isOther && predicate.operator !== '=') return 'likely';
   // A file shows one call. What is rare is worth an index of its own whichever call it was: nobody asks for the usual.
   return distinct <= FLAG_VALUES || isRare(predicate, table, distinct) ? 'likely' : 'no';
+}
+
+/** Types of numbers that are given to things, one after the other. */
+const COUNTING: ReadonlySet<string> = new Set(['smallint', 'integer', 'bigint', 'uuid']);
+
+/**
+ * A number that is part of a key (warehouse, district and number of an order) says which rows are meant and not of what
+ * kind they are: the next call has another, however often the files show this one.
+ */
+function isIdentifier({ column }: UsagePredicate, { columns, indexes }: AdvisorTable): boolean {
+  const known = column === null ? undefined : columns.get(column);
+  if (known === undefined || !COUNTING.has(known.type)) return false;
+  return indexes.some(({ is_unique, key_attnums }) => is_unique && key_attnums.includes(known.attnum));
 }
 
 /**

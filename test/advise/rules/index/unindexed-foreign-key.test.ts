@@ -91,11 +91,10 @@ test('parents that statements of files delete count, whatever the counters say',
   const result = await rule.evaluate(await contextOf(snapshot, { what_if: whatIf, sql }));
   expect(created(result.recommendations).toSorted()).toEqual([
     'public."Child" USING btree ("parentId")',
-    'public."Child" USING btree (quiet_id)',
     'public.partly USING btree (parent_id)',
   ]);
   const deletes = result.recommendations.map(({ evidence }) => evidence[0]?.value);
-  expect(deletes.toSorted()).toEqual([40, 7, 7]);
+  expect(deletes).toEqual([7, 7]);
 });
 
 test('an index without the nulls serves, one without other rows does not', async () => {
