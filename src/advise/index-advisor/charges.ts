@@ -10,19 +10,17 @@ import { SWITCHING_MARGIN, switchingCharges } from './switching.ts';
 
 /**
  * Without a budget bytes have a price, or the last per cent would be bought with any number of them: indexes as large
- * as the tables together must save this share of the workload's cost, or of ten times what is left of it.
+ * as the tables together must save this share of the workload's cost (but for statements that hide all others).
  */
 const PRICE_OF_THE_TABLES = 0.1;
 /** On a table of which a workload is a small part, an index must save this share of what is done on the table. */
 const MINIMUM_GAIN_ON_TABLE = 0.05;
 /** Below this share of the whole workload nobody would see a difference. */
 const MINIMUM_GAIN_AT_ALL = 0.000_05;
-/**
- * A set that leaves less than a tenth of the cost makes another workload of it: an index's worth is then measured by ten
- * times what is left. Else one dear statement would hide all others, which are all that is left once it is served. By no
- * less than a tenth of the cost now: below that the last blocks of a statement would be worth any room.
- */
-const LIGHTENED = 10;
+/** A statement with more of the cost hides all others: once it is served they are the workload. */
+const HIDES_OTHERS = 0.5;
+/** Others that are less of the cost than this matter no more than as if they were as much. */
+const LEAST_MEASURE = 0.1;
 /** Of what an index must earn to be worth a DBA's attention, so much keeps one that is advised already. */
 const KEPT_WORTH = 0.5;
 
@@ -38,13 +36,13 @@ export interface WeighedContender extends Weighed {
  * counts as there.
  * @param left what the workload costs with the best set so far: within a budget of bytes, which says already how much
  * indexes may be, an index is worth its place by its share of that; without one by its share of what the workload costs
- * now, or of ten times what is left where that is less, at least of a tenth of the cost now.
+ * now, but for statements that hide all others as long as they are not served.
  */
 export function weigh(input: SelectionInput, left: number): WeighedContender[] {
   const { minimum_gain } = input;
-  const lightened = Math.max(input.base / LIGHTENED, Math.min(input.base, LIGHTENED * left));
-  const base = input.budget_bytes === null ? lightened : left;
-  const pricePerByte = (PRICE_OF_THE_TABLES * lightened) / Math.max(BLOCK_BYTES, input.tables_bytes);
+  const measure = Math.min(input.base, Math.max(left, costOfTheOthers(input), LEAST_MEASURE * input.base));
+  const base = input.budget_bytes === null ? measure : left;
+  const pricePerByte = (PRICE_OF_THE_TABLES * measure) / Math.max(BLOCK_BYTES, input.tables_bytes);
   const price = input.budget_bytes === null ? pricePerByte : 0;
   const onTable = new Map<number, number>();
   for (const statement of input.statements) {
@@ -78,4 +76,18 @@ export function weigh(input: SelectionInput, left: number): WeighedContender[] {
     return { handle, table_oid, size_bytes: 0, charge, superseded_by };
   });
   return [...candidates, ...existing];
+}
+
+/** Calls × cost now without the dearest statement while that has more than half of it; all of it where no other is. */
+function costOfTheOthers({ statements, book }: SelectionInput): number {
+  const costs = statements
+    .map((statement) => (book.known(statement, book.present)?.cost ?? 0) * statement.query.calls)
+    .sort((a, b) => b - a);
+  const all = costs.reduce((sum, cost) => sum + cost, 0);
+  let others = all;
+  for (const cost of costs) {
+    if (cost <= HIDES_OTHERS * others) return others;
+    others -= cost;
+  }
+  return all;
 }
