@@ -78,16 +78,16 @@ export function weigh(input: SelectionInput, left: number): WeighedContender[] {
   return [...candidates, ...existing];
 }
 
-/** Calls × cost now without the dearest statement while that has more than half of it; all of it where no other is. */
+/** Calls × cost now without the dearest statement as long as that has more than half of it and is not the last. */
 function costOfTheOthers({ statements, book }: SelectionInput): number {
   const costs = statements
     .map((statement) => (book.known(statement, book.present)?.cost ?? 0) * statement.query.calls)
+    .filter((cost) => cost > 0)
     .sort((a, b) => b - a);
-  const all = costs.reduce((sum, cost) => sum + cost, 0);
-  let others = all;
-  for (const cost of costs) {
-    if (cost <= HIDES_OTHERS * others) return others;
+  let others = costs.reduce((sum, cost) => sum + cost, 0);
+  for (const cost of costs.slice(0, -1)) {
+    if (cost <= HIDES_OTHERS * others) break;
     others -= cost;
   }
-  return all;
+  return others;
 }
