@@ -2,6 +2,7 @@
 import { type Limit, PgLuthierError, type Rule, type RuleContext, type RuleResult } from '../domain/index.ts';
 import { withContradictions } from './repairs/contradictions.ts';
 import { saidOnce } from './said-once.ts';
+import { withinBudget } from './within-budget.ts';
 
 /** Told of each rule that failed, with the whole error: for the log, never for the result. */
 export type OnRuleFailure = (rule: Rule, error: unknown) => void;
@@ -33,8 +34,9 @@ export async function runRules(
     }
   }
   const { recommendations, rejections } = saidOnce(total.recommendations, yields);
-  total.rejections.push(...rejections);
-  return { ...total, recommendations: withContradictions(recommendations) };
+  const granted = withinBudget(recommendations, context.index_budget_bytes);
+  total.rejections.push(...rejections, ...granted.rejections);
+  return { ...total, recommendations: withContradictions(granted.recommendations) };
 }
 
 function failure(rule: Rule, error: unknown): Limit {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { runRules } from '../../src/advise/engine.ts';
 import { findingDraft } from '../../src/advise/health/finding.ts';
 import { PgLuthierError, type Rule, type RuleResult } from '../../src/domain/index.ts';
+import { btree } from '../support/definitions.ts';
 import { contextOf, snapshotOf } from '../support/snapshot-builder.ts';
 
 function ruleThat(id: string, evaluate: Rule['evaluate']): Rule {
@@ -115,4 +116,28 @@ test('what another rule says better is said once, by that rule; alone it is said
     },
   ]);
   expect(keys(await runRules([symptom], contextOf(snapshotOf())))).toEqual(['a', 'b', 'c']);
+});
+
+test('a budget of bytes holds for the new indexes of all rules; those chosen within it come first', async () => {
+  const index = (rule: string, key: string, size_bytes: number, saved: number) => {
+    const finding = { rule, key, title: key, rationale: 'r', severity: 'low' as const, evidence: [] };
+    const draft = findingDraft({ ...finding, restart: false, notes: [] });
+    const estimate = { ...draft.estimate, size_bytes, cost_before: saved, cost_after: 0 };
+    return {
+      ...draft,
+      change: { kind: 'index.create' as const, index: btree('t', ['a'], { name: key }) },
+      estimate,
+    };
+  };
+  const giving = (id: string, ...recommendations: RuleResult['recommendations']) =>
+    ruleThat(id, () => ({ recommendations, rejections: [], limits: [] }));
+  const rules = [
+    giving('index/other', index('index/other', 'poor', 40, 10), index('index/other', 'rich', 40, 100)),
+    giving('index/missing', index('index/missing', 'chosen', 50, 1)),
+  ];
+  const within = await runRules(rules, contextOf(snapshotOf(), { index_budget_bytes: 100 }));
+  expect(within.recommendations.map(({ key }) => key)).toEqual(['rich', 'chosen']);
+  expect(within.rejections).toMatchObject([{ key: 'poor', code: 'over_budget' }]);
+  const all = await runRules(rules, contextOf(snapshotOf()));
+  expect(all.recommendations.map(({ key }) => key)).toEqual(['poor', 'rich', 'chosen']);
 });

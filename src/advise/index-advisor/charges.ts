@@ -10,13 +10,17 @@ import { SWITCHING_MARGIN, switchingCharges } from './switching.ts';
 
 /**
  * Without a budget bytes have a price, or the last per cent would be bought with any number of them: indexes as large
- * as the tables together must save this share of the workload's cost.
+ * as the tables together must save this share of the workload's cost (but for statements that hide all others).
  */
 const PRICE_OF_THE_TABLES = 0.1;
 /** On a table of which a workload is a small part, an index must save this share of what is done on the table. */
 const MINIMUM_GAIN_ON_TABLE = 0.05;
 /** Below this share of the whole workload nobody would see a difference. */
 const MINIMUM_GAIN_AT_ALL = 0.000_05;
+/** A statement with more of the cost hides all others: once it is served they are the workload. */
+const HIDES_OTHERS = 0.5;
+/** Others that are less of the cost than this matter no more than as if they were as much. */
+const LEAST_MEASURE = 0.1;
 /** Of what an index must earn to be worth a DBA's attention, so much keeps one that is advised already. */
 const KEPT_WORTH = 0.5;
 
@@ -31,12 +35,15 @@ export interface WeighedContender extends Weighed {
  * from the night before must earn less, and what takes its place more, so that advice does not flap; what is decided on
  * counts as there.
  * @param left what the workload costs with the best set so far: within a budget of bytes, which says already how much
- * indexes may be, an index is worth its place by its share of that.
+ * indexes may be, an index is worth its place by its share of that; without one by its share of what the workload costs
+ * now, but for statements that hide all others as long as they are not served.
  */
 export function weigh(input: SelectionInput, left: number): WeighedContender[] {
   const { minimum_gain } = input;
-  const base = input.budget_bytes === null ? input.base : left;
-  const price = input.budget_bytes === null ? pricePerByte(input) : 0;
+  const measure = Math.min(input.base, Math.max(left, costOfTheOthers(input), LEAST_MEASURE * input.base));
+  const base = input.budget_bytes === null ? measure : left;
+  const pricePerByte = (PRICE_OF_THE_TABLES * measure) / Math.max(BLOCK_BYTES, input.tables_bytes);
+  const price = input.budget_bytes === null ? pricePerByte : 0;
   const onTable = new Map<number, number>();
   for (const statement of input.statements) {
     const cost = (input.book.known(statement, input.book.present)?.cost ?? 0) * statement.query.calls;
@@ -64,13 +71,23 @@ export function weigh(input: SelectionInput, left: number): WeighedContender[] {
     const superseded_by = input.contenders
       .filter((one) => one.table_oid === table_oid && supersedes(one.candidate.definition, index))
       .map((one) => one.handle);
-    const upkeep = write.cost + pricePerByte(input) * size_bytes;
+    const upkeep = write.cost + pricePerByte * size_bytes;
     const charge = standing ? (1 + SWITCHING_MARGIN) * upkeep : upkeep;
     return { handle, table_oid, size_bytes: 0, charge, superseded_by };
   });
   return [...candidates, ...existing];
 }
 
-/** Planner cost units of the workload for a byte: indexes as large as the tables together are a share of its cost. */
-const pricePerByte = ({ base, tables_bytes }: SelectionInput) =>
-  (PRICE_OF_THE_TABLES * base) / Math.max(BLOCK_BYTES, tables_bytes);
+/** Calls × cost now without the dearest statement as long as that has more than half of it and is not the last. */
+function costOfTheOthers({ statements, book }: SelectionInput): number {
+  const costs = statements
+    .map((statement) => (book.known(statement, book.present)?.cost ?? 0) * statement.query.calls)
+    .filter((cost) => cost > 0)
+    .sort((a, b) => b - a);
+  let others = costs.reduce((sum, cost) => sum + cost, 0);
+  for (const cost of costs.slice(0, -1)) {
+    if (cost <= HIDES_OTHERS * others) break;
+    others -= cost;
+  }
+  return others;
+}

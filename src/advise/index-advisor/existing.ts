@@ -1,5 +1,6 @@
 /** Facts about indexes that exist: which must stay whatever else, and which are alike. */
 import type { IndexRow, Snapshot } from '../../domain/index.ts';
+import { plain } from './covered.ts';
 
 /** OIDs of none. */
 const NONE: ReadonlySet<number> = new Set();
@@ -41,7 +42,6 @@ function foreignKeyNeeding(
       other.table_oid === index.table_oid &&
       other.oid !== index.oid &&
       other.is_valid &&
-      other.predicate === null &&
       !going.has(other.oid),
   );
   const leads = (candidate: IndexRow, columns: string[]) => {
@@ -52,16 +52,26 @@ function foreignKeyNeeding(
     (constraint) =>
       constraint.type === 'f' &&
       constraint.table_oid === index.table_oid &&
-      index.predicate === null &&
+      holdsReferring(index, constraint.columns) &&
       leads(index, constraint.columns) &&
       // A BRIN or GIN of the column finds the rows that refer to one parent only by reading many others.
       !alternatives.some(
         (other) =>
           (other.method === 'btree' || (other.method === 'hash' && constraint.columns.length === 1)) &&
+          holdsReferring(other, constraint.columns) &&
           leads(other, constraint.columns),
       ),
   );
   return key ? { code: 'supports_foreign_key', reason: `the foreign key ${key.name} needs it` } : null;
+}
+
+/**
+ * Whether an index has all rows that refer to something by these columns: all rows, or those where one of the columns is
+ * not null, for a null refers to nothing, and the look-up's `column = $1` proves the predicate.
+ */
+export function holdsReferring({ predicate }: IndexRow, columns: readonly string[]): boolean {
+  if (predicate === null) return true;
+  return columns.some((column) => plain(predicate) === plain(`${column} IS NOT NULL`));
 }
 
 /** pg_get_indexdef() quotes names where that is needed. */

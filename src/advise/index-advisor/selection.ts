@@ -16,6 +16,7 @@ import { searchSets } from './search/local-search.ts';
 import type { KnownCandidate, PlanBook } from './search/plan-book.ts';
 import { SetModel, type SetRules } from './search/set-model.ts';
 import type { AdvisorStatement } from './statement.ts';
+import { withoutUnread } from './statistics-only.ts';
 import type { WriteCost } from './write-cost.ts';
 
 export interface Contender extends KnownCandidate {
@@ -150,18 +151,20 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     chosen = weighed.flatMap(({ handle }, position) => (stays.has(handle) ? [position] : []));
   }
   const cutShort = Date.now() >= input.deadline;
+  const thoroughly = { ...limits, shakes: SHAKES_AT_LAST, thorough: true };
   const model = modelOf();
-  const final = searchSets(
-    model,
-    { ...limits, shakes: SHAKES_AT_LAST, thorough: true },
-    chosen ?? model.present,
-  );
+  const best = searchSets(model, thoroughly, chosen ?? model.present);
+  const { found: final, left } = await withoutUnread(input, { weighed, found: best }, (charged, members) => {
+    weighed = charged;
+    return searchSets(modelOf(), thoroughly, members);
+  });
   const { contenders } = input;
+  const told = new Set(left.map(({ contender }) => contender));
   return {
     chosen: contenders.filter((_, position) => final.has[position] === 1),
     dropped: input.leaving.filter((_, position) => final.has[contenders.length + position] !== 1),
     handles: new Set(final.members().map((position) => weighed[position]?.handle ?? '')),
-    left: reasons(input, weighed, final),
+    left: [...left, ...reasons(input, weighed, final).filter(({ contender }) => !told.has(contender))],
     cut_short: cutShort,
     rounds,
     concluded: concluded + model.answered + book.concluded,

@@ -94,6 +94,19 @@ describe('conditions', () => {
   });
 });
 
+test('an index that no plan reads is none, whatever its statistics make the planner expect', async () => {
+  const join = 'SELECT p.pad, e.pad FROM people p JOIN events e ON upper(e.note) = upper(p.name)';
+  const { recommendations, rejections } = await rule.evaluate(
+    await contextOf(snapshot, { what_if: whatIf, sql: `${join};` }),
+  );
+  expect(created(recommendations)).toEqual([]);
+  expect(rejections).toContainEqual(
+    expect.objectContaining({ code: 'statistics_only', reason: expect.stringContaining('upper(') }),
+  );
+  // The trap: of few rows the other side is looked up in it.
+  expect(await chosen(`${join} WHERE p.id < 5;`)).toEqual(['public.events USING btree ((upper(note)))']);
+});
+
 describe('joins and subqueries', () => {
   const BY_WHO = expect.stringMatching(/^public\.events USING btree \(who\)( INCLUDE \(pad\))?$/);
   test('the inner side of few rows, not where both are read whole', async () => {

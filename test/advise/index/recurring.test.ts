@@ -7,9 +7,13 @@ import { testServer } from '../../support/servers.ts';
 
 /** Seven kinds, each as frequent; of the states one is rare. Wide rows, so that a partial index pays. */
 const SCHEMA = `
-CREATE TABLE parcel (id int PRIMARY KEY, kind text NOT NULL, state text NOT NULL, weight int NOT NULL, note text);
+CREATE TABLE parcel (id int PRIMARY KEY, kind text NOT NULL, state text NOT NULL, weight int NOT NULL, note text,
+  city text, tags text[], label text);
+CREATE TABLE line (depot int, number int, weight int NOT NULL, pad text, kind int NOT NULL, PRIMARY KEY (number, depot));
+INSERT INTO line SELECT i % 7, i, (i::int8 * 104729) % 50000, repeat('y', 200), i % 7 FROM generate_series(1, 60000) AS i;
 INSERT INTO parcel SELECT i, 'kind' || (i * 7919) % 7, CASE WHEN (i * 31) % 400 = 0 THEN 'stuck' ELSE 'state' || (i * 17) % 3 END,
-  (i::int8 * 104729) % 50000, repeat('x', 200) FROM generate_series(1, 60000) AS i`;
+  (i::int8 * 104729) % 50000, repeat('x', 200),
+  CASE WHEN i % 3 = 0 THEN 'city' || (i / 3) % 7 END, ARRAY['t' || i % 300, 'u' || i % 500], 'label' || i % 20000 FROM generate_series(1, 60000) AS i`;
 
 let folder = '';
 let dsn = '';
@@ -24,6 +28,7 @@ beforeAll(async () => {
   const client = new pg.Client({ connectionString: dsn });
   await client.connect();
   await client.query('VACUUM ANALYZE parcel');
+  await client.query('VACUUM ANALYZE line');
   await client.end();
 });
 afterAll(async () => {
@@ -58,6 +63,34 @@ it('and so is a rare value, whichever call showed it', async () => {
     "SELECT id, weight FROM parcel WHERE state = 'stuck' ORDER BY weight DESC LIMIT 20",
   );
   expect(found).toEqual(["state = 'stuck'"]);
+});
+
+it('a value is not rare because most rows have none', async () => {
+  const cities = await predicates(
+    "SELECT id, weight FROM parcel WHERE city = 'city3' ORDER BY weight DESC LIMIT 20",
+  );
+  expect(cities).toHaveLength(1);
+  expect(cities).not.toContain("city = 'city3'");
+});
+
+it('nor is what one call looks for in a list, or leaves out by a pattern', async () => {
+  expect(await predicates("SELECT id FROM parcel WHERE 't77' = ANY (tags)")).toEqual([]);
+  const found = await predicates("SELECT id FROM parcel WHERE label NOT LIKE 'label1%' AND weight < 40");
+  expect(found).toEqual([null]);
+});
+
+it('that a state is left out is the statement’s own', async () => {
+  const found = await predicates("SELECT id FROM parcel WHERE state NOT IN ('state0', 'state1', 'state2')");
+  expect(found).toEqual(["state NOT IN ('state0', 'state1', 'state2')"]);
+});
+
+it('a number of a key is no kind, however often the files show it', async () => {
+  const asking = (column: string) => [
+    `SELECT number FROM line WHERE ${column} = 3 AND weight BETWEEN 100 AND 120`,
+    `SELECT count(*) FROM line WHERE ${column} = 3 AND weight > 49990`,
+  ];
+  expect((await predicates(...asking('depot'))).filter((where) => where !== null)).toEqual([]);
+  expect((await predicates(...asking('kind'))).filter((where) => where !== null)).toEqual(['kind = 3']);
 });
 
 it('of a statement that comes with several constants each is planned, not the first alone', async () => {

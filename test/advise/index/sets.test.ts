@@ -47,6 +47,21 @@ afterAll(() => planned?.close());
 const advise = async (sql: string, parts: Partial<RuleContext> = {}): Promise<RuleResult> =>
   rule.evaluate(await contextOf(snapshot, { what_if: whatIf, sql, ...parts }));
 
+describe('a statement that has nearly all of the cost', () => {
+  const title = "-- calls: 40\nSELECT * FROM documents WHERE title = md5('77');";
+  const ON_TITLE = expect.stringMatching(/^public\.documents USING (btree|hash) \(title\)$/);
+  test('hides no others once it is served', async () => {
+    const { recommendations } = await advise(
+      `-- calls: 3000\nSELECT * FROM lines WHERE part = 77;\n${title}`,
+    );
+    expect(created(recommendations).toSorted()).toEqual([ON_TITLE, 'public.lines USING btree (part)']);
+  });
+  test('is what an index is measured by where none serves it', async () => {
+    const { recommendations } = await advise(`-- calls: 3000\nSELECT sum(length(pad)) FROM lines;\n${title}`);
+    expect(created(recommendations)).toEqual([]);
+  });
+});
+
 describe('existing indexes', () => {
   const latest = '-- calls: 1000\nSELECT * FROM orders WHERE customer = 17 ORDER BY placed DESC LIMIT 3;';
   test('one leaves where a new one does all that it does', async () => {

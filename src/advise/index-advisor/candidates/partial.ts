@@ -1,13 +1,15 @@
 /**
  * Partial indexes: conditions that stand in the statement itself, each alone and all together, with the other keys in
- * the index. The more conditions the smaller it is, and the fewer statements it serves.
+ * the index. The more conditions the smaller it is, and the fewer statements it serves. Beside them, what follows from
+ * any value that is looked for: a column that is compared is not null.
  */
+import { quoteIdentifier } from '../../../domain/index.ts';
 import type { AdvisorTable } from '../catalog.ts';
 import { type Candidate, type Condition, type KeyPart, makeBtree } from './candidate.ts';
 import { comparedColumns, comparison, shareOfOrders } from './compared-columns.ts';
 import { coveringColumns } from './key-orders.ts';
 import { literalSelectivity } from './literal.ts';
-import type { Wish } from './wish.ts';
+import { unique, type Wish } from './wish.ts';
 
 /** Most of the rows in a partial index: then it saves nothing over a whole one. */
 const MAX_SHARE = 0.7;
@@ -19,7 +21,33 @@ export function partialCandidates(wish: Wish, sequences: KeyPart[][]): Candidate
   const useful = literals.filter((literal) => conditionOf(literal, table).share <= MAX_SHARE);
   const sets = useful.map((literal) => [literal]);
   if (useful.length > 1) sets.push(useful);
-  return sets.flatMap((set) => candidatesUnder(set, wish, sequences));
+  return [
+    ...sets.flatMap((set) => candidatesUnder(set, wish, sequences)),
+    ...impliedNotNull(wish).flatMap((implied) => {
+      const conditions = [conditionOf(implied, table)];
+      return sequences
+        .filter((keys) => keys.some(({ column }) => column === implied.column))
+        .flatMap((keys) => withCovering(wish, keys, conditions, coveringColumns(wish, keys)));
+    }),
+  ];
+}
+
+/**
+ * Columns of many nulls that the statement compares with something: the planner takes `column = …`, an IN, a range, a
+ * pattern or a join's equality for a proof that the column is not null, with parameters as well
+ * (predicate_implied_by_simple_clause() and clause_is_strict_for() of predtest.c; check_index_predicates() of indxpath.c
+ * for the clauses of joins).
+ */
+function impliedNotNull({ table, equalities, ranges, joins, literals }: Wish): Literal[] {
+  const said = new Set(literals.filter(({ kind }) => kind === 'is_not_null').map(({ column }) => column));
+  const strict = [...equalities, ...ranges, ...joins].filter(({ kind }) => kind !== 'is_null');
+  return unique(strict).flatMap((predicate): Literal[] => {
+    const { column } = predicate;
+    if (column === null || said.has(column)) return [];
+    const literal = `${quoteIdentifier(column)} IS NOT NULL`;
+    const implied: Literal = { ...predicate, kind: 'is_not_null', literal, sql: literal, is_lasting: true };
+    return literalSelectivity(implied, table) <= MAX_SHARE ? [implied] : [];
+  });
 }
 
 function candidatesUnder(literals: readonly Literal[], wish: Wish, sequences: KeyPart[][]): Candidate[] {
@@ -30,10 +58,9 @@ function candidatesUnder(literals: readonly Literal[], wish: Wish, sequences: Ke
   const fixed = new Set(literals.filter(isConstant).flatMap(({ columns }) => columns));
   const candidates: Candidate[] = [];
   const add = (keys: KeyPart[]) => {
-    candidates.push(makeBtree(table, keys, { conditions }));
     // A condition that the index implies is not checked again, so what it reads need not be there (check_index_only()).
     const include = coveringColumns(wish, keys).filter((name) => !fixed.has(name));
-    if (include.length > 0) candidates.push(makeBtree(table, keys, { conditions, include }));
+    candidates.push(...withCovering(wish, keys, conditions, include));
   };
   for (const keys of sequences) {
     const rest = keys.filter((key) => key.column === null || !about.has(key.column));
@@ -45,6 +72,16 @@ function candidatesUnder(literals: readonly Literal[], wish: Wish, sequences: Ke
   const [column] = about;
   if (sequences.length === 0 && column !== undefined) add([{ column, expression: null, columns: [column] }]);
   return candidates;
+}
+
+function withCovering(
+  { table }: Wish,
+  keys: KeyPart[],
+  conditions: readonly Condition[],
+  include: string[],
+): Candidate[] {
+  const bare = makeBtree(table, keys, { conditions });
+  return include.length > 0 ? [bare, makeBtree(table, keys, { conditions, include })] : [bare];
 }
 
 function conditionOf(literal: Literal, table: AdvisorTable): Condition {

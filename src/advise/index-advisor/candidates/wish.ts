@@ -102,21 +102,47 @@ function lastingOf(
   { recurring }: AdvisorCatalog,
 ): 'yes' | 'likely' | 'no' {
   if (OF_THE_CALL.has(predicate.kind)) return 'no';
-  if (predicate.kind !== 'equality' && predicate.kind !== 'in') return 'yes';
+  if (recurring !== null && isIdentifier(predicate, table)) return 'no';
+  const isRecurring =
+    recurring === null || recurring.has(constantKey(table.row.oid, predicate.literal ?? ''));
+  const isOther = holdsConstant(predicate);
+  if (isOther ? isRecurring : predicate.kind !== 'equality' && predicate.kind !== 'in') return 'yes';
   const column = predicate.column === null ? undefined : table.columns.get(predicate.column);
   const distinct = distinctCount(column, rowCount(table));
   if (distinct === null || distinct > MAX_STATES) return 'no';
-  if (recurring === null || recurring.has(constantKey(table.row.oid, predicate.literal ?? ''))) return 'yes';
+  if (isRecurring) return 'yes';
+  // What is left out is the statement's own: nobody's call asks for all but one state.
+  if (isOther && predicate.operator !== '=') return 'likely';
   // A file shows one call. What is rare is worth an index of its own whichever call it was: nobody asks for the usual.
   return distinct <= FLAG_VALUES || isRare(predicate, table, distinct) ? 'likely' : 'no';
 }
+
+/** Types of numbers that are given to things, one after the other. */
+const COUNTING: ReadonlySet<string> = new Set(['smallint', 'integer', 'bigint', 'uuid']);
+
+/**
+ * A number that is part of a key (warehouse, district and number of an order) says which rows are meant and not of what
+ * kind they are: the next call has another, however often the files show this one.
+ */
+function isIdentifier({ column }: UsagePredicate, { columns, indexes }: AdvisorTable): boolean {
+  const known = column === null ? undefined : columns.get(column);
+  if (known === undefined || !COUNTING.has(known.type)) return false;
+  return indexes.some(({ is_unique, key_attnums }) => is_unique && key_attnums.includes(known.attnum));
+}
+
+/**
+ * `'x' = ANY (list)`, `name NOT LIKE '%x%'`, `state <> 'x'`: one column beside a constant, which is as good as that of an
+ * equality. A statement over two columns compares them with each other.
+ */
+const holdsConstant = ({ kind, columns }: UsagePredicate) => kind === 'other' && columns.length === 1;
 
 /** A rare value has this share of what it would have if all were alike. */
 const RARE = 0.5;
 
 function isRare(predicate: UsagePredicate, table: AdvisorTable, distinct: number): boolean {
   if (predicate.kind !== 'equality') return false;
-  return literalSelectivity(predicate, table) < RARE / distinct;
+  const nulls = table.columns.get(predicate.column ?? '')?.stats?.null_frac ?? 0;
+  return literalSelectivity(predicate, table) < (RARE * (1 - nulls)) / distinct;
 }
 
 /** One of each column or expression. */

@@ -15,7 +15,6 @@ import {
 } from '../../../domain/index.ts';
 import {
   sampleStatements,
-  statementUsage,
   type UsageCatalog,
   unmeasuredQuery,
   usageCatalog,
@@ -24,7 +23,9 @@ import { buildTime } from '../../index-advisor/build-time.ts';
 import { CandidateSizes } from '../../index-advisor/candidate-size.ts';
 import { type AdvisorCatalog, advisorCatalog } from '../../index-advisor/catalog.ts';
 import { childWrites } from '../../index-advisor/child-writes.ts';
+import { holdsReferring } from '../../index-advisor/existing.ts';
 import { indexName, normalisedDefinition, schemaNames } from '../../index-advisor/naming.ts';
+import { type Deletes, deletesOf, readWorkload } from '../../index-advisor/parent-deletes.ts';
 import { bytesOf } from '../../index-advisor/size-model.ts';
 
 const ID = 'index/unindexed-foreign-key';
@@ -39,7 +40,7 @@ export const rule: Rule = {
   title: 'A foreign key has no index on its referencing side',
   description:
     'For each row deleted from the referenced table PostgreSQL looks for rows that refer to it (ri_triggers.c); without ' +
-    'an index that begins with the referencing columns it reads the whole table. Fires where such deletes happened and ' +
+    'an index that begins with the referencing columns it reads the whole table. Fires where such deletes happened (in the window, or by the statements of files) and ' +
     'the planner finds the look-up cheaper with an index. Quiet where nothing is deleted, where the look-ups save less than the writes pay for the index, and where the workload itself ' +
     'asks by these columns: index/missing weighs that index together with all others.',
   evaluate: async (context) => {
@@ -51,7 +52,7 @@ export const rule: Rule = {
     );
     if (open.length === 0) return { recommendations, rejections, limits: [] };
     const names = await usageCatalog(context.snapshot);
-    const asked = await askedColumns(context, names);
+    const { asked, deleted } = await readWorkload(context, names);
     for (const key of open) {
       const reject = (code: string, reason: string) =>
         rejections.push({
@@ -60,13 +61,19 @@ export const rule: Rule = {
           code,
           reason,
         });
-      const deletes = deletedRows(context, key.referenced_oid);
-      if (deletes <= 0) {
-        reject('no_parent_changes', 'no row was deleted from the referenced table');
+      const deletes = deletesOf(context, key.referenced_oid, deleted);
+      if (deletes.rows <= 0) {
+        reject(
+          'no_parent_changes',
+          'no row was deleted from the referenced table, by its counters and the statements',
+        );
       } else if (key.columns.some((column) => asked.has(`${key.table_oid}.${column}`))) {
         reject('weighed_by_index_missing', "the workload's statements ask by its columns themselves");
       } else if (context.what_if === null) {
-        reject('not_simulated', `${deletes} rows were deleted, but there was no planner to weigh an index`);
+        reject(
+          'not_simulated',
+          `${deletes.rows} rows were deleted, but there was no planner to weigh an index`,
+        );
       } else {
         const draft = await weigh(context, key, deletes, catalog, names);
         if ('code' in draft) reject(draft.code, draft.reason);
@@ -86,37 +93,13 @@ function isOpen(constraint: ForeignKey, catalog: AdvisorCatalog): boolean {
     const leading = index.key_attnums.slice(0, wanted.length);
     return (
       index.is_valid &&
-      index.predicate === null &&
+      holdsReferring(index, constraint.columns) &&
       ['btree', 'hash'].includes(index.method) &&
       // Any order of the columns will do: each is compared for equality.
       wanted.every((attnum) => attnum !== undefined && leading.includes(attnum))
     );
   };
   return !table.indexes.some(serves);
-}
-
-/** Rows deleted from a table: in the window, or since its counters began where there is only one snapshot. */
-function deletedRows({ window, snapshot }: RuleContext, oid: number | null): number {
-  if (window !== null) return window.tables.find((delta) => delta.oid === oid)?.n_tup_del ?? 0;
-  return snapshot.tables.find((table) => table.oid === oid)?.n_tup_del ?? 0;
-}
-
-/** `oid.column` of each column that a statement of the workload has a condition on. */
-async function askedColumns({ workload }: RuleContext, catalog: UsageCatalog): Promise<Set<string>> {
-  const asked = new Set<string>();
-  for (const query of workload.queries) {
-    try {
-      const usage = await statementUsage(query.query, catalog);
-      for (const predicate of usage.predicates) {
-        const oid = usage.relations[predicate.relation]?.table_oid;
-        if (predicate.column !== null) asked.add(`${oid}.${predicate.column}`);
-      }
-    } catch (error) {
-      // index/missing names the statements that cannot be read, with the reason.
-      if (!(error instanceof PgLuthierError)) throw error;
-    }
-  }
-  return asked;
 }
 
 /** The look-up that the trigger does for one deleted row, as a statement of the workload. */
@@ -135,7 +118,7 @@ function checkOf(key: ForeignKey, deletes: number): WorkloadQuery {
 async function weigh(
   context: RuleContext,
   key: ForeignKey,
-  deletes: number,
+  { rows: deletes, period, source, level }: Deletes,
   catalog: AdvisorCatalog,
   names: UsageCatalog,
 ): Promise<RecommendationDraft | { code: string; reason: string }> {
@@ -195,15 +178,14 @@ async function weigh(
     return { code: 'writes_cost_more', reason };
   }
   const build = buildTime({ candidate: { definition, table }, size, size_bytes: bytesOf(size) }, snapshot);
-  const period = context.window === null ? 'since the counters began' : 'in the window';
   const engine = `${whatIf.engine} EXPLAIN`;
   const evidence: Evidence[] = [
     {
       name: `rows deleted from the referenced table ${period}`,
       value: deletes,
       unit: 'rows',
-      source: 'pg_stat_user_tables.n_tup_del',
-      level: 'measured',
+      source,
+      level,
       formula: null,
     },
     {

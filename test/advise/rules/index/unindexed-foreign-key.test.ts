@@ -85,6 +85,30 @@ test('what the workload asks by itself is left to index/missing', async () => {
   expect(result.rejections.map((each) => each.code)).toContain('weighed_by_index_missing');
 });
 
+test('parents that statements of files delete count, whatever the counters say', async () => {
+  const sql =
+    '-- calls: 40\nDELETE FROM quiet WHERE id = 3;\n-- calls: 7\nDELETE FROM "Parent" WHERE "Id" = 4;';
+  const result = await rule.evaluate(await contextOf(snapshot, { what_if: whatIf, sql }));
+  expect(created(result.recommendations).toSorted()).toEqual([
+    'public."Child" USING btree ("parentId")',
+    'public.partly USING btree (parent_id)',
+  ]);
+  const deletes = result.recommendations.map(({ evidence }) => evidence[0]?.value);
+  expect(deletes).toEqual([7, 7]);
+});
+
+test('an index without the nulls serves, one without other rows does not', async () => {
+  await database.query('CREATE INDEX no_nulls ON "Child" ("parentId") WHERE "parentId" IS NOT NULL');
+  await database.query('CREATE INDEX other_nulls ON partly (parent_id) WHERE pad IS NOT NULL');
+  try {
+    const served = await database.snapshot();
+    const result = await rule.evaluate(await contextOf(served, { what_if: whatIf }));
+    expect(created(result.recommendations)).toEqual(['public.partly USING btree (parent_id)']);
+  } finally {
+    await database.query('DROP INDEX no_nulls, other_nulls');
+  }
+});
+
 test('without a planner it says so', async () => {
   const result = await rule.evaluate(await contextOf(snapshot));
   expect(result.recommendations).toEqual([]);

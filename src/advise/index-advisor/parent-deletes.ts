@@ -1,0 +1,62 @@
+/** Rows that go from referenced tables: for each of them PostgreSQL looks for rows that refer to it. */
+import { type Evidence, PgLuthierError, type RuleContext } from '../../domain/index.ts';
+import { statementUsage, type UsageCatalog } from '../../workload/index.ts';
+
+/** Rows that go from a table, and how that is known. */
+export interface Deletes {
+  rows: number;
+  period: string;
+  source: string;
+  level: Evidence['level'];
+}
+
+/**
+ * By the statements where files were given and delete from it: those weigh what somebody says. Else by the counters of
+ * the window, or since they began where there is only one snapshot.
+ */
+export function deletesOf(
+  { window, snapshot, workload }: RuleContext,
+  oid: number | null,
+  byStatements: ReadonlyMap<number, number>,
+): Deletes {
+  const stated = workload.source === 'files' ? (byStatements.get(oid ?? 0) ?? 0) : 0;
+  if (stated > 0) {
+    const source = 'workload files, a row a call';
+    return { rows: stated, period: 'by the workload', source, level: 'estimated' };
+  }
+  const counters = window === null ? snapshot.tables : window.tables;
+  const rows = counters.find((table) => table.oid === oid)?.n_tup_del ?? 0;
+  const period = window === null ? 'since the counters began' : 'in the window';
+  return { rows, period, source: 'pg_stat_user_tables.n_tup_del', level: 'measured' };
+}
+
+interface WorkloadReading {
+  /** `oid.column` of each column that a statement has a condition on. */
+  asked: Set<string>;
+  /** Rows that DELETE statements take from a table, by its OID: one a call, the least that it takes them for. */
+  deleted: Map<number, number>;
+}
+
+export async function readWorkload(
+  { workload }: RuleContext,
+  catalog: UsageCatalog,
+): Promise<WorkloadReading> {
+  const asked = new Set<string>();
+  const deleted = new Map<number, number>();
+  for (const query of workload.queries) {
+    try {
+      const usage = await statementUsage(query.query, catalog);
+      for (const predicate of usage.predicates) {
+        const oid = usage.relations[predicate.relation]?.table_oid;
+        if (predicate.column !== null) asked.add(`${oid}.${predicate.column}`);
+      }
+      if (query.class !== 'delete') continue;
+      const target = usage.relations.find(({ is_written }) => is_written)?.table_oid ?? 0;
+      deleted.set(target, (deleted.get(target) ?? 0) + Math.max(query.rows, query.calls));
+    } catch (error) {
+      // index/missing names the statements that cannot be read, with the reason.
+      if (!(error instanceof PgLuthierError)) throw error;
+    }
+  }
+  return { asked, deleted };
+}

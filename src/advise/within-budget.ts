@@ -1,0 +1,42 @@
+/** The disk that was granted to new indexes is granted once, whichever rules ask for it. */
+import type { RecommendationDraft, Rejection } from '../domain/index.ts';
+
+/** It spends the budget by a search of its own, and comes first. */
+const SPENDS_ITSELF = 'index/missing';
+
+export interface WithinBudget {
+  recommendations: RecommendationDraft[];
+  rejections: Rejection[];
+}
+
+/**
+ * What fits of all new indexes: first those that were chosen for the workload within the budget, then the others by what
+ * they save for a byte. What does not fit is a rejection `over_budget`.
+ * @param budget bytes; null: no limit.
+ */
+export function withinBudget(drafts: readonly RecommendationDraft[], budget: number | null): WithinBudget {
+  const rejections: Rejection[] = [];
+  if (budget === null) return { recommendations: [...drafts], rejections };
+  const takes = ({ change, estimate }: RecommendationDraft) =>
+    change.kind === 'index.create' ? Math.max(0, estimate.size_bytes ?? 0) : 0;
+  const isOther = (draft: RecommendationDraft) => draft.rule !== SPENDS_ITSELF && takes(draft) > 0;
+  const saves = ({ estimate }: RecommendationDraft) =>
+    (estimate.cost_before ?? 0) - (estimate.cost_after ?? 0);
+  let left = drafts.filter((draft) => !isOther(draft)).reduce((sum, draft) => sum - takes(draft), budget);
+  const over = new Set<RecommendationDraft>();
+  const others = drafts.filter(isOther).sort((a, b) => saves(b) / takes(b) - saves(a) / takes(a));
+  for (const draft of others) {
+    if (takes(draft) <= left) left -= takes(draft);
+    else {
+      over.add(draft);
+      rejections.push({
+        rule: draft.rule,
+        candidate: draft.title,
+        code: 'over_budget',
+        reason: `its ${Math.ceil(takes(draft) / 1024)} kB do not fit beside the other new indexes into the budget of ${Math.floor(budget / 1024)} kB`,
+        key: draft.key,
+      });
+    }
+  }
+  return { recommendations: drafts.filter((draft) => !over.has(draft)), rejections };
+}
