@@ -3,6 +3,7 @@
  * condition keeps.
  */
 import type { ColumnRow, IndexDefinition } from '../../domain/index.ts';
+import { columnsRead } from '../../workload/index.ts';
 import { SAMPLED_ROWS_PER_TARGET } from './alike-groups.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
 import { commonest, groupSizes, thinned } from './group-sizes.ts';
@@ -55,10 +56,8 @@ function keyFacts(key: Key, { table, expressions }: SizeInput): KeyFacts {
   const column = columnOf(key, { table, expressions });
   if (column !== undefined) return factsOfColumn(column, table);
   const expression = key.expression ?? '';
-  const words = new Set(expression.match(/"(?:[^"]|"")+"|[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []);
-  const columns = [...table.columns.values()].filter(
-    ({ name }) => words.has(name) || words.has(`"${name.replaceAll('"', '""')}"`),
-  );
+  const read = columnsRead(expression);
+  const columns = [...table.columns.values()].filter(({ name }) => read.has(name));
   return expressionFacts(expression, columns, rowCount(table));
 }
 

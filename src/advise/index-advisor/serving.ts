@@ -1,5 +1,6 @@
 /** Which contenders a statement's plan might use beside others, by what the statement asks for and the index holds. */
 import type { Operand } from '../../domain/index.ts';
+import { columnsRead } from '../../workload/index.ts';
 import type { Contender } from './selection.ts';
 import type { AdvisorStatement } from './statement.ts';
 
@@ -14,7 +15,7 @@ function leads(contender: Contender | undefined, { usages }: AdvisorStatement): 
   const isFirst = (operand: Operand) =>
     first.column === null
       ? operand.expression === first.expression ||
-        operand.columns.some((name) => first.expression?.includes(name))
+        operand.columns.some((name) => columnsRead(first.expression).has(name))
       : operand.columns.includes(first.column);
   return usages.some(
     ({ predicates, orders, groups }) =>

@@ -4,6 +4,7 @@
  * ends, and passes of vacuum.
  */
 import type { IndexRow, IndexSize, Snapshot, Window } from '../../domain/index.ts';
+import { columnsRead } from '../../workload/index.ts';
 import type { Candidate } from './candidates.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
 import { entryCost, OTHER_INDEX_ENTRY } from './entry-cost.ts';
@@ -101,24 +102,20 @@ function pagesTouched(entries: number, size: IndexSize, scattered: boolean, chec
   return checkpoints * size.pages * (1 - Math.exp(-perCheckpoint / Math.max(1, size.pages)));
 }
 
-const mentioned = (table: AdvisorTable, text: string) =>
-  [...table.columns.keys()].filter((name) => text.includes(name));
-
 /** All whose change makes an update enter the index: keys, included columns, and what expressions and predicate read. */
-function columnsOf({ definition, table }: Candidate): string[] {
-  const plain = definition.keys.flatMap((key) => key.column ?? []);
-  const text = [...definition.keys.map((key) => key.expression ?? ''), definition.where ?? ''].join(' ');
-  return [...plain, ...definition.include, ...mentioned(table, text)];
+function columnsOf({ definition }: Candidate): string[] {
+  const keys = definition.keys.flatMap(({ column, expression }) => column ?? [...columnsRead(expression)]);
+  return [...keys, ...definition.include, ...columnsRead(definition.where)];
 }
 
 function columnsOfIndex(index: IndexRow, table: AdvisorTable): string[] {
   const byAttnum = [...table.columns.values()].filter((column) => index.key_attnums.includes(column.attnum));
-  const texts = index.key_attnums.flatMap((attnum, position) =>
-    attnum === 0 ? [index.keys[position] ?? ''] : [],
+  const expressions = index.key_attnums.flatMap((attnum, position) =>
+    attnum === 0 ? (index.keys[position] ?? []) : [],
   );
   return [
     ...byAttnum.map((column) => column.name),
     ...index.include,
-    ...mentioned(table, [...texts, index.predicate ?? ''].join(' ')),
+    ...[...expressions, index.predicate].flatMap((text) => [...columnsRead(text)]),
   ];
 }

@@ -1,26 +1,17 @@
 /** Which candidates can matter to a statement at all: the others are never asked about. */
+import { columnsRead } from '../../../workload/index.ts';
 import type { Candidate } from '../candidates.ts';
 import type { AdvisorStatement } from '../statement.ts';
 
-/** Columns that stand in the index: its keys, what their expressions and the predicate mention, what is included. */
-function columnsOf({ definition, table }: Candidate): {
-  keys: string[][];
-  where: string[];
-} {
-  // A name that stands in an expression by chance makes the answer too wide, never too narrow, for keys; a predicate's
-  // columns are all asked for, so there only what cannot be anything else may count.
-  const mentioned = (text: string) => [...table.columns.keys()].filter((name) => text.includes(name));
+/** Columns that stand in the index: of each key, its own or what its expression reads; and what the predicate reads. */
+function columnsOf({ definition }: Candidate): { keys: string[][]; where: string[] } {
   return {
-    keys: definition.keys.map((key) =>
-      key.column === null ? mentioned(key.expression ?? '') : [key.column],
+    keys: definition.keys.map(({ column, expression }) =>
+      column === null ? [...columnsRead(expression)] : [column],
     ),
-    where:
-      definition.where === null ? [] : wordsOf(definition.where).filter((word) => table.columns.has(word)),
+    where: [...columnsRead(definition.where)],
   };
 }
-
-/** What stands between everything that cannot be part of an unquoted name. */
-const wordsOf = (text: string): string[] => text.split(/[^\p{L}\p{N}_$]+/u);
 
 /**
  * False only where the planner can make no use of the index for the statement: its predicate is about columns of which
@@ -38,7 +29,7 @@ export function isRelevant(statement: AdvisorStatement, candidate: Candidate): b
       // SELECT * reads all, and count(*) may read any index that is smaller than the table.
       if (read === null || read.length === 0) return true;
       const columns = new Set(read);
-      // A string in the predicate may look like a column's name: one column of it that is read is enough to ask.
+      // Of several columns one that is read is enough to ask: the others' conditions may follow from it.
       if (where.length > 0) return where.some((name) => columns.has(name));
       return keys.some((names) => names.length === 0 || names.some((name) => columns.has(name)));
     }),
