@@ -18,8 +18,10 @@ import { type Fitted, type Rate, unevenFits } from './uneven-fits.ts';
 const SIGNIFICANT = 0.05;
 /** Where no value is common so many may have been missed: with one to be expected a third of samples show none. */
 const MISSED = 1;
-/** Less than so many times as many listed values as are explained: how numbers lie between the bounds explains most. */
+/** Less than so many times as many listed values as are explained: most are. */
 const NEARLY = 3;
+/** Numbers between two bounds that are so many times as common as half of the others are common by where they lie. */
+const DENSER = 4;
 /** What a fit says of how many values there are scatters by so much with the sample that was drawn. */
 const DRAWN = 1.15;
 /** From this share of the numbers that there can be on, all are taken to be meant. */
@@ -45,8 +47,9 @@ export function unevenGroups(values: SampledValues, alike: Alike): GroupSizes | 
   if (!isUneven) return alikeWithin(values, { alike, tail, expected, fewest });
   const { smooth, mixed } = unevenFits(tail, tail.seen.length);
   const byFit = (fit: Fitted) => groupsOf(fit, values, alike.possible);
-  // What explains most of them, and knows how numbers lie between the bounds, is right but for a few.
-  const nearly = tail.seen.length < NEARLY * expected ? [alike.groups] : [];
+  // What explains most of them, or knows where the numbers are that are common, is right but for a few.
+  const isNearly = tail.seen.length < NEARLY * expected || isDenserSomewhere(alike);
+  const nearly = isNearly ? [alike.groups] : [];
   const simple = smooth.map(byFit);
   const groups = [...nearly, ...simple, ...mixed.map(byFit)];
   const [first] = groups;
@@ -66,6 +69,12 @@ export function unevenGroups(values: SampledValues, alike: Alike): GroupSizes | 
       scaled(sorted.at(-1), values, { by: DRAWN, most }),
     ),
   };
+}
+
+/** Whether common numbers lie together, so that the histogram's bins tell how uneven they are. */
+function isDenserSomewhere({ rates }: Alike): boolean {
+  const sorted = rates.map(({ rows }) => rows).sort((a, b) => a - b);
+  return (sorted.at(-1) ?? 0) > DENSER * (sorted[Math.floor(sorted.length / 2)] ?? 0);
 }
 
 /** So many times as many values, of fewer rows each; no more than there can be. */
