@@ -87,6 +87,42 @@ describe('three others that lie far apart', () => {
   });
 });
 
+describe('a write that is slower in time alone, too early to tell for how long', () => {
+  const insert = (mean: number, calls: number) =>
+    exact('w', mean, mean / 5, calls, {
+      class: 'insert',
+      query: 'INSERT INTO orders VALUES ($1)',
+      blocks: 4,
+    });
+  const judged = (calls: number, seconds: number) => {
+    const of = (queries: WorkloadQuery[], parts: SideParts = {}) => {
+      const one = side({ ...parts, queries });
+      return { ...one, window: { ...one.window, seconds } };
+    };
+    return verifyApply({
+      change: createChange,
+      affected_query_ids: ['q'],
+      otherwise_changed_query_ids: [],
+      before: of([slow, insert(0.5, calls)]),
+      after: of([fast, insert(1.5, calls)], scanned),
+      max_p: 0.0005,
+    }).verdict;
+  };
+
+  it('does not hold up what reads won a hundred times as much of', () => {
+    const { verdict, reason } = judged(80, 600);
+    expect(verdict).toBe('succeeded');
+    expect(reason).toContain('1 write statement(s) on the table got slower, the worst by 1.000 ms a call');
+  });
+
+  it('holds it up where it would outweigh them', () => {
+    expect(judged(80_000, 600)).toMatchObject({
+      verdict: 'inconclusive',
+      reason: expect.stringContaining('too early to tell'),
+    });
+  });
+});
+
 describe('is not told to be the work of an index', () => {
   it('what is faster alone: from the cache where it was read before, or free of waits', () => {
     const read = { ...slow, shared_blks_hit: 0, shared_blks_read: slow.shared_blks_hit };
