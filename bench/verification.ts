@@ -48,6 +48,8 @@ async function sharesOf(family: Family, draws: number, first: number, effect = 1
 /** Draws that tests and tuning never used. */
 const FIRST = 1_000_000;
 
+const FEW_CONTROLS = 'three odd others';
+
 export const verificationBenchmark: Benchmark = async ({ quick, only }) => {
   const draws = quick ? 60 : 300;
   const chosen = families.filter(({ name }) => only === null || only.includes(name));
@@ -62,6 +64,17 @@ export const verificationBenchmark: Benchmark = async ({ quick, only }) => {
       part: 'power',
       family: `plain, time × ${factor}`,
       ...(await sharesOf(plain, Math.ceil(draws / 2), FIRST, factor)),
+    });
+  }
+  // Controls that lie far apart: what they hide, the work of each call shows.
+  const few = families.find(({ name }) => name === FEW_CONTROLS) as Family;
+  for (const factor of only === null || only.includes(FEW_CONTROLS)
+    ? [0.7, 0.5, 0.1, 0.01, 1.5, 10, 100]
+    : []) {
+    rows.push({
+      part: 'power',
+      family: `${FEW_CONTROLS}, time × ${factor}`,
+      ...(await sharesOf(few, Math.ceil(draws / 2), FIRST, factor)),
     });
   }
   // A loss that shows in time alone: nothing but its lasting tells it from caches that warm up.

@@ -3,7 +3,7 @@
  * `looked_at` are those by which the method was made; the others (later-families.ts) were only counted.
  */
 import { between, type Draw, normal, scaled, whole } from './chance.ts';
-import { laterShapes, unseenShapes } from './later-families.ts';
+import { fewControls, laterShapes, unseenShapes } from './later-families.ts';
 import {
   type Cycle,
   type Drift,
@@ -219,7 +219,11 @@ const LOOKED_AT_LATER: ReadonlySet<string> = new Set([
 export const families: Family[] = [
   ...Object.entries(shapes).map(([name, shape]) => ({ name, looked_at: true, shape })),
   everything,
-  ...Object.entries({ ...laterShapes, ...unseenShapes(isTreated) }).map(([name, shape]) => ({
+  ...Object.entries({
+    ...laterShapes,
+    ...unseenShapes(isTreated),
+    ...fewControls(isTreated, isControl),
+  }).map(([name, shape]) => ({
     name,
     looked_at: LOOKED_AT_LATER.has(name),
     shape,

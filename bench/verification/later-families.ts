@@ -1,5 +1,5 @@
 /** Families written before losses had to begin with the change and to last, and only counted: see families.ts. */
-import { between, scaled, whole } from './chance.ts';
+import { between, normal, scaled, whole } from './chance.ts';
 import type { Family } from './families.ts';
 import { HOUR, LAST_S, type SimulatedStatement, type Step } from './server.ts';
 
@@ -27,6 +27,55 @@ function slope(perDay: number, start: number): Step[] {
   for (let at = start; at < LAST_S; at += HOUR) steps.push({ at, factor: Math.exp(perDay / 24) });
   return steps;
 }
+
+/** Only three others, of which none tells what the server does: plans, parameters and waits of their own. */
+const threeOthers =
+  (isControl: (one: SimulatedStatement) => boolean): Family['shape'] =>
+  (server, draw) => {
+    const others = server.statements.filter(isControl).slice(0, 3);
+    server.statements = server.statements.filter((one) => !isControl(one) || others.includes(one));
+    for (const one of others) {
+      one.own = { deviation: between(draw, 0.1, 0.6), hours: scaled(draw, 0.5, 24) };
+      one.time_steps.push({ at: between(draw, -2 * HOUR, HOUR), factor: Math.exp(0.5 * normal(draw)) });
+      if (draw() < 0.5) one.work_steps.push({ at: 0, factor: Math.exp(0.5 * normal(draw)) });
+    }
+  };
+
+/** By what work tells and few controls do not: written with the test that takes both, after the others. */
+export const fewControls = (
+  isTreated: (one: SimulatedStatement) => boolean,
+  isControl: (one: SimulatedStatement) => boolean,
+) => {
+  const three = threeOthers(isControl);
+  return {
+    'three odd others': three,
+    'three odd others and other parameters': (server, draw) => {
+      three(server, draw);
+      for (const one of server.statements.filter(isTreated)) {
+        one.work = { deviation: between(draw, 0.05, 0.5), hours: scaled(draw, 0.3, 24) };
+        if (draw() < 0.5) one.work_cycle = { amplitude: between(draw, 0, 0.4), phase: 2 * Math.PI * draw() };
+      }
+      if (draw() < 0.5) server.history_hours = scaled(draw, 0.5, 6);
+    },
+    'three odd others and a deploy': (server, draw) => {
+      three(server, draw);
+      const at = between(draw, -24 * HOUR, LAST_S);
+      for (const one of server.statements.filter(isTreated)) {
+        if (draw() < 0.5) one.work_steps.push({ at, factor: Math.exp(0.3 * normal(draw)) });
+      }
+    },
+    'three odd others and caches that warm up': (server, draw) => {
+      three(server, draw);
+      for (const one of server.statements.filter(isTreated)) {
+        one.time_steps.push({
+          at: 0,
+          factor: Math.exp(between(draw, 0, 2)),
+          fades: scaled(draw, 60, 4 * HOUR),
+        });
+      }
+    },
+  } satisfies Record<string, Family['shape']>;
+};
 
 export const laterShapes = {
   'dead rows pile up between vacuums': (server, draw) => {

@@ -24,4 +24,5 @@ export { sameSettingValue } from './setting-value.ts';
 export { type ApplyStep, stepsNow } from './steps.ts';
 export { ApplyHeld, ApplyStopped } from './stopped.ts';
 export { LOOKS, lookAt } from './verify/looks.ts';
+export { mayConcern } from './verify/mentions.ts';
 export { verifyApply } from './verify/verify.ts';

@@ -1,11 +1,12 @@
 /** Measures what an applied change gained: the window before it against the window after it. */
-import { lookAt, verifyApply } from '../apply/index.ts';
+import { lookAt, mayConcern, verifyApply } from '../apply/index.ts';
 import {
   PgLuthierError,
   type Recommendation,
   type RecommendationEvent,
   type Snapshot,
   type Verdict,
+  type WorkloadQuery,
 } from '../domain/index.ts';
 import type { Apply, SnapshotHeader } from '../store/index.ts';
 import { workloadFromWindow } from '../workload/index.ts';
@@ -79,10 +80,11 @@ export async function verifyApplied(services: Services, targetId: string, applyI
   const cut = (from: [string, Snapshot], to: [string, Snapshot]) =>
     cutWindow(services, targetId, { id: from[0], snapshot: from[1] }, { id: to[0], snapshot: to[1] });
   const recommendation = await store.recommendations.get(targetId, apply.recommendation_id);
+  const workload = await workloadFromWindow(after, snapshotAfter);
   const { verdict, retry } = verifyApply({
     change: apply.plan.change,
     affected_query_ids: await affectedBy(services, targetId, recommendation),
-    otherwise_changed_query_ids: await changedByOthers(services, apply, beforeEnd.taken_at),
+    otherwise_changed_query_ids: await changedByOthers(services, apply, beforeEnd.taken_at, workload.queries),
     before: {
       window: before,
       workload: await workloadFromWindow(before, beforeEnd),
@@ -94,7 +96,7 @@ export async function verifyApplied(services: Services, targetId: string, applyI
     },
     after: {
       window: after,
-      workload: await workloadFromWindow(after, snapshotAfter),
+      workload,
       snapshot: snapshotAfter,
       intervals: await cut([afterStartId, afterStart], [end.id, snapshotAfter]),
     },
@@ -152,8 +154,13 @@ function withRevert(verdict: Verdict, { plan, outcome }: Apply): Verdict {
   return statements.length > 0 ? { ...verdict, revert: statements } : verdict;
 }
 
-/** Statements that other changes, applied since the window before began to end, were meant for. */
-async function changedByOthers(services: Services, apply: Apply, since: string): Promise<string[]> {
+/** Statements that other changes, applied since the window before began to end, were meant for, or may have moved. */
+async function changedByOthers(
+  services: Services,
+  apply: Apply,
+  since: string,
+  queries: readonly WorkloadQuery[],
+): Promise<string[]> {
   const { store } = services;
   const day = Date.parse(since) - BEFORE_WINDOW_MS;
   const ids = new Set<string>();
@@ -161,6 +168,7 @@ async function changedByOthers(services: Services, apply: Apply, since: string):
     if (other.id === apply.id || Date.parse(other.created_at) < day) continue;
     const { affects } = await store.recommendations.get(apply.target_id, other.recommendation_id);
     for (const { query_id } of affects) ids.add(query_id);
+    for (const { query_id, query } of queries) if (mayConcern(other.plan.change, query)) ids.add(query_id);
   }
   return [...ids];
 }

@@ -1,5 +1,11 @@
 /** The report as Markdown, for a ticket or a wiki. */
-import type { AffectedStatement, PlanTree, Recommendation, Report } from '../domain/index.ts';
+import {
+  type AffectedStatement,
+  type PlanTree,
+  type Recommendation,
+  type Report,
+  weightWords,
+} from '../domain/index.ts';
 import { amount, bytes, evidenceValue, milliseconds, percent, shorten } from './format.ts';
 import { renderPlan } from './plan-text.ts';
 import { costFacts, notAnalysedFacts, scorecardFacts } from './summary-text.ts';
@@ -39,10 +45,10 @@ export function renderReportMarkdown(report: Report): string {
     `# PgLuthier report on ${plain(target.name)}`,
     '',
     `PostgreSQL ${plain(target.server_version)}, database ${code(target.database)}, ${summary.generated_at}. ` +
-      `${summary.statements_analysed} of ${summary.statements_seen} statements analysed, ${percent(summary.analysed_share_of_time)} of ${report.window.source === 'files' ? 'the workload' : 'the database time'}.`,
+      `${summary.statements_analysed} of ${summary.statements_seen} statements analysed, ${percent(summary.analysed_share_of_time)} of ${weightWords(report.window)}.`,
     '',
   ];
-  const time = report.window.source === 'files' ? 'the workload' : 'the database time';
+  const time = weightWords(report.window);
   const facts = [...scorecardFacts(summary), ...costFacts(summary), ...notAnalysedFacts(summary, time)];
   lines.push(...facts.map((fact) => `- ${plain(fact)}`), ...(facts.length > 0 ? [''] : []));
   if (report.recommendations.length === 0) lines.push('Nothing to recommend.', '');

@@ -1,6 +1,6 @@
 /** The report in a terminal: what to do first, why, and exactly what would run. */
 import Table from 'cli-table3';
-import type { Rejection, Report } from '../domain/index.ts';
+import { type Rejection, type Report, weightWords } from '../domain/index.ts';
 import { amount, milliseconds, percent, shorten, wrap, wrapItem } from './format.ts';
 import { BORDERLESS, recommendationLines, type Style, styles } from './recommendation-text.ts';
 import { costFacts, notAnalysedFacts, scorecardFacts } from './summary-text.ts';
@@ -44,7 +44,9 @@ function headerLines(report: Report, width: number, bold: Style): string[] {
   const { summary, target, window } = report;
   const service = target.managed_service ? ` (${target.managed_service})` : '';
   const time =
-    window.source === 'files' ? 'the workload' : `${milliseconds(summary.database_time_ms)} database time`;
+    window.source === 'files'
+      ? weightWords(window)
+      : `${milliseconds(summary.database_time_ms)} database time`;
   const facts = [
     `PostgreSQL ${target.server_version}, database ${target.database}${service}`,
     windowLine(report),

@@ -21,6 +21,16 @@ const COUNTERS = [
   'wal_bytes',
 ] as const satisfies readonly (keyof StatementDelta & keyof StatementRow)[];
 
+/**
+ * Times are kept to 1 µs, but exactly in the snapshot that others of its day are differences from: of a statement that
+ * did not run, the rounded total may be below the exact one, and the row is the same all the same. ms.
+ */
+const TIME_SLACK_MS = 1e-3;
+const SLACK: Partial<Record<(typeof COUNTERS)[number], number>> = {
+  total_exec_time_ms: TIME_SLACK_MS,
+  total_plan_time_ms: TIME_SLACK_MS,
+};
+
 function identity(row: StatementRow): string {
   return `${row.userid}/${row.dbid}/${row.queryid}/${row.toplevel}`;
 }
@@ -50,7 +60,8 @@ function isSpreadUncertain({ mean, stddev, stddev_error }: IntervalMoments): boo
 
 function subtract(before: StatementRow, after: StatementRow): { delta: StatementDelta; uncertain: boolean } {
   const delta = sinceZero(after);
-  for (const key of COUNTERS) delta[key] = after[key] - before[key];
+  // What fell within the slack stood still.
+  for (const key of COUNTERS) delta[key] = Math.max(0, after[key] - before[key]);
   delta.jit_time_ms =
     after.jit_time_ms === null ? null : Math.max(0, after.jit_time_ms - (before.jit_time_ms ?? 0));
   for (const key of TEMPORARY_TIMES) delta[key] = sinceTimed(before, after, key);
@@ -89,9 +100,9 @@ function byIdentity(rows: readonly StatementRow[]): Map<string, StatementRow> {
   return folded;
 }
 
-/** Any counter below its earlier reading: the row began anew. */
+/** Any counter below its earlier reading, by more than rounding: the row began anew. */
 function fell(before: StatementRow, after: StatementRow): boolean {
-  return COUNTERS.some((key) => after[key] < before[key]);
+  return COUNTERS.some((key) => after[key] < before[key] - (SLACK[key] ?? 0));
 }
 
 /**

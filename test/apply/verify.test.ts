@@ -1,7 +1,7 @@
 /** Verdicts, held against windows whose truth is known. */
 import { describe, expect, it } from 'vitest';
 import { built, createChange } from '../../bench/verification/measured-index.ts';
-import { verifyApply } from '../../src/apply/index.ts';
+import { mayConcern, verifyApply } from '../../src/apply/index.ts';
 import { holm, studentTwoSided } from '../../src/apply/verify/welch.ts';
 import type { Change } from '../../src/domain/index.ts';
 import { tableRow } from '../workload/snapshots.ts';
@@ -161,6 +161,54 @@ describe('a dropped index', () => {
     expect(
       verify({ queries: [before], indexes: [built] }, { queries: [after] }, { change, affected: [] }),
     ).toMatchObject({ verdict: { verdict: word }, retry });
+  });
+});
+
+describe('beside other changes', () => {
+  const names = ['c1', 'c2', 'c3', 'c4'];
+  const others = (mean: number) => names.map((id) => exact(id, mean, mean / 10, 400, { blocks: 40 * mean }));
+  const reading = exact('r', 10, 1, 400, { query: 'select * from orders where a = $1', blocks: 40 });
+  const at = { schema: 'public', table: 'orders', name: 'orders_idx' };
+
+  // They became a hundred times as fast: what did not is no slower for it.
+  it.each<[Change, string]>([
+    [{ kind: 'index.drop', ...at, definition: '' }, 'inconclusive'],
+    [{ kind: 'index.reindex', ...at, definition: '' }, 'succeeded'],
+  ])('$kind is not told by what these moved', (change, word) => {
+    const index = { ...built, name: 'orders_idx', size_bytes: 1_000_000 };
+    const judge = (otherwise: string[]) =>
+      verify(
+        { queries: [reading, ...others(100)], indexes: [index] },
+        {
+          queries: [{ ...reading, shared_blks_hit: reading.shared_blks_hit * 2 }, ...others(1)],
+          indexes: change.kind === 'index.drop' ? [] : [{ ...index, size_bytes: 500_000 }],
+        },
+        { change, affected: [], otherwise },
+      ).verdict;
+    expect(judge(names)).toMatchObject({ verdict: word, statements: [{ ratio: 1, p_value: 1 }] });
+    // With them as controls it lost, and its blocks say so, too.
+    expect(judge([]).verdict).toBe('regressed');
+  });
+
+  it('knows which statements another change may have moved', () => {
+    const insert = 'INSERT INTO shop."orders" VALUES ($1)';
+    expect(mayConcern(createChange, insert)).toBe(true);
+    expect(mayConcern(createChange, "select 'orders' from items")).toBe(false);
+    const options = { kind: 'table.reloptions', schema: 'public', set: {}, previous: {} } as const;
+    const family = {
+      ...options,
+      table: 'items',
+      others: [{ schema: 'public', table: 'orders', previous: {} }],
+    };
+    expect(mayConcern(family, insert)).toBe(true);
+    const setting = {
+      kind: 'setting',
+      name: 'work_mem',
+      value: '8MB',
+      current_value: '4MB',
+      context: 'user',
+    };
+    expect(mayConcern(setting as Change, insert)).toBe(false);
   });
 });
 

@@ -413,4 +413,14 @@ test('the optimality gap and what was not analysed are said in text and Markdown
     expect(text).toContain('2 statement(s) with 2.0 % of the database time: they are no queries');
     expect(text).toContain('1 statement(s) with 0.3 % of the database time: no values');
   }
+  // Statements that were given were not timed: each counts by its calls.
+  const given: Report = { ...report, window: { ...report.window, source: 'files' } };
+  for (const text of [
+    line(renderReport(given, { color: false, width: 100 })),
+    line(renderReportMarkdown(given)),
+  ]) {
+    expect(text).toContain('10 of 12 statements analysed, 98.0 % of the calls');
+    expect(text).toContain('2 statement(s) with 2.0 % of the calls: they are no queries');
+    expect(text).not.toContain('database time');
+  }
 });

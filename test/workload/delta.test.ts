@@ -120,6 +120,21 @@ describe('statements', () => {
     expect(codes(window)).toEqual(['statements_began_anew']);
   });
 
+  test('a total that is kept to the microsecond and stood still is not one that fell', () => {
+    const exact = rowOf('1', [0.98749], { total_plan_time_ms: 0.0004, stats_since: at(-9) });
+    const kept = { ...exact, total_exec_time_ms: 0.987, total_plan_time_ms: 0 };
+    for (const [before, after] of [
+      [exact, kept],
+      [{ ...kept, total_exec_time_ms: 0.988 }, exact],
+    ] as const) {
+      const window = diffSnapshots(first({ statements: [before] }), second({ statements: [after] }));
+      expect(window).toMatchObject({ statements: [], limits: [] });
+    }
+    const less = { ...exact, total_exec_time_ms: 0.98 };
+    const window = diffSnapshots(first({ statements: [exact] }), second({ statements: [less] }));
+    expect(codes(window)).toEqual(['statements_began_anew']);
+  });
+
   test('before 17 a row that overtook its old counters is told by times that one row cannot have', () => {
     const extremes = (min: number, max: number) => ({ min_exec_time_ms: min, max_exec_time_ms: max });
     const cases: [string, StatementRow, StatementRow, number][] = [

@@ -1,11 +1,12 @@
 /** Statements before and after, each with what can be said of it. */
 import type { MeasuredStatement } from '../../domain/index.ts';
 import type { Side } from './judgement.ts';
-import { lengthsOf, MIN_INTERVALS, type Sample, type Series, samplesOf, varianceWith } from './series.ts';
-import { ASSUMED_DRIFT, blocksPerCall, comparable, type Pair, type Shift } from './shift.ts';
+import { lengthsOf, samplesOf } from './series.ts';
+import { blocksPerCall, comparable, type Pair, type Shift } from './shift.ts';
 import { sidesOf, totalOf } from './sides.ts';
-import { type Standing, standingOf, workSteps } from './standing-loss.ts';
-import { holm, type VarianceOfMean, welch } from './welch.ts';
+import { type Standing, standingOf } from './standing-loss.ts';
+import { holm, relative, test, type VarianceOfMean } from './welch.ts';
+import { ASSUMED, withoutIntervals, workMoved } from './work.ts';
 
 /** The smallest change that matters. */
 export const MIN_EFFECT = 0.1;
@@ -55,7 +56,8 @@ export function pairsOf(before: Side, after: Side): Pair[] {
  * Compares one family of statements. Those with too few calls are left out. A statement counts as faster or slower
  * where it is so with what happened to the controls taken out, and also as it was measured: controls may have changed
  * for reasons of their own, which must not be read as the statement's. Only where the blocks or the WAL of each call
- * moved the same way, which the load of a server does not do, is the first enough.
+ * moved the same way, which the load of a server does not do, is either enough: the second with the p of the work
+ * alone where that is larger (an intersection-union test: both have to have moved).
  */
 export function compareAll(pairs: readonly Pair[], shift: Shift, maxP: number): Compared[] {
   const tested = pairs.filter(comparable).map((pair) => testPair(pair, shift, maxP));
@@ -83,7 +85,8 @@ function testPair(pair: Pair, shift: Shift, maxP: number) {
   const was = before.mean_exec_time_ms;
   const adjusted = after.mean_exec_time_ms / shift.factor;
   const gain = was - adjusted;
-  const corroborated = corroborates(pair, gain, maxP);
+  const work = workMoved(pair, gain, MIN_EFFECT);
+  const corroborated = work !== null && work.p < maxP;
   const sides = sidesOf(pair, corroborated ? null : driftOf(shift), {
     before: shift.intervals_before,
     after: shift.intervals_after,
@@ -95,11 +98,12 @@ function testPair(pair: Pair, shift: Shift, maxP: number) {
   ];
   const logGain = Math.log(was / adjusted);
   const rawGain = was - after.mean_exec_time_ms;
-  const both = [test(logGain, parts)];
-  if (!corroborated) both.push(test(Math.log(was / after.mean_exec_time_ms), rawParts(pair, shift)));
+  const adjustedP = test(logGain, parts);
+  const decisive = corroborated
+    ? Math.min(adjustedP, Math.max(work.p_alone, asMeasured(pair, gain)))
+    : Math.max(adjustedP, test(Math.log(was / after.mean_exec_time_ms), rawParts(pair, shift)));
   const agree = corroborated || Math.sign(gain) === Math.sign(rawGain);
   const smaller = corroborated || Math.abs(gain) < Math.abs(rawGain) ? gain : rawGain;
-  const decisive = Math.max(...both);
   const measured: MeasuredStatement = {
     query_id: after.query_id,
     query: after.query,
@@ -128,65 +132,35 @@ function testPair(pair: Pair, shift: Shift, maxP: number) {
   };
 }
 
-/**
- * First-order: var(ln m) = var(m) / m². Ratios are tested by their logarithms, for what load, drift and long tails do is
- * in proportion: a mean of few calls of a long tail is mostly too low, and would be too sure of itself besides.
- */
-function relative(parts: readonly VarianceOfMean[], mean: number): VarianceOfMean[] {
-  return parts.map(({ variance, degrees }) => ({ variance: variance / mean ** 2, degrees }));
-}
-
-/** Two-sided p; without any variance the means are exact, and differ or do not. */
-function test(difference: number, parts: readonly VarianceOfMean[]): number {
-  return welch(difference, parts) ?? (difference === 0 ? 1 : 0);
-}
-
 /** As measured, with whatever the load did: without intervals nobody knows how much that is, and it is assumed. */
 function rawParts(pair: Pair, shift: Shift): VarianceOfMean[] {
-  const { before, after, samples_before, samples_after } = pair;
-  const load = Math.min(samples_before.length, samples_after.length) < MIN_INTERVALS;
+  const { before, after } = pair;
   const sides = sidesOf(pair, driftOf(shift));
   return [
     ...relative(sides.before, before.mean_exec_time_ms),
     ...relative(sides.after, after.mean_exec_time_ms),
-    ...(load && shift.controls > 0 ? [ASSUMED] : []),
+    ...(withoutIntervals(pair) && shift.controls > 0 ? [ASSUMED] : []),
   ];
 }
 
-/** Of a logarithm; nothing was estimated. */
-const ASSUMED: VarianceOfMean = { variance: ASSUMED_DRIFT ** 2, degrees: Number.POSITIVE_INFINITY };
+/**
+ * Of a statement whose work tells that load did not do it: p that its time, as measured, did not move the same way, by a
+ * tenth at least. No control has a part in it, so that few which lie far apart cannot hide a change of a thousandfold.
+ */
+function asMeasured(pair: Pair, gain: number): number {
+  const { before, after } = pair;
+  const [was, is] = [before.mean_exec_time_ms, after.mean_exec_time_ms];
+  if (Math.sign(was - is) !== Math.sign(gain) || Math.abs(was - is) / was < MIN_EFFECT) return 1;
+  const sides = sidesOf(pair, null);
+  return test(Math.log(was / is), [
+    ...relative(sides.before, was),
+    ...relative(sides.after, is),
+    ...(withoutIntervals(pair) ? [ASSUMED] : []),
+  ]);
+}
 
 /** Assumed, where there are no controls. */
 const driftOf = (shift: Shift): VarianceOfMean => ({
   variance: shift.drift_variance,
   degrees: shift.controls > 0 ? shift.controls - 1 : Number.POSITIVE_INFINITY,
 });
-
-/**
- * Did the work of each call, in blocks or bytes of WAL, move as its time did, by a tenth at least and beyond doubt?
- * Without intervals nobody knows how much it moves by itself, and it is assumed.
- */
-function corroborates(pair: Pair, gain: number, maxP: number): boolean {
-  const { before, after, samples_before, samples_after } = pair;
-  const moved = (was: number, is: number, pick: (sample: Sample) => number) => {
-    if (!(was > 0 && is > 0) || Math.sign(was - is) !== Math.sign(gain)) return false;
-    if (Math.abs(was - is) / was < MIN_EFFECT) return false;
-    const series = (samples: readonly Sample[], lengths: Pair['lengths_before']): Series => ({
-      ...lengths,
-      samples: samples.map((sample) => ({ weight: sample.calls, value: pick(sample) })),
-    });
-    const [earlier, later] = [
-      series(samples_before, pair.lengths_before),
-      series(samples_after, pair.lengths_after),
-    ];
-    const [first, second] = [varianceWith(earlier, later, was), varianceWith(later, earlier, is)];
-    const parts = first && second ? [...relative([first], was), ...relative([second], is)] : [ASSUMED];
-    if (is > was && !workSteps(pair, pick, MIN_EFFECT)) return false;
-    return test(Math.log(was / is), parts) < maxP;
-  };
-  return (
-    moved(blocksPerCall(before), blocksPerCall(after), (sample) => sample.blocks_per_call) ||
-    (before.class !== 'select' &&
-      moved(before.wal_bytes / before.calls, after.wal_bytes / after.calls, (s) => s.wal_bytes_per_call))
-  );
-}

@@ -20,7 +20,7 @@ export interface VerifyInput {
   change: Change;
   /** Statements that the advice was about. */
   affected_query_ids: string[];
-  /** Statements that other changes made between the two windows are about: they are no controls. */
+  /** Statements that other changes made since the window before may have moved: they are no controls. */
   otherwise_changed_query_ids: string[];
   before: Side;
   after: Side;

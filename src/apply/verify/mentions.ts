@@ -1,4 +1,5 @@
-/** Which statements are about a table, by the names in their text. */
+/** Which statements are about a table, or a change, by the names in their text. */
+import type { Change } from '../../domain/index.ts';
 
 /**
  * Does the text name the table as an identifier, outside literals and comments? The schema is not looked at: a
@@ -15,3 +16,32 @@ export function mentionsTable(query: string, table: string): boolean {
   }
   return false;
 }
+
+/** Tables that a change is about; none of a setting, which is about all of them. */
+function tablesOf(change: Change): string[] {
+  switch (change.kind) {
+    case 'index.create':
+      return [change.index.table];
+    case 'index.drop':
+    case 'index.reindex':
+    case 'vacuum':
+    case 'analyze':
+    case 'statistics.create':
+      return [change.table];
+    case 'table.reloptions':
+      return [change.table, ...(change.others ?? []).map(({ table }) => table)];
+    case 'setting':
+    case 'role.setting':
+    case 'database.setting':
+    case 'role.database.setting':
+    case 'finding':
+      return [];
+  }
+}
+
+/**
+ * May the change have made this statement faster or slower, whether or not it was meant for it? Writes keep another
+ * index up, reads may get a plan with it, and all of a table feel what is vacuumed or dropped.
+ */
+export const mayConcern = (change: Change, query: string): boolean =>
+  tablesOf(change).some((table) => mentionsTable(query, table));

@@ -22,7 +22,7 @@ const spreadOf = ({ stddev_exec_time_ms, mean_exec_time_ms, calls }: WorkloadQue
  * By single calls: few of them rarely show the long tail that the many of the other side do, so that the wider of both
  * spreads counts for either.
  */
-function ofCalls(own: WorkloadQuery, other: WorkloadQuery): VarianceOfMean {
+export function ofCalls(own: WorkloadQuery, other: WorkloadQuery): VarianceOfMean {
   const [itself, others] = [spreadOf(own), spreadOf(other)];
   return {
     variance: (own.mean_exec_time_ms ** 2 * Math.max(itself, others)) / own.calls,

@@ -73,11 +73,16 @@ export function verifyIndexCreate(
     return judgement('regressed', `Writes lost more time than reads won.${cost}`, false, found);
   }
   const fading = compared.filter((item) => item.passing === 'fades' && matters(item));
-  if (fading.length > 0) {
+  const fadingWrites = fading.filter((item) => isWrite(item.pair.after.class));
+  // A write's loss that would not outweigh what reads won, if it lasted, need not be waited for.
+  if (
+    fading.length > fadingWrites.length ||
+    (fadingWrites.length > 0 && -won([...slowerWrites, ...fadingWrites]) >= won(faster))
+  ) {
     return judgement('inconclusive', `${tooEarly(fading.length)}${cost}`, true, found);
   }
   if (faster.length > 0 && scans > 0) {
-    const reason = `${faster.length} of ${affectedIds.size} statement(s) got faster, and ${name} was scanned ${scans} time(s).${shiftNote(shift.controls)}${cost}`;
+    const reason = `${faster.length} of ${affectedIds.size} statement(s) got faster, and ${name} was scanned ${scans} time(s).${shiftNote(shift.controls)}${writeCost([...slowerWrites, ...fadingWrites])}`;
     return judgement('succeeded', reason, false, found);
   }
   if (faster.length > 0) {

@@ -20,7 +20,7 @@ function readsTheSame({ pair: { before, after }, passing }: Compared): boolean {
 }
 
 export function verifyIndexDrop(
-  { before, after, affected_query_ids, max_p }: VerifyInput,
+  { before, after, affected_query_ids, otherwise_changed_query_ids, max_p }: VerifyInput,
   change: Extract<Change, { kind: 'index.drop' }>,
 ): Judgement {
   const name = quoteQualified(change.schema, change.name);
@@ -31,7 +31,8 @@ export function verifyIndexDrop(
   const onTable = (pair: { after: { query_id: string; query: string } }) =>
     affected.has(pair.after.query_id) || mentionsTable(pair.after.query, change.table);
   const pairs = pairsOf(before, after);
-  const shift = globalShift(pairs.filter((pair) => !onTable(pair)));
+  const others = new Set(otherwise_changed_query_ids);
+  const shift = globalShift(pairs.filter((pair) => !onTable(pair) && !others.has(pair.after.query_id)));
   const compared = compareAll(pairs.filter(onTable), shift, max_p);
   const slower = compared.filter((item) => item.word === 'slower' && matters(item));
   const found = {

@@ -10,12 +10,17 @@ import { matters } from './verify-create.ts';
 const MIN_FREED_SHARE = 0.1;
 
 /** Statements of the table, and those that the advice was about; all others tell what got slower altogether. */
-function comparedOn({ before, after, affected_query_ids, max_p }: VerifyInput, table: string): Compared[] {
+function comparedOn(
+  { before, after, affected_query_ids, otherwise_changed_query_ids, max_p }: VerifyInput,
+  table: string,
+): Compared[] {
   const affected = new Set(affected_query_ids);
   const onTable = (pair: { after: { query_id: string; query: string } }) =>
     affected.has(pair.after.query_id) || mentionsTable(pair.after.query, table);
   const pairs = pairsOf(before, after);
-  return compareAll(pairs.filter(onTable), globalShift(pairs.filter((pair) => !onTable(pair))), max_p);
+  const others = new Set(otherwise_changed_query_ids);
+  const controls = pairs.filter((pair) => !onTable(pair) && !others.has(pair.after.query_id));
+  return compareAll(pairs.filter(onTable), globalShift(controls), max_p);
 }
 
 const isSlower = (item: Compared) => item.word === 'slower' && matters(item);

@@ -34,6 +34,19 @@ export function welch(difference: number, parts: readonly VarianceOfMean[]): num
 
 const MOST_DEGREES = 1e6;
 
+/** Two-sided p; without any variance the means are exact, and differ or do not. */
+export function test(difference: number, parts: readonly VarianceOfMean[]): number {
+  return welch(difference, parts) ?? (difference === 0 ? 1 : 0);
+}
+
+/**
+ * First-order: var(ln m) = var(m) / m². Ratios are tested by their logarithms, for what load, drift and long tails do is
+ * in proportion: a mean of few calls of a long tail is mostly too low, and would be too sure of itself besides.
+ */
+export function relative(parts: readonly VarianceOfMean[], mean: number): VarianceOfMean[] {
+  return parts.map(({ variance, degrees }) => ({ variance: variance / mean ** 2, degrees }));
+}
+
 /** P(|T| > |t|) for Student's t: I_{ν/(ν+t²)}(ν/2, 1/2) (Abramowitz & Stegun 26.7.1, 26.5.27). */
 export function studentTwoSided(t: number, degrees: number): number {
   return regularisedIncompleteBeta(degrees / (degrees + t * t), degrees / 2, 0.5);
