@@ -102,18 +102,20 @@ async function askAboutAll(
   const all = new Set(made.map(({ contender }) => contender.handle));
   const promising = new Set<AdvisorStatement>();
   const needed = new Set<string>();
+  const late = new Set<AdvisorStatement>();
   for (let start = 0; start < statements.length; start += BATCH) {
     context.progress(`asking about all candidates together: ${start} of ${statements.length} statements`);
-    if (Date.now() > context.deadline) {
-      return { promising, needed, late: new Set(statements.slice(start)) };
-    }
     const batch = statements.slice(start, start + BATCH).filter((one) => book.relevant(one).size > 0);
     // Each with what can matter to it alone: planning takes longer with every index on a table.
     await book.askEach(
       batch.map((statement) => ({ statements: [statement], set: all })),
-      Number.POSITIVE_INFINITY,
+      context.deadline,
     );
     for (const statement of batch) {
+      if (Date.now() > context.deadline && book.known(statement, all) === null) {
+        late.add(statement);
+        continue;
+      }
       const before = book.known(statement, book.present)?.cost ?? 0;
       const gain = before - book.lower(statement, all);
       if (gain * statement.query.calls <= NEGLIGIBLE * base || !isNoticeable(gain, before)) continue;
@@ -123,7 +125,7 @@ async function askAboutAll(
       }
     }
   }
-  return { promising, needed, late: new Set() };
+  return { promising, needed, late };
 }
 
 /**
