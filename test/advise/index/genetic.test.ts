@@ -8,13 +8,16 @@ import { testMajors, testServer } from '../../support/servers.ts';
 import { contextOf, type SampleDatabase, sampleDatabase, twinOf } from '../rules/index/context.ts';
 
 const TABLES = Array.from({ length: 14 }, (_, place) => `t${place + 1}`);
+const rowsOf = (place: number) => 100 + 260 * place;
 /** Each with more rows than the one before, so that join orders cost differently. */
 const SCHEMA = `
   ${TABLES.map(
     (name, place) => `CREATE TABLE ${name} (k int NOT NULL, v int NOT NULL, w int NOT NULL);
-      INSERT INTO ${name} SELECT g % ${20 + 13 * place}, g * 7 % ${30 + 11 * place}, g * 31 % ${9 + place}
-        FROM generate_series(1, ${100 + 260 * place}) g;`,
+      INSERT INTO ${name} SELECT g, 1 + g * 7 % ${rowsOf(place + 1)}, g * 31 % ${9 + place}
+        FROM generate_series(1, ${rowsOf(place)}) g;`,
   ).join('\n')}
+  CREATE TABLE large (k int NOT NULL, v int NOT NULL, pad text NOT NULL);
+  INSERT INTO large SELECT 1 + g % 100, g * 7919 % 9000, repeat('l', 60) FROM generate_series(1, 40000) g;
   CREATE VIEW many AS SELECT t1.k FROM ${TABLES.slice(0, 13).join(', ')} WHERE ${chain(13)};
   ANALYZE;`;
 
@@ -88,18 +91,16 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
 
   test('what is told of it was asked of the very sets, and the limit is told', async () => {
     const sql = [
-      `${comma(13)} AND t13.w = 3 AND t9.w = 1;`,
-      `${comma(5)} AND t5.w = 2;`,
-      `${explicit(13)} WHERE t13.w = 3 AND t9.w = 1;`,
+      `${comma(12).replace('FROM', 'FROM large,')} AND large.k = t1.k AND large.v = 5 AND t9.w = 1;`,
+      `${comma(5).replace('FROM', 'FROM large,')} AND large.k = t1.k AND large.v = 7;`,
+      `${explicit(12)} JOIN large ON large.k = t1.k WHERE large.v = 9 AND t9.w = 1;`,
     ].join('\n');
     const whatIf = await twinOf(snapshot);
     try {
       const context = await contextOf(snapshot, { what_if: whatIf, sql });
       const { statements, costs, selection, limits } = await adviseIndexes(context, whatIf, 'x');
       const genetic = statements.filter(({ is_genetic }) => is_genetic === true);
-      expect(
-        genetic.map(({ query }) => query.query.includes('FROM t1, t2') && query.query.includes('t13')),
-      ).toEqual([true]);
+      expect(genetic.map(({ query }) => query.query)).toEqual([expect.stringContaining('t11, t12')]);
       expect(limits.find(({ code }) => code === 'genetic_search')?.message).toMatch(/^1 statement/);
       expect(selection.chosen.length).toBeGreaterThan(0);
       const created = selection.chosen.map(({ handle }) => handle).sort();

@@ -129,7 +129,8 @@ describe('how many questions between two looks at the clock', () => {
     vi.spyOn(Date, 'now').mockReturnValue(now);
     const pace = new Pace();
     expect(pace.atOnce(Number.POSITIVE_INFINITY)).toBe(96);
-    expect(pace.atOnce(now + 60_000)).toBe(LOOK);
+    expect(pace.atOnce(now + 60_000)).toBe(96);
+    expect(pace.atOnce(now + 3000)).toBe(10);
     pace.note(LOOK, LOOK);
     expect(pace.atOnce(now + 60_000)).toBe(96);
     expect(pace.atOnce(now + 40)).toBe(20);
@@ -137,5 +138,7 @@ describe('how many questions between two looks at the clock', () => {
     expect(pace.atOnce(now + 60_000)).toBe(96);
     expect(pace.atOnce(now + 4000)).toBeLessThanOrEqual(20);
     expect(pace.atOnce(now - 1)).toBe(LOOK);
+    pace.forget();
+    expect(pace.atOnce(now + 3000)).toBe(10);
   });
 });

@@ -12,10 +12,17 @@ const FEWEST = 8;
 const OF_TIME_LEFT = 0.5;
 /** Weight of the last questions' time against that of all before. */
 const NEWEST = 0.5;
+/** What a question is taken to take as long as nothing is known, in ms: a join of ten tables with many indexes on each. */
+const UNKNOWN = 150;
 
 export class Pace {
   /** Milliseconds that a question takes; null: none was asked yet. */
   #each: number | null = null;
+
+  /** The next questions are of another kind: with all candidates there one takes ten times as long as with none. */
+  forget(): void {
+    this.#each = null;
+  }
 
   /** Writes down what some of them took. */
   note(questions: number, milliseconds: number): void {
@@ -27,9 +34,8 @@ export class Pace {
   /** @param deadline epoch ms; infinity: there is no need to look at the clock. */
   atOnce(deadline: number): number {
     if (!Number.isFinite(deadline)) return MOST;
-    // What is asked first says how long the others take.
-    if (this.#each === null) return FEWEST;
-    const some = Math.floor((OF_TIME_LEFT * (deadline - Date.now())) / Math.max(this.#each, 1e-3));
+    const each = Math.max(this.#each ?? UNKNOWN, 1e-3);
+    const some = Math.floor((OF_TIME_LEFT * (deadline - Date.now())) / each);
     return Math.min(MOST, Math.max(FEWEST, some));
   }
 }

@@ -145,6 +145,7 @@ export class PlanBook {
     const { samples } = this.#open({ statements, set, exactly });
     // All of the set: the next questions are about it, too, and what is there already is not switched again.
     const configuration = this.#configurationOf(set, set, this.#leaving);
+    this.#pace.forget();
     for (let start = 0; start < samples.length && Date.now() <= deadline; ) {
       const some = Number.isFinite(deadline)
         ? samples.slice(start, start + this.#pace.atOnce(deadline))
@@ -173,6 +174,7 @@ export class PlanBook {
     let open = 0;
     let waiting: OpenAsk[] = [];
     let samples = 0;
+    this.#pace.forget();
     const flush = async () => {
       const costs = await this.#timed(samples, () => this.#whatIf.costsOfEach(waiting));
       waiting.forEach((asked, place) => {
