@@ -60,6 +60,8 @@ export interface SelectionInput {
   minimum_gain: number;
   /** Epoch ms at which the best set so far is returned. */
   deadline: number;
+  /** There was no time to make or weigh all candidates: there is little for the search. */
+  is_hurried: boolean;
   /** Called with a line for a person, once a round. */
   progress: (message: string) => void;
 }
@@ -130,12 +132,13 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     const left = ((100 * found.value) / Math.max(1, input.base)).toPrecision(4);
     input.progress(`round ${rounds + 1}: the best set so far leaves ${left} % of the cost`);
     const room = new Room(found, limits.budget_bytes);
-    const isLarge = input.contenders.length * statements.length > MANY_PAIRS;
+    const isLarge = input.is_hurried || input.contenders.length * statements.length > MANY_PAIRS;
     const open = await askAbout(input, set, statements);
     // What a set of many costs is hardly known before it is asked about as one. Of large workloads the search goes on
-    // from there as long as that moves it: each set takes a tenth of the questions that its neighbours do.
+    // from there as long as that moves it: each set takes a tenth of the questions that its neighbours do. Without a
+    // budget the set was grown by asking about it at each step.
     asOne = open === 0 ? 0 : asOne + 1;
-    if (isLarge && asOne > 0 && asOne <= MOST_AS_ONE) continue;
+    if (isLarge && input.budget_bytes !== null && asOne > 0 && asOne <= MOST_AS_ONE) continue;
     asOne = 0;
     rounds += 1;
     idle = last - found.value < LEAST_PROGRESS * found.value ? idle + 1 : 0;
