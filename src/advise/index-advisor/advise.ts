@@ -74,7 +74,6 @@ export async function adviseIndexes(
     tables_bytes: bytesRead(context, statements),
     minimum_gain: context.index_budget_bytes === null ? MINIMUM_GAIN : MINIMUM_GAIN_IN_BUDGET,
     progress: context.progress,
-    is_hurried: rejections.some(({ code }) => code === 'deadline'),
     deadline: started + TIME_TO_SEARCH * Math.max(0, context.deadline - started),
   });
   if (selection.cut_short || rejections.some(({ code }) => code === 'deadline')) {

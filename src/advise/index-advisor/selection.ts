@@ -60,8 +60,6 @@ export interface SelectionInput {
   minimum_gain: number;
   /** Epoch ms at which the best set so far is returned. */
   deadline: number;
-  /** There was no time to make or weigh all candidates: there is little for the search. */
-  is_hurried: boolean;
   /** Called with a line for a person, once a round. */
   progress: (message: string) => void;
 }
@@ -92,8 +90,6 @@ const MAX_ROUNDS = 24;
 const MANY_PAIRS = 20_000;
 const LEAST_PROGRESS = 1e-4;
 const MOST_IDLE = 2;
-/** Sets that are asked about as one, of large workloads, before the neighbours of one are. */
-const MOST_AS_ONE = 6;
 /** Effort of the search between questions, and of the last one. */
 const SHAKES_BETWEEN = 5;
 const SHAKES_AT_LAST = 24;
@@ -122,34 +118,25 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   let widened = 0;
   let idle = 0;
   let last = Number.POSITIVE_INFINITY;
-  let asOne = 0;
-  while (rounds < MAX_ROUNDS && Date.now() < input.deadline) {
+  for (; rounds < MAX_ROUNDS && Date.now() < input.deadline; rounds += 1) {
     const model = modelOf();
     const found = searchSets(model, limits, chosen ?? model.present);
     chosen = found.members();
     concluded += model.answered;
+    idle = last - found.value < LEAST_PROGRESS * found.value ? idle + 1 : 0;
+    last = found.value;
     const set: Set<string> = new Set(chosen.map((position) => weighed[position]?.handle ?? ''));
     const left = ((100 * found.value) / Math.max(1, input.base)).toPrecision(4);
     input.progress(`round ${rounds + 1}: the best set so far leaves ${left} % of the cost`);
     const room = new Room(found, limits.budget_bytes);
-    const isLarge = input.is_hurried || input.contenders.length * statements.length > MANY_PAIRS;
-    const open = await askAbout(input, set, statements);
-    // What a set of many costs is hardly known before it is asked about as one. Of large workloads the search goes on
-    // from there as long as that moves it: each set takes a tenth of the questions that its neighbours do. Without a
-    // budget the set was grown by asking about it at each step.
-    asOne = open === 0 ? 0 : asOne + 1;
-    if (isLarge && input.budget_bytes !== null && asOne > 0 && asOne <= MOST_AS_ONE) continue;
-    asOne = 0;
-    rounds += 1;
-    idle = last - found.value < LEAST_PROGRESS * found.value ? idle + 1 : 0;
-    last = found.value;
     const asked =
-      open +
+      (await askAbout(input, set, statements)) +
       (await askNeighbours(input, weighed, set, room)) +
       (await askExchanges(input, set, room)) +
       (await askWithout(input, set));
     // Plans that were shown meanwhile may take the place of what stands.
     weighed = weigh(input, costOf(input, set));
+    const isLarge = input.contenders.length * statements.length > MANY_PAIRS;
     const isSettled = isLarge && idle >= MOST_IDLE;
     if (asked > 0 && !isSettled) continue;
     if (widened >= MAX_WIDENED) break;
