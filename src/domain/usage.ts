@@ -82,6 +82,8 @@ export interface StatementUsage {
   groups: { relation: number; operands: Operand[] }[];
   /** A LIMIT or FETCH FIRST stands at a level with an order. */
   has_limit: boolean;
+  /** Items of the longest FROM list of a query level, views' levels and the written table with them. */
+  widest_from: number;
   /** What of the statement could not be resolved, for the record. */
   unresolved: string[];
 }

@@ -73,6 +73,7 @@ export interface Analysis {
   orders: StatementUsage['orders'];
   groups: StatementUsage['groups'];
   has_limit: boolean;
+  widest_from: number;
   unresolved: Set<string>;
   parameters: ParameterUse[];
   /** Names that are no columns, by name; null: such a name is unresolved and nothing else. */
@@ -87,6 +88,11 @@ export interface Analysis {
   /** Views being expanded, outermost first: a guard against cycles; offsets inside of them are not the statement's. */
   views: string[];
   readers: Readers;
+}
+
+/** Notes a query level's FROM list. */
+export function noteFrom(analysis: Analysis, items: number): void {
+  analysis.widest_from = Math.max(analysis.widest_from, items);
 }
 
 /** Relations of an expression. */

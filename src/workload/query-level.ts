@@ -1,7 +1,7 @@
 /** Reading query levels: FROM, WHERE, the target list, GROUP BY, ORDER BY, LIMIT, WITH, set operations. */
 import type { Node, SelectStmt } from '@pgsql/types';
 import { holdsAggregate } from './aggregates.ts';
-import { type Analysis, type Expression, type QueryPurpose, relationsOf } from './analysis.ts';
+import { type Analysis, type Expression, noteFrom, type QueryPurpose, relationsOf } from './analysis.ts';
 import { readCondition } from './condition.ts';
 import { readExpression } from './expression.ts';
 import { readFrom } from './from-clause.ts';
@@ -31,6 +31,7 @@ class LevelReader {
 
   level(purpose: QueryPurpose, hints: readonly Hint[]): OutputColumn[] {
     const { select, scope, analysis } = this;
+    noteFrom(analysis, select.fromClause?.length ?? 0);
     for (const item of select.fromClause ?? []) readFrom(analysis, scope, item);
     if (select.whereClause !== undefined) readCondition(analysis, scope, select.whereClause);
     const eager = purpose === 'top' || purpose === 'value';

@@ -1,7 +1,7 @@
 /** How a statement uses the columns of tables: the public reading of a parse tree. */
 import type { InsertStmt, MergeStmt, Node, ReturningClause, UpdateStmt } from '@pgsql/types';
 import type { StatementUsage } from '../domain/index.ts';
-import { type Analysis, type QueryPurpose, usageRelations } from './analysis.ts';
+import { type Analysis, noteFrom, type QueryPurpose, usageRelations } from './analysis.ts';
 import { readCondition } from './condition.ts';
 import { readExpression } from './expression.ts';
 import { readFrom, readTable } from './from-clause.ts';
@@ -31,6 +31,7 @@ class StatementReader {
     if ('UpdateStmt' in query) {
       const { relation, fromClause, whereClause, targetList, returningClause } = query.UpdateStmt;
       const target = this.target(scope, query.UpdateStmt, relation);
+      noteFrom(analysis, 1 + (fromClause?.length ?? 0));
       for (const item of fromClause ?? []) readFrom(analysis, scope, item);
       this.assignments(scope, target, targetList ?? []);
       if (whereClause !== undefined) readCondition(analysis, scope, whereClause);
@@ -39,6 +40,7 @@ class StatementReader {
     if ('DeleteStmt' in query) {
       const { relation, usingClause, whereClause, returningClause } = query.DeleteStmt;
       this.target(scope, query.DeleteStmt, relation);
+      noteFrom(analysis, 1 + (usingClause?.length ?? 0));
       for (const item of usingClause ?? []) readFrom(analysis, scope, item);
       if (whereClause !== undefined) readCondition(analysis, scope, whereClause);
       return this.returning(scope, returningClause);
@@ -149,6 +151,7 @@ export function analyseStatement(
     orders: [],
     groups: [],
     has_limit: false,
+    widest_from: 0,
     unresolved: new Set(),
     parameters: [],
     variables,
@@ -188,6 +191,7 @@ export async function statementUsage(
       orders: [],
       groups: [],
       has_limit: false,
+      widest_from: 0,
       unresolved: ['no statement'],
     };
   }
@@ -198,6 +202,7 @@ export async function statementUsage(
     orders: analysis.orders,
     groups: analysis.groups,
     has_limit: analysis.has_limit,
+    widest_from: analysis.widest_from,
     unresolved: [...analysis.unresolved],
   };
 }

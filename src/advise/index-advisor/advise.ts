@@ -3,6 +3,8 @@ import type { Limit, NotAnalysed, Rejection, RuleContext, WhatIf } from '../../d
 import { usageCatalog } from '../../workload/index.ts';
 import { advisorCatalog } from './catalog.ts';
 import { type IndexesOfRun, openRun } from './contenders.ts';
+import { askUnder, toldCost } from './evidence.ts';
+import { geneticLimit } from './genetic.ts';
 import { columnsSet, markLateRows } from './late-rows.ts';
 import { BATCH } from './make-candidates.ts';
 import { withObservedReads } from './observed-reads.ts';
@@ -30,8 +32,8 @@ export interface IndexAdvice {
   statements: AdvisorStatement[];
   not_analysed: NotAnalysed[];
   selection: Selection;
-  /** Cost of one call now and with the chosen set, by query_id. */
-  costs: Map<string, { before: number; after: number; indexes: Set<string> }>;
+  /** Cost of one call now and with the chosen set, by query_id; not asked: the most that it can be with the set. */
+  costs: Map<string, { before: number; after: number; indexes: Set<string>; is_asked: boolean }>;
   book: PlanBook;
   /**
    * Σ calls × the least that each statement costs under any set of the candidates, as far as the planner was asked
@@ -71,6 +73,7 @@ export async function adviseIndexes(
     budget_bytes: heldBack(context.index_budget_bytes),
     tables_bytes: bytesRead(context, statements),
     minimum_gain: context.index_budget_bytes === null ? MINIMUM_GAIN : MINIMUM_GAIN_IN_BUDGET,
+    progress: context.progress,
     deadline: started + TIME_TO_SEARCH * Math.max(0, context.deadline - started),
   });
   if (selection.cut_short || rejections.some(({ code }) => code === 'deadline')) {
@@ -81,12 +84,15 @@ export async function adviseIndexes(
       remedy: null,
     });
   }
-  const costs = new Map<string, { before: number; after: number; indexes: Set<string> }>();
+  limits.push(...geneticLimit(rule, statements));
+  await askUnder(book, statements, selection.handles, context.deadline);
+  const costs: IndexAdvice['costs'] = new Map();
   for (const statement of statements) {
-    const before = await book.cost(statement, book.present);
-    const after = await book.cost(statement, selection.handles);
-    if ('cost' in before && 'cost' in after) {
-      costs.set(statement.query.query_id, { before: before.cost, after: after.cost, indexes: after.indexes });
+    const before = book.known(statement, book.present);
+    const told = toldCost(book, statement, selection.handles);
+    if (before && told) {
+      const { cost: after, indexes, is_asked } = told;
+      costs.set(statement.query.query_id, { before: before.cost, after, indexes, is_asked });
     }
   }
   for (const { erased, query } of statements) {

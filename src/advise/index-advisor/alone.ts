@@ -39,9 +39,12 @@ export async function savedAloneInTime(
   deadline: number,
 ): Promise<Saving | null> {
   const beside = new Set([...book.present, candidate.handle]);
-  const isOpen = (statement: AdvisorStatement) =>
-    book.relevant(statement).has(candidate.handle) && book.known(statement, beside) === null;
-  return Date.now() > deadline && statements.some(isOpen) ? null : savedAlone(candidate, statements, book);
+  const touched = statements.filter((statement) => book.relevant(statement).has(candidate.handle));
+  const open = touched.filter((statement) => book.known(statement, beside) === null);
+  if (open.length > 0) await book.ask(open, beside, { deadline });
+  const isKnown = open.every((statement) => book.known(statement, beside) !== null);
+  // Of what still is not known, what the planner refuses is left out.
+  return isKnown || Date.now() <= deadline ? savedAlone(candidate, touched, book) : null;
 }
 
 /** Statements that are named; they hold nearly all that is saved. */

@@ -29,16 +29,16 @@ const SHARE_OF_NEIGHBOURS = 1 / 24;
  */
 const MOST_PAIRS = 600;
 /**
- * Asks about the statements whose cost under the set does not follow from what is known.
+ * Asks about the statements whose cost under the set does not follow from what is known, until the deadline.
  * @returns how many there were.
  */
 export async function askAbout(
-  { book }: SelectionInput,
+  { book, deadline }: SelectionInput,
   set: ReadonlySet<string>,
   statements: readonly AdvisorStatement[],
 ): Promise<number> {
   const open = unknownOf(book, statements, set);
-  if (open.length > 0) await book.ask(open, set);
+  if (open.length > 0) await book.ask(open, set, { deadline });
   return open.length;
 }
 

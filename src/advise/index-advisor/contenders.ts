@@ -12,8 +12,8 @@ import type { AdvisorStatement } from './statement.ts';
 import { registerCandidates, type Weighing, weighCandidates } from './weigh.ts';
 
 /** Of the time until the deadline: when making candidates ends, and asking about each; the rest is for the search. */
-const TIME_TO_MAKE = 0.4;
-const TIME_TO_WEIGH = 0.7;
+const TIME_TO_MAKE = 0.3;
+const TIME_TO_WEIGH = 0.5;
 /** Candidates that are made out of one set at most. */
 const MAX_DERIVED = 300;
 /** Contenders of a table beside the members that they are merged with. */

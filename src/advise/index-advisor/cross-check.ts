@@ -19,8 +19,15 @@ export interface CrossCheck {
   limits: Limit[];
 }
 
-/** @param open the second engine; it is closed here. Where it cannot be had, a limit says so. */
-export async function crossCheck(open: () => Promise<WhatIf>, advice: IndexAdvice): Promise<CrossCheck> {
+/**
+ * @param open the second engine; it is closed here. Where it cannot be had, a limit says so.
+ * @param deadline epoch ms after which no more statements are asked about; a limit counts them.
+ */
+export async function crossCheck(
+  open: () => Promise<WhatIf>,
+  advice: IndexAdvice,
+  deadline: number,
+): Promise<CrossCheck> {
   const checked: CrossCheck = { engine: 'hypopg', costs: new Map(), not_made: new Set(), limits: [] };
   let engine: WhatIf;
   try {
@@ -45,7 +52,18 @@ export async function crossCheck(open: () => Promise<WhatIf>, advice: IndexAdvic
       (handle) => !checked.not_made.has(handle),
     );
     const created = made.filter((handle) => typeof handle === 'string');
-    for (const statement of touchedBy(advice)) {
+    const touched = touchedBy(advice);
+    for (const [position, statement] of touched.entries()) {
+      if (Date.now() > deadline) {
+        const left = touched.length - position;
+        checked.limits.push(
+          limit(
+            'what_if_not_checked',
+            `There was no time to ask the second planner about ${left} statement(s).`,
+          ),
+        );
+        break;
+      }
       const ours = await advice.book.cost(statement, common);
       const theirs = await weighted(engine, created, statement);
       if ('cost' in ours && theirs !== null) {

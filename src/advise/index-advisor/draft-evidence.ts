@@ -170,6 +170,22 @@ export function guessedEvidence(share: number): Evidence[] {
   ];
 }
 
+/** What there was no time to ask, as evidence; nothing where all was. */
+export function unaskedEvidence(count: number): Evidence[] {
+  if (count === 0) return [];
+  return [
+    {
+      name: 'statements with a cost that there was no time to ask',
+      value: count,
+      unit: 'statements',
+      source: 'plans that were shown for other sets of indexes',
+      level: 'estimated',
+      formula:
+        'the least cost of the known plans whose indexes are all in the set: the most that the statement can cost',
+    },
+  ];
+}
+
 /** What the blocks that calls read said of the samples, of the statements that an index affects. */
 export function readsEvidence(
   affects: readonly AffectedStatement[],

@@ -4,16 +4,17 @@ import { renderIndexDefinition } from '../../domain/index.ts';
 import type { IndexAdvice } from './advise.ts';
 import { supersedes } from './covered.ts';
 import { dropDraft } from './drop.ts';
+import { toldCost } from './evidence.ts';
 import type { Leaving } from './leaving.ts';
 
 /** Change of a statement's cost that is not worth a line. */
 const NOTICEABLE = 0.01;
 
 /** What the drop does: the costs are those of the recommended set with and without the old index. */
-export async function draftReplaced(
+export function draftReplaced(
   leaving: Leaving,
   { advice, context, rule }: { advice: IndexAdvice; context: RuleContext; rule: string },
-): Promise<RecommendationDraft> {
+): RecommendationDraft {
   const { index, write } = leaving;
   const { chosen, handles } = advice.selection;
   const successors = chosen
@@ -22,12 +23,13 @@ export async function draftReplaced(
   const affects: AffectedStatement[] = [];
   let kept = 0;
   let gone = 0;
+  const beside = new Set([...handles, leaving.handle]);
   for (const statement of advice.statements) {
     if (!statement.tables.has(leaving.table_oid)) continue;
     const { query } = statement;
-    const before = await advice.book.cost(statement, [...handles, leaving.handle]);
-    const after = await advice.book.cost(statement, handles);
-    if (!('cost' in before) || !('cost' in after)) continue;
+    const before = toldCost(advice.book, statement, beside);
+    const after = toldCost(advice.book, statement, handles);
+    if (!before || !after) continue;
     kept += before.cost * query.calls;
     gone += after.cost * query.calls;
     if (Math.abs(before.cost - after.cost) < NOTICEABLE * before.cost) continue;

@@ -9,9 +9,8 @@ import {
   weightWords,
 } from '../../domain/index.ts';
 import type { IndexAdvice } from './advise.ts';
-import { savedAloneInTime, savedShares } from './alone.ts';
+import { type Saving, savedShares } from './alone.ts';
 import { buildTime } from './build-time.ts';
-import { supersedes } from './covered.ts';
 import type { CrossCheck } from './cross-check.ts';
 import {
   callsADay,
@@ -22,9 +21,11 @@ import {
   perDay,
   readsEvidence,
   sampleRows,
+  unaskedEvidence,
   writersOf,
 } from './draft-evidence.ts';
 import { earlyEndConfidence, earlyEndEvidence, earlyEndNotes, earlyEnds } from './early-end.ts';
+import { changed, toldCost, withoutMember } from './evidence.ts';
 import { megabytes } from './left-out.ts';
 import { partitionIndexes } from './partition-indexes.ts';
 import { secondOpinion } from './second-opinion.ts';
@@ -47,33 +48,32 @@ export interface DraftInput {
 /** So much of the confidence goes with what rests on guesses alone. */
 const GUESS = 0.4;
 
-/** One chosen index with what it does: the costs are those of the whole set with and without it. */
-export async function draftIndex(
+/**
+ * One chosen index with what it does: the costs are those of the whole set with and without it, as far as they were
+ * asked.
+ * @param saving what it saves by itself; null: there was no time to ask.
+ * @returns unasked: statements of which the most that they can cost is told in the place of what they do.
+ */
+export function draftIndex(
   contender: Contender,
+  saving: Saving | null,
   { advice, context, checked, rule }: DraftInput,
-): Promise<RecommendationDraft> {
-  const chosen = advice.selection.handles;
-  const others = new Set(chosen);
-  others.delete(contender.handle);
-  // Without it what it replaces would still be there.
-  for (const { handle, index } of advice.selection.dropped) {
-    if (supersedes(contender.candidate.definition, index)) others.add(handle);
-  }
+): { draft: RecommendationDraft; unasked: number } {
+  const { book, selection } = advice;
+  const chosen = selection.handles;
+  const others = changed(selection, withoutMember(contender, selection));
   const affects: AffectedStatement[] = [];
   let without = 0;
   let withIt = 0;
   const byId = new Map<string, AdvisorStatement>();
   const touching = advice.statements.filter(({ tables }) => tables.has(contender.table_oid));
-  for (const set of [others, chosen]) {
-    // Asked together: each question by itself would switch the index on and off, and wait for the one before.
-    const open = touching.filter((statement) => advice.book.known(statement, set) === null);
-    if (open.length > 0) await advice.book.ask(open, set);
-  }
+  let unasked = 0;
   for (const statement of touching) {
-    const before = await advice.book.cost(statement, others);
-    const after = await advice.book.cost(statement, chosen);
-    if (!('cost' in before) || !('cost' in after)) continue;
+    const before = toldCost(book, statement, others);
+    const after = toldCost(book, statement, chosen);
+    if (!before || !after) continue;
     const { query } = statement;
+    if (!before.is_asked || !after.is_asked) unasked += 1;
     without += before.cost * query.calls;
     withIt += after.cost * query.calls;
     if (Math.abs(before.cost - after.cost) < 0.01 * before.cost) continue;
@@ -95,7 +95,6 @@ export async function draftIndex(
   }
   const share = affects.reduce((sum, item) => sum + item.share_of_time, 0);
   const build = buildTime(contender, context.snapshot);
-  const saving = await savedAloneInTime(contender, touching, advice.book, context.deadline);
   const gain = saving === null ? null : savedShares(saving, advice.base);
   const { definition } = contender.candidate;
   const partitions = partitionIndexes(definition, contender.candidate.table.row, context.snapshot);
@@ -105,9 +104,8 @@ export async function draftIndex(
   );
   const guessed = guessedShare(affects, new Set(guesses.map(({ query }) => query.query_id)));
   const hurt = affects.filter((item) => item.cost_after > item.cost_before);
-  const { book } = advice;
   const ends = earlyEnds(affects, byId, { book, chosen: new Set(chosen), handle: contender.handle });
-  return {
+  const draft: RecommendationDraft = {
     rule,
     change: {
       kind: 'index.create',
@@ -180,6 +178,7 @@ export async function draftIndex(
       ...secondOpinion(contender, affects, checked),
       ...overlapping(contender),
       ...guessedEvidence(guessed),
+      ...unaskedEvidence(unasked),
       ...readsEvidence(affects, byId),
       ...earlyEndEvidence(ends, context.what_if?.engine),
       ...sampleRows(affects),
@@ -209,6 +208,7 @@ export async function draftIndex(
       ],
     },
   };
+  return { draft, unasked };
 }
 
 /** What of a budget it takes, where that is more than its size. */

@@ -262,7 +262,8 @@ export class CandidateMaker {
   }
 }
 
-function statementsByTable(statements: readonly AdvisorStatement[]): Map<number, AdvisorStatement[]> {
+/** Statements by the tables that they touch. */
+export function statementsByTable(statements: readonly AdvisorStatement[]): Map<number, AdvisorStatement[]> {
   const byTable = new Map<number, AdvisorStatement[]>();
   for (const statement of statements) {
     for (const oid of statement.tables) {

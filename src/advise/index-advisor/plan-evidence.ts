@@ -1,9 +1,10 @@
 /**
  * Plans as evidence: of the statements that a recommended index helps most, the plan now and with all recommended
- * indexes. Asked at the very end, in two switches of the engine: all statements as it is now, then all with the set.
+ * indexes. Asked at the very end, a few statements at a time: as it is now, then with the set.
  */
 import {
   type AffectedStatement,
+  type Configuration,
   type Limit,
   PgLuthierError,
   type PlanComparison,
@@ -23,6 +24,8 @@ import type { AdvisorStatement } from './statement.ts';
 const STATEMENTS_EACH = 3;
 /** Statements in all; each is two questions (0.8 ms each, measured), so a run asks at most 800 for this. */
 const STATEMENTS_IN_ALL = 400;
+/** Statements between two switches of the engine. */
+const AT_ONCE = 16;
 
 /**
  * Puts `plan_change` to the statements of the drafts.
@@ -48,12 +51,13 @@ export async function addPlans(
     advice.selection.chosen.map(({ handle, candidate }) => [handle, candidate.definition.name]),
   );
   const schemas = schemasOf(context);
+  const [before, after] = [new Map<string, PlanTree>(), new Map<string, PlanTree>()];
   const ask = async (
-    created: readonly string[],
-    hidden: readonly string[],
-  ): Promise<Map<string, PlanTree>> => {
-    const plans = new Map<string, PlanTree>();
-    for (const { query_id, sample, statement } of asked) {
+    some: typeof asked,
+    plans: Map<string, PlanTree>,
+    { created, hidden }: Configuration,
+  ): Promise<void> => {
+    for (const { query_id, sample, statement } of some) {
       if (!sample || Date.now() > context.deadline) continue;
       const options: ReduceOptions = {
         indexName: (name) => names.get(name) ?? name,
@@ -66,13 +70,17 @@ export async function addPlans(
         if (error instanceof PgLuthierError && error.code !== 'plan_unreadable') throw error;
       }
     }
-    return plans;
   };
-  const before = await ask([], []);
-  const after = await ask(
-    advice.selection.chosen.map(({ handle }) => handle).sort(),
-    advice.selection.dropped.map(({ handle }) => handle).sort(),
-  );
+  const recommended: Configuration = {
+    created: advice.selection.chosen.map(({ handle }) => handle).sort(),
+    hidden: advice.selection.dropped.map(({ handle }) => handle).sort(),
+  };
+  // One plan of a pair says nothing: few at a time, so that time which runs out leaves whole pairs.
+  for (let start = 0; start < asked.length; start += AT_ONCE) {
+    const some = asked.slice(start, start + AT_ONCE);
+    await ask(some, before, { created: [], hidden: [] });
+    await ask(some, after, recommended);
+  }
   let missing = 0;
   for (const [query_id, { items }] of wanted) {
     const [was, is] = [before.get(query_id), after.get(query_id)];

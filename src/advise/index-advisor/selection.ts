@@ -63,6 +63,8 @@ export interface SelectionInput {
   minimum_gain: number;
   /** Epoch ms at which the best set so far is returned. */
   deadline: number;
+  /** Called with a line for a person, once a round. */
+  progress: (message: string) => void;
 }
 
 export interface Selection {
@@ -126,6 +128,8 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     idle = last - found.value < LEAST_PROGRESS * found.value ? idle + 1 : 0;
     last = found.value;
     const set: Set<string> = new Set(chosen.map((position) => weighed[position]?.handle ?? ''));
+    const left = ((100 * found.value) / Math.max(1, input.base)).toPrecision(4);
+    input.progress(`round ${rounds + 1}: the best set so far leaves ${left} % of the cost`);
     const room = new Room(found, limits.budget_bytes);
     let asked =
       (await askAbout(input, set, statements)) +

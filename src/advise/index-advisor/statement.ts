@@ -11,6 +11,7 @@ import {
 } from '../../domain/index.ts';
 import { sampleStatements, statementUsage, type UsageCatalog } from '../../workload/index.ts';
 import { withoutGuesses } from './erased-expressions.ts';
+import { isGenetic } from './genetic.ts';
 
 export interface AdvisorStatement {
   query: WorkloadQuery;
@@ -25,6 +26,8 @@ export interface AdvisorStatement {
   erased: string[];
   /** OIDs of the tables that it touches: those that it names, their partitions and children. */
   tables: Set<number>;
+  /** PostgreSQL plans it by genetic search: what its plan costs must be asked of each set. Absent: it does not. */
+  is_genetic?: true;
   /** What the blocks that its calls read say of the samples. Absent: nothing. */
   reads?: ObservedReads;
 }
@@ -70,7 +73,15 @@ export async function prepareStatement(
     const named = new Set(usages.flatMap((usage) => usage.relations.map((relation) => relation.table_oid)));
     const tables = withDescendants(named, snapshot);
     if (tables.size === 0) return { code: 'no_table', reason: 'it reads no table of this database' };
-    return { query, samples, parameters, usages, erased: [...erased], tables };
+    return {
+      query,
+      samples,
+      parameters,
+      usages,
+      erased: [...erased],
+      tables,
+      ...(isGenetic(snapshot, original) ? { is_genetic: true } : {}),
+    };
   } catch (error) {
     if (error instanceof PgLuthierError) return { code: 'unreadable', reason: error.message };
     throw error;

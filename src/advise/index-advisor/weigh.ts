@@ -92,38 +92,40 @@ export function registerCandidates(
 }
 
 /**
- * Statements that all candidates together make cheaper, the candidates that their plans need then, and statements that
+ * Statements that all candidates together make cheaper with calls × what they save there, the candidates that their plans need then, and statements that
  * there was no time for.
  */
 async function askAboutAll(
   context: RuleContext,
   { statements, made, book, base }: Weighing,
-): Promise<{ promising: Set<AdvisorStatement>; needed: Set<string>; late: Set<AdvisorStatement> }> {
+): Promise<{ promising: Map<AdvisorStatement, number>; needed: Set<string>; late: Set<AdvisorStatement> }> {
   const all = new Set(made.map(({ contender }) => contender.handle));
-  const promising = new Set<AdvisorStatement>();
+  const promising = new Map<AdvisorStatement, number>();
   const needed = new Set<string>();
+  const late = new Set<AdvisorStatement>();
   for (let start = 0; start < statements.length; start += BATCH) {
     context.progress(`asking about all candidates together: ${start} of ${statements.length} statements`);
-    if (Date.now() > context.deadline) {
-      return { promising, needed, late: new Set(statements.slice(start)) };
-    }
     const batch = statements.slice(start, start + BATCH).filter((one) => book.relevant(one).size > 0);
     // Each with what can matter to it alone: planning takes longer with every index on a table.
     await book.askEach(
       batch.map((statement) => ({ statements: [statement], set: all })),
-      Number.POSITIVE_INFINITY,
+      context.deadline,
     );
     for (const statement of batch) {
+      if (Date.now() > context.deadline && book.known(statement, all) === null) {
+        late.add(statement);
+        continue;
+      }
       const before = book.known(statement, book.present)?.cost ?? 0;
       const gain = before - book.lower(statement, all);
       if (gain * statement.query.calls <= NEGLIGIBLE * base || !isNoticeable(gain, before)) continue;
-      promising.add(statement);
+      promising.set(statement, gain * statement.query.calls);
       for (const { plans } of book.plans(statement)) {
         for (const plan of plans) for (const handle of plan.needs) needed.add(handle);
       }
     }
   }
-  return { promising, needed, late: new Set() };
+  return { promising, needed, late };
 }
 
 /**
@@ -134,12 +136,14 @@ async function askAboutAll(
 async function askAboutEach(
   context: RuleContext,
   { made, book }: Weighing,
-  promising: ReadonlySet<AdvisorStatement>,
+  promising: ReadonlyMap<AdvisorStatement, number>,
 ): Promise<{ unasked: Set<string>; beaten: Map<string, string> }> {
   const helped = made.map(({ contender, by }) => ({ contender, by: by.filter((one) => promising.has(one)) }));
   const pairs = helped.reduce((sum, { by }) => sum + by.length, 0);
   const onlyBest = (by: readonly AdvisorStatement[]) => by.length === 1 || pairs > MANY_PAIRS;
-  const wanted = new Map([...promising].map((one) => [one, { shared: [] as Rated[], own: [] as Rated[] }]));
+  // What can save the most comes first, which need not be what costs the most: time may end before the others' turn.
+  const byHope = [...promising].sort(([, a], [, b]) => b - a);
+  const wanted = new Map(byHope.map(([one]) => [one, { shared: [] as Rated[], own: [] as Rated[] }]));
   for (const { contender, by } of helped) {
     // Without a budget growing a set starts from what each saves alone.
     const isOwn = context.index_budget_bytes !== null && onlyBest(by);

@@ -46,6 +46,8 @@ export class Planners {
   /** Plans asked for so far. */
   questions = 0;
   readonly #parts: PlannersParts;
+  /** Milliseconds that planning one statement took in the last share. */
+  #each = 0;
   /** Texts that were taken as one statement. */
   readonly #single = new Set<string>();
 
@@ -68,10 +70,12 @@ export class Planners {
     const work = async (session: pg.Client) => {
       for (let place = next++; place < shares.length; place = next++) {
         const share = shares[place] ?? [];
+        const started = performance.now();
         const costs = await this.#costsOf(
           session,
           share.map(({ statement }) => statement),
         );
+        this.#each = (performance.now() - started) / share.length;
         share.forEach(({ position }, index) => {
           const cost = costs[index];
           if (cost) results[position] = cost;
@@ -89,7 +93,7 @@ export class Planners {
   async costsOfEach(questions: readonly Question[], indexes: IndexSwitch): Promise<PlanCost[][]> {
     const results = questions.map(({ statements }) => new Array<PlanCost>(statements.length));
     const steps = await alive(() => indexes.around(questions.map(({ configuration }) => configuration)));
-    const shares = sharesOf(questions, this.#parts.sessions.length);
+    const shares = sharesOf(questions, this.#parts.sessions.length, this.#each);
     const learn = (share: readonly Asked[], costs: readonly PlanCost[]) => {
       share.forEach(({ question, position }, place) => {
         const [answers, cost] = [results[question], costs[place]];
@@ -101,7 +105,9 @@ export class Planners {
     const work = async (session: pg.Client) => {
       for (let place = next++; place < shares.length; place = next++) {
         const share = shares[place] ?? [];
+        const started = performance.now();
         const costs = await this.#askTogether(session, share, steps);
+        this.#each = (performance.now() - started) / share.length;
         if (costs) learn(share, costs);
         else failed.push(share);
       }
@@ -161,7 +167,8 @@ export class Planners {
 
   /** Statements in shares that one session is asked about at once: of one role, each known to be a single statement. */
   #shareOut(statements: readonly PlannableStatement[]): Placed[][] {
-    const most = Math.min(MOST_AT_ONCE, Math.ceil(statements.length / this.#parts.sessions.length));
+    const shared = (this.#each >= SLOW ? SHARES_EACH : 1) * this.#parts.sessions.length;
+    const most = Math.min(MOST_AT_ONCE, Math.ceil(statements.length / shared));
     const shares: Placed[][] = [];
     const open = new Map<string | null, Placed[]>();
     for (const [position, statement] of statements.entries()) {
@@ -255,13 +262,22 @@ function stepsOf(share: readonly Asked[], switching: readonly Switching[]): AskS
 
 /** Fewer statements than this are not shared out: the way there and back takes as long. */
 const FEWEST_AT_ONCE = 8;
+/** Milliseconds that planning one statement takes from which on the way there and back is nothing beside it. */
+const SLOW = 5;
+/** Shares of slow statements for each session, so that none waits long for another's. */
+const SHARES_EACH = 4;
 
-/** Statements of one role each, in the order of the questions. */
-function sharesOf(questions: readonly Question[], sessions: number): Asked[][] {
+/**
+ * Statements of one role each, in the order of the questions.
+ * @param each milliseconds that planning one of them took of late.
+ */
+function sharesOf(questions: readonly Question[], sessions: number, each: number): Asked[][] {
   const shares: Asked[][] = [];
   const open = new Map<string | null, Asked[]>();
   const statements = questions.reduce((sum, question) => sum + question.statements.length, 0);
-  const most = Math.min(MOST_AT_ONCE, Math.max(FEWEST_AT_ONCE, Math.ceil(statements / sessions)));
+  const fewest = each >= SLOW ? 1 : FEWEST_AT_ONCE;
+  const shared = each >= SLOW ? SHARES_EACH * sessions : sessions;
+  const most = Math.min(MOST_AT_ONCE, Math.max(fewest, Math.ceil(statements / shared)));
   for (const [question, { configuration, statements: some }] of questions.entries()) {
     for (const [position, statement] of some.entries()) {
       const role = statement.role ?? null;

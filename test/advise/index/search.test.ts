@@ -122,12 +122,14 @@ describe('the book of plans', () => {
           for (const one of all) {
             const expected = truth(one.query.query_id, set);
             expect(book.lower(one, new Set(set))).toBeLessThanOrEqual(expected);
+            expect(book.most(one, new Set(set))?.cost).toBeGreaterThanOrEqual(expected);
             const known = book.known(one, new Set(set));
             if (known) expect(known.cost).toBe(expected);
             const before = engine.asked;
             expect(await book.cost(one, set)).toMatchObject({ cost: expected });
             if (known) expect(engine.asked).toBe(before);
             expect(book.known(one, new Set(set))?.cost).toBe(expected);
+            expect(book.most(one, new Set(set))?.cost).toBe(expected);
           }
         }
       }),

@@ -9,6 +9,8 @@
  */
 import type { PlanCost, PlannableStatement, Question, WhatIf } from '../../../domain/index.ts';
 import type { AdvisorStatement } from '../statement.ts';
+import { answers, both, type KnownPlan, likedBest, NOTHING, shownUnder } from './known-plan.ts';
+import { Pace } from './pace.ts';
 
 /** A candidate that the engine has taken, or an existing index that may leave. */
 export interface KnownCandidate {
@@ -22,21 +24,6 @@ export interface StatementCost {
   cost: number;
   /** Handles and existing indexes that some sample's plan uses. */
   indexes: Set<string>;
-}
-
-export interface KnownPlan {
-  /** Candidates that were there, of those that can matter to the statement, and existing indexes that may leave. */
-  on: ReadonlySet<string>;
-  /** Those without which the plan would not have been. */
-  needs: readonly string[];
-  cost: number;
-  /** PlanCost.planner_cost. */
-  planner_cost: number;
-  /** PlanCost.early_end_risk. */
-  early_end_risk: number;
-  /** PlanCost.early_end_rest. */
-  early_end_rest: number;
-  indexes: readonly string[];
 }
 
 /** Samples of a statement that can be planned, each with its plans; `share` sums to 1. */
@@ -68,6 +55,8 @@ export interface Ask {
   set: ReadonlySet<string>;
   /** The place of the one sample of each that is asked about; absent: all of them. */
   sample?: number;
+  /** Of statements whose plans do not follow from others (genetic search), what was concluded is asked about, too. */
+  exactly?: boolean;
 }
 
 /** What of an `Ask` is not known yet. */
@@ -77,13 +66,9 @@ interface OpenAsk extends Question {
   samples: { entry: Entry; position: number; sample: PlannableStatement }[];
 }
 
-/** Samples that are asked about between two looks at the clock. */
-const AT_ONCE = 96;
-
 /** Candidates of a statement among which one that is not used tells something. */
 const OFFERED_AMONG = 12;
 
-export const NOTHING: ReadonlySet<string> = new Set();
 const NOTHING_OPEN: OpenAsk = {
   set: NOTHING,
   configuration: { created: [], hidden: [] },
@@ -91,32 +76,13 @@ const NOTHING_OPEN: OpenAsk = {
   statements: [],
 };
 
-/** What is in both: one of the two is often much smaller. */
-function both(a: ReadonlySet<string>, b: ReadonlySet<string>): string[] {
-  const [small, large] = a.size < b.size ? [a, b] : [b, a];
-  return [...small].filter((one) => large.has(one));
-}
-
-/**
- * The plan that is the answer for a set, of those known.
- * @param there the set's candidates that can matter to the statement.
- */
-function answers<T extends KnownPlan>(
-  plans: readonly T[],
-  set: ReadonlySet<string>,
-  there: readonly string[],
-): T | undefined {
-  return plans.find(
-    ({ on, needs }) => needs.every((handle) => set.has(handle)) && there.every((handle) => on.has(handle)),
-  );
-}
-
 export class PlanBook {
   /** Answers that needed no question. */
   concluded = 0;
   /** Existing indexes that may leave: what is there as long as nothing is changed. */
   readonly #leaving = new Set<string>();
   readonly #whatIf: WhatIf;
+  readonly #pace = new Pace();
   readonly #entries = new Map<AdvisorStatement, Entry>();
   readonly #candidates = new Map<string, KnownCandidate>();
 
@@ -167,14 +133,35 @@ export class PlanBook {
    * Asks the planner about each of the statements under these candidates, several at a time; of their samples, those
    * whose plan is not known yet.
    * @param handles may be of any tables; what does not matter to a statement is not written down for it.
+   * @param options.deadline epoch ms after which no more are asked.
+   * @param options.exactly as of an `Ask`.
    */
-  async ask(statements: readonly AdvisorStatement[], handles: Iterable<string>): Promise<void> {
+  async ask(
+    statements: readonly AdvisorStatement[],
+    handles: Iterable<string>,
+    { deadline = Number.POSITIVE_INFINITY, exactly = false } = {},
+  ): Promise<void> {
     const set = new Set(handles);
-    const asked = this.#open({ statements, set });
-    if (asked.samples.length === 0) return;
+    const { samples } = this.#open({ statements, set, exactly });
     // All of the set: the next questions are about it, too, and what is there already is not switched again.
-    const costs = await this.#whatIf.costs(this.#configurationOf(set, set, this.#leaving), asked.statements);
-    this.#learn({ ...asked, set }, costs);
+    const configuration = this.#configurationOf(set, set, this.#leaving);
+    this.#pace.forget();
+    for (let start = 0; start < samples.length && Date.now() <= deadline; ) {
+      const some = Number.isFinite(deadline)
+        ? samples.slice(start, start + this.#pace.atOnce(deadline))
+        : samples;
+      start += some.length;
+      const texts = some.map(({ sample }) => sample);
+      const costs = await this.#timed(some.length, () => this.#whatIf.costs(configuration, texts));
+      this.#learn({ configuration, set, samples: some, statements: texts }, costs);
+    }
+  }
+
+  async #timed<T>(questions: number, ask: () => Promise<T>): Promise<T> {
+    const started = Date.now();
+    const answers = await ask();
+    this.#pace.note(questions, Date.now() - started);
+    return answers;
   }
 
   /**
@@ -187,8 +174,9 @@ export class PlanBook {
     let open = 0;
     let waiting: OpenAsk[] = [];
     let samples = 0;
+    this.#pace.forget();
     const flush = async () => {
-      const costs = await this.#whatIf.costsOfEach(waiting);
+      const costs = await this.#timed(samples, () => this.#whatIf.costsOfEach(waiting));
       waiting.forEach((asked, place) => {
         this.#learn(asked, costs[place] ?? []);
       });
@@ -202,14 +190,14 @@ export class PlanBook {
       open += 1;
       waiting.push(asked);
       samples += asked.samples.length;
-      if (samples >= AT_ONCE) await flush();
+      if (samples >= this.#pace.atOnce(deadline)) await flush();
     }
     if (waiting.length > 0) await flush();
     return open;
   }
 
   /** Of these statements' samples, those whose plan is not known under the set. */
-  #open({ statements, set, sample: only }: Ask): OpenAsk {
+  #open({ statements, set, sample: only, exactly = false }: Ask): OpenAsk {
     const open = statements.flatMap((statement) => {
       const entry = this.#entry(statement);
       if (entry.error !== null) return [];
@@ -217,7 +205,9 @@ export class PlanBook {
       return statement.samples.flatMap((sample, position) => {
         if (only !== undefined && only !== position) return [];
         const plans = entry.samples[position]?.plans ?? [];
-        return answers(plans, set, there) ? [] : [{ entry, sample, position }];
+        const isKnown =
+          exactly && statement.is_genetic ? shownUnder(plans, there) : answers(plans, set, there);
+        return isKnown ? [] : [{ entry, sample, position }];
       });
     });
     if (open.length === 0) return NOTHING_OPEN;
@@ -260,16 +250,41 @@ export class PlanBook {
     }
   }
 
-  /** Cost under these candidates as far as it is known or follows; null: it must be asked. */
-  known(statement: AdvisorStatement, set: ReadonlySet<string>): StatementCost | null {
+  /**
+   * Cost under these candidates as far as it is known or follows; null: it must be asked.
+   * @param exactly as of an `Ask`.
+   */
+  known(statement: AdvisorStatement, set: ReadonlySet<string>, exactly = false): StatementCost | null {
     const entry = this.#entries.get(statement);
     if (!entry || entry.error !== null) return null;
     const there = both(set, entry.relevant);
+    const isByChance = statement.is_genetic === true;
+    return this.#weighted(entry, ({ plans }) => {
+      const shown = isByChance ? shownUnder(plans, there) : undefined;
+      return shown ?? (isByChance && exactly ? undefined : answers(plans, set, there));
+    });
+  }
+
+  /**
+   * The most that a call costs under these candidates, by the plans that are known: the planner takes the one that it
+   * likes best of those that have all they need, or a better one. Null: none is known.
+   */
+  most(statement: AdvisorStatement, set: ReadonlySet<string>): StatementCost | null {
+    const entry = this.#entries.get(statement);
+    if (!entry || entry.error !== null) return null;
+    return this.#weighted(entry, ({ plans }) => likedBest(plans, set));
+  }
+
+  /** Mean over the samples; null: one of them has no such plan. */
+  #weighted(
+    entry: Entry,
+    planOf: (sample: Entry['samples'][number]) => WrittenPlan | undefined,
+  ): StatementCost | null {
     let weight = 0;
     let sum = 0;
     const indexes = new Set<string>();
     for (const sample of this.#planned(entry)) {
-      const plan = answers(sample.plans, set, there);
+      const plan = planOf(sample);
       if (!plan) return null;
       weight += sample.weight;
       sum += sample.weight * plan.cost;
@@ -285,19 +300,19 @@ export class PlanBook {
     return entry ? (answers(plans, set, both(set, entry.relevant))?.needs ?? null) : null;
   }
 
-  /** Cost under these candidates, asked for if need be; `error` is the engine's own word for why there is none. */
+  /** Cost under these candidates, asked for if need be, that of a genetic search exactly; `error` is the engine's own word for why there is none. */
   async cost(
     statement: AdvisorStatement,
     handles: Iterable<string>,
   ): Promise<StatementCost | { error: string }> {
     const set = new Set(handles);
-    const known = this.known(statement, set);
+    const known = this.known(statement, set, true);
     if (known) {
       this.concluded += 1;
       return known;
     }
     const entry = this.#entry(statement);
-    if (entry.error === null) await this.ask([statement], set);
+    if (entry.error === null) await this.ask([statement], set, { exactly: true });
     return this.known(statement, set) ?? { error: entry.error ?? 'no plan' };
   }
 

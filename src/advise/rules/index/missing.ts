@@ -1,6 +1,5 @@
 /** Indexes that the workload wants: found in its statements, weighed by a real planner, chosen for all of them together. */
 import {
-  type RecommendationDraft,
   type Rejection,
   type Rule,
   type RuleContext,
@@ -11,6 +10,7 @@ import { adviseIndexes, type IndexAdvice } from '../../index-advisor/advise.ts';
 import { crossCheck } from '../../index-advisor/cross-check.ts';
 import { draftIndex } from '../../index-advisor/draft.ts';
 import { draftReplaced } from '../../index-advisor/draft-replaced.ts';
+import { askWithoutEach, EvidenceTime, gainsOf, notAsked } from '../../index-advisor/evidence.ts';
 import { addPlans } from '../../index-advisor/plan-evidence.ts';
 import { keyOfIndex, standingByKey } from '../../index-advisor/standing.ts';
 
@@ -42,26 +42,38 @@ export const rule: Rule = {
       return { ...nothing, limits: [{ scope: ID, code: 'no_what_if', message, remedy: null }] };
     }
     const advice = await adviseIndexes(context, context.what_if, ID);
+    const time = new EvidenceTime(context.deadline);
+    context.progress('asking what each index saves beside the others');
+    await askWithoutEach(advice, time.costs);
     const checked =
       context.cross_check && advice.selection.chosen.length > 0
-        ? await crossCheck(context.cross_check, advice)
+        ? await crossCheck(context.cross_check, advice, time.check)
         : null;
-    const recommendations: RecommendationDraft[] = [];
-    for (const contender of advice.selection.chosen) {
-      recommendations.push(await draftIndex(contender, { advice, context, checked, rule: ID }));
-    }
-    const unasked = recommendations.filter(({ gain }) => gain === undefined).length;
-    if (unasked > 0) {
+    context.progress('asking what each index saves by itself');
+    const gains = await gainsOf(advice, time.gains);
+    const drafted = advice.selection.chosen.map((contender) =>
+      draftIndex(contender, gains.get(contender) ?? null, { advice, context, checked, rule: ID }),
+    );
+    const recommendations = [
+      ...drafted.map(({ draft }) => draft),
+      ...advice.selection.dropped.map((leaving) => draftReplaced(leaving, { advice, context, rule: ID })),
+    ];
+    advice.limits.push(
+      ...notAsked(
+        ID,
+        drafted.reduce((sum, { unasked }) => sum + unasked, 0),
+      ),
+    );
+    const withoutGain = drafted.filter(({ draft }) => draft.gain === undefined).length;
+    if (withoutGain > 0) {
       advice.limits.push({
         scope: ID,
         code: 'gain_not_asked',
-        message: `There was no time to ask what ${unasked} recommended index(es) would save by themselves; what each saves beside the others is told.`,
+        message: `There was no time to ask what ${withoutGain} recommended index(es) would save by themselves; what each saves beside the others is told.`,
         remedy: 'Give the analysis more time (--time-limit).',
       });
     }
-    for (const leaving of advice.selection.dropped) {
-      recommendations.push(await draftReplaced(leaving, { advice, context, rule: ID }));
-    }
+    context.progress('asking for plans to show');
     const plans = { context, whatIf: context.what_if, rule: ID };
     const plansLimits = await addPlans(recommendations, advice, plans);
     const total = (pick: 'before' | 'after') =>
