@@ -56,7 +56,7 @@ export interface SelectionInput {
    * supersede; empty: nothing more comes to mind.
    */
   widen: (chosen: readonly Contender[]) => Promise<{ contenders: Contender[]; leaving: Leaving[] }>;
-  /** Share of the whole workload's cost that an index must save to be worth having, on tables that matter to it. */
+  /** Share of what is left to pay (charges.ts) that an index must save to be worth having, on tables that matter. */
   minimum_gain: number;
   /** Epoch ms at which the best set so far is returned. */
   deadline: number;
@@ -103,7 +103,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     shakes: SHAKES_BETWEEN,
     thorough: false,
   };
-  let weighed = weigh(input, input.base);
+  let weighed = weigh(input, book.present);
   let rivals = alternatives(input.contenders);
   const modelOf = () => new SetModel(statements, weighed, rivals, book, rulesOf(input));
   await askAboutLeaving(input, input.leaving);
@@ -116,6 +116,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   let widened = 0;
   let idle = 0;
   let last = Number.POSITIVE_INFINITY;
+  let before: ReadonlySet<string> = new Set();
   for (; rounds < MAX_ROUNDS && Date.now() < input.deadline; rounds += 1) {
     const model = modelOf();
     const found = searchSets(model, limits, chosen ?? model.present);
@@ -131,10 +132,13 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
       (await askExchanges(input, set, room)) +
       (await askWithout(input, set));
     // Plans that were shown meanwhile may take the place of what stands.
-    weighed = weigh(input, costOf(input, set));
+    weighed = weigh(input, set);
     const isLarge = input.contenders.length * statements.length > MANY_PAIRS;
     const isSettled = isLarge && idle >= MOST_IDLE;
-    if (asked > 0 && !isSettled) continue;
+    // What its members must earn hangs on the set: with another one it is another.
+    const isNew = set.size !== before.size || [...set].some((one) => !before.has(one));
+    before = set;
+    if ((asked > 0 || isNew) && !isSettled) continue;
     if (widened >= MAX_WIDENED) break;
     widened += 1;
     idle = 0;
@@ -143,7 +147,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     input.contenders.push(...more.contenders);
     input.leaving.push(...more.leaving);
     await askAboutLeaving(input, more.leaving);
-    weighed = weigh(input, costOf(input, set));
+    weighed = weigh(input, set);
     rivals = alternatives(input.contenders);
     // Contenders come before the existing ones, so places have changed.
     const stays: Set<string> = new Set([...set, ...more.leaving.map(({ handle }) => handle)]);
@@ -166,14 +170,6 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     rounds,
     concluded: concluded + model.answered + book.concluded,
   };
-}
-
-/** Calls × cost under a set, where it is known. */
-function costOf({ statements, book }: SelectionInput, set: ReadonlySet<string>): number {
-  return statements.reduce(
-    (sum, statement) => sum + (book.known(statement, set)?.cost ?? 0) * statement.query.calls,
-    0,
-  );
 }
 
 function rulesOf(input: SelectionInput): SetRules {
