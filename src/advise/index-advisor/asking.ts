@@ -165,7 +165,7 @@ export async function askNeighbours(
   for (const statement of statements) {
     if (!book.known(statement, set)) continue;
     for (const handle of book.relevant(statement)) {
-      if (set.has(handle) || !byHandle.has(handle) || book.isPassedOver(statement, handle)) continue;
+      if (set.has(handle) || !byHandle.has(handle) || book.isPassedOver(statement, handle, set)) continue;
       const contender = contenders[byHandle.get(handle) ?? -1];
       if (!mayServe(contender, statement, book.skips)) continue;
       beside.add(handle);

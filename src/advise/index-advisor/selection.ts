@@ -8,6 +8,7 @@ import type { IndexSize } from '../../domain/index.ts';
 import { askAbout, askAboutLeaving, askNeighbours, askWithout, growByPlanner } from './asking.ts';
 import type { Candidate } from './candidates.ts';
 import { weigh } from './charges.ts';
+import { askDepartures } from './departures.ts';
 import { askExchanges } from './exchanges.ts';
 import type { Leaving } from './leaving.ts';
 import { alternatives, reasons } from './left-out.ts';
@@ -56,7 +57,7 @@ export interface SelectionInput {
    * supersede; empty: nothing more comes to mind.
    */
   widen: (chosen: readonly Contender[]) => Promise<{ contenders: Contender[]; leaving: Leaving[] }>;
-  /** Share of what is left to pay (charges.ts) that an index must save to be worth having, on tables that matter. */
+  /** Share of the workload's cost (as charges.ts measures it) that an index must save to be worth having, on tables that matter. */
   minimum_gain: number;
   /** Epoch ms at which the best set so far is returned. */
   deadline: number;
@@ -130,6 +131,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
       (await askAbout(input, set, statements)) +
       (await askNeighbours(input, weighed, set, room)) +
       (await askExchanges(input, set, room)) +
+      (await askDepartures(input, found, set, room)) +
       (await askWithout(input, set));
     // Plans that were shown meanwhile may take the place of what stands.
     weighed = weigh(input, set);

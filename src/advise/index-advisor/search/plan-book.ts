@@ -352,12 +352,6 @@ export class PlanBook {
     return meanOf(this.#planned(entry), ({ plans }) => lowerBound(plans, there));
   }
 
-  /** The least that a call is charged by the plans that are known, whichever candidates they need. */
-  least(statement: AdvisorStatement): number {
-    const entry = this.#entries.get(statement);
-    return entry ? meanOf(this.#planned(entry), ({ plans }) => Math.min(...plans.map(chargedOf))) : 0;
-  }
-
   /**
    * The most that a call could be charged less under another set, by what is known: exactly where the plan is known, else
    * down to the lower bound. Where that is no lower than what the planner has now, it takes the plan that it has now:
@@ -380,21 +374,22 @@ export class PlanBook {
   }
 
   /**
-   * Whether the planner has had the candidate before it for this statement, among few others, and never used it: alone
-   * it is of no use, and with what was best neither.
+   * Whether the planner has had the candidate before it for each sample, among few others, and took what the set has, or
+   * nothing: beside that it is of no use. Where it took what the set has not, nothing is told.
    */
-  isPassedOver(statement: AdvisorStatement, handle: string): boolean {
+  isPassedOver(statement: AdvisorStatement, handle: string, set: ReadonlySet<string>): boolean {
     const entry = this.#entries.get(statement);
     if (!entry) return false;
-    let offered = 0;
-    for (const { plans } of entry.samples) {
+    return entry.samples.every(({ plans }) => {
+      let isOffered = false;
       for (const { on, needs } of plans) {
         if (needs.includes(handle)) return false;
         // Among all candidates a better one hides it.
-        if (on.has(handle) && on.size <= OFFERED_AMONG + this.#leaving.size) offered += 1;
+        const isAmongFew = on.has(handle) && on.size <= OFFERED_AMONG + this.#leaving.size;
+        isOffered ||= isAmongFew && needs.every((one) => set.has(one));
       }
-    }
-    return offered >= entry.samples.length;
+      return isOffered;
+    });
   }
 
   /** All plans of a statement, for a model of what sets would cost. */
