@@ -28,11 +28,13 @@ export interface WeighedContender extends Weighed {
 }
 
 /**
- * Without a budget what an index must earn is measured by what the workload costs now, but by no more than so many times
- * what is left to pay with the best set so far: 0.2 % of the workload's cost, or 2 % of what is left, where that is less.
- * Within one, which says already how much indexes may be, it is measured by what is left alone.
+ * Without a budget the share of the workload's cost that an index must save is of what is left with the best set so far,
+ * if the index makes the statements that it serves twice as fast as now. So what is worth having beside two cured scans
+ * that made nearly all of the cost is advised, and what halves the last thousandth of a statement is not.
  */
-const TIMES_LEFT = 10;
+const TWICE_AS_FAST = 0.5;
+/** Bytes are priced by the workload's cost, or by so many times what is left of it, where that is less. */
+const PRICED_TIMES_LEFT = 200;
 
 /** Planner cost units × calls of the workload, or of what is done on one table. */
 interface Paid {
@@ -47,10 +49,6 @@ interface Paid {
  * a share of what the workload costs, or where that is spread over many tables, of what is done on its table. What stands
  * from the night before must earn less, and what takes its place more, so that advice does not flap; what is decided on
  * counts as there.
- *
- * What the workload cost without any index is no measure by itself: where two scans made nearly all of it and are cured,
- * all others that get twenty times faster would count for nothing. What is left alone is none either: of a workload that
- * is cured but for a thousandth, the last halves would be bought with any number of bytes.
  * @param set the best one so far, as the book of plans names it.
  */
 export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedContender[] {
@@ -65,20 +63,26 @@ export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedC
       addTo(table, paid);
     }
   }
-  const { minimum_gain } = input;
-  const reckoned = ({ now, left }: Paid) => Math.min(now, TIMES_LEFT * left);
-  const measure = input.budget_bytes === null ? reckoned : ({ left }: Paid) => left;
+  const limited = input.budget_bytes !== null;
+  // A budget says already how much indexes may be: there it is all measured by what is left.
+  const measure = ({ now, left }: Paid) => (limited ? left : now);
   const base = measure(all);
-  const price = (PRICE_OF_THE_TABLES * reckoned(all)) / Math.max(BLOCK_BYTES, input.tables_bytes);
+  const served = limited ? null : costServed(input);
+  const priced = Math.min(all.now, PRICED_TIMES_LEFT * all.left);
+  const price = (PRICE_OF_THE_TABLES * priced) / Math.max(BLOCK_BYTES, input.tables_bytes);
   const switchings = switchingCharges(input);
   const candidates = input.contenders.map((contender): WeighedContender => {
     const { handle, table_oid, size_bytes, write, standing } = contender;
     const here = measure(onTable.get(table_oid) ?? { now: 0, left: 0 });
-    const worth = Math.max(
-      MINIMUM_GAIN_AT_ALL * base,
-      Math.min(minimum_gain * base, MINIMUM_GAIN_ON_TABLE * here),
+    const ofLeft =
+      served === null
+        ? Number.POSITIVE_INFINITY
+        : Math.max(input.minimum_gain * all.left, TWICE_AS_FAST * (served.get(handle) ?? 0));
+    const worth = Math.min(
+      ofLeft,
+      Math.max(MINIMUM_GAIN_AT_ALL * base, Math.min(input.minimum_gain * base, MINIMUM_GAIN_ON_TABLE * here)),
     );
-    const upkeep = write.cost + (input.budget_bytes === null ? price * size_bytes : 0);
+    const upkeep = write.cost + (limited ? 0 : price * size_bytes);
     // Nothing supersedes it: it does not leave.
     if (standing === 'committed') return { handle, table_oid, size_bytes, charge: upkeep, superseded_by: [] };
     if (standing === 'open') {
@@ -103,6 +107,17 @@ function paidFor(book: PlanBook, statement: AdvisorStatement, set: ReadonlySet<s
   const now = book.known(statement, book.present)?.charged ?? 0;
   const left = book.known(statement, set)?.charged ?? now;
   return { now: now * statement.query.calls, left: left * statement.query.calls };
+}
+
+/** What the statements cost now that have a plan with the candidate, by its handle. */
+function costServed({ book, statements }: SelectionInput): Map<string, number> {
+  const served = new Map<string, number>();
+  for (const statement of statements) {
+    const now = (book.known(statement, book.present)?.charged ?? 0) * statement.query.calls;
+    const needed = new Set(book.plans(statement).flatMap(({ plans }) => plans.flatMap(({ needs }) => needs)));
+    for (const handle of needed) served.set(handle, (served.get(handle) ?? 0) + now);
+  }
+  return served;
 }
 
 function addTo(sum: Paid, { now, left }: Paid): void {

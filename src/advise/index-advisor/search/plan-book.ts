@@ -354,8 +354,8 @@ export class PlanBook {
 
   /**
    * The most that a call could be charged less under another set, by what is known: exactly where the plan is known, else
-   * down to the lower bound. Where that is no lower than what the planner has now, it takes the plan that it has now:
-   * what is feared of that stays, too.
+   * down to the lower bound. Where that is no lower than what the planner has now, and all that its plan needs stays, it
+   * takes the same plan: what is feared of that stays, too.
    * @returns planner cost units, weighted over the samples; below 0: it costs more. 0 where the plan now is not known.
    */
   couldSave(statement: AdvisorStatement, now: ReadonlySet<string>, other: ReadonlySet<string>): number {
@@ -369,7 +369,8 @@ export class PlanBook {
       const instead = answers(plans, other, there);
       if (instead) return chargedOf(plan) - chargedOf(instead);
       const least = lowerBound(plans, there);
-      return plan.planner_cost > least ? chargedOf(plan) - least : 0;
+      const stays = plan.planner_cost <= least && plan.needs.every((handle) => other.has(handle));
+      return stays ? 0 : chargedOf(plan) - least;
     });
   }
 
