@@ -28,13 +28,13 @@ export interface WeighedContender extends Weighed {
 }
 
 /**
- * Without a budget the share of the workload's cost that an index must save is of what is left with the best set so far,
- * if the index makes the statements that it serves twice as fast as now. So what is worth having beside two cured scans
+ * Without a budget an index that makes the statements that it serves twice as fast as now need not save a share of what
+ * the workload costs now, but of what is left with the best set so far. So what is worth having beside two cured scans
  * that made nearly all of the cost is advised, and what halves the last thousandth of a statement is not.
  */
 const TWICE_AS_FAST = 0.5;
-/** Bytes are priced by the workload's cost, or by so many times what is left of it, where that is less. */
-const PRICED_TIMES_LEFT = 200;
+/** There, indexes as large as the tables together must save so many tenths of what is left. */
+const PRICED_TIMES_LEFT = 10;
 
 /** Planner cost units × calls of the workload, or of what is done on one table. */
 interface Paid {
@@ -68,21 +68,27 @@ export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedC
   const measure = ({ now, left }: Paid) => (limited ? left : now);
   const base = measure(all);
   const served = limited ? null : costServed(input);
-  const priced = Math.min(all.now, PRICED_TIMES_LEFT * all.left);
-  const price = (PRICE_OF_THE_TABLES * priced) / Math.max(BLOCK_BYTES, input.tables_bytes);
+  const perByte = PRICE_OF_THE_TABLES / Math.max(BLOCK_BYTES, input.tables_bytes);
+  const price = perByte * all.now;
   const switchings = switchingCharges(input);
   const candidates = input.contenders.map((contender): WeighedContender => {
     const { handle, table_oid, size_bytes, write, standing } = contender;
     const here = measure(onTable.get(table_oid) ?? { now: 0, left: 0 });
-    const ofLeft =
-      served === null
-        ? Number.POSITIVE_INFINITY
-        : Math.max(input.minimum_gain * all.left, TWICE_AS_FAST * (served.get(handle) ?? 0));
-    const worth = Math.min(
-      ofLeft,
-      Math.max(MINIMUM_GAIN_AT_ALL * base, Math.min(input.minimum_gain * base, MINIMUM_GAIN_ON_TABLE * here)),
-    );
-    const upkeep = write.cost + (limited ? 0 : price * size_bytes);
+    const ofNow = {
+      worth: Math.max(
+        MINIMUM_GAIN_AT_ALL * base,
+        Math.min(input.minimum_gain * base, MINIMUM_GAIN_ON_TABLE * here),
+      ),
+      bytes: limited ? 0 : price * size_bytes,
+    };
+    const bytesOfLeft = PRICED_TIMES_LEFT * perByte * all.left * size_bytes;
+    const twice = TWICE_AS_FAST * (served?.get(handle) ?? Number.POSITIVE_INFINITY);
+    const ofLeft = {
+      worth: Math.max(input.minimum_gain * all.left, twice - bytesOfLeft),
+      bytes: bytesOfLeft,
+    };
+    const { worth, bytes } = ofLeft.worth + ofLeft.bytes < ofNow.worth + ofNow.bytes ? ofLeft : ofNow;
+    const upkeep = write.cost + bytes;
     // Nothing supersedes it: it does not leave.
     if (standing === 'committed') return { handle, table_oid, size_bytes, charge: upkeep, superseded_by: [] };
     if (standing === 'open') {
