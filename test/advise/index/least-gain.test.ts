@@ -12,6 +12,8 @@ import {
   vacuumAll,
 } from '../rules/index/context.ts';
 
+const BESIDE = "share of the workload's cost that it saves beside the other recommended indexes";
+
 describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i', (major) => {
   let database: SampleDatabase;
   let snapshot: Snapshot;
@@ -20,7 +22,7 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
   beforeAll(async () => {
     database = await sampleDatabase(
       `
-      CREATE TABLE visits (id int PRIMARY KEY, guest int NOT NULL, room int NOT NULL, invoice int NOT NULL, pad text);
+      CREATE TABLE visits (id int PRIMARY KEY, guest int8 NOT NULL, room int8 NOT NULL, invoice int8 NOT NULL, pad text);
       INSERT INTO visits SELECT g, g::int8 * 7919 % 30000, g::int8 * 104729 % 30000, g::int8 * 48271 % 30000, repeat('p', 200)
         FROM generate_series(1, 30000) g;
     `,
@@ -40,7 +42,8 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
     const { recommendations, rejections } = await rule.evaluate(
       await contextOf(snapshot, { what_if: twin, sql }),
     );
-    return { indexes: created(recommendations), rejections };
+    const shares = recommendations.map(({ evidence }) => evidence.find(({ name }) => name === BESIDE)?.value);
+    return { indexes: created(recommendations), rejections, shares };
   };
   const by = (column: string) => `SELECT pad FROM visits WHERE ${column} = 4711`;
   const [guest, room, invoice] = ['guest', 'room', 'invoice'].map(
@@ -49,7 +52,13 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
   const on = (column: string) => ({ candidate: `public.visits USING btree (${column})` });
 
   test('what gets many times faster is advised beside two that made nearly all of the cost and are cured', async () => {
-    const { indexes } = await advise([50_000, by('guest')], [50_000, by('room')], [100, by('invoice')]);
+    const { indexes, shares } = await advise(
+      [50_000, by('guest')],
+      [50_000, by('room')],
+      [100, by('invoice')],
+    );
+    expect(shares[indexes.indexOf(invoice)]).toBeGreaterThan(0.05);
+    expect(shares[indexes.indexOf(guest)]).toBeGreaterThan(0.95);
     expect(indexes.sort()).toEqual([guest, invoice, room].sort());
   });
 
