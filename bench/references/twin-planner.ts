@@ -2,7 +2,7 @@
 import { isOrdered, makeBtree } from '../../src/advise/index-advisor/candidates/candidate.ts';
 import type { Candidate } from '../../src/advise/index-advisor/candidates.ts';
 import type { AdvisorCatalog, AdvisorTable } from '../../src/advise/index-advisor/catalog.ts';
-import { chargedOf } from '../../src/advise/index-advisor/search/plan-book.ts';
+import { chargedOf } from '../../src/advise/index-advisor/search/known-plan.ts';
 import { bytesOf, indexSize } from '../../src/advise/index-advisor/size-model.ts';
 import type { AdvisorStatement } from '../../src/advise/index-advisor/statement.ts';
 import type { IndexSize, PlanCost, Snapshot, WhatIf } from '../../src/domain/index.ts';

@@ -3,7 +3,8 @@
  * plan that was chosen with a whole group there and uses none of it is the plan beside each of them (plan-book.ts); one
  * that uses a single one is the plan beside that one, and the others are asked about without it.
  */
-import type { Ask, KnownPlan, PlanBook } from './search/plan-book.ts';
+import type { KnownPlan } from './search/known-plan.ts';
+import type { Ask, PlanBook } from './search/plan-book.ts';
 import type { AdvisorStatement } from './statement.ts';
 
 /** Candidates that are there at once: planning takes longer with each, and few may be used before one question pays. */

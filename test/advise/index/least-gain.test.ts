@@ -46,10 +46,9 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
     return { indexes: created(recommendations), rejections, shares };
   };
   const by = (column: string) => `SELECT pad FROM visits WHERE ${column} = 4711`;
-  const [guest, room, invoice] = ['guest', 'room', 'invoice'].map(
-    (one) => `public.visits USING btree (${one})`,
-  );
-  const on = (column: string) => ({ candidate: `public.visits USING btree (${column})` });
+  const tree = (column: string) => `public.visits USING btree (${column})`;
+  const [guest, room, invoice] = [tree('guest'), tree('room'), tree('invoice')] as const;
+  const on = (column: string) => ({ candidate: tree(column) });
 
   test('what gets many times faster is advised beside two that made nearly all of the cost and are cured', async () => {
     const { indexes, shares } = await advise(

@@ -6,7 +6,8 @@
  * index that is there for another statement may lure a LIMIT.
  */
 import type { AdvisorStatement } from '../statement.ts';
-import { chargedOf, type PlanBook } from './plan-book.ts';
+import { chargedOf } from './known-plan.ts';
+import type { PlanBook } from './plan-book.ts';
 
 /** A candidate, or an existing index that may leave, as the search weighs it. */
 export interface Weighed {
