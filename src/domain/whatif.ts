@@ -102,8 +102,8 @@ export interface PlanCost {
   /** Indexes in the plan: handles for created ones, `schema.name` for existing ones. */
   indexes: string[];
   /**
-   * Planner cost units that the plan would cost more where the rows that a LIMIT wants come last: it reads rows in order
-   * and filters them, and the planner takes for granted that those that pass lie evenly among the others. At worst all
+   * Planner cost units that the plan would cost more where the rows that a LIMIT wants come last: it reads rows in an
+   * index's order or the table's own and filters them, each time that it is run, and the planner takes for granted that those that pass lie evenly among the others. At worst all
    * that do not pass come before them; times the sample's `late_rows`, and without what `read_on` counts already. 0: no
    * such plan.
    */

@@ -8,7 +8,8 @@ import { searchSets } from '../../../src/advise/index-advisor/search/local-searc
 import { PlanBook } from '../../../src/advise/index-advisor/search/plan-book.ts';
 import { SetModel } from '../../../src/advise/index-advisor/search/set-model.ts';
 import { SetState } from '../../../src/advise/index-advisor/search/set-state.ts';
-import type { SelectionInput } from '../../../src/advise/index-advisor/selection.ts';
+import type { Contender, SelectionInput } from '../../../src/advise/index-advisor/selection.ts';
+import { mayServe } from '../../../src/advise/index-advisor/serving.ts';
 import type { AdvisorStatement } from '../../../src/advise/index-advisor/statement.ts';
 import type { WhatIf } from '../../../src/domain/index.ts';
 
@@ -298,6 +299,50 @@ describe('the book of plans', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('asks about what is larger by itself where the smaller one only hopes for the rows of a LIMIT', async () => {
+    const asked = async (risk: number) => {
+      const { ways, book, all } = build([{ calls: 1, ways: [] }]);
+      ways.set('s0', [
+        { needs: ['a'], cost: 10, early_end_risk: risk },
+        { needs: ['b'], cost: 12 },
+        { needs: [], cost: 1000 },
+      ]);
+      const [one] = all as [AdvisorStatement];
+      await book.cost(one, []);
+      const rated = ['a', 'b'].map((handle, place) => ({ handle, table_oid: 1, size_bytes: 1 + place }));
+      const beaten = await askBestBeside(book, new Set(), new Map([[one, rated]]), Infinity);
+      return { beaten: [...beaten], alone: book.known(one, new Set(['b']))?.cost };
+    };
+    expect(await asked(0)).toEqual({ beaten: [['b', 'a']], alone: undefined });
+    expect(await asked(5000)).toEqual({ beaten: [], alone: 12 });
+  });
+
+  it('takes a later key for one that may serve where the server skips those of few values before it', () => {
+    const columns = new Map(
+      Object.entries({ channel: 3, tenant: 400, sent: -0.9 }).map(([name, n_distinct]) => [
+        name,
+        { stats: { n_distinct } },
+      ]),
+    );
+    const on = (...names: string[]) =>
+      ({
+        merged_of: [],
+        candidate: {
+          table: { columns },
+          definition: { method: 'btree', keys: names.map((column) => ({ column, expression: null })) },
+        },
+      }) as unknown as Contender;
+    const asking = {
+      usages: [{ predicates: [{ columns: ['ticket'] }], orders: [], groups: [], relations: [] }],
+    } as unknown as AdvisorStatement;
+    expect(mayServe(on('channel', 'ticket'), asking, true)).toBe(true);
+    expect(mayServe(on('channel', 'ticket'), asking, false)).toBe(false);
+    expect(mayServe(on('tenant', 'ticket'), asking, true)).toBe(false);
+    expect(mayServe(on('sent', 'ticket'), asking, true)).toBe(false);
+    expect(mayServe(on('channel', 'tenant', 'ticket'), asking, true)).toBe(false);
+    expect(mayServe(on('ticket', 'channel'), asking, false)).toBe(true);
   });
 
   it('asks once about a group that nothing of is used', async () => {
