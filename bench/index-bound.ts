@@ -190,7 +190,7 @@ export async function provenLeast(
       if (book.known(statement, set) === null) nodes += 1;
       await book.ask([statement], set);
       const cost = book.known(statement, set)?.cost ?? 0;
-      const needs = book.needs(statement, 0, set) ?? [];
+      const needs = book.plan(statement, 0, set)?.needs ?? [];
       least = Math.min(least, cost + sum(needs));
       floor = Math.max(floor, cost + sum(forced));
       if (floor >= least) return;

@@ -20,6 +20,8 @@ const SHOWN_STATEMENTS = 4;
 const MANY_STATEMENTS = 100;
 
 const costOf = (run: Pick<Run, 'reads' | 'writes'>) => run.reads + run.writes;
+/** With what is feared of LIMITs, which the planner does not see: what the advisor makes small. */
+const chargedOf = (run: Pick<Run, 'reads' | 'writes' | 'feared'>) => costOf(run) + run.feared;
 const keysOf = ({ members }: Run) => members.map(({ candidate }) => candidate.key);
 const round = (value: number, digits: number) => Number(value.toFixed(digits));
 
@@ -51,6 +53,7 @@ function tableOf({ nothing, runs }: Comparison): Record<string, unknown>[] {
       reads: Math.round(run.reads),
       to_ours: round(costOf(run) / (ours ? costOf(ours) : 1), 4),
       reads_to_ours: round(run.reads / (ours?.reads ?? 1), 4),
+      charged_to_ours: round(chargedOf(run) / (ours ? chargedOf(ours) : 1), 4),
       questions: run.questions,
       seconds: `${round(run.seconds, 2)}${run.was_stopped ? ' (limit)' : ''}`,
     };
@@ -75,6 +78,7 @@ function loss({ name, statements }: Comparison, { ours, reference }: { ours: Run
     ours: {
       reads: ours.reads,
       writes: ours.writes,
+      feared: ours.feared,
       bytes: ours.bytes,
       indexes: keysOf(ours),
       dropped: ours.dropped.map(({ handle }) => handle),
@@ -82,6 +86,7 @@ function loss({ name, statements }: Comparison, { ours, reference }: { ours: Run
     theirs: {
       reads: reference.reads,
       writes: reference.writes,
+      feared: reference.feared,
       bytes: reference.bytes,
       indexes: keysOf(reference),
     },
@@ -94,7 +99,8 @@ function loss({ name, statements }: Comparison, { ours, reference }: { ours: Run
 function missedOf({ name, runs }: Comparison, back: Comparison['hindsight'][number]) {
   const ours = runs.find((run) => run.algorithm === 'ours' && run.budget_bytes === back.budget_bytes);
   if (!ours) throw new Error('ours runs at each budget');
-  return { workload: name, ...back, ours: costOf(ours), ratio: costOf(ours) / back.cost, had: keysOf(ours) };
+  const charged = chargedOf(ours);
+  return { workload: name, ...back, ours: charged, ratio: charged / back.cost, had: keysOf(ours) };
 }
 
 function median(values: readonly number[]): number | null {

@@ -1,6 +1,7 @@
 /** One workload: the advisor and each published algorithm at each budget, before one judge. */
-import { adviseIndexes } from '../../src/advise/index-advisor/advise.ts';
+import { adviseIndexes, heldBack } from '../../src/advise/index-advisor/advise.ts';
 import { advisorCatalog } from '../../src/advise/index-advisor/catalog.ts';
+import { columnsSet, markLateRows } from '../../src/advise/index-advisor/late-rows.ts';
 import { bytesOf } from '../../src/advise/index-advisor/size-model.ts';
 import { type AdvisorStatement, prepareStatement } from '../../src/advise/index-advisor/statement.ts';
 import type { WhatIf } from '../../src/domain/index.ts';
@@ -133,7 +134,11 @@ async function lookBack(twin: WhatIf, judge: Judge, runs: readonly Run[]): Promi
     const keys = new Set(run.members.map(({ candidate }) => candidate.key));
     const start = pool.filter(({ key }) => keys.has(key));
     const back = new Hindsight(twin, judge.statements, hidden);
-    const { set, cost } = await back.improve(start, pool, run.budget_bytes);
+    const { set, cost } = await back.improve(
+      start,
+      pool,
+      heldBack(run.budget_bytes) ?? Number.POSITIVE_INFINITY,
+    );
     found.push({
       budget_bytes: run.budget_bytes,
       cost: cost - run.dropped.reduce((sum, { write_cost }) => sum + write_cost, 0),
@@ -147,10 +152,13 @@ async function lookBack(twin: WhatIf, judge: Judge, runs: readonly Run[]): Promi
 /** Statements with samples that the planner takes without any index. */
 async function plannable({ snapshot, workload }: IndexWorkload, whatIf: WhatIf): Promise<AdvisorStatement[]> {
   const catalog = await usageCatalog(snapshot);
+  const { tables } = advisorCatalog(snapshot);
+  const isSet = await columnsSet(workload, catalog);
   const statements: AdvisorStatement[] = [];
   for (const query of workload.queries) {
     const prepared = await prepareStatement(query, snapshot, catalog);
     if ('reason' in prepared) continue;
+    await markLateRows(prepared, isSet, { catalog, tables });
     const costs = await whatIf.costs({ created: [], hidden: [] }, prepared.samples);
     if (costs.some(({ cost }) => cost !== null)) statements.push(prepared);
   }

@@ -4,7 +4,7 @@
  */
 import type { AdvisorStatement } from '../../src/advise/index-advisor/statement.ts';
 import type { WhatIf } from '../../src/domain/index.ts';
-import { meanCost } from './twin-planner.ts';
+import { meanCharged } from './twin-planner.ts';
 
 export interface PoolIndex {
   /** Normalised definition. */
@@ -35,7 +35,7 @@ export class Hindsight {
     this.#known = statements.map(() => new Map());
   }
 
-  /** Reads and writes of the workload with these indexes. */
+  /** Reads, what is feared of their LIMITs, and writes of the workload with these indexes: what ours makes small. */
   async cost(set: readonly PoolIndex[]): Promise<number> {
     const asked = this.#statements.map((statement, position) => {
       const relevant = set.filter(({ table_oid }) => statement.tables.has(table_oid));
@@ -54,7 +54,7 @@ export class Hindsight {
       let next = 0;
       for (const { statement, position, key } of open) {
         const weights = statement.samples.map(({ weight }) => weight);
-        const mean = meanCost(weights, costs.slice(next, next + weights.length));
+        const mean = meanCharged(weights, costs.slice(next, next + weights.length));
         next += weights.length;
         if (mean === null) throw new Error(`no plan: ${statement.query.query}`);
         this.#known[position]?.set(key, mean * statement.query.calls);

@@ -5,7 +5,7 @@ import type { AdvisorStatement } from '../../src/advise/index-advisor/statement.
 import { writeCost } from '../../src/advise/index-advisor/write-cost.ts';
 import type { WhatIf } from '../../src/domain/index.ts';
 import type { IndexWorkload } from '../index-workloads/index-workload.ts';
-import { meanCost, type SizedIndex } from './twin-planner.ts';
+import { meanCharged, meanCost, type SizedIndex } from './twin-planner.ts';
 
 /** What the judge says of a set. */
 export interface Verdict {
@@ -13,6 +13,8 @@ export interface Verdict {
   reads: number;
   /** What its indexes cost the writes, in the same unit; less what dropped ones would have. */
   writes: number;
+  /** What the advisor fears of LIMITs beside that, in the same unit. */
+  feared: number;
   bytes: number;
   /** Calls × cost of each statement, as the statements are given. */
   statements: number[];
@@ -52,18 +54,22 @@ export class Judge {
     const samples = this.statements.flatMap((statement) => statement.samples);
     const costs = await this.#whatIf.costs({ created, hidden }, samples);
     let next = 0;
+    let feared = 0;
     const statements = this.statements.map((statement) => {
       const weights = statement.samples.map(({ weight }) => weight);
-      const mean = meanCost(weights, costs.slice(next, next + weights.length));
+      const own = costs.slice(next, next + weights.length);
       next += weights.length;
+      const mean = meanCost(weights, own);
       if (mean === null) throw new Error(`no plan: ${statement.query.query}`);
+      feared += ((meanCharged(weights, own) ?? mean) - mean) * statement.query.calls;
       return mean * statement.query.calls;
     });
     const writes =
       set.reduce((sum, index) => sum + this.writesOf(index), 0) -
       dropped.reduce((sum, { write_cost }) => sum + write_cost, 0);
     const reads = statements.reduce((sum, cost) => sum + cost, 0);
-    return { reads, writes, bytes: set.reduce((sum, { size }) => sum + bytesOf(size), 0), statements };
+    const bytes = set.reduce((sum, { size }) => sum + bytesOf(size), 0);
+    return { reads, writes, feared, bytes, statements };
   }
 
   /** What the index costs the writes, in planner cost units. */

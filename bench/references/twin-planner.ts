@@ -2,6 +2,7 @@
 import { isOrdered, makeBtree } from '../../src/advise/index-advisor/candidates/candidate.ts';
 import type { Candidate } from '../../src/advise/index-advisor/candidates.ts';
 import type { AdvisorCatalog, AdvisorTable } from '../../src/advise/index-advisor/catalog.ts';
+import { chargedOf } from '../../src/advise/index-advisor/search/known-plan.ts';
 import { bytesOf, indexSize } from '../../src/advise/index-advisor/size-model.ts';
 import type { AdvisorStatement } from '../../src/advise/index-advisor/statement.ts';
 import type { IndexSize, PlanCost, Snapshot, WhatIf } from '../../src/domain/index.ts';
@@ -133,12 +134,25 @@ export class TwinPlanner implements ReferencePlanner {
 
 /** By the samples' weights, of those that could be planned; null: none could. */
 export function meanCost(weights: readonly number[], costs: readonly PlanCost[]): number | null {
+  return meanOf(weights, costs, ({ cost }) => cost);
+}
+
+/** The same with what the advisor fears of LIMITs. */
+export function meanCharged(weights: readonly number[], costs: readonly PlanCost[]): number | null {
+  return meanOf(weights, costs, ({ cost, early_end_risk }) => chargedOf({ cost, early_end_risk }));
+}
+
+function meanOf(
+  weights: readonly number[],
+  costs: readonly PlanCost[],
+  costOf: (planned: PlanCost & { cost: number }) => number,
+): number | null {
   let weight = 0;
   let sum = 0;
-  for (const [place, { cost }] of costs.entries()) {
+  for (const [place, { cost, ...rest }] of costs.entries()) {
     if (cost === null) continue;
     weight += weights[place] ?? 0;
-    sum += (weights[place] ?? 0) * cost;
+    sum += (weights[place] ?? 0) * costOf({ ...rest, cost });
   }
   return weight > 0 ? sum / weight : null;
 }

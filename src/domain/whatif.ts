@@ -102,10 +102,10 @@ export interface PlanCost {
   /** Indexes in the plan: handles for created ones, `schema.name` for existing ones. */
   indexes: string[];
   /**
-   * Planner cost units that the plan would cost more where the rows that a LIMIT wants come last: it reads rows in order
-   * and filters them, and the planner takes for granted that those that pass lie evenly among the others. At worst all
-   * that do not pass come before them; times the sample's `late_rows`, and without what `read_on` counts already. 0: no
-   * such plan.
+   * Planner cost units that the plan would cost more where the rows that a LIMIT wants come last: it reads rows in an
+   * index's order or the table's own and filters them, as often as it is run, and the planner takes for granted that
+   * those that pass lie evenly among the others. At worst all that do not pass come before them; times the sample's
+   * `late_rows`, and without what `read_on` counts already. 0: no such plan.
    */
   early_end_risk: number;
   /** Planner cost units that such plans would cost more if no LIMIT ended their scans: read to the last row. */

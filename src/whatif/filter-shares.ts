@@ -35,7 +35,7 @@ export class FilterShares {
     this.#schemaOf.set(handle, schema);
   }
 
-  /** For the plan's scans that filter what a LIMIT ends, the share that passes, 0..1; 0 where it cannot be told. */
+  /** For the plan's scans that filter what a LIMIT ends, the share that passes, 0..1; where it cannot be told 0, of a scan without an index 1. */
   async of([planned]: readonly Plan[], asking: Asking): Promise<(scan: PlanNode) => number> {
     const shares = new Map<PlanNode, number>();
     for (const scan of planned?.Plan === undefined ? [] : limitedScans(planned.Plan)) {
@@ -46,7 +46,8 @@ export class FilterShares {
 
   async #shareOf(scan: PlanNode, asking: Asking): Promise<number> {
     const table = this.#tableOf(scan, asking);
-    if (table === null) return 0;
+    // Nothing names the schema of a table that is read in its own order: of several alike none is charged.
+    if (table === null) return scan['Index Name'] === undefined ? 1 : 0;
     const all = await this.#rowsOf(table, asking);
     if (all === null) return 0;
     // A filter that refers to another part of the plan (a subplan, an outer row) is no statement by itself. Of all rows

@@ -4,6 +4,8 @@ import { earlyEndOf } from './early-end.ts';
 
 export interface PlanNode {
   'Node Type'?: string;
+  'Parent Relationship'?: string;
+  'Subplan Name'?: string;
   'Relation Name'?: string;
   Alias?: string;
   Filter?: string;

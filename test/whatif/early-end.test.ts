@@ -154,6 +154,82 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
     expect((await asked('place', sorted, { enable_sort: 'on' })).share).toBeGreaterThan(0.5);
   });
 
+  const costOf = async (
+    sql: string,
+    settings: Record<string, string>,
+    name = 'tenant',
+  ): Promise<PlanCost> => {
+    const created = [handles.get(name) ?? ''];
+    const statement = { id: 's', query_id: 's', sql, weight: 1 };
+    const [cost] = await whatIf.costs({ created, hidden: [], settings }, [statement]);
+    if (cost?.cost == null) throw new Error(`no plan: ${cost?.error}`);
+    return cost;
+  };
+  const customers = '"Odd ""shop""".customer c';
+  const first = (tenant: string) =>
+    `SELECT i.place FROM ${item} i WHERE i.tenant = ${tenant} AND i.state = 'open' ORDER BY i.place LIMIT 1`;
+  const BY_KEY = { ...FORCED, enable_seqscan: 'on', enable_memoize: 'off', enable_material: 'off' };
+
+  it.each([
+    ['LATERAL', `SELECT * FROM ${customers}, LATERAL (${first('c.id % 30')}) x`, 600],
+    [
+      'LATERAL that a LIMIT ends',
+      `SELECT * FROM ${customers}, LATERAL (${first('c.id % 30')}) x LIMIT 60`,
+      60,
+    ],
+    ['a subquery of each row', `SELECT id, (${first('c.id % 30')}) FROM ${customers}`, 600],
+    [
+      'a subquery of each row that a LIMIT ends',
+      `SELECT id, (${first('c.id % 30')}) FROM ${customers} LIMIT 60`,
+      60,
+    ],
+    ['a subquery in the condition', `SELECT id FROM ${customers} WHERE (${first('c.id % 30')}) < 100`, 600],
+    ['a subquery that is run once', `SELECT id, (${first('7')}) FROM ${customers}`, 1],
+  ])('%s risks it as often as it is run', async (_, sql, times) => {
+    const once = await costOf(first('7'), BY_KEY);
+    expect(once.early_end_risk).toBeGreaterThan(0);
+    const all = await costOf(sql, BY_KEY);
+    expect(all.early_end_risk / once.early_end_risk / times).toBeCloseTo(1, 1);
+    expect(all.early_end_rest / once.early_end_rest / times).toBeCloseTo(1, 1);
+  });
+
+  it('what is kept from one outer row to the next is read once', async () => {
+    const kept = { ...BY_KEY, enable_memoize: 'on' };
+    // Thirty tenants, of which the planner knows, for the column is one of the statistics.
+    const sql = `SELECT * FROM (SELECT tenant FROM ${item} LIMIT 600) t, LATERAL (${first('t.tenant')}) x`;
+    const [without, withIt] = [await costOf(sql, BY_KEY), await costOf(sql, kept)];
+    const configuration = { created: [handles.get('tenant') ?? ''], hidden: [], settings: kept };
+    const plan = await whatIf.explain(configuration, { id: 's', query_id: 's', sql, weight: 1 });
+    expect(JSON.stringify(plan)).toContain('Memoize');
+    expect(withIt.early_end_risk).toBeLessThan(without.early_end_risk / 5);
+  });
+
+  it('without an order a scan of the table hopes as much', async () => {
+    const share = async (sql: string, settings: Record<string, string>) => {
+      const { early_end_risk, early_end_rest } = await costOf(sql, settings, 'part');
+      return early_end_risk / (early_end_rest || 1);
+    };
+    const plain = { enable_indexscan: 'off', enable_bitmapscan: 'off' };
+    const first = (filter: string, many = '10') => `SELECT * FROM shop.part_a WHERE ${filter} LIMIT ${many}`;
+    expect(await share(first("state = 'open'"), plain)).toBeCloseTo(0.8, 2);
+    expect(await share(first('deleted_at IS NULL'), plain)).toBeCloseTo(0.05, 2);
+    expect(await share(first('true'), plain)).toBe(0);
+    // Sorted before, all of it is read anyway.
+    expect(await share(first("state = 'open' ORDER BY pad"), plain)).toBe(0);
+    // The number of rows out of a plan of its own, which stands before what is read.
+    expect(await share(first("state = 'open'", '(SELECT 10)'), plain)).toBeCloseTo(0.8, 2);
+    const bitmap = { enable_indexscan: 'off', enable_seqscan: 'off' };
+    expect(await share(first("place < 3000 AND state = 'open'"), bitmap)).toBeCloseTo(0.8, 2);
+    const hashed = { ...plain, enable_nestloop: 'off', enable_mergejoin: 'off' };
+    const joined = (filter: string) =>
+      `SELECT * FROM shop.part_a i JOIN ${customers} ON c.id = i.customer WHERE ${filter} LIMIT 10`;
+    expect(await share(joined("i.state = 'open'"), hashed)).toBeGreaterThan(0.5);
+    expect(await share(joined("c.country = 'far'"), hashed)).toBeCloseTo(0.9, 1);
+    expect(await share(joined('true'), hashed)).toBeLessThan(0.01);
+    // Two tables of one name: which is read is not told, and nothing is charged.
+    expect(await share(`SELECT * FROM ${item} WHERE state = 'open' LIMIT 10`, plain)).toBe(0);
+  });
+
   it('asks what a filter passes once', async () => {
     const sql = page("deleted_at IS NULL AND pad <> 'once'");
     const questions = async () => {

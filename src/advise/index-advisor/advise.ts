@@ -26,7 +26,8 @@ const TIME_TO_SEARCH = 0.85;
 const SIZE_ERROR = 0.01;
 
 /** A budget is of real bytes: a set that fills it by the model's bytes must not overrun it once it is built. */
-const heldBack = (bytes: number | null) => (bytes === null ? null : Math.floor(bytes * (1 - SIZE_ERROR)));
+export const heldBack = (bytes: number | null) =>
+  bytes === null ? null : Math.floor(bytes * (1 - SIZE_ERROR));
 
 export interface IndexAdvice {
   statements: AdvisorStatement[];

@@ -111,7 +111,7 @@ export async function growByPlanner(
       }
       const gain = touched.reduce((sum, statement) => {
         const [before, after] = [book.known(statement, set), book.known(statement, beside)];
-        return sum + ((before?.cost ?? 0) - (after?.cost ?? 0)) * statement.query.calls;
+        return sum + ((before?.charged ?? 0) - (after?.charged ?? 0)) * statement.query.calls;
       }, 0);
       first.rank = rank(first.position, gain - charge);
       first.round = round;
@@ -163,26 +163,25 @@ export async function askNeighbours(
   const hopes = new Map<string, { hope: number; by: { statement: AdvisorStatement; hope: number }[] }>();
   const beside = new Set(set);
   for (const statement of statements) {
-    const now = book.known(statement, set);
-    if (!now) continue;
+    if (!book.known(statement, set)) continue;
     for (const handle of book.relevant(statement)) {
-      if (set.has(handle) || !byHandle.has(handle) || book.isPassedOver(statement, handle)) continue;
+      if (set.has(handle) || !byHandle.has(handle) || book.isPassedOver(statement, handle, set)) continue;
       const contender = contenders[byHandle.get(handle) ?? -1];
-      if (!mayServe(contender, statement)) continue;
+      if (!mayServe(contender, statement, book.skips)) continue;
       beside.add(handle);
-      const hope = book.known(statement, beside)
-        ? 0
-        : (now.cost - book.lower(statement, beside)) * statement.query.calls;
+      const hope = book.couldSave(statement, set, beside) * statement.query.calls;
+      const isKnown = book.known(statement, beside) !== null;
       beside.delete(handle);
-      if (hope <= 0) continue;
+      if (isKnown ? hope === 0 : hope <= 0) continue;
       const known = hopes.get(handle) ?? { hope: 0, by: [] };
       known.hope += hope;
-      known.by.push({ statement, hope });
+      if (!isKnown) known.by.push({ statement, hope });
       hopes.set(handle, known);
     }
   }
   const promising = [...hopes]
-    .filter(([handle, { hope }]) => {
+    .filter(([handle, { hope, by }]) => {
+      if (by.length === 0) return false;
       const position = byHandle.get(handle) ?? -1;
       const { size_bytes = 0, charge = 0 } = weighed[position] ?? {};
       return hope > charge + room.costOf(size_bytes, standsFor(contenders[position], members));

@@ -3,6 +3,7 @@
  * plan that was chosen with a whole group there and uses none of it is the plan beside each of them (plan-book.ts); one
  * that uses a single one is the plan beside that one, and the others are asked about without it.
  */
+import type { KnownPlan } from './search/known-plan.ts';
 import type { Ask, PlanBook } from './search/plan-book.ts';
 import type { AdvisorStatement } from './statement.ts';
 
@@ -33,7 +34,7 @@ export async function askBeside(
   let open = [...wanted].flatMap(([statement, handles]) =>
     statement.samples.flatMap((_, sample) => {
       const isUnknown = (one: string) =>
-        needsWith(book, scratch, { statement, sample, group: [one] }) === null;
+        planWith(book, scratch, { statement, sample, group: [one] }) === null;
       return groupsOf(handles.filter(isUnknown)).map((group): Open => ({ statement, sample, group }));
     }),
   );
@@ -41,8 +42,8 @@ export async function askBeside(
   while (open.length > 0 && Date.now() < deadline) {
     await book.askEach(asksOf(scratch, open), deadline);
     open = open.flatMap((one) => {
-      const needs = needsWith(book, scratch, one);
-      return apart(one, needs, (others) => others);
+      const plan = planWith(book, scratch, one);
+      return apart(one, plan, (others) => others);
     });
   }
   return begun;
@@ -57,7 +58,7 @@ export interface Rated {
 
 /**
  * The same where only the best for their bytes matter: what is no smaller than one of its table and group that the
- * planner preferred to it is not asked about by itself.
+ * planner preferred to it, without hope for a LIMIT's rows, is not asked about by itself.
  * @returns of what another was preferred to, the other: by handle.
  */
 export async function askBestBeside(
@@ -79,8 +80,10 @@ export async function askBestBeside(
   while (open.length > 0 && Date.now() < deadline) {
     await book.askEach(asksOf(scratch, open), deadline);
     open = open.flatMap((one) => {
-      const needs = needsWith(book, scratch, one);
-      return apart(one, needs, (others, used) => {
+      const plan = planWith(book, scratch, one);
+      return apart(one, plan, (others, used) => {
+        // What the planner preferred because it hopes for a LIMIT's rows early may be the worse one.
+        if (plan !== null && plan.early_end_risk > 0) return others;
         const isBeaten = (other: string) => sizeOf(other) >= sizeOf(used);
         for (const other of others) if (isBeaten(other)) beaten.set(other, used);
         return others.filter((other) => !isBeaten(other));
@@ -90,12 +93,12 @@ export async function askBestBeside(
   return beaten;
 }
 
-/** What the plan needs with the whole group beside the set; null: it was not asked. */
-function needsWith(book: PlanBook, scratch: Set<string>, { statement, sample, group }: Open) {
+/** The plan with the whole group beside the set; null: it was not asked. */
+function planWith(book: PlanBook, scratch: Set<string>, { statement, sample, group }: Open) {
   for (const one of group) scratch.add(one);
-  const needs = book.needs(statement, sample, scratch);
+  const plan = book.plan(statement, sample, scratch);
   for (const one of group) scratch.delete(one);
-  return needs;
+  return plan;
 }
 
 /**
@@ -104,10 +107,10 @@ function needsWith(book: PlanBook, scratch: Set<string>, { statement, sample, gr
  */
 function apart(
   one: Open,
-  needs: readonly string[] | null,
+  plan: KnownPlan | null,
   left: (others: string[], used: string) => string[],
 ): Open[] {
-  const used = one.group.filter((handle) => needs?.includes(handle));
+  const used = one.group.filter((handle) => plan?.needs.includes(handle));
   const [first, second] = used;
   if (first === undefined) return [];
   const others = one.group.filter((handle) => !used.includes(handle));

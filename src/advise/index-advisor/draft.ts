@@ -174,6 +174,7 @@ export function draftIndex(
       ...writersOf(contender, touching, context),
       build.evidence,
       ...(gain ? [savedByItself(gain.saved_share, advice.base, context)] : []),
+      savedBeside(without - withIt, advice, context),
       ...callsADay(affects, context),
       ...secondOpinion(contender, affects, checked),
       ...overlapping(contender),
@@ -238,6 +239,22 @@ function savedByItself(saved: number, base: number, { what_if }: RuleContext): E
     source: `${what_if?.engine} EXPLAIN × calls`,
     level: 'simulated',
     formula: `Σ calls × (plan cost now − with this index alone) ÷ ${Math.round(base)}, before writes`,
+  };
+}
+
+/** What it is worth as the last one: what the workload costs then is mostly far less than now. */
+function savedBeside(saved: number, { statements, costs }: IndexAdvice, { what_if }: RuleContext): Evidence {
+  const left = statements.reduce(
+    (sum, { query }) => sum + query.calls * (costs.get(query.query_id)?.after ?? 0),
+    0,
+  );
+  return {
+    name: "share of the workload's cost that it saves beside the other recommended indexes",
+    value: saved / Math.max(1, left + saved),
+    unit: 'share',
+    source: `${what_if?.engine} EXPLAIN × calls`,
+    level: 'simulated',
+    formula: `${Math.round(saved)} ÷ ${Math.round(left + saved)}, what all statements cost with the others alone, before writes`,
   };
 }
 

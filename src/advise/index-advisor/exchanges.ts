@@ -42,7 +42,7 @@ export async function askExchanges(
     if (Date.now() > input.deadline) break;
     const replaced = standsFor(other, members);
     const needed = room.costOf(other.reserved_bytes, replaced);
-    const served = (touched.get(other.handle) ?? []).filter((one) => mayServe(other, one));
+    const served = (touched.get(other.handle) ?? []).filter((one) => mayServe(other, one, book.skips));
     swapped.add(other.handle);
     const beside = hopeOf(input, served, set, swapped);
     for (const { position, member } of members.get(other.table_oid) ?? []) {
@@ -69,11 +69,10 @@ function hopeOf(
   set: ReadonlySet<string>,
   other: ReadonlySet<string>,
 ): number {
-  return statements.reduce((sum, statement) => {
-    const least = book.known(statement, other)?.cost ?? book.lower(statement, other);
-    const saved = (book.known(statement, set)?.cost ?? 0) - least;
-    return sum + Math.max(0, saved) * statement.query.calls;
-  }, 0);
+  return statements.reduce(
+    (sum, statement) => sum + Math.max(0, book.couldSave(statement, set, other)) * statement.query.calls,
+    0,
+  );
 }
 
 /** Statements that each of the contenders can matter to, by its handle. */

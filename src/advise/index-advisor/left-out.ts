@@ -81,7 +81,10 @@ export function reasons(
       const reason = `its ${megabytes(contender.reserved_bytes)} do not fit into what is left of the budget, and no other set of this size does more`;
       return [{ contender, code: 'over_budget', reason }];
     }
-    const share = (cost: number) => `${((100 * cost) / Math.max(1, input.base)).toFixed(2)} %`;
+    const share = (cost: number) => {
+      const percent = (100 * cost) / Math.max(1, input.base);
+      return `${percent.toFixed(Math.abs(percent) < 0.1 ? 4 : 2)} %`;
+    };
     const switching = weighed[position]?.switching ?? 0;
     const margin =
       switching > 0

@@ -8,6 +8,7 @@ import type { IndexSize } from '../../domain/index.ts';
 import { askAbout, askAboutLeaving, askNeighbours, askWithout, growByPlanner } from './asking.ts';
 import type { Candidate } from './candidates.ts';
 import { weigh } from './charges.ts';
+import { askDepartures } from './departures.ts';
 import { askExchanges } from './exchanges.ts';
 import type { Leaving } from './leaving.ts';
 import { alternatives, reasons } from './left-out.ts';
@@ -59,7 +60,7 @@ export interface SelectionInput {
    * supersede; empty: nothing more comes to mind.
    */
   widen: (chosen: readonly Contender[]) => Promise<{ contenders: Contender[]; leaving: Leaving[] }>;
-  /** Share of the whole workload's cost that an index must save to be worth having, on tables that matter to it. */
+  /** Share of the workload's cost (as charges.ts measures it) that an index must save to be worth having, on tables that matter. */
   minimum_gain: number;
   /** Epoch ms at which the best set so far is returned. */
   deadline: number;
@@ -107,7 +108,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     shakes: SHAKES_BETWEEN,
     thorough: false,
   };
-  let weighed = weigh(input, input.base);
+  let weighed = weigh(input, book.present);
   let rivals = alternatives(input.contenders);
   const modelOf = () => new SetModel(statements, weighed, rivals, book, rulesOf(input));
   await askAboutLeaving(input, input.leaving);
@@ -120,6 +121,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   let widened = 0;
   let idle = 0;
   let last = Number.POSITIVE_INFINITY;
+  let before: ReadonlySet<string> = new Set();
   for (; rounds < MAX_ROUNDS && Date.now() < input.deadline; rounds += 1) {
     const model = modelOf();
     const found = searchSets(model, limits, chosen ?? model.present);
@@ -134,11 +136,15 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     let asked =
       (await askAbout(input, set, statements)) +
       (await askNeighbours(input, weighed, set, room)) +
+      (await askDepartures(input, found, set, room)) +
       (await askWithout(input, set));
     if (asked === 0 || idle > 0) asked += await askExchanges(input, set, room);
     // Plans that were shown meanwhile may take the place of what stands.
-    weighed = weigh(input, costOf(input, set));
-    if (asked > 0 && idle < MOST_IDLE) continue;
+    weighed = weigh(input, set);
+    // What its members must earn hangs on the set: with another one it is another.
+    const isNew = set.size !== before.size || [...set].some((one) => !before.has(one));
+    before = set;
+    if ((asked > 0 || isNew) && idle < MOST_IDLE) continue;
     if (widened >= MAX_WIDENED) break;
     widened += 1;
     idle = 0;
@@ -148,7 +154,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     input.contenders.push(...more.contenders);
     input.leaving.push(...more.leaving);
     await askAboutLeaving(input, more.leaving);
-    weighed = weigh(input, costOf(input, set));
+    weighed = weigh(input, set);
     rivals = alternatives(input.contenders);
     // Contenders come before the existing ones, so places have changed.
     const stays: Set<string> = new Set([...set, ...more.leaving.map(({ handle }) => handle)]);
@@ -173,14 +179,6 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     rounds,
     concluded: concluded + model.answered + book.concluded,
   };
-}
-
-/** Calls × cost under a set, where it is known. */
-function costOf({ statements, book }: SelectionInput, set: ReadonlySet<string>): number {
-  return statements.reduce(
-    (sum, statement) => sum + (book.known(statement, set)?.cost ?? 0) * statement.query.calls,
-    0,
-  );
 }
 
 function rulesOf(input: SelectionInput): SetRules {

@@ -4,9 +4,41 @@ import { columnsRead } from '../../workload/index.ts';
 import type { Contender } from './selection.ts';
 import type { AdvisorStatement } from './statement.ts';
 
-/** Whether a plan of the statement might use it beside others. */
-export const mayServe = (contender: Contender | undefined, statement: AdvisorStatement): boolean =>
-  leads(contender, statement) || holdsAll(contender, statement);
+/**
+ * Whether a plan of the statement might use it beside others.
+ * @param skips the server skips leading keys (`PlanBook.skips`).
+ */
+export const mayServe = (
+  contender: Contender | undefined,
+  statement: AdvisorStatement,
+  skips: boolean,
+): boolean =>
+  leads(contender, statement) ||
+  (skips && isFoundBehind(contender, statement)) ||
+  holdsAll(contender, statement);
+
+/** Values of leading keys up to which a scan may skip from one to the next: it descends anew for each. */
+const FEW_VALUES = 100;
+
+/** Whether the statement looks for a key that only keys of few values come before. */
+function isFoundBehind(contender: Contender | undefined, { usages }: AdvisorStatement): boolean {
+  if (!contender) return false;
+  const { definition, table } = contender.candidate;
+  if (definition.method !== 'btree') return false;
+  let values = 1;
+  for (const { column } of definition.keys) {
+    if (column === null) return false;
+    const isLookedFor = usages.some(({ predicates }) =>
+      predicates.some(({ columns }) => columns.length === 1 && columns[0] === column),
+    );
+    if (isLookedFor && values > 1) return true;
+    // A share of the rows, below 0, is of many.
+    const distinct = table.columns.get(column)?.stats?.n_distinct ?? -1;
+    values *= distinct > 0 ? distinct : Number.POSITIVE_INFINITY;
+    if (values > FEW_VALUES) return false;
+  }
+  return false;
+}
 
 /** Whether the statement looks for, joins, sorts or groups by what leads the index: else only its size could serve it. */
 function leads(contender: Contender | undefined, { usages }: AdvisorStatement): boolean {

@@ -1,9 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { askBeside, askBestBeside } from '../../../src/advise/index-advisor/beside.ts';
+import { askDepartures } from '../../../src/advise/index-advisor/departures.ts';
+import { Room } from '../../../src/advise/index-advisor/room.ts';
+import { chargedOf } from '../../../src/advise/index-advisor/search/known-plan.ts';
 import { searchSets } from '../../../src/advise/index-advisor/search/local-search.ts';
 import { PlanBook } from '../../../src/advise/index-advisor/search/plan-book.ts';
 import { SetModel } from '../../../src/advise/index-advisor/search/set-model.ts';
+import { SetState } from '../../../src/advise/index-advisor/search/set-state.ts';
+import type { Contender, SelectionInput } from '../../../src/advise/index-advisor/selection.ts';
+import { mayServe } from '../../../src/advise/index-advisor/serving.ts';
 import type { AdvisorStatement } from '../../../src/advise/index-advisor/statement.ts';
 import type { WhatIf } from '../../../src/domain/index.ts';
 
@@ -137,6 +143,96 @@ describe('the book of plans', () => {
     );
   });
 
+  it('never hopes for less than another set saves, with what is feared of LIMITs', async () => {
+    const risks = fc.array(fc.constantFrom(0, 0, 3000, 40_000), { minLength: 60, maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(
+        workload,
+        risks,
+        fc.infiniteStream(fc.subarray(HANDLES)),
+        async (given, feared, sets) => {
+          const { ways, book, all } = build(given);
+          // No two ways cost the same: of equals the planner may take either.
+          for (const [place, way] of [...ways.values()].flat().entries()) {
+            way.cost += place / 1000;
+            way.early_end_risk = way.needs.length > 0 ? (feared[place] ?? 0) : 0;
+          }
+          const charged = (id: string, set: readonly string[]) => {
+            const possible = (ways.get(id) ?? []).filter(({ needs }) =>
+              needs.every((one) => set.includes(one)),
+            );
+            const { cost, early_end_risk = 0 } = possible.reduce((a, b) => (b.cost < a.cost ? b : a));
+            return chargedOf({ cost, early_end_risk });
+          };
+          for (const set of [[], HANDLES]) for (const one of all) await book.cost(one, set);
+          for (let round = 0; round < 10; round += 1) {
+            const [now, other] = [sets.next().value as string[], sets.next().value as string[]];
+            for (const one of all) {
+              await book.cost(one, now);
+              const saved = charged(one.query.query_id, now) - charged(one.query.query_id, other);
+              const hoped = book.couldSave(one, new Set(now), new Set(other));
+              expect(hoped).toBeGreaterThanOrEqual(saved - 1e-9);
+              if (book.known(one, new Set(other))) expect(hoped).toBeCloseTo(saved, 9);
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('passed over is what the planner had, and took what the set has', async () => {
+    const { book, all } = build([
+      {
+        calls: 1,
+        ways: [
+          { needs: ['a'], saves: 900 },
+          { needs: ['b'], saves: 500 },
+        ],
+      },
+    ]);
+    const [one] = all;
+    if (!one) throw new Error('no statement');
+    await book.cost(one, []);
+    expect(book.isPassedOver(one, 'b', new Set(['a']))).toBe(false);
+    await book.cost(one, ['a', 'b', 'c']);
+    expect(book.isPassedOver(one, 'b', new Set(['a']))).toBe(true);
+    expect(book.isPassedOver(one, 'b', new Set())).toBe(false);
+    expect(book.isPassedOver(one, 'a', new Set())).toBe(false);
+  });
+
+  it('asks about what leaves where the room is wanted, for it may be missed less than the model says', async () => {
+    const ask = async () => {
+      const { book, all, engine } = build([
+        {
+          calls: 1,
+          ways: [
+            { needs: ['a'], saves: 900 },
+            { needs: ['b'], saves: 890 },
+          ],
+        },
+        { calls: 1, ways: [{ needs: ['c'], saves: 500 }] },
+      ]);
+      for (const one of all) for (const set of [[], ['a', 'b'], ['c']]) await book.cost(one, set);
+      const contenders = HANDLES.map((handle) => ({ handle, table_oid: 1, size_bytes: 81_920, charge: 1 }));
+      const model = new SetModel(all, contenders, new Map(), book, RULES);
+      const state = new SetState(model);
+      state.add([0, 1]);
+      const set = new Set(['a', 'b']);
+      const budget = state.bytes;
+      const input = { book, statements: all, contenders, budget_bytes: budget } as unknown as SelectionInput;
+      const before = engine.asked;
+      await askDepartures(input, state, set, new Room(state, budget));
+      return {
+        asked: engine.asked - before,
+        without: book.known(all[0] as AdvisorStatement, new Set(['b'])),
+      };
+    };
+    const { asked, without } = await ask();
+    expect(asked).toBe(1);
+    expect(without?.cost).toBe(110);
+  });
+
   it('knows each candidate beside a set after asking about them in groups', async () => {
     await fc.assert(
       fc.asyncProperty(workload, fc.subarray(HANDLES), async (given, set) => {
@@ -205,6 +301,50 @@ describe('the book of plans', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('asks about what is larger by itself where the smaller one only hopes for the rows of a LIMIT', async () => {
+    const asked = async (risk: number) => {
+      const { ways, book, all } = build([{ calls: 1, ways: [] }]);
+      ways.set('s0', [
+        { needs: ['a'], cost: 10, early_end_risk: risk },
+        { needs: ['b'], cost: 12 },
+        { needs: [], cost: 1000 },
+      ]);
+      const [one] = all as [AdvisorStatement];
+      await book.cost(one, []);
+      const rated = ['a', 'b'].map((handle, place) => ({ handle, table_oid: 1, size_bytes: 1 + place }));
+      const beaten = await askBestBeside(book, new Set(), new Map([[one, rated]]), Infinity);
+      return { beaten: [...beaten], alone: book.known(one, new Set(['b']))?.cost };
+    };
+    expect(await asked(0)).toEqual({ beaten: [['b', 'a']], alone: undefined });
+    expect(await asked(5000)).toEqual({ beaten: [], alone: 12 });
+  });
+
+  it('takes a later key for one that may serve where the server skips those of few values before it', () => {
+    const columns = new Map(
+      Object.entries({ channel: 3, tenant: 400, sent: -0.9 }).map(([name, n_distinct]) => [
+        name,
+        { stats: { n_distinct } },
+      ]),
+    );
+    const on = (...names: string[]) =>
+      ({
+        merged_of: [],
+        candidate: {
+          table: { columns },
+          definition: { method: 'btree', keys: names.map((column) => ({ column, expression: null })) },
+        },
+      }) as unknown as Contender;
+    const asking = {
+      usages: [{ predicates: [{ columns: ['ticket'] }], orders: [], groups: [], relations: [] }],
+    } as unknown as AdvisorStatement;
+    expect(mayServe(on('channel', 'ticket'), asking, true)).toBe(true);
+    expect(mayServe(on('channel', 'ticket'), asking, false)).toBe(false);
+    expect(mayServe(on('tenant', 'ticket'), asking, true)).toBe(false);
+    expect(mayServe(on('sent', 'ticket'), asking, true)).toBe(false);
+    expect(mayServe(on('channel', 'tenant', 'ticket'), asking, true)).toBe(false);
+    expect(mayServe(on('ticket', 'channel'), asking, false)).toBe(true);
   });
 
   it('asks once about a group that nothing of is used', async () => {

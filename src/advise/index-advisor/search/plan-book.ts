@@ -9,7 +9,17 @@
  */
 import type { PlanCost, PlannableStatement, Question, WhatIf } from '../../../domain/index.ts';
 import type { AdvisorStatement } from '../statement.ts';
-import { answers, both, type KnownPlan, likedBest, NOTHING, shownUnder } from './known-plan.ts';
+import {
+  answers,
+  both,
+  chargedOf,
+  type KnownPlan,
+  likedBest,
+  lowerBound,
+  meanOf,
+  NOTHING,
+  shownUnder,
+} from './known-plan.ts';
 import { Pace } from './pace.ts';
 
 /** A candidate that the engine has taken, or an existing index that may leave. */
@@ -22,6 +32,8 @@ export interface KnownCandidate {
 export interface StatementCost {
   /** Plan cost of one call, weighted over the samples. */
   cost: number;
+  /** The same with what is feared of its LIMITs (`chargedOf`): what the search makes small. */
+  charged: number;
   /** Handles and existing indexes that some sample's plan uses. */
   indexes: Set<string>;
 }
@@ -99,6 +111,11 @@ export class PlanBook {
     const entry = this.#entry(statement);
     entry.relevant.add(candidate.handle);
     if (informs) entry.informing.add(candidate.handle);
+  }
+
+  /** The planner skips leading keys of few values where the statement says nothing of them (from PostgreSQL 18 on). */
+  get skips(): boolean {
+    return Number.parseInt(this.#whatIf.server_version, 10) >= 18;
   }
 
   /** The set that stands for the target as it is: no candidate, and all existing indexes that may leave. */
@@ -282,22 +299,24 @@ export class PlanBook {
   ): StatementCost | null {
     let weight = 0;
     let sum = 0;
+    let charged = 0;
     const indexes = new Set<string>();
     for (const sample of this.#planned(entry)) {
       const plan = planOf(sample);
       if (!plan) return null;
       weight += sample.weight;
       sum += sample.weight * plan.cost;
+      charged += sample.weight * chargedOf(plan);
       for (const name of plan.indexes) indexes.add(name);
     }
-    return weight === 0 ? null : { cost: sum / weight, indexes };
+    return weight === 0 ? null : { cost: sum / weight, charged: charged / weight, indexes };
   }
 
-  /** What the sample's plan under these candidates needs, as far as it is known or follows; null: it must be asked. */
-  needs(statement: AdvisorStatement, sample: number, set: ReadonlySet<string>): readonly string[] | null {
+  /** The sample's plan under these candidates, as far as it is known or follows; null: it must be asked. */
+  plan(statement: AdvisorStatement, sample: number, set: ReadonlySet<string>): KnownPlan | null {
     const entry = this.#entries.get(statement);
     const plans = entry?.samples[sample]?.plans ?? [];
-    return entry ? (answers(plans, set, both(set, entry.relevant))?.needs ?? null) : null;
+    return entry ? (answers(plans, set, both(set, entry.relevant)) ?? null) : null;
   }
 
   /** Cost under these candidates, asked for if need be, that of a genetic search exactly; `error` is the engine's own word for why there is none. */
@@ -316,40 +335,56 @@ export class PlanBook {
     return this.known(statement, set) ?? { error: entry.error ?? 'no plan' };
   }
 
-  /** No set of these candidates (of those that were ever asked about together) makes a call cheaper than this. */
+  /**
+   * No set of these candidates (of those that were ever asked about together) makes a call cheaper than this. It is the
+   * planner's cost that never rises with more to choose from: what is charged besides comes on top.
+   */
   lower(statement: AdvisorStatement, set: ReadonlySet<string>): number {
     const entry = this.#entries.get(statement);
     if (!entry) return 0;
     const there = both(set, entry.relevant);
-    let weight = 0;
-    let sum = 0;
-    for (const sample of this.#planned(entry)) {
-      let bound = 0;
-      for (const plan of sample.plans) {
-        if (plan.cost > bound && there.every((handle) => plan.on.has(handle))) bound = plan.cost;
-      }
-      weight += sample.weight;
-      sum += sample.weight * bound;
-    }
-    return weight === 0 ? 0 : sum / weight;
+    return meanOf(this.#planned(entry), ({ plans }) => lowerBound(plans, there));
   }
 
   /**
-   * Whether the planner has had the candidate before it for this statement, among few others, and never used it: alone
-   * it is of no use, and with what was best neither.
+   * The most that a call could be charged less under another set, by what is known: exactly where the plan is known, else
+   * down to the lower bound. Where that is no lower than what the planner has now, and all that its plan needs stays, it
+   * takes the same plan: what is feared of that stays, too.
+   * @returns planner cost units, weighted over the samples; below 0: it costs more. 0 where the plan now is not known.
    */
-  isPassedOver(statement: AdvisorStatement, handle: string): boolean {
+  couldSave(statement: AdvisorStatement, now: ReadonlySet<string>, other: ReadonlySet<string>): number {
+    const entry = this.#entries.get(statement);
+    if (!entry) return 0;
+    const thereNow = both(now, entry.relevant);
+    const there = both(other, entry.relevant);
+    return meanOf(this.#planned(entry), ({ plans }) => {
+      const plan = answers(plans, now, thereNow);
+      if (!plan) return 0;
+      const instead = answers(plans, other, there);
+      if (instead) return chargedOf(plan) - chargedOf(instead);
+      const least = lowerBound(plans, there);
+      const stays = plan.planner_cost <= least && plan.needs.every((handle) => other.has(handle));
+      return stays ? 0 : chargedOf(plan) - least;
+    });
+  }
+
+  /**
+   * Whether the planner has had the candidate before it for each sample, among few others, and took what the set has, or
+   * nothing: beside that it is of no use. Where it took what the set has not, nothing is told.
+   */
+  isPassedOver(statement: AdvisorStatement, handle: string, set: ReadonlySet<string>): boolean {
     const entry = this.#entries.get(statement);
     if (!entry) return false;
-    let offered = 0;
-    for (const { plans } of entry.samples) {
+    return entry.samples.every(({ plans }) => {
+      let isOffered = false;
       for (const { on, needs } of plans) {
         if (needs.includes(handle)) return false;
         // Among all candidates a better one hides it.
-        if (on.has(handle) && on.size <= OFFERED_AMONG + this.#leaving.size) offered += 1;
+        const isAmongFew = on.has(handle) && on.size <= OFFERED_AMONG + this.#leaving.size;
+        isOffered ||= isAmongFew && needs.every((one) => set.has(one));
       }
-    }
-    return offered >= entry.samples.length;
+      return isOffered;
+    });
   }
 
   /** All plans of a statement, for a model of what sets would cost. */

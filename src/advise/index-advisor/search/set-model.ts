@@ -6,6 +6,7 @@
  * index that is there for another statement may lure a LIMIT.
  */
 import type { AdvisorStatement } from '../statement.ts';
+import { chargedOf } from './known-plan.ts';
 import type { PlanBook } from './plan-book.ts';
 
 /** A candidate, or an existing index that may leave, as the search weighs it. */
@@ -30,13 +31,6 @@ export interface SetRules {
 
 /** What must not be costs so many times all that the workload and the indexes cost: enough, and sums stay exact beside it. */
 const NEVER_TIMES = 1024;
-
-/**
- * Share of the calls that are taken to find the rows of a LIMIT last. The planner never does: an index that serves the
- * order alone read 50 times the blocks of the whole table where the state that was asked for is rare and of the newest
- * (bench indexes-oltp). An index that has the filter's column, too, does not run that risk.
- */
-const UNLUCKY = 0.05;
 
 /** A plan of a sample: costs × calls × share, and the candidates that it needs. */
 interface Choice {
@@ -111,7 +105,7 @@ export class SetModel {
           const key = needs.join(' ');
           const times = share * statement.query.calls;
           const planned = plan.planner_cost * times;
-          const cost = (plan.cost + UNLUCKY * plan.early_end_risk) * times;
+          const cost = chargedOf(plan) * times;
           const known = best.get(key);
           const choice = { planned, cost, needs };
           if (!known || byPlanner(choice, known) < 0) best.set(key, choice);
