@@ -44,7 +44,7 @@ export async function askDepartures(
     const known = loss(using.filter((one) => !open.includes(one)));
     const missed = state.lossOf(position);
     // No more than the model takes it for missed can turn out to be none.
-    const potential = Math.min(missed - known, room.worthOf(member.size_bytes) - known);
+    const potential = Math.min(missed - known, room.worthOf(member.reserved_bytes) - known);
     if (open.length > 0 && potential > least) asks.push({ statements: open, set: new Set(without) });
     without.add(member.handle);
   }
