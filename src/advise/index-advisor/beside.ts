@@ -1,6 +1,6 @@
 /**
  * Which of many candidates would be used beside a set, each by itself: asked about in groups, for most would not be. A
- * plan that was chosen with a whole group there and uses none of it is the plan beside each of them (plan-book.ts); one
+ * plan that was chosen with a whole group there and uses none of it is the plan beside each of them (statement-plans.ts); one
  * that uses a single one is the plan beside that one, and the others are asked about without it.
  */
 import type { KnownPlan } from './search/known-plan.ts';

@@ -8,7 +8,8 @@ import type { IndexAdvice } from './advise.ts';
 import { type Saving, savedAloneInTime } from './alone.ts';
 import { supersedes } from './covered.ts';
 import { statementsByTable } from './make-candidates.ts';
-import type { Ask, PlanBook, StatementCost } from './search/plan-book.ts';
+import type { Ask, PlanBook } from './search/plan-book.ts';
+import type { StatementCost } from './search/statement-plans.ts';
 import type { Contender, Selection } from './selection.ts';
 import type { AdvisorStatement } from './statement.ts';
 

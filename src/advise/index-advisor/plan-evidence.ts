@@ -17,7 +17,7 @@ import { comparePlans } from '../plans/compare.ts';
 import { type ReduceOptions, reducePlan } from '../plans/reduce.ts';
 import { shortenPlan } from '../plans/shorten.ts';
 import type { IndexAdvice } from './advise.ts';
-import type { SamplePlans } from './search/plan-book.ts';
+import type { SamplePlans } from './search/statement-plans.ts';
 import type { AdvisorStatement } from './statement.ts';
 
 /** Statements of a recommendation with their plans, by what they gain. */

@@ -4,10 +4,11 @@ import { expect, it } from 'vitest';
 import { Room } from '../../../src/advise/index-advisor/room.ts';
 import { Cousins } from '../../../src/advise/index-advisor/search/cousins.ts';
 import { searchSets } from '../../../src/advise/index-advisor/search/local-search.ts';
-import type { PlanBook, SamplePlans } from '../../../src/advise/index-advisor/search/plan-book.ts';
+import type { PlanBook } from '../../../src/advise/index-advisor/search/plan-book.ts';
 import { RankedQueue } from '../../../src/advise/index-advisor/search/ranked-queue.ts';
 import { SetModel } from '../../../src/advise/index-advisor/search/set-model.ts';
 import { SetState } from '../../../src/advise/index-advisor/search/set-state.ts';
+import type { SamplePlans } from '../../../src/advise/index-advisor/search/statement-plans.ts';
 import type { AdvisorStatement } from '../../../src/advise/index-advisor/statement.ts';
 
 const COUNT = 9;

@@ -214,7 +214,8 @@ describe('the book of plans', () => {
         { calls: 1, ways: [{ needs: ['c'], saves: 500 }] },
       ]);
       for (const one of all) for (const set of [[], ['a', 'b'], ['c']]) await book.cost(one, set);
-      const contenders = HANDLES.map((handle) => ({ handle, table_oid: 1, size_bytes: 81_920, charge: 1 }));
+      const bytes = { size_bytes: 81_920, reserved_bytes: 81_920 };
+      const contenders = HANDLES.map((handle) => ({ handle, table_oid: 1, charge: 1, ...bytes }));
       const model = new SetModel(all, contenders, new Map(), book, RULES);
       const state = new SetState(model);
       state.add([0, 1]);

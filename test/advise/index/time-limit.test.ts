@@ -110,7 +110,7 @@ describe('a time limit', () => {
     expect(whole.result.recommendations.length).toBeGreaterThan(2);
     const limited = new Set<string>();
     // Below that it is the costs of today alone, which are asked in any case, and the rows of conditions.
-    for (const share of [0.25, 0.35, 0.5, 0.65, 0.8]) {
+    for (const share of [0.25, 0.3, 0.4, 0.5, 0.65, 0.8]) {
       const { result, over } = await runWithin(share * whole.asked * EACH);
       // One look's questions may have begun just before it, the last of them with all samples of a statement.
       expect(over).toBeLessThanOrEqual((LOOK - 1 + SAMPLES) * EACH + EACH);

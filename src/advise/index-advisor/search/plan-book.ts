@@ -1,64 +1,18 @@
 /**
- * The plans that the planner has shown, and what follows from them without asking again. A plan is the cheapest that
- * the planner found under a set of candidates, so (INUM, Papadomanolakis et al. 2007, and its reuse in CoPhy):
- * - it is the answer for every set between the candidates that it needs and those that it was chosen among;
- * - wherever those it needs exist, its cost is an upper bound;
- * - wherever no other than those it was chosen among exist, its cost is a lower bound.
- * The planner drops paths that are within 1 % of another's cost (STD_FUZZ_FACTOR of pathnode.c), so an answer that is
- * concluded may be off by as much.
+ * The plans of all statements: asks the planner what does not follow from what it has shown (statement-plans.ts), and tells
+ * what is known.
  */
 import type { PlanCost, PlannableStatement, Question, WhatIf } from '../../../domain/index.ts';
 import type { AdvisorStatement } from '../statement.ts';
-import {
-  answers,
-  both,
-  chargedOf,
-  type KnownPlan,
-  likedBest,
-  lowerBound,
-  meanOf,
-  NOTHING,
-  shownUnder,
-} from './known-plan.ts';
+import { both, type KnownPlan, NOTHING } from './known-plan.ts';
 import { Pace } from './pace.ts';
+import { type SamplePlans, type StatementCost, StatementPlans } from './statement-plans.ts';
 
 /** A candidate that the engine has taken, or an existing index that may leave. */
 export interface KnownCandidate {
   /** The engine's, or `schema.name` of an existing index. */
   handle: string;
   table_oid: number;
-}
-
-export interface StatementCost {
-  /** Plan cost of one call, weighted over the samples. */
-  cost: number;
-  /** The same with what is feared of its LIMITs (`chargedOf`): what the search makes small. */
-  charged: number;
-  /** Handles and existing indexes that some sample's plan uses. */
-  indexes: Set<string>;
-}
-
-/** Samples of a statement that can be planned, each with its plans; `share` sums to 1. */
-export interface SamplePlans {
-  share: number;
-  plans: KnownPlan[];
-}
-
-/** A plan that can still learn that one of its indexes may leave. */
-interface WrittenPlan extends KnownPlan {
-  on: Set<string>;
-  needs: string[];
-}
-
-interface Entry {
-  relevant: Set<string>;
-  /** Of those, the ones whose expressions' statistics change estimates whether or not a plan uses the index. */
-  informing: Set<string>;
-  samples: { id: string; weight: number; plans: WrittenPlan[] }[];
-  /** The engine's words for the last sample that could not be planned. */
-  refusal: string | null;
-  /** The same where none could be. */
-  error: string | null;
 }
 
 /** Statements to be asked about under a set of handles; the set may change afterwards. */
@@ -75,7 +29,7 @@ export interface Ask {
 interface OpenAsk extends Question {
   set: ReadonlySet<string>;
   /** One for each of the statements. */
-  samples: { entry: Entry; position: number; sample: PlannableStatement }[];
+  samples: { plans: StatementPlans; place: number; sample: PlannableStatement }[];
 }
 
 /** Candidates of a statement among which one that is not used tells something. */
@@ -95,7 +49,7 @@ export class PlanBook {
   readonly #leaving = new Set<string>();
   readonly #whatIf: WhatIf;
   readonly #pace = new Pace();
-  readonly #entries = new Map<AdvisorStatement, Entry>();
+  readonly #statements = new Map<AdvisorStatement, StatementPlans>();
   readonly #candidates = new Map<string, KnownCandidate>();
 
   constructor(whatIf: WhatIf) {
@@ -108,9 +62,7 @@ export class PlanBook {
    */
   register(candidate: KnownCandidate, statement: AdvisorStatement, informs: boolean): void {
     this.#candidates.set(candidate.handle, candidate);
-    const entry = this.#entry(statement);
-    entry.relevant.add(candidate.handle);
-    if (informs) entry.informing.add(candidate.handle);
+    this.#of(statement).register(candidate.handle, informs);
   }
 
   /** The planner skips leading keys of few values where the statement says nothing of them (from PostgreSQL 18 on). */
@@ -131,19 +83,12 @@ export class PlanBook {
     const { handle } = index;
     this.#leaving.add(handle);
     this.#candidates.set(handle, index);
-    for (const statement of statements) {
-      const entry = this.#entry(statement);
-      entry.relevant.add(handle);
-      for (const plan of entry.samples.flatMap((sample) => sample.plans)) {
-        plan.on.add(handle);
-        if (plan.indexes.includes(handle)) plan.needs.push(handle);
-      }
-    }
+    for (const statement of statements) this.#of(statement).letLeave(handle);
   }
 
   /** Handles that can matter to the statement. */
   relevant(statement: AdvisorStatement): ReadonlySet<string> {
-    return this.#entries.get(statement)?.relevant ?? NOTHING;
+    return this.#statements.get(statement)?.relevant ?? NOTHING;
   }
 
   /**
@@ -216,20 +161,17 @@ export class PlanBook {
   /** Of these statements' samples, those whose plan is not known under the set. */
   #open({ statements, set, sample: only, exactly = false }: Ask): OpenAsk {
     const open = statements.flatMap((statement) => {
-      const entry = this.#entry(statement);
-      if (entry.error !== null) return [];
-      const there = both(set, entry.relevant);
-      return statement.samples.flatMap((sample, position) => {
-        if (only !== undefined && only !== position) return [];
-        const plans = entry.samples[position]?.plans ?? [];
-        const isKnown =
-          exactly && statement.is_genetic ? shownUnder(plans, there) : answers(plans, set, there);
-        return isKnown ? [] : [{ entry, sample, position }];
+      const plans = this.#of(statement);
+      const unknown = plans.unknown(set, exactly);
+      const places = only === undefined ? unknown : unknown.filter((place) => place === only);
+      return places.flatMap((place) => {
+        const sample = statement.samples[place];
+        return sample ? [{ plans, place, sample }] : [];
       });
     });
     if (open.length === 0) return NOTHING_OPEN;
     // Of sets of thousands only what can matter to these statements: all of an existing index's table know of it.
-    const relevant = new Set(open.flatMap(({ entry }) => [...entry.relevant]));
+    const relevant = new Set(open.flatMap(({ plans }) => [...plans.relevant]));
     const there = new Set(both(set, relevant));
     return {
       set: there,
@@ -257,14 +199,12 @@ export class PlanBook {
   }
 
   #learn({ set, samples }: OpenAsk, costs: readonly PlanCost[]): void {
-    samples.forEach(({ entry, position }, place) => {
-      const answer = costs[place];
-      if (answer) this.#write(entry, position, set, answer);
+    const isCandidate = (handle: string) => this.#candidates.has(handle);
+    samples.forEach(({ plans, place }, position) => {
+      const answer = costs[position];
+      if (answer) plans.learn(place, set, answer, isCandidate);
     });
-    for (const { entry } of samples) {
-      if (entry.samples.every((sample) => sample.plans.length === 0))
-        entry.error ??= entry.refusal ?? 'no plan';
-    }
+    for (const { plans } of samples) plans.giveUpIfRefused();
   }
 
   /**
@@ -272,14 +212,7 @@ export class PlanBook {
    * @param exactly as of an `Ask`.
    */
   known(statement: AdvisorStatement, set: ReadonlySet<string>, exactly = false): StatementCost | null {
-    const entry = this.#entries.get(statement);
-    if (!entry || entry.error !== null) return null;
-    const there = both(set, entry.relevant);
-    const isByChance = statement.is_genetic === true;
-    return this.#weighted(entry, ({ plans }) => {
-      const shown = isByChance ? shownUnder(plans, there) : undefined;
-      return shown ?? (isByChance && exactly ? undefined : answers(plans, set, there));
-    });
+    return this.#statements.get(statement)?.known(set, exactly) ?? null;
   }
 
   /**
@@ -287,39 +220,18 @@ export class PlanBook {
    * likes best of those that have all they need, or a better one. Null: none is known.
    */
   most(statement: AdvisorStatement, set: ReadonlySet<string>): StatementCost | null {
-    const entry = this.#entries.get(statement);
-    if (!entry || entry.error !== null) return null;
-    return this.#weighted(entry, ({ plans }) => likedBest(plans, set));
-  }
-
-  /** Mean over the samples; null: one of them has no such plan. */
-  #weighted(
-    entry: Entry,
-    planOf: (sample: Entry['samples'][number]) => WrittenPlan | undefined,
-  ): StatementCost | null {
-    let weight = 0;
-    let sum = 0;
-    let charged = 0;
-    const indexes = new Set<string>();
-    for (const sample of this.#planned(entry)) {
-      const plan = planOf(sample);
-      if (!plan) return null;
-      weight += sample.weight;
-      sum += sample.weight * plan.cost;
-      charged += sample.weight * chargedOf(plan);
-      for (const name of plan.indexes) indexes.add(name);
-    }
-    return weight === 0 ? null : { cost: sum / weight, charged: charged / weight, indexes };
+    return this.#statements.get(statement)?.most(set) ?? null;
   }
 
   /** The sample's plan under these candidates, as far as it is known or follows; null: it must be asked. */
   plan(statement: AdvisorStatement, sample: number, set: ReadonlySet<string>): KnownPlan | null {
-    const entry = this.#entries.get(statement);
-    const plans = entry?.samples[sample]?.plans ?? [];
-    return entry ? (answers(plans, set, both(set, entry.relevant)) ?? null) : null;
+    return this.#statements.get(statement)?.plan(sample, set) ?? null;
   }
 
-  /** Cost under these candidates, asked for if need be, that of a genetic search exactly; `error` is the engine's own word for why there is none. */
+  /**
+   * Cost under these candidates, asked for if need be, that of a genetic search exactly; `error` is the engine's own word
+   * for why there is none.
+   */
   async cost(
     statement: AdvisorStatement,
     handles: Iterable<string>,
@@ -330,9 +242,9 @@ export class PlanBook {
       this.concluded += 1;
       return known;
     }
-    const entry = this.#entry(statement);
-    if (entry.error === null) await this.ask([statement], set, { exactly: true });
-    return this.known(statement, set) ?? { error: entry.error ?? 'no plan' };
+    const plans = this.#of(statement);
+    if (plans.error === null) await this.ask([statement], set, { exactly: true });
+    return this.known(statement, set) ?? { error: plans.error ?? 'no plan' };
   }
 
   /**
@@ -340,10 +252,7 @@ export class PlanBook {
    * planner's cost that never rises with more to choose from: what is charged besides comes on top.
    */
   lower(statement: AdvisorStatement, set: ReadonlySet<string>): number {
-    const entry = this.#entries.get(statement);
-    if (!entry) return 0;
-    const there = both(set, entry.relevant);
-    return meanOf(this.#planned(entry), ({ plans }) => lowerBound(plans, there));
+    return this.#statements.get(statement)?.lower(set) ?? 0;
   }
 
   /**
@@ -353,19 +262,7 @@ export class PlanBook {
    * @returns planner cost units, weighted over the samples; below 0: it costs more. 0 where the plan now is not known.
    */
   couldSave(statement: AdvisorStatement, now: ReadonlySet<string>, other: ReadonlySet<string>): number {
-    const entry = this.#entries.get(statement);
-    if (!entry) return 0;
-    const thereNow = both(now, entry.relevant);
-    const there = both(other, entry.relevant);
-    return meanOf(this.#planned(entry), ({ plans }) => {
-      const plan = answers(plans, now, thereNow);
-      if (!plan) return 0;
-      const instead = answers(plans, other, there);
-      if (instead) return chargedOf(plan) - chargedOf(instead);
-      const least = lowerBound(plans, there);
-      const stays = plan.planner_cost <= least && plan.needs.every((handle) => other.has(handle));
-      return stays ? 0 : chargedOf(plan) - least;
-    });
+    return this.#statements.get(statement)?.couldSave(now, other) ?? 0;
   }
 
   /**
@@ -373,71 +270,21 @@ export class PlanBook {
    * nothing: beside that it is of no use. Where it took what the set has not, nothing is told.
    */
   isPassedOver(statement: AdvisorStatement, handle: string, set: ReadonlySet<string>): boolean {
-    const entry = this.#entries.get(statement);
-    if (!entry) return false;
-    return entry.samples.every(({ plans }) => {
-      let isOffered = false;
-      for (const { on, needs } of plans) {
-        if (needs.includes(handle)) return false;
-        // Among all candidates a better one hides it.
-        const isAmongFew = on.has(handle) && on.size <= OFFERED_AMONG + this.#leaving.size;
-        isOffered ||= isAmongFew && needs.every((one) => set.has(one));
-      }
-      return isOffered;
-    });
+    const few = OFFERED_AMONG + this.#leaving.size;
+    return this.#statements.get(statement)?.isPassedOver(handle, set, few) ?? false;
   }
 
   /** All plans of a statement, for a model of what sets would cost. */
   plans(statement: AdvisorStatement): SamplePlans[] {
-    const entry = this.#entries.get(statement);
-    if (!entry) return [];
-    const samples = this.#planned(entry);
-    const weight = samples.reduce((sum, sample) => sum + sample.weight, 0);
-    return samples.map((sample) => ({ share: sample.weight / (weight || 1), plans: sample.plans }));
+    return this.#statements.get(statement)?.all() ?? [];
   }
 
-  /** A sample that could not be planned is left out: the others stand for it. */
-  #planned(entry: Entry): Entry['samples'] {
-    return entry.samples.filter((sample) => sample.plans.length > 0);
-  }
-
-  #entry(statement: AdvisorStatement): Entry {
-    let entry = this.#entries.get(statement);
-    if (!entry) {
-      entry = {
-        relevant: new Set(),
-        informing: new Set(),
-        samples: statement.samples.map(({ id, weight }) => ({ id, weight, plans: [] })),
-        refusal: null,
-        error: null,
-      };
-      this.#entries.set(statement, entry);
+  #of(statement: AdvisorStatement): StatementPlans {
+    let plans = this.#statements.get(statement);
+    if (!plans) {
+      plans = new StatementPlans(statement);
+      this.#statements.set(statement, plans);
     }
-    return entry;
-  }
-
-  #write(entry: Entry, position: number, set: ReadonlySet<string>, answer: PlanCost): void {
-    const sample = entry.samples[position];
-    if (!sample) return;
-    if (answer.cost === null) {
-      entry.refusal = answer.error;
-      return;
-    }
-    const used = new Set(answer.indexes);
-    // The planner knows better than we what matters.
-    for (const handle of used) if (this.#candidates.has(handle)) entry.relevant.add(handle);
-    const on = both(set, entry.relevant);
-    const needs = on.filter((handle) => used.has(handle) || entry.informing.has(handle));
-    const { cost, early_end_risk, early_end_rest, indexes } = answer;
-    const planner_cost = answer.planner_cost ?? cost;
-    sample.plans.push({
-      on: new Set(on),
-      needs,
-      cost,
-      planner_cost,
-      early_end_risk,
-      early_end_rest,
-      indexes,
-    });
+    return plans;
   }
 }
