@@ -122,7 +122,9 @@ describe('a time limit', () => {
       expect(codesOf(result).includes('cost_not_asked')).toBe(said);
     }
     expect([...limited]).toEqual(expect.arrayContaining(['deadline_exceeded']));
-    expect([...limited].some((code) => code === 'cost_not_asked' || code === 'gain_not_asked')).toBe(true);
+    // Which of them hangs on the sample that ANALYZE took.
+    const told = ['cost_not_asked', 'gain_not_asked', 'plans_not_shown'].filter((code) => limited.has(code));
+    expect(told).not.toEqual([]);
   });
 });
 
