@@ -34,21 +34,22 @@ const TABLES = `SELECT setseed(0.42);
 
 /** Columns with the share by which the size may be off; each was off by more as if all values were alike. */
 const UNEVEN: readonly [table: string, column: string, off: number][] = [
-  ['drawn', 'zipf', 0.04],
-  ['drawn', 'zipf_08', 0.05],
-  ['drawn', 'zipf_05', 0.05],
-  ['drawn', 'zipf_text', 0.06],
+  // ANALYZE's sample alone moves a size by some per cent; taken for alike these are 11 to 75 % too small.
+  ['drawn', 'zipf', 0.08],
+  ['drawn', 'zipf_08', 0.08],
+  ['drawn', 'zipf_05', 0.08],
+  ['drawn', 'zipf_text', 0.08],
   ['drawn', 'title', 0.08],
   ['drawn', 'two_kinds', 0.08],
-  ['drawn', 'few_common', 0.03],
+  ['drawn', 'few_common', 0.08],
   ['drawn', 'mostly_null', 0.15],
-  ['drawn', 'words', 0.06],
-  ['lognormal', 'number', 0.06],
-  ['in_order', 'number', 0.06],
+  ['drawn', 'words', 0.08],
+  ['lognormal', 'number', 0.08],
+  ['in_order', 'number', 0.08],
   ['lognormal', 'letters', 0.1],
-  ['pareto', 'number', 0.05],
+  ['pareto', 'number', 0.08],
   ['pareto', 'letters', 0.12],
-  ['geometric', 'number', 0.05],
+  ['geometric', 'number', 0.08],
 ];
 
 describe.each([...new Set([testMajors[0] ?? 15, testMajors.at(-1) ?? 18])])('PostgreSQL %s', (major) => {
