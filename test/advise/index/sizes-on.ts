@@ -5,7 +5,7 @@ import type { Bound } from '../../../src/advise/index-advisor/column-facts.ts';
 import { indexSize } from '../../../src/advise/index-advisor/size-model.ts';
 import { rangeOf } from '../../../src/advise/index-advisor/size-range.ts';
 import { collectSnapshot } from '../../../src/collect/index.ts';
-import { type IndexDefinition, renderIndexDefinition } from '../../../src/domain/index.ts';
+import { type IndexDefinition, renderIndexDefinition, type Snapshot } from '../../../src/domain/index.ts';
 import { openTarget } from '../../../src/target/index.ts';
 import { testServer } from '../../support/servers.ts';
 
@@ -17,51 +17,73 @@ export interface Presence {
 
 export interface SizesOn {
   client: pg.Client;
-  /** Pages that the model says, of the share of the rows that the condition really keeps. */
+  /**
+   * Pages that the model says, of the share of the rows that the condition really keeps; of several samples of ANALYZE the
+   * median.
+   */
   said(definition: IndexDefinition, options?: { bound?: Bound; presence?: Presence }): Promise<number>;
-  /** Least and most pages that are said to be possible. */
-  range(definition: IndexDefinition, presence?: Presence): Promise<{ least: number; most: number }>;
+  /** Least and most pages that are said to be possible, by each sample of ANALYZE. */
+  ranges(definition: IndexDefinition, presence?: Presence): Promise<{ least: number; most: number }[]>;
   /** Pages of the index built for real, which is gone afterwards. */
   real(definition: IndexDefinition): Promise<number>;
   close(): Promise<void>;
 }
 
-/** A database with these tables, analysed and collected. */
-export async function sizesOn(major: number, sql: string): Promise<SizesOn> {
+/**
+ * A database with these tables, analysed and collected.
+ * @param samples times that it is: ANALYZE's sample alone moves a size by some per cent.
+ */
+export async function sizesOn(major: number, sql: string, samples = 1): Promise<SizesOn> {
   const server = await testServer({ major });
   const database = await server.createDatabase({ sql });
   const client = new pg.Client({ connectionString: database.dsn });
   await client.connect();
-  const { rows: tables } = await client.query(
+  const { rows: names } = await client.query(
     "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'",
   );
-  for (const { relname } of tables) await client.query(`VACUUM ANALYZE ${relname}`);
-  const session = await openTarget(database.dsn, { applicationName: 'pgluthier-test', readOnly: true });
-  const snapshot = await collectSnapshot(session).finally(() => session.close());
-  const catalog = [...advisorCatalog(snapshot).tables.values()];
-  const inputOf = async (definition: IndexDefinition, presence?: Presence) => {
-    const table = catalog.find(({ row }) => row.name === definition.table && row.schema === 'public');
-    if (table === undefined) throw new Error(`${definition.table} was not collected`);
-    const { where } = definition;
+  const snapshots: Snapshot[] = [];
+  for (let sample = 0; sample < samples; sample += 1) {
+    for (const { relname } of names) await client.query(`VACUUM ANALYZE ${relname}`);
+    const session = await openTarget(database.dsn, { applicationName: 'pgluthier-test', readOnly: true });
+    snapshots.push(await collectSnapshot(session).finally(() => session.close()));
+  }
+  const tables = snapshots.map((snapshot) => [...advisorCatalog(snapshot).tables.values()]);
+  const shareOf = async ({ table, where }: IndexDefinition): Promise<number> => {
     const kept = `count(*) FILTER (WHERE ${where ?? 'true'})::float8 / count(*)`;
-    const { rows } = await client.query(`SELECT ${kept} AS share FROM ${definition.table}`);
-    const selectivity: number = rows[0].share;
+    const { rows } = await client.query(`SELECT ${kept} AS share FROM ${table}`);
+    return rows[0].share;
+  };
+  /** One for each sample. */
+  const inputsOf = async (definition: IndexDefinition, presence?: Presence) => {
+    const { where } = definition;
+    const selectivity = await shareOf(definition);
     const conditions =
       where === null
         ? []
         : [{ sql: where, share: selectivity, is_lasting: true, ...(presence ? { presence } : {}) }];
-    const { extended_statistics: statistics } = snapshot.schema;
-    return { definition, table, selectivity, conditions, statistics };
+    return snapshots.map((snapshot, place) => {
+      const table = tables[place]?.find(
+        ({ row }) => row.name === definition.table && row.schema === 'public',
+      );
+      if (table === undefined) throw new Error(`${definition.table} was not collected`);
+      const { extended_statistics: statistics } = snapshot.schema;
+      return { definition, table, selectivity, conditions, statistics };
+    });
   };
   return {
     client,
-    said: async (definition, { bound, presence } = {}) =>
-      indexSize({ ...(await inputOf(definition, presence)), bound }).pages,
-    range: async (definition, presence) => {
-      const input = await inputOf(definition, presence);
-      const { pages } = indexSize(input);
-      const { least, most } = rangeOf(input);
-      return { least: least * pages, most: most * pages };
+    said: async (definition, { bound, presence } = {}) => {
+      const inputs = await inputsOf(definition, presence);
+      const pages = inputs.map((input) => indexSize({ ...input, bound }).pages).sort((a, b) => a - b);
+      return pages[Math.floor(pages.length / 2)] ?? 0;
+    },
+    ranges: async (definition, presence) => {
+      const inputs = await inputsOf(definition, presence);
+      return inputs.map((input) => {
+        const { pages } = indexSize(input);
+        const { least, most } = rangeOf(input);
+        return { least: least * pages, most: most * pages };
+      });
     },
     real: async (definition) => {
       await client.query(renderIndexDefinition({ ...definition, name: 'measured' }));
