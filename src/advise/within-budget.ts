@@ -1,5 +1,6 @@
 /** The disk that was granted to new indexes is granted once, whichever rules ask for it. */
 import type { RecommendationDraft, Rejection } from '../domain/index.ts';
+import { TAKEN_OF_BUDGET } from './index-advisor/draft-evidence.ts';
 
 /** It spends the budget by a search of its own, and comes first. */
 const SPENDS_ITSELF = 'index/missing';
@@ -17,8 +18,12 @@ export interface WithinBudget {
 export function withinBudget(drafts: readonly RecommendationDraft[], budget: number | null): WithinBudget {
   const rejections: Rejection[] = [];
   if (budget === null) return { recommendations: [...drafts], rejections };
-  const takes = ({ change, estimate }: RecommendationDraft) =>
-    change.kind === 'index.create' ? Math.max(0, estimate.size_bytes ?? 0) : 0;
+  const takes = ({ change, estimate, evidence }: RecommendationDraft) => {
+    if (change.kind !== 'index.create') return 0;
+    // What statistics leave open of one index is not there for another.
+    const reserved = evidence.find(({ name }) => name === TAKEN_OF_BUDGET)?.value;
+    return Math.max(0, estimate.size_bytes ?? 0, Number(reserved ?? 0));
+  };
   const isOther = (draft: RecommendationDraft) => draft.rule !== SPENDS_ITSELF && takes(draft) > 0;
   const saves = ({ estimate }: RecommendationDraft) =>
     (estimate.cost_before ?? 0) - (estimate.cost_after ?? 0);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { runRules } from '../../src/advise/engine.ts';
 import { findingDraft } from '../../src/advise/health/finding.ts';
+import { TAKEN_OF_BUDGET } from '../../src/advise/index-advisor/draft-evidence.ts';
 import { PgLuthierError, type Rule, type RuleResult } from '../../src/domain/index.ts';
 import { btree } from '../support/definitions.ts';
 import { contextOf, snapshotOf } from '../support/snapshot-builder.ts';
@@ -140,4 +141,13 @@ test('a budget of bytes holds for the new indexes of all rules; those chosen wit
   expect(within.rejections).toMatchObject([{ key: 'poor', code: 'over_budget' }]);
   const all = await runRules(rules, contextOf(snapshotOf()));
   expect(all.recommendations.map(({ key }) => key)).toEqual(['poor', 'rich', 'chosen']);
+  // Room that statistics leave open of the chosen one is not there for others.
+  const open = { unit: 'bytes', source: 'size model', level: 'estimated' as const, formula: null };
+  const evidence = [{ ...open, name: TAKEN_OF_BUDGET, value: 70 }];
+  const uncertain = { ...index('index/missing', 'chosen', 50, 1), evidence };
+  const reserved = await runRules(
+    [...rules.slice(0, 1), giving('index/missing', uncertain)],
+    contextOf(snapshotOf(), { index_budget_bytes: 100 }),
+  );
+  expect(reserved.recommendations.map(({ key }) => key)).toEqual(['chosen']);
 });

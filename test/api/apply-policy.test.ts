@@ -5,6 +5,7 @@ import { loadConfig } from '../../src/config.ts';
 import type { Change } from '../../src/domain/index.ts';
 import { applyInWindow } from '../../src/pipeline/index.ts';
 import { type Advised, advised } from '../pipeline/advised.ts';
+import { btree } from '../support/definitions.ts';
 
 let at: Advised;
 beforeAll(async () => {
@@ -179,29 +180,8 @@ describe('what a person decided against binds the policy', () => {
   });
 
   it('an apply of the policy that a person cancelled is not begun again by the next night', async () => {
-    const change: Change = {
-      kind: 'index.create',
-      index: {
-        schema: 'public',
-        table: 'items',
-        name: 'items_owner_idx',
-        method: 'btree',
-        unique: false,
-        keys: [
-          {
-            column: 'owner',
-            expression: null,
-            opclass: null,
-            collation: null,
-            direction: 'asc',
-            nulls: null,
-          },
-        ],
-        include: [],
-        where: null,
-        options: {},
-      },
-    };
+    const index = btree('items', ['owner'], { name: 'items_owner_idx' });
+    const change: Change = { kind: 'index.create', index };
     await at.propose('cancelled', change);
     await policy(auto);
     expect(await run()).toEqual({ started: 1, held: {} });

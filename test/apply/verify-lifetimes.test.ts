@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { families, lived } from '../../bench/verification/index.ts';
 
 /** Of each family; `npm run bench -- verification` draws 300. */
-const DRAWS = 20;
+const DRAWS = 24;
 
 async function counts(effect: number, draws: number, among = families) {
   const found = { succeeded: 0, regressed: 0, inconclusive: 0 };

@@ -8,6 +8,7 @@ import {
 } from '../../src/domain/index.ts';
 import { applyInWindow, collectTarget, verifyAllApplied, verifyApplied } from '../../src/pipeline/index.ts';
 import { revertChange } from '../../src/pipeline/revert-change.ts';
+import { btree } from '../support/definitions.ts';
 import { type Advised, advised } from './advised.ts';
 
 const table = (name: string) => `CREATE TABLE ${name} (id int NOT NULL, owner int, note text);
@@ -258,29 +259,7 @@ describe.each([15, 18])('a change that did harm, on PostgreSQL %i', (major) => {
       'a new index',
       'DROP INDEX IF EXISTS first_new',
       "SELECT pg_get_indexdef(to_regclass('first_new'))",
-      {
-        kind: 'index.create',
-        index: {
-          schema: 'public',
-          table: 'first',
-          name: 'first_new',
-          method: 'btree',
-          unique: false,
-          keys: [
-            {
-              column: 'note',
-              expression: null,
-              opclass: null,
-              collation: null,
-              direction: 'asc',
-              nulls: null,
-            },
-          ],
-          include: [],
-          where: null,
-          options: {},
-        },
-      },
+      { kind: 'index.create', index: btree('first', ['note'], { name: 'first_new' }) },
     ],
   ])('%s comes back to exactly what was there', comesBack);
 

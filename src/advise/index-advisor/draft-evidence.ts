@@ -170,6 +170,28 @@ export function guessedEvidence(share: number): Evidence[] {
   ];
 }
 
+/** Bytes of a budget that an index takes, where statistics leave open that it may be larger than it is said to be. */
+export const TAKEN_OF_BUDGET = 'taken of the budget';
+
+/** What of a budget it takes, where that is more than its size. */
+export function reservedEvidence(
+  { size_bytes, reserved_bytes }: Contender,
+  { index_budget_bytes: budget }: RuleContext,
+): Evidence[] {
+  if (budget === null || reserved_bytes <= size_bytes) return [];
+  return [
+    {
+      name: TAKEN_OF_BUDGET,
+      value: reserved_bytes,
+      unit: 'bytes',
+      source: 'size model',
+      level: 'estimated',
+      formula:
+        'half of the values more that the sample allows, and the longest of other columns where a condition keeps some rows only: the budget is of real bytes',
+    },
+  ];
+}
+
 /** What there was no time to ask, as evidence; nothing where all was. */
 export function unaskedEvidence(count: number): Evidence[] {
   if (count === 0) return [];

@@ -20,6 +20,7 @@ import {
   parametersUsed,
   perDay,
   readsEvidence,
+  reservedEvidence,
   sampleRows,
   unaskedEvidence,
   writersOf,
@@ -162,7 +163,7 @@ export function draftIndex(
         formula: `${contender.size.pages} pages × 8192 for ${Math.round(contender.size.tuples)} entries`,
       },
       sizeRange(contender, context.snapshot.schema.extended_statistics),
-      ...reservedInBudget(contender, context),
+      ...reservedEvidence(contender, context),
       {
         name: 'write cost in the window',
         value: contender.write.cost,
@@ -210,25 +211,6 @@ export function draftIndex(
     },
   };
   return { draft, unasked };
-}
-
-/** What of a budget it takes, where that is more than its size. */
-function reservedInBudget(
-  { size_bytes, reserved_bytes }: Contender,
-  { index_budget_bytes: budget }: RuleContext,
-): Evidence[] {
-  if (budget === null || reserved_bytes <= size_bytes) return [];
-  return [
-    {
-      name: 'taken of the budget',
-      value: reserved_bytes,
-      unit: 'bytes',
-      source: 'size model',
-      level: 'estimated',
-      formula:
-        'half of the values more that the sample allows, and the longest of other columns where a condition keeps some rows only: the budget is of real bytes',
-    },
-  ];
 }
 
 function savedByItself(saved: number, base: number, { what_if }: RuleContext): Evidence {

@@ -3,7 +3,6 @@
  * the planner expects and not what has to be read: no room and no writes are worth that. CREATE STATISTICS on the
  * expression tells the planner the same (since 14).
  */
-
 import type { WeighedContender } from './charges.ts';
 import type { searchSets } from './search/local-search.ts';
 import type { Selection, SelectionInput } from './selection.ts';
@@ -15,7 +14,7 @@ type Found = ReturnType<typeof searchSets>;
 
 /** Positions of the contenders in a set that have an expression for a key and stand in no statement's plan. */
 async function unread(
-  { contenders, statements, book }: SelectionInput,
+  { contenders, statements, book, deadline }: SelectionInput,
   weighed: readonly WeighedContender[],
   found: Found,
 ): Promise<Set<number>> {
@@ -24,13 +23,12 @@ async function unread(
   for (const [position, { candidate, handle, table_oid }] of contenders.entries()) {
     if (!found.has[position] || candidate.definition.keys.every(({ expression }) => expression === null))
       continue;
-    let isRead = false;
-    for (const statement of statements) {
-      if (isRead || !statement.tables.has(table_oid)) continue;
-      const cost = await book.cost(statement, set);
-      isRead = 'cost' in cost && cost.indexes.has(handle);
-    }
-    if (!isRead) idle.add(position);
+    const touching = statements.filter(({ tables }) => tables.has(table_oid));
+    await book.ask(touching, set, { deadline, exactly: true });
+    const costs = touching.map((statement) => book.known(statement, set));
+    // Of what there was no time for, nobody knows that it does not read the index.
+    const isOpen = Date.now() > deadline && costs.includes(null);
+    if (!isOpen && !costs.some((cost) => cost?.indexes.has(handle))) idle.add(position);
   }
   return idle;
 }

@@ -117,7 +117,7 @@ function lastingOf(
   return distinct <= FLAG_VALUES || isRare(predicate, table, distinct) ? 'likely' : 'no';
 }
 
-/** Types of numbers that are given to things, one after the other. */
+/** Types that things are numbered by. */
 const COUNTING: ReadonlySet<string> = new Set(['smallint', 'integer', 'bigint', 'uuid']);
 
 /**

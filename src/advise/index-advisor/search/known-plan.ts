@@ -16,6 +16,7 @@ export interface KnownPlan {
 }
 
 export const NOTHING: ReadonlySet<string> = new Set();
+
 /**
  * Share of the calls that are taken to find the rows of a LIMIT last. The planner never does: an index that serves the
  * order alone read 50 times the blocks of the whole table where the state that was asked for is rare and of the newest
