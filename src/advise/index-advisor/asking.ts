@@ -1,17 +1,13 @@
 /**
- * Which sets the planner is asked about around the search: those on the way to a greedy set, the neighbours of the best
- * one so far, and the target without the existing indexes that may leave.
+ * Which sets the planner is asked about around the search: the best one so far, those on the way to a greedy set, and the
+ * target without the existing indexes that may leave.
  */
-import { askBeside } from './beside.ts';
 import { supersedes } from './covered.ts';
 import type { Leaving } from './leaving.ts';
-import type { Room } from './room.ts';
 import type { Ask, PlanBook } from './search/plan-book.ts';
 import type { Weighed } from './search/set-model.ts';
 import type { Contender, SelectionInput } from './selection.ts';
-import { mayServe } from './serving.ts';
 import { BLOCK_BYTES } from './size-model.ts';
-import { membersByTable, standsFor } from './stand-in.ts';
 import type { AdvisorStatement } from './statement.ts';
 
 /** Sets that are asked about at most while one is grown step by step. */
@@ -20,14 +16,6 @@ const GROWING_QUESTIONS = 3000;
 const GROWING_AT_ONCE = 24;
 /** Of those that supersede an existing index, so many are asked about in its place before the search. */
 const BEST_SUCCESSORS = 2;
-/** Neighbours of a set that are asked about in one round, the most promising first: so many, or a share of all. */
-const NEIGHBOURS = 96;
-const SHARE_OF_NEIGHBOURS = 1 / 24;
-/**
- * Statements times neighbours that are asked about in one round at most, those with the most hope first: of large
- * workloads the set has changed by what these show before the others' turn comes.
- */
-const MOST_PAIRS = 600;
 /**
  * Asks about the statements whose cost under the set does not follow from what is known, until the deadline.
  * @returns how many there were.
@@ -145,59 +133,6 @@ function* frontOf(
     yield { statements, set: beside };
     beside.delete(handle);
   }
-}
-
-/**
- * One more index beside the set: asked about where the bounds leave room for it to pay, which is where it may work
- * together with members in a way that no plan has shown yet.
- */
-export async function askNeighbours(
-  input: SelectionInput,
-  weighed: readonly Weighed[],
-  set: ReadonlySet<string>,
-  room: Room,
-): Promise<number> {
-  const { book, statements, contenders } = input;
-  const members = membersByTable(contenders, set);
-  const byHandle = new Map(contenders.map(({ handle }, position) => [handle, position]));
-  const hopes = new Map<string, { hope: number; by: { statement: AdvisorStatement; hope: number }[] }>();
-  const beside = new Set(set);
-  for (const statement of statements) {
-    if (!book.known(statement, set)) continue;
-    for (const handle of book.relevant(statement)) {
-      if (set.has(handle) || !byHandle.has(handle) || book.isPassedOver(statement, handle, set)) continue;
-      const contender = contenders[byHandle.get(handle) ?? -1];
-      if (!mayServe(contender, statement, book.skips)) continue;
-      beside.add(handle);
-      const hope = book.couldSave(statement, set, beside) * statement.query.calls;
-      const isKnown = book.known(statement, beside) !== null;
-      beside.delete(handle);
-      if (isKnown ? hope === 0 : hope <= 0) continue;
-      const known = hopes.get(handle) ?? { hope: 0, by: [] };
-      known.hope += hope;
-      if (!isKnown) known.by.push({ statement, hope });
-      hopes.set(handle, known);
-    }
-  }
-  const promising = [...hopes]
-    .filter(([handle, { hope, by }]) => {
-      if (by.length === 0) return false;
-      const position = byHandle.get(handle) ?? -1;
-      const { size_bytes = 0, charge = 0 } = weighed[position] ?? {};
-      return hope > charge + room.costOf(size_bytes, standsFor(contenders[position], members));
-    })
-    .sort(([, a], [, b]) => b.hope - a.hope)
-    .slice(0, Math.max(NEIGHBOURS, SHARE_OF_NEIGHBOURS * contenders.length));
-  const pairs = promising.flatMap(([handle, { by }]) =>
-    by.map(({ statement, hope }) => ({ handle, statement, hope })),
-  );
-  const first =
-    pairs.length > MOST_PAIRS ? pairs.sort((a, b) => b.hope - a.hope).slice(0, MOST_PAIRS) : pairs;
-  const wanted = new Map<AdvisorStatement, string[]>();
-  for (const { handle, statement } of first)
-    wanted.set(statement, [...(wanted.get(statement) ?? []), handle]);
-  await askBeside(book, set, wanted, input.deadline);
-  return promising.length;
 }
 
 /**

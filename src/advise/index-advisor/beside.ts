@@ -21,6 +21,8 @@ interface Open {
  * Asks until each sample's plan is known, or follows, under the set with each of the candidates.
  * @param wanted candidates that are not in the set, by the statement that they are asked about for.
  * @param deadline epoch ms after which no more are asked.
+ * @param left of the candidates that are still open after a turn, those that are worth asking about further: each answer
+ * tells something about the others of its group, too.
  * @returns how many samples and groups there were something to ask about.
  */
 export async function askBeside(
@@ -28,6 +30,7 @@ export async function askBeside(
   set: ReadonlySet<string>,
   wanted: ReadonlyMap<AdvisorStatement, readonly string[]>,
   deadline: number,
+  left: (handles: ReadonlySet<string>) => ReadonlySet<string> = (handles) => handles,
 ): Promise<number> {
   // One set for all of them: a copy for each would take longer than all else on thousands of indexes.
   const scratch = new Set(set);
@@ -41,9 +44,11 @@ export async function askBeside(
   const begun = open.length;
   while (open.length > 0 && Date.now() < deadline) {
     await book.askEach(asksOf(scratch, open), deadline);
-    open = open.flatMap((one) => {
-      const plan = planWith(book, scratch, one);
-      return apart(one, plan, (others) => others);
+    const next = open.flatMap((one) => apart(one, planWith(book, scratch, one), (others) => others));
+    const worth = left(new Set(next.flatMap(({ group }) => group)));
+    open = next.flatMap((one) => {
+      const group = one.group.filter((handle) => worth.has(handle));
+      return group.length > 0 ? [{ ...one, group }] : [];
     });
   }
   return begun;

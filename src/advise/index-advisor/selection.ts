@@ -5,13 +5,14 @@
  * shows nothing new. Value is plan cost × calls, and what writes and bytes cost.
  */
 import type { IndexSize } from '../../domain/index.ts';
-import { askAbout, askAboutLeaving, askNeighbours, askWithout, growByPlanner } from './asking.ts';
+import { askAbout, askAboutLeaving, askWithout, growByPlanner } from './asking.ts';
 import type { Candidate } from './candidates.ts';
 import { weigh } from './charges.ts';
 import { askDepartures } from './departures.ts';
 import { askExchanges } from './exchanges.ts';
 import type { Leaving } from './leaving.ts';
 import { alternatives, reasons } from './left-out.ts';
+import { askNeighbours } from './neighbours.ts';
 import { Room } from './room.ts';
 import { searchSets } from './search/local-search.ts';
 import type { KnownCandidate, PlanBook } from './search/plan-book.ts';
