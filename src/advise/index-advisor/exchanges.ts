@@ -1,7 +1,7 @@
 /** Exchanges of a set's member for another contender: which could be worth it, and what the planner says of them. */
 import { unknownOf, usersOf } from './asking.ts';
+import { askBeside } from './beside.ts';
 import type { Room } from './room.ts';
-import type { Ask } from './search/plan-book.ts';
 import type { Contender, SelectionInput } from './selection.ts';
 import { mayServe } from './serving.ts';
 import { BLOCK_BYTES } from './size-model.ts';
@@ -36,9 +36,10 @@ export async function askExchanges(
   const touched = statementsOf(input, others);
   const least = LEAST_POTENTIAL * room.value;
   const most = Math.max(EXCHANGES, SHARE_OF_EXCHANGES * contenders.length);
-  const exchanges: Ask[] = [];
+  const exchanges = new Map<Contender, Exchange[]>();
+  let found = 0;
   const swapped = new Set(set);
-  for (const other of others) {
+  search: for (const other of others) {
     if (Date.now() > input.deadline) break;
     const replaced = standsFor(other, members);
     const needed = room.costOf(other.reserved_bytes, replaced);
@@ -46,20 +47,59 @@ export async function askExchanges(
     swapped.add(other.handle);
     const beside = hopeOf(input, served, set, swapped);
     for (const { position, member } of members.get(other.table_oid) ?? []) {
-      if (exchanges.length >= most) return book.askEach(exchanges, input.deadline);
+      if (found >= most) break search;
       if (!replaced.has(position)) continue;
       const using = (users.get(member.handle) ?? []).filter((one) => book.relevant(one).has(other.handle));
       if (using.length === 0) continue;
       swapped.delete(member.handle);
       const open = unknownOf(book, using, swapped);
-      const freed = room.worthOf(member.reserved_bytes - other.reserved_bytes);
-      const potential = beside + hopeOf(input, open, set, swapped) + freed - needed;
-      if (open.length > 0 && potential > least) exchanges.push({ statements: open, set: new Set(swapped) });
+      const apart = beside + room.worthOf(member.reserved_bytes - other.reserved_bytes) - needed;
+      if (open.length > 0 && apart + hopeOf(input, open, set, swapped) > least) {
+        const known = exchanges.get(member) ?? [];
+        exchanges.set(member, [...known, { handle: other.handle, open, apart }]);
+        found += 1;
+      }
       swapped.add(member.handle);
     }
     swapped.delete(other.handle);
   }
-  return book.askEach(exchanges, input.deadline);
+  for (const [member, instead] of exchanges) await askInstead(input, set, { member, instead, least });
+  return found;
+}
+
+/** What might do a member's work. */
+interface Exchange {
+  handle: string;
+  /** Statements that use the member and whose plans with the other in its place are not known. */
+  open: readonly AdvisorStatement[];
+  /** The most that it could save but for those statements. */
+  apart: number;
+}
+
+/** Those that might do a member's work, asked about together in its place; what could no longer save enough is dropped. */
+async function askInstead(
+  input: SelectionInput,
+  set: ReadonlySet<string>,
+  { member, instead, least }: { member: Contender; instead: readonly Exchange[]; least: number },
+): Promise<void> {
+  const without = new Set(set);
+  without.delete(member.handle);
+  const swapped = new Set(without);
+  const wanted = new Map<AdvisorStatement, string[]>();
+  for (const { handle, open } of instead) {
+    for (const statement of open) wanted.set(statement, [...(wanted.get(statement) ?? []), handle]);
+  }
+  const promising = (handles: ReadonlySet<string>) => {
+    const worth = instead.filter(({ handle, open, apart }) => {
+      if (!handles.has(handle)) return false;
+      swapped.add(handle);
+      const potential = apart + hopeOf(input, open, set, swapped);
+      swapped.delete(handle);
+      return potential > least;
+    });
+    return new Set(worth.map(({ handle }) => handle));
+  };
+  await askBeside(input.book, without, wanted, input.deadline, promising);
 }
 
 /** Calls × the most that statements could save with another set, by what is known of them. */
