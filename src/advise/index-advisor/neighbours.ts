@@ -49,7 +49,10 @@ export async function askNeighbours(
       isOpen: book.known(statement, beside) === null,
     }));
     beside.delete(handle);
-    return { most: hopes.reduce((sum, { hope }) => sum + hope, 0), open: hopes.filter(({ isOpen }) => isOpen) };
+    return {
+      most: hopes.reduce((sum, { hope }) => sum + hope, 0),
+      open: hopes.filter(({ isOpen }) => isOpen),
+    };
   };
   const promising = around
     .map((neighbour) => ({ neighbour, ...hopesOf(neighbour) }))

@@ -10,6 +10,7 @@ import type { Candidate } from './candidates.ts';
 import { weigh } from './charges.ts';
 import { askDepartures } from './departures.ts';
 import { askExchanges } from './exchanges.ts';
+import { askLeaner, makeLean } from './leanest.ts';
 import type { Leaving } from './leaving.ts';
 import { alternatives, reasons } from './left-out.ts';
 import { askNeighbours } from './neighbours.ts';
@@ -17,6 +18,7 @@ import { Room } from './room.ts';
 import { searchSets } from './search/local-search.ts';
 import type { KnownCandidate, PlanBook } from './search/plan-book.ts';
 import { SetModel, type SetRules } from './search/set-model.ts';
+import type { SetState } from './search/set-state.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { withoutUnread } from './statistics-only.ts';
 import type { WriteCost } from './write-cost.ts';
@@ -163,8 +165,15 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   }
   const cutShort = Date.now() >= input.deadline;
   const thoroughly = { ...limits, shakes: SHAKES_AT_LAST, thorough: true };
-  const model = modelOf();
-  const best = searchSets(model, thoroughly, chosen ?? model.present);
+  let model = modelOf();
+  let best = searchSets(model, thoroughly, chosen ?? model.present);
+  const handlesOf = (state: SetState) =>
+    new Set(state.members().map((position) => weighed[position]?.handle ?? ''));
+  if ((await askLeaner(input, handlesOf(best))) > 0) {
+    model = modelOf();
+    best = searchSets(model, { ...limits, shakes: 0 }, best.members());
+  }
+  makeLean(best, input, handlesOf(best));
   const { found: final, left } = await withoutUnread(input, { weighed, found: best }, (charged, members) => {
     weighed = charged;
     return searchSets(modelOf(), thoroughly, members);
