@@ -55,9 +55,21 @@ function tableOf({ nothing, runs }: Comparison): Record<string, unknown>[] {
       reads_to_ours: round(run.reads / (ours?.reads ?? 1), 4),
       charged_to_ours: round(chargedOf(run) / (ours ? chargedOf(ours) : 1), 4),
       questions: run.questions,
+      ours_matched_after: ours && run !== ours ? questionsToMatch({ ours, reference: run }) : null,
       seconds: `${round(run.seconds, 2)}${run.was_stopped ? ' (limit)' : ''}`,
     };
   });
+}
+
+/**
+ * Questions after which ours was, and stayed, at least as good as the reference's set in the end; null: at no time.
+ * Those that its own end took count only where no round before was good enough.
+ */
+function questionsToMatch({ ours, reference }: { ours: Run; reference: Run }): number | null {
+  const enough = costOf(reference) * (1 + TOLERANCE);
+  if (costOf(ours) > enough) return null;
+  const last = ours.path.findLastIndex(({ cost }) => cost > enough);
+  return ours.path[last + 1]?.questions ?? ours.questions;
 }
 
 /** Both sets of a cell that ours lost, and the statements that make the difference. */
@@ -186,6 +198,16 @@ export async function indexReferencesBenchmark(options: BenchmarkOptions): Promi
       aim: 1,
       better: 'lower',
     },
+  };
+  const matched = extended.map(
+    (cell) => (questionsToMatch(cell) ?? Number.POSITIVE_INFINITY) / cell.reference.questions,
+  );
+  figures.questions_to_match_extend = { value: median(matched), unit: 'ratio', aim: 1, better: 'lower' };
+  figures.matched_extend_with_fewer_questions_share = {
+    value: round(matched.filter((ratio) => ratio < 1).length / matched.length, 4),
+    unit: 'share',
+    aim: 1,
+    better: 'higher',
   };
   for (const comparison of comparisons) {
     figures[`ratio_to_best_reference_${comparison.name}`] = {

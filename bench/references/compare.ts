@@ -40,6 +40,8 @@ export interface Run extends Verdict {
   seconds: number;
   /** The time limit ended it. */
   was_stopped: boolean;
+  /** Of ours: the best set of each round, with the questions that had been asked by then; of others nothing. */
+  path: { cost: number; questions: number }[];
 }
 
 export interface Comparison {
@@ -96,6 +98,7 @@ export async function compare(workload: IndexWorkload, options: CompareOptions):
             questions,
             seconds,
             was_stopped: evaluator.wasStopped,
+            path: [],
           };
           if (best === null || run.reads + run.writes < best.reads + best.writes) best = run;
         }
@@ -188,7 +191,16 @@ async function ours(
       'index/missing',
     );
     const seconds = (performance.now() - started) / 1000;
-    const dropped = selection.dropped.map(({ handle, write }) => ({ handle, write_cost: write.cost }));
+    const costOfWrites = ({ handle, write }: (typeof selection.dropped)[number]) => ({
+      handle,
+      write_cost: write.cost,
+    });
+    const dropped = selection.dropped.map(costOfWrites);
+    const path: Run['path'] = [];
+    for (const step of selection.path) {
+      const { reads, writes } = await judge.verdict(step.chosen, step.dropped.map(costOfWrites));
+      path.push({ cost: reads + writes, questions: step.questions });
+    }
     return {
       ...(await judge.verdict(selection.chosen, dropped)),
       algorithm: 'ours',
@@ -199,6 +211,7 @@ async function ours(
       questions: twin.questions,
       seconds,
       was_stopped: selection.cut_short,
+      path,
     };
   } finally {
     await twin.close();

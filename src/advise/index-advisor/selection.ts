@@ -18,7 +18,7 @@ import { Room } from './room.ts';
 import { searchSets } from './search/local-search.ts';
 import type { KnownCandidate, PlanBook } from './search/plan-book.ts';
 import { SetModel, type SetRules } from './search/set-model.ts';
-import type { SetState } from './search/set-state.ts';
+import { SetState } from './search/set-state.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { withoutUnread } from './statistics-only.ts';
 import type { WriteCost } from './write-cost.ts';
@@ -71,6 +71,14 @@ export interface SelectionInput {
   progress: (message: string) => void;
 }
 
+/** The best set by the plans known so far, some of which are taken for dearer than they are: what a search cut off gives. */
+export interface SetOnTheWay {
+  chosen: Contender[];
+  dropped: Leaving[];
+  /** Plans that the planner had been asked for by then. */
+  questions: number;
+}
+
 export interface Selection {
   chosen: Contender[];
   /** Existing indexes that the chosen ones replace. */
@@ -81,8 +89,8 @@ export interface Selection {
   left: { contender: Contender; code: string; reason: string }[];
   /** True: the deadline ended the search. */
   cut_short: boolean;
-  /** Times that the planner was asked about a set and its neighbours. */
-  rounds: number;
+  /** The best set of each round in which the planner was asked about a set and its neighbours. */
+  path: SetOnTheWay[];
   /** Costs that followed from plans that the planner had shown. */
   concluded: number;
 }
@@ -119,13 +127,13 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   // 1,880 at 450 MB, the same set); without one a grown set is the better beginning (a fifteenth less cost at scale).
   if (input.budget_bytes === null) await growByPlanner(input, weighed, rivals);
   let chosen: readonly number[] | null = null;
-  let rounds = 0;
+  const path: SetOnTheWay[] = [];
   let concluded = 0;
   let widened = 0;
   let idle = 0;
   let last = Number.POSITIVE_INFINITY;
   let before: ReadonlySet<string> = new Set();
-  for (; rounds < MAX_ROUNDS && Date.now() < input.deadline; rounds += 1) {
+  while (path.length < MAX_ROUNDS && Date.now() < input.deadline) {
     const model = modelOf();
     const found = searchSets(model, limits, chosen ?? model.present);
     chosen = found.members();
@@ -133,8 +141,11 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     idle = last - found.value < LEAST_PROGRESS * found.value ? idle + 1 : 0;
     last = found.value;
     const set: Set<string> = new Set(chosen.map((position) => weighed[position]?.handle ?? ''));
-    const left = ((100 * found.value) / Math.max(1, input.base)).toPrecision(4);
-    input.progress(`round ${rounds + 1}: the best set so far leaves ${left} % of the cost`);
+    path.push({ ...partsOf(input, found), questions: book.asked });
+    // Of what nothing makes cheaper the model knows nothing.
+    const saved = new SetState(model).value - found.value;
+    const left = (100 * (1 - saved / Math.max(1, input.base))).toPrecision(4);
+    input.progress(`round ${path.length}: the best set so far leaves ${left} % of the cost`);
     const room = new Room(found, limits.budget_bytes);
     let asked =
       (await askAbout(input, set, statements)) +
@@ -178,16 +189,25 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     weighed = charged;
     return searchSets(modelOf(), thoroughly, members);
   });
-  const { contenders } = input;
   const told = new Set(left.map(({ contender }) => contender));
   return {
-    chosen: contenders.filter((_, position) => final.has[position] === 1),
-    dropped: input.leaving.filter((_, position) => final.has[contenders.length + position] !== 1),
+    ...partsOf(input, final),
     handles: new Set(final.members().map((position) => weighed[position]?.handle ?? '')),
     left: [...left, ...reasons(input, weighed, final).filter(({ contender }) => !told.has(contender))],
     cut_short: cutShort,
-    rounds,
+    path,
     concluded: concluded + model.answered + book.concluded,
+  };
+}
+
+/** What joins and what leaves. */
+function partsOf(
+  { contenders, leaving }: SelectionInput,
+  { has }: SetState,
+): Pick<Selection, 'chosen' | 'dropped'> {
+  return {
+    chosen: contenders.filter((_, position) => has[position] === 1),
+    dropped: leaving.filter((_, position) => has[contenders.length + position] !== 1),
   };
 }
 

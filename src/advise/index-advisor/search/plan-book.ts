@@ -43,6 +43,8 @@ const NOTHING_OPEN: OpenAsk = {
 };
 
 export class PlanBook {
+  /** Plans that the planner was asked for. */
+  asked = 0;
   /** Answers that needed no question. */
   concluded = 0;
   /** Existing indexes that may leave: what is there as long as nothing is changed. */
@@ -120,6 +122,7 @@ export class PlanBook {
   }
 
   async #timed<T>(questions: number, ask: () => Promise<T>): Promise<T> {
+    this.asked += questions;
     const started = Date.now();
     const answers = await ask();
     this.#pace.note(questions, Date.now() - started);
