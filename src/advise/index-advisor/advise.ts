@@ -1,6 +1,7 @@
 /** The index advisor's run: statements, candidates, what-if, selection. */
 import type { Limit, NotAnalysed, Rejection, RuleContext, WhatIf } from '../../domain/index.ts';
 import { usageCatalog } from '../../workload/index.ts';
+import { tableOf } from './candidates/candidate.ts';
 import { advisorCatalog } from './catalog.ts';
 import { type IndexesOfRun, openRun } from './contenders.ts';
 import { askUnder, toldCost } from './evidence.ts';
@@ -122,8 +123,16 @@ export async function adviseIndexes(
       remedy: 'Report it with the tables’ definitions and their rows of pg_stats.',
     });
   }
-  for (const { contender, code, reason } of selection.left) {
-    rejections.push({ rule, candidate: contender.candidate.key, code, reason });
+  for (const { contender, code, reason, nearness } of selection.left) {
+    const { candidate } = contender;
+    rejections.push({
+      rule,
+      candidate: candidate.key,
+      code,
+      reason,
+      table: tableOf(candidate),
+      ...(nearness ? { nearness } : {}),
+    });
   }
   const all = new Set([...book.present, ...run.asked()]);
   const floor = statements.reduce((sum, statement) => {

@@ -7,6 +7,7 @@ import {
   type WhatIf,
 } from '../../domain/index.ts';
 import { CandidateSizes, type Sized } from './candidate-size.ts';
+import { tableOf } from './candidates/candidate.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { type AdvisorCatalog, advisorCatalog, constantKey } from './catalog.ts';
 import { coveringIndex } from './covered.ts';
@@ -258,7 +259,8 @@ export class CandidateMaker {
   }
 
   #reject(candidate: Candidate, code: string, reason: string): void {
-    this.#rejections.push({ rule: this.#rule, candidate: candidate.key, code, reason });
+    const table = tableOf(candidate);
+    this.#rejections.push({ rule: this.#rule, candidate: candidate.key, code, reason, table });
   }
 }
 

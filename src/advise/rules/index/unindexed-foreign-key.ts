@@ -58,6 +58,7 @@ export const rule: Rule = {
         rejections.push({
           rule: ID,
           candidate: `index on ${key.schema}.${key.table} (${key.columns.join(', ')}) for ${key.name}`,
+          table: quoteQualified(key.schema, key.table),
           code,
           reason,
         });
