@@ -25,7 +25,7 @@ export function renderDemoResult(result: DemoResult, terminal: { color: boolean;
     measured(result, terminal.width),
     total(result),
     '',
-    `Considered and not recommended: ${report.rejections.length} (the API has all, with their reasons)`,
+    `Considered and not recommended: ${report.rejections.length} (shares are of the workload's plan cost before; the API has all, with their reasons)`,
     ...rejectionLines(report.rejection_groups, terminal.width),
   ];
   if (report.limits.length > 0) {

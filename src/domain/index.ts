@@ -18,6 +18,7 @@ export * from './instance.ts';
 export * from './leaves.ts';
 export * from './lifecycle.ts';
 export * from './maintenance-window.ts';
+export * from './number-words.ts';
 export * from './plan-node-name.ts';
 export * from './plan-tree.ts';
 export * from './policy-protections.ts';

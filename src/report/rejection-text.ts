@@ -35,9 +35,10 @@ export function tableText({ table, instead_of }: RejectionGroup['tables'][number
 }
 
 /** What it was, and why not: by its numbers where it was weighed, for the reason stands above it. */
-function itemText(item: Rejection): string {
+function itemText(item: Rejection, isSaid: boolean): string {
   const { nearness } = item;
-  return `${candidateOf(item)}: ${nearness ? nearnessText(nearness) : item.reason}`;
+  if (nearness) return `${candidateOf(item)}: ${nearnessText(nearness)}`;
+  return isSaid ? candidateOf(item) : `${candidateOf(item)}: ${item.reason}`;
 }
 
 /** Lines without a heading; none where nothing was rejected. */
@@ -62,6 +63,8 @@ function groupLines(group: RejectionGroup, width: number): string[] {
     return wrapItem(`${title} (${count}): ${names.join(', ')}${more}`, width, '    ', '');
   }
   const lines = wrap(`${title} (${count})`, width, '    ');
+  // One reason for all of them says what the title says.
+  const isSaid = all.length > 1 && new Set(all.map(({ reason }) => reason)).size === 1;
   let told = 0;
   for (const part of tables.slice(0, TABLES)) {
     const text = tableText(part);
@@ -69,7 +72,7 @@ function groupLines(group: RejectionGroup, width: number): string[] {
     told += text === '' ? some.length : part.count;
     const indent = text === '' ? '      ' : '        ';
     if (text !== '') lines.push(...wrap(`${text} (${part.count})`, width, '      '));
-    for (const item of some) lines.push(...wrapItem(itemText(item), width, indent, '- '));
+    for (const item of some) lines.push(...wrapItem(itemText(item, isSaid), width, indent, '- '));
     if (text !== '' && part.count > some.length)
       lines.push(`${indent}… and ${part.count - some.length} more`);
   }

@@ -30,7 +30,7 @@ export function renderReport(report: Report, options: TextOptions): string {
     lines.push(...recommendationLines(recommendation, position + 1, { width }, style), '');
   });
   if (report.rejections.length > 0) {
-    const heading = `Considered and not recommended: ${report.rejections.length} (--json and the API have all, with their reasons)`;
+    const heading = `Considered and not recommended: ${report.rejections.length} (shares are of the workload's plan cost now; --json and the API have all, with their reasons)`;
     lines.push(...wrap(heading, width, '').map(style.bold));
     lines.push(...rejectionLines(report.rejection_groups, width), '');
   }
