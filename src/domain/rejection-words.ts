@@ -23,6 +23,7 @@ const words = (cause: RejectionCause, titles: Record<string, string>) =>
 const known: ReadonlyMap<string, RejectionWords> = new Map([
   ...words('obstacle', {
     index_size_invalid: 'no size could be reckoned, so it was not weighed (a defect of PgLuthier)',
+    unreadable: 'an expression of it cannot be read',
     refused_by_postgresql: 'PostgreSQL refuses it',
     deadline: 'there was no time to weigh it',
     constant_erased: 'the constant that it needs was erased from the statement',

@@ -5,6 +5,7 @@ import { tableOf } from './candidates/candidate.ts';
 import { advisorCatalog } from './catalog.ts';
 import { type IndexesOfRun, openRun } from './contenders.ts';
 import { askUnder, toldCost } from './evidence.ts';
+import { unreadableLimit } from './existing-expressions.ts';
 import { geneticLimit } from './genetic.ts';
 import { columnsSet, markLateRows } from './late-rows.ts';
 import { BATCH } from './make-candidates.ts';
@@ -87,6 +88,7 @@ export async function adviseIndexes(
     });
   }
   limits.push(...geneticLimit(rule, statements));
+  limits.push(...unreadableLimit(rule, advisorCatalog(context.snapshot), statements));
   await askUnder(book, statements, selection.handles, context.deadline);
   const costs: IndexAdvice['costs'] = new Map();
   for (const statement of statements) {

@@ -6,6 +6,7 @@ import {
   type RuleContext,
   type WhatIf,
 } from '../../domain/index.ts';
+import { isReadable } from '../../workload/index.ts';
 import { CandidateSizes, type Sized } from './candidate-size.ts';
 import { tableOf } from './candidates/candidate.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
@@ -200,6 +201,10 @@ export class CandidateMaker {
   async #want(candidate: Candidate, by: AdvisorStatement[]): Promise<Wanted | null> {
     const { definition, table } = candidate;
     this.#seen.add(candidate.key);
+    if (![...definition.keys.map((key) => key.expression), definition.where].every(isReadable)) {
+      this.#reject(candidate, 'unreadable', 'PgLuthier’s parser cannot read one of its expressions');
+      return null;
+    }
     const existing = coveringIndex(definition, table.indexes);
     if (existing) {
       const does = `${existing.schema}.${existing.name} (${existing.keys.join(', ')}) does this already`;

@@ -316,6 +316,20 @@ describe('rejections', () => {
     expect(rejected?.reason).toContain(costShareWords(must_save ?? 0));
   });
 
+  test('an existing index that the parser cannot read is a limit, and the rest goes on', async () => {
+    const newer: Snapshot = structuredClone(later);
+    const existing = newer.indexes.find(({ name }) => name === 'orders_customer');
+    if (!existing) throw new Error('no orders_customer');
+    existing.predicate = 'customer OF A LATER GRAMMAR (1 ,';
+    const context = await contextOf(newer, { what_if: twin, sql: CUSTOMER });
+    const { recommendations, limits } = await rule.evaluate(context);
+    expect(recommendations.map(({ title }) => title)).toEqual([expect.stringContaining('public.orders')]);
+    const [limit] = limits.filter(({ code }) => code === 'index_unreadable');
+    expect(limit?.message).toContain('public.orders_customer');
+    const { limits: usual } = await given(CUSTOMER);
+    expect(usual.map(({ code }) => code)).not.toContain('index_unreadable');
+  });
+
   test('a size that is no number is a defect of ours, said loudly, and takes nothing else along', async () => {
     const broken: Snapshot = structuredClone(later);
     const stats = broken.columns.find((column) => column.table === 'parts' && column.name === 'kind')?.stats;
