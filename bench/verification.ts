@@ -3,8 +3,8 @@
  * a verdict is final. How often is it false where nothing changed, family by family; and how much of an effect is seen.
  */
 import type { Benchmark, Figure } from './benchmark.ts';
-import { isTreated } from './verification/families.ts';
 import { type Family, families, lived } from './verification/index.ts';
+import { isTreated } from './verification/server.ts';
 
 interface Shares {
   succeeded: number;

@@ -8,6 +8,7 @@ import {
   type Cycle,
   type Drift,
   HOUR,
+  isTreated,
   LAST_S,
   type SimulatedServer,
   type SimulatedStatement,
@@ -22,7 +23,6 @@ export interface Family {
 const still: Drift = { deviation: 0, hours: 1 };
 const flat: Cycle = { amplitude: 0, phase: 0 };
 
-export const isTreated = ({ id }: SimulatedStatement): boolean => id.startsWith('q');
 const isControl = ({ id }: SimulatedStatement): boolean => id.startsWith('c');
 
 const drift = (draw: Draw, most: number): Drift => ({

@@ -6,9 +6,9 @@ import type { Services } from '../../src/pipeline/index.ts';
 import { loadWindow } from '../../src/pipeline/load-window.ts';
 import { chooseCutPoints } from '../../src/store/cut-points.ts';
 import { drawsOf } from '../draws.ts';
-import { type Family, isTreated, serverOf } from './families.ts';
+import { type Family, serverOf } from './families.ts';
 import { createChange } from './measured-index.ts';
-import { History, type SimulatedServer } from './server.ts';
+import { History, isTreated, type SimulatedServer } from './server.ts';
 
 /** A store of snapshots in memory, with what windows are made from. */
 function storeOf(history: History): Pick<Services, 'store'> {

@@ -25,6 +25,9 @@ export interface Step {
   fades?: number;
 }
 
+/** Those that the change was made for. */
+export const isTreated = ({ id }: Pick<SimulatedStatement, 'id'>): boolean => id.startsWith('q');
+
 export interface SimulatedStatement {
   id: string;
   query: string;
@@ -249,13 +252,23 @@ export class History {
     });
   }
 
+  /** Of the new index: each call of the statements that it was made for reads it once. */
+  private scans(index: number): number {
+    const start = Math.max(
+      0,
+      this.ticks.findLastIndex((tick) => tick <= 0),
+    );
+    return this.server.statements.filter(isTreated).reduce((sum, { id }) => {
+      const { calls } = this.tracks.get(id) as Track;
+      return sum + (calls[index] ?? 0) - (calls[start] ?? 0);
+    }, 0);
+  }
+
   snapshot(index: number): Snapshot {
     const at = this.ticks[index] as number;
     const set = this.server.clock_steps.reduce((sum, one) => (one.at <= at ? sum + one.seconds : sum), 0);
     const indexes =
-      at >= 0
-        ? [{ ...built, idx_scan: Math.max(0, Math.round(at / 60)), idx_tup_read: 0, idx_tup_fetch: 0 }]
-        : [];
+      at >= 0 ? [{ ...built, idx_scan: this.scans(index), idx_tup_read: 0, idx_tup_fetch: 0 }] : [];
     return snapshot({
       taken_at: new Date(EPOCH + (at + set) * 1000).toISOString(),
       collected_at: this.timeOf(index).toISOString(),

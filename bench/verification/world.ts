@@ -100,13 +100,18 @@ export function judged(world: World, seed: number): VerdictWord {
   });
   const side = (which: 'before' | 'after') => {
     const queries = statements.map((statement) => whole(statement.id, statement[which]));
+    // Each call of the statements that the index was made for reads it once.
+    const scans = queries
+      .filter(({ query_id }) => query_id.startsWith('q'))
+      .reduce((sum, { calls }) => sum + calls, 0);
     const window = {
       from: '2025-06-01T12:00:00Z',
       to: '2025-06-01T13:00:00Z',
       seconds: 3600,
       statements: statements.flatMap((statement) => statement[which]),
       tables: [],
-      indexes: which === 'after' ? [{ oid: 7, idx_scan: 99, idx_tup_read: 99, idx_tup_fetch: 99 }] : [],
+      indexes:
+        which === 'after' ? [{ oid: 7, idx_scan: scans, idx_tup_read: scans, idx_tup_fetch: scans }] : [],
       limits: [],
     };
     return {

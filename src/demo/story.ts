@@ -1,10 +1,9 @@
 /** The demo's end: what was applied, what it gained, what was rejected and why, as a table that a DBA would believe. */
 import Table from 'cli-table3';
-import { wrapItem } from '../report/index.ts';
+import { rejectionLines } from '../report/index.ts';
 import type { DemoApply, DemoResult } from './loop.ts';
 
 const MEASURED_ROWS = 14;
-const REJECTION_ROWS = 12;
 
 /** The result for a person. */
 export function renderDemoResult(result: DemoResult, terminal: { color: boolean; width: number }): string {
@@ -26,8 +25,8 @@ export function renderDemoResult(result: DemoResult, terminal: { color: boolean;
     measured(result, terminal.width),
     total(result),
     '',
-    'Rejected, and why:',
-    ...rejections(result, terminal.width),
+    `Considered and not recommended: ${report.rejections.length} (shares are of the workload's plan cost before; the API has all, with their reasons)`,
+    ...rejectionLines(report.rejection_groups, terminal.width),
   ];
   if (report.limits.length > 0) {
     lines.push('', 'What could not be seen:');
@@ -83,16 +82,6 @@ function total(result: DemoResult): string {
   const before = result.measured.reduce((sum, row) => sum + row.total_ms_before, 0);
   const after = result.measured.reduce((sum, row) => sum + row.total_ms_after, 0);
   return `Database time of these statements: ${milliseconds(before)} before, ${milliseconds(after)} after (${change(before, after)}).`;
-}
-
-function rejections(result: DemoResult, width: number): string[] {
-  const { rejections: all } = result.report;
-  const lines = all
-    .slice(0, REJECTION_ROWS)
-    // The reason is what the line is for: it is wrapped, not cut.
-    .flatMap(({ candidate, reason }) => wrapItem(`${candidate}: ${reason}`, width, '  ', '- '));
-  if (all.length > REJECTION_ROWS) lines.push(`  … and ${all.length - REJECTION_ROWS} more (--json has all)`);
-  return lines.length > 0 ? lines : ['  nothing'];
 }
 
 function percent(share: number): string {

@@ -132,6 +132,8 @@ export interface Verdict {
     before: number | null;
     after: number | null;
     unit: string | null;
+    /** View and columns that it was read from. Absent in verdicts of older versions. */
+    source?: string;
     /** Two-sided; null: it could not be tested. Absent: it was not to be. */
     p_value?: number | null;
   }[];

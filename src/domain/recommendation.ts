@@ -158,6 +158,30 @@ export const recommendationSchema = draftSchema.extend({
 });
 export type Recommendation = z.infer<typeof recommendationSchema>;
 
+/** How near an index came to being recommended. Shares are of the plan cost × calls of the workload now. */
+export const nearnessSchema = z.object({
+  /** What it would take on disk, by the size model. */
+  size_bytes: z.number(),
+  /** What it saves as the only new index; null: it was not asked about by itself. */
+  saves_alone: z.number().nullable(),
+  /** What it saves beside the recommended indexes; null: it would take the place of one of them. */
+  saves_beside: z.number().nullable(),
+  /** What it must save there: its writes, the price of its bytes, and what any index must earn; null as before. */
+  must_save: z.number().nullable(),
+  /** Of `must_save`, what the writes pay for it in the window. */
+  writes: z.number(),
+  /** The recommended index in whose place it would come, as a candidate is written; null: none, it would join them. */
+  instead_of: z.string().nullable(),
+  /**
+   * By how much it was not taken: `must_save` − `saves_beside`; in the place of another, what the workload and the
+   * indexes would cost more. 0 and less: it paid by the known plans, and something else stood in its way.
+   */
+  short_by: z.number(),
+  /** Statements with a plan that reads it, as far as the planner showed one. */
+  query_ids: z.array(z.string()),
+});
+export type Nearness = z.infer<typeof nearnessSchema>;
+
 /** Why a candidate was not recommended: kept and shown. */
 export const rejectionSchema = z.object({
   rule: z.string(),
@@ -166,6 +190,10 @@ export const rejectionSchema = z.object({
   /** Stable word for the kind of reason, e.g. `covered_by_existing`, `no_gain`, `backs_constraint`, `statistics_too_young`. */
   code: z.string(),
   reason: z.string(),
+  /** The table that it is about, as SQL names it; absent: it is about no table, or its rule does not say. */
+  table: z.string().optional(),
+  /** Absent: it is no index, or it was not weighed by plans. */
+  nearness: nearnessSchema.optional(),
   /** Key that the recommendation would have had: by it advice that stands learns why it is not proposed any more. */
   key: z.string().optional(),
 });

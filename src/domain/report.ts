@@ -1,6 +1,7 @@
 /** The report: what `pgluthier analyze --json`, the API and the store hold of one analysis. Its zod schema is the OpenAPI schema. */
 import { z } from 'zod';
 import { limitSchema, recommendationSchema, rejectionSchema } from './recommendation.ts';
+import { rejectionGroupSchema } from './rejection-groups.ts';
 import { scorecardGrades, scorecardMetricIds } from './scorecard-metrics.ts';
 
 export const windowHeaderSchema = z.object({
@@ -86,7 +87,10 @@ export const reportSchema = z.object({
       .optional(),
   }),
   recommendations: z.array(recommendationSchema),
+  /** All of them, in the order of their groups: the most telling first. */
   rejections: z.array(rejectionSchema),
+  /** The same to be read: by reason and table. Empty in reports of older versions. */
+  rejection_groups: z.array(rejectionGroupSchema).default([]),
   limits: z.array(limitSchema),
 });
 export type Report = z.infer<typeof reportSchema>;

@@ -1,17 +1,18 @@
 /** One analysis, from snapshots to a report: used by the service and, without a store, by the command line. */
 import { runRules, scoreMetrics } from '../advise/index.ts';
-import type {
-  EarliestLook,
-  Limit,
-  Report,
-  Rule,
-  RuleArea,
-  ScorecardThresholds,
-  Snapshot,
-  StandingAdvice,
-  WatchedReplica,
-  Window,
-  Workload,
+import {
+  type EarliestLook,
+  groupRejections,
+  type Limit,
+  type Report,
+  type Rule,
+  type RuleArea,
+  type ScorecardThresholds,
+  type Snapshot,
+  type StandingAdvice,
+  type WatchedReplica,
+  type Window,
+  type Workload,
 } from '../domain/index.ts';
 import { dialectsOf } from './by-hand.ts';
 import { finaliseDrafts } from './finalise.ts';
@@ -131,7 +132,7 @@ export async function analyse(input: AnalysisInput): Promise<Report> {
         scored: input.workload.source === 'files' ? null : scored(input),
       }),
       recommendations,
-      rejections: result.rejections,
+      ...groupRejections(result.rejections),
       limits: withoutRepeats(limits),
     };
   } finally {

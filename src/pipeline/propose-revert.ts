@@ -63,19 +63,25 @@ function riskOf(change: Change, original: Recommendation['risk']): Recommendatio
 /** The verdict's numbers, each with where it was read. */
 function evidenceFrom(apply: Apply, { verdict, measures, statements }: Verdict): Evidence[] {
   const source = `verification of ${apply.id}`;
-  const row = (name: string, value: number | string | null, unit: string | null, formula: string | null) => ({
+  const row = (
+    name: string,
+    value: number | string | null,
+    unit: string | null,
+    formula: string | null,
+    read?: string,
+  ) => ({
     name,
     value,
     unit,
-    source,
+    source: read === undefined ? source : `${source}, ${read}`,
     level: 'measured' as const,
     formula,
   });
   return [
     row('verdict', verdict, null, null),
-    ...measures.flatMap(({ name, before, after, unit, p_value }) => [
-      ...(before === null ? [] : [row(`${name}, before`, before, unit, null)]),
-      ...(after === null ? [] : [row(`${name}, after`, after, unit, null)]),
+    ...measures.flatMap(({ name, before, after, unit, source: read, p_value }) => [
+      ...(before === null ? [] : [row(`${name}, before`, before, unit, null, read)]),
+      ...(after === null ? [] : [row(`${name}, after`, after, unit, null, read)]),
       ...(typeof p_value === 'number' ? [row(`${name}, p`, p_value, null, null)] : []),
     ]),
     ...statements

@@ -1,37 +1,14 @@
 /** Numbers and lines as a person reads them. */
 
+import {
+  amountWords as amount,
+  bytesWords as bytes,
+  durationWords as milliseconds,
+  percentWords as percent,
+} from '../domain/index.ts';
 import { visibleLine } from './terminal-text.ts';
 
-const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-
-/** Bytes with PostgreSQL's units: 1 kB is 1024 bytes. */
-export function bytes(value: number): string {
-  let amount = Math.abs(value);
-  let unit = 0;
-  while (amount >= 1024 && unit < units.length - 1) {
-    amount /= 1024;
-    unit += 1;
-  }
-  const digits = unit === 0 || amount >= 100 ? 0 : 1;
-  return `${value < 0 ? '-' : ''}${amount.toFixed(digits)} ${units[unit]}`;
-}
-
-/** A count or a cost without noise: 1,234,567 or 12.3. */
-export function amount(value: number): string {
-  return Math.abs(value) >= 100 || Number.isInteger(value)
-    ? Math.round(value).toLocaleString('en-US')
-    : value.toPrecision(3);
-}
-
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}
-
-export function milliseconds(value: number): string {
-  if (value >= 3_600_000) return `${(value / 3_600_000).toFixed(1)} h`;
-  if (value >= 60_000) return `${(value / 60_000).toFixed(1)} min`;
-  return value >= 1000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(1)} ms`;
-}
+export { amount, bytes, milliseconds, percent };
 
 /** One line, cut at `length`. */
 export function shorten(text: string, length: number): string {

@@ -3,10 +3,10 @@
  * only. It computes nothing: what it shows stands in the object that it is given.
  */
 export { renderDiagnosis } from './diagnosis.ts';
-export { wrapItem } from './format.ts';
 export { renderReportMarkdown } from './markdown.ts';
 export { type MigrationFormat, migrationFormats, renderMigration } from './migration.ts';
 export { renderPlan } from './plan-text.ts';
+export { rejectionLines } from './rejection-text.ts';
 export { renderScorecardMarkdown } from './scorecard-markdown.ts';
 export { renderScorecard } from './scorecard-text.ts';
 export {

@@ -3,11 +3,13 @@ import {
   type AffectedStatement,
   type PlanTree,
   type Recommendation,
+  type RejectionGroup,
   type Report,
   weightWords,
 } from '../domain/index.ts';
 import { amount, bytes, evidenceValue, milliseconds, percent, shorten } from './format.ts';
 import { renderPlan } from './plan-text.ts';
+import { candidateOf, nearnessText, tableText } from './rejection-text.ts';
 import { costFacts, notAnalysedFacts, scorecardFacts } from './summary-text.ts';
 import { visible, visibleLine } from './terminal-text.ts';
 
@@ -56,9 +58,7 @@ export function renderReportMarkdown(report: Report): string {
     lines.push(...recommendation(item, position + 1));
   });
   if (report.rejections.length > 0) {
-    lines.push('## Considered and not recommended', '', '| candidate | reason |', '|---|---|');
-    for (const item of report.rejections) lines.push(`| ${code(item.candidate)} | ${plain(item.reason)} |`);
-    lines.push('');
+    lines.push('## Considered and not recommended', '', ...report.rejection_groups.flatMap(rejectionGroup));
   }
   if (report.limits.length > 0) {
     lines.push('## What could not be seen', '');
@@ -69,6 +69,21 @@ export function renderReportMarkdown(report: Report): string {
     lines.push('');
   }
   return `${lines.join('\n').trimEnd()}\n`;
+}
+
+/** A reason with what came nearest of each table; the JSON has all. */
+function rejectionGroup({ area, title, count, tables }: RejectionGroup): string[] {
+  const lines = [`**${plain(area)}: ${plain(title)}** (${count})`, ''];
+  lines.push('| table | candidate | why |', '|---|---|---|');
+  for (const part of tables) {
+    for (const item of part.nearest) {
+      const why = item.nearness ? `${nearnessText(item.nearness)}: ${item.reason}` : item.reason;
+      lines.push(`| ${plain(tableText(part))} | ${code(candidateOf(item))} | ${plain(why)} |`);
+    }
+    const rest = part.count - part.nearest.length;
+    if (rest > 0) lines.push(`| ${plain(tableText(part))} | | ${rest} more in the JSON |`);
+  }
+  return [...lines, ''];
 }
 
 function recommendation(item: Recommendation, number: number): string[] {

@@ -1,8 +1,9 @@
 /** The report in a terminal: what to do first, why, and exactly what would run. */
 import Table from 'cli-table3';
-import { type Rejection, type Report, weightWords } from '../domain/index.ts';
+import { type Report, weightWords } from '../domain/index.ts';
 import { amount, milliseconds, percent, shorten, wrap, wrapItem } from './format.ts';
 import { BORDERLESS, recommendationLines, type Style, styles } from './recommendation-text.ts';
+import { rejectionLines } from './rejection-text.ts';
 import { costFacts, notAnalysedFacts, scorecardFacts } from './summary-text.ts';
 import { visibleLine } from './terminal-text.ts';
 
@@ -13,8 +14,6 @@ export interface TextOptions {
   width: number;
 }
 
-/** Rejections listed of each kind; the JSON has all. */
-const REJECTIONS_LISTED = 4;
 const LEAST_WIDTH = 80;
 
 /** The whole report; ends with a newline. */
@@ -30,7 +29,11 @@ export function renderReport(report: Report, options: TextOptions): string {
   report.recommendations.forEach((recommendation, position) => {
     lines.push(...recommendationLines(recommendation, position + 1, { width }, style), '');
   });
-  lines.push(...rejectionLines(report.rejections, width, style.bold));
+  if (report.rejections.length > 0) {
+    const heading = `Considered and not recommended: ${report.rejections.length} (shares are of the workload's plan cost now; --json and the API have all, with their reasons)`;
+    lines.push(...wrap(heading, width, '').map(style.bold));
+    lines.push(...rejectionLines(report.rejection_groups, width), '');
+  }
   if (report.limits.length > 0) {
     lines.push(style.bold('What could not be seen or analysed'));
     for (const { scope, message, remedy } of report.limits) {
@@ -103,22 +106,4 @@ function overviewLines(report: Report, width: number, bold: Style): string[] {
     bold(`${report.recommendations.length} recommendation(s)`),
     ...lines.map((line) => `  ${line}`.trimEnd()),
   ];
-}
-
-function rejectionLines(rejections: Rejection[], width: number, bold: Style): string[] {
-  if (rejections.length === 0) return [];
-  const groups = new Map<string, Rejection[]>();
-  for (const rejection of rejections)
-    groups.set(rejection.code, [...(groups.get(rejection.code) ?? []), rejection]);
-  const lines = [bold('Considered and not recommended')];
-  for (const [code, items] of groups) {
-    lines.push(`  ${code.replaceAll('_', ' ')} (${items.length})`);
-    for (const item of items.slice(0, REJECTIONS_LISTED)) {
-      // The reason is what the line is for: it is wrapped, not cut.
-      lines.push(...wrapItem(`${item.candidate}: ${item.reason}`, width, '    ', '- '));
-    }
-    if (items.length > REJECTIONS_LISTED)
-      lines.push(`    … and ${items.length - REJECTIONS_LISTED} more (--json has all)`);
-  }
-  return [...lines, ''];
 }

@@ -1,4 +1,5 @@
 /** The columns that an expression reads which belongs to one table: an index's key, its predicate, a CHECK. */
+import { PgLuthierError } from '../domain/index.ts';
 import { parseTree } from './parser.ts';
 import { stringOf, walk } from './tree.ts';
 
@@ -27,4 +28,15 @@ export function columnsRead(expression: string | null): ReadonlySet<string> {
   if (kept.size >= MOST_KEPT) kept.clear();
   kept.set(expression, names);
   return names;
+}
+
+/** Whether the parser at hand can read it: a server that is newer than the parser may have grammar of its own. */
+export function isReadable(expression: string | null): boolean {
+  try {
+    columnsRead(expression);
+    return true;
+  } catch (error) {
+    if (error instanceof PgLuthierError && error.code === 'sql_syntax') return false;
+    throw error;
+  }
 }

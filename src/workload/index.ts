@@ -6,7 +6,7 @@
  */
 export { formatArrayText, parseArrayText } from './array-text.ts';
 export { workloadFromSnapshot, workloadFromWindow } from './build.ts';
-export { columnsRead } from './columns-read.ts';
+export { columnsRead, isReadable } from './columns-read.ts';
 export { composeWindows } from './compose.ts';
 export { concurrencyOf } from './concurrency.ts';
 export { constantTokens } from './constants.ts';

@@ -1,8 +1,8 @@
 /** What was becoming slower anyway, and what is slow for a while only, is no harm that the change did. */
 import { describe, expect, it } from 'vitest';
-import { type Family, isTreated } from '../../bench/verification/families.ts';
+import type { Family } from '../../bench/verification/families.ts';
 import { lived } from '../../bench/verification/index.ts';
-import { HOUR, type SimulatedStatement } from '../../bench/verification/server.ts';
+import { HOUR, isTreated, type SimulatedStatement } from '../../bench/verification/server.ts';
 import { stepAtChange } from '../../src/apply/verify/standing-loss.ts';
 
 /** Verdicts on servers that hardly drift, whose treated statements are as `shape` makes them. */

@@ -9,7 +9,7 @@ import { exact, type SideParts, side } from './sides.ts';
 
 const scanned: SideParts = {
   indexes: [built],
-  index_scans: [{ oid: 7, idx_scan: 500, idx_tup_read: 500, idx_tup_fetch: 500 }],
+  index_scans: [{ oid: 7, idx_scan: 10_000, idx_tup_read: 10_000, idx_tup_fetch: 10_000 }],
 };
 
 function verify(
@@ -34,6 +34,26 @@ describe('a new index', () => {
     const { verdict, retry } = verify(before, { queries: [exact('q', 2, 1, 100)], indexes: [built] });
     expect(verdict.verdict).toBe('inconclusive');
     expect(retry).toBe(true);
+  });
+
+  it('that was read too rarely for what they gained is not why', () => {
+    const read = (scans: number, spread: number) =>
+      verify(
+        { queries: [exact('q', 10, spread, 10_000)] },
+        {
+          queries: [exact('q', 2, 1, 10_000)],
+          indexes: [built],
+          index_scans: [{ oid: 7, idx_scan: scans, idx_tup_read: scans, idx_tup_fetch: scans }],
+        },
+      ).verdict;
+    // 0.5 · 10,000 · 8² ÷ (10² + 1²) = 3,168.3: all calls are alike, so that a third of them cannot be all of the gain.
+    expect(read(3_168, 1)).toMatchObject({
+      verdict: 'inconclusive',
+      reason: expect.stringContaining('3169 at least'),
+    });
+    expect(read(3_169, 1).verdict).toBe('succeeded');
+    // Few heavy calls may be.
+    expect(read(400, 30).verdict).toBe('succeeded');
   });
 
   it('waits for calls after, but not for calls before that will never come', () => {

@@ -39,6 +39,7 @@ describe.each(storeMajors)('records on PostgreSQL %i', (major) => {
       },
       recommendations: [recommendation('r')],
       rejections: [{ rule: 'r', candidate: 'é漢字 🐘', code: 'no_gain', reason: '\\ " \u0001' }],
+      rejection_groups: [],
       limits: [],
     };
     const started = await analyses.start(targetId, 'test');

@@ -1,5 +1,12 @@
 /** Goes over the tables of a snapshot for a rule: who has no known rate, who is advised, and partitions alike in one. */
-import type { Limit, Rejection, RuleContext, RuleResult, TableRow } from '../../domain/index.ts';
+import {
+  type Limit,
+  quoteQualified,
+  type Rejection,
+  type RuleContext,
+  type RuleResult,
+  type TableRow,
+} from '../../domain/index.ts';
 import { type Churn, churnOf } from './churn.ts';
 import { type Advised, joinFamilies } from './families.ts';
 import { horizonLimits } from './horizon.ts';
@@ -30,7 +37,10 @@ export function judgeTables(context: RuleContext, { rule, concerns, judge, by_ho
     const judged = judge(table, churn);
     if (judged === null) continue;
     if ('change' in judged) advised.push({ table, draft: judged });
-    else rejections.push({ rule, candidate: `${table.schema}.${table.name}`, ...judged });
+    else {
+      const candidate = `${table.schema}.${table.name}`;
+      rejections.push({ rule, candidate, table: quoteQualified(table.schema, table.name), ...judged });
+    }
   }
   return {
     recommendations: joinFamilies(advised, context.snapshot),

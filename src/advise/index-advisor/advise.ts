@@ -1,9 +1,11 @@
 /** The index advisor's run: statements, candidates, what-if, selection. */
 import type { Limit, NotAnalysed, Rejection, RuleContext, WhatIf } from '../../domain/index.ts';
 import { usageCatalog } from '../../workload/index.ts';
+import { tableOf } from './candidates/candidate.ts';
 import { advisorCatalog } from './catalog.ts';
 import { type IndexesOfRun, openRun } from './contenders.ts';
 import { askUnder, toldCost } from './evidence.ts';
+import { unreadableLimit } from './existing-expressions.ts';
 import { geneticLimit } from './genetic.ts';
 import { columnsSet, markLateRows } from './late-rows.ts';
 import { BATCH } from './make-candidates.ts';
@@ -86,6 +88,7 @@ export async function adviseIndexes(
     });
   }
   limits.push(...geneticLimit(rule, statements));
+  limits.push(...unreadableLimit(rule, advisorCatalog(context.snapshot), statements));
   await askUnder(book, statements, selection.handles, context.deadline);
   const costs: IndexAdvice['costs'] = new Map();
   for (const statement of statements) {
@@ -122,8 +125,16 @@ export async function adviseIndexes(
       remedy: 'Report it with the tables’ definitions and their rows of pg_stats.',
     });
   }
-  for (const { contender, code, reason } of selection.left) {
-    rejections.push({ rule, candidate: contender.candidate.key, code, reason });
+  for (const { contender, code, reason, nearness } of selection.left) {
+    const { candidate } = contender;
+    rejections.push({
+      rule,
+      candidate: candidate.key,
+      code,
+      reason,
+      table: tableOf(candidate),
+      ...(nearness ? { nearness } : {}),
+    });
   }
   const all = new Set([...book.present, ...run.asked()]);
   const floor = statements.reduce((sum, statement) => {

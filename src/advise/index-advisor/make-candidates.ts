@@ -6,7 +6,9 @@ import {
   type RuleContext,
   type WhatIf,
 } from '../../domain/index.ts';
+import { isReadable } from '../../workload/index.ts';
 import { CandidateSizes, type Sized } from './candidate-size.ts';
+import { tableOf } from './candidates/candidate.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { type AdvisorCatalog, advisorCatalog, constantKey } from './catalog.ts';
 import { coveringIndex } from './covered.ts';
@@ -199,6 +201,10 @@ export class CandidateMaker {
   async #want(candidate: Candidate, by: AdvisorStatement[]): Promise<Wanted | null> {
     const { definition, table } = candidate;
     this.#seen.add(candidate.key);
+    if (![...definition.keys.map((key) => key.expression), definition.where].every(isReadable)) {
+      this.#reject(candidate, 'unreadable', 'PgLuthier’s parser cannot read one of its expressions');
+      return null;
+    }
     const existing = coveringIndex(definition, table.indexes);
     if (existing) {
       const does = `${existing.schema}.${existing.name} (${existing.keys.join(', ')}) does this already`;
@@ -258,7 +264,8 @@ export class CandidateMaker {
   }
 
   #reject(candidate: Candidate, code: string, reason: string): void {
-    this.#rejections.push({ rule: this.#rule, candidate: candidate.key, code, reason });
+    const table = tableOf(candidate);
+    this.#rejections.push({ rule: this.#rule, candidate: candidate.key, code, reason, table });
   }
 }
 

@@ -12,7 +12,7 @@ import { askDepartures } from './departures.ts';
 import { askExchanges } from './exchanges.ts';
 import { askLeaner, makeLean } from './leanest.ts';
 import type { Leaving } from './leaving.ts';
-import { alternatives, reasons } from './left-out.ts';
+import { alternatives, type LeftOut, reasons } from './left-out.ts';
 import { askNeighbours } from './neighbours.ts';
 import { Room } from './room.ts';
 import { searchSets } from './search/local-search.ts';
@@ -86,7 +86,7 @@ export interface Selection {
   /** Handles of the chosen and of those existing ones that stay: the set as the book of plans names it. */
   handles: ReadonlySet<string>;
   /** Contenders that were left out, with why. */
-  left: { contender: Contender; code: string; reason: string }[];
+  left: LeftOut[];
   /** True: the deadline ended the search. */
   cut_short: boolean;
   /** The best set of each round in which the planner was asked about a set and its neighbours. */

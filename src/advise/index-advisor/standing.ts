@@ -6,12 +6,13 @@ import {
   evidenceChange,
   type IndexDefinition,
   isCommitted,
+  quoteQualified,
   type Rejection,
   type RuleContext,
   type StandingAdvice,
 } from '../../domain/index.ts';
 import { savedAlone, savedShares } from './alone.ts';
-import { type Candidate, makeCandidate } from './candidates/candidate.ts';
+import { type Candidate, makeCandidate, tableOf } from './candidates/candidate.ts';
 import type { CandidateMaker, Made } from './make-candidates.ts';
 import { normalisedDefinition } from './naming.ts';
 import type { PlanBook } from './search/plan-book.ts';
@@ -41,7 +42,8 @@ export function candidatesOfBefore(
     const { index } = change;
     const candidate = normalisedDefinition(index);
     const gone = (code: string, reason: string) => {
-      rejections.push({ rule, candidate, code, reason });
+      const table = quoteQualified(index.schema, index.table);
+      rejections.push({ rule, candidate, code, reason, table });
       return [];
     };
     const table = [...maker.catalog.tables.values()].find(
@@ -99,7 +101,10 @@ export async function withoutDismissed(
     if (evidenceChange(dismissal.evidence, { ...now, severity: 'info' }) !== null) kept.push(item);
     else {
       away.push(item);
-      run.rejections.push(dismissed(candidate.key, run.rule, dismissal, now));
+      run.rejections.push({
+        ...dismissed(candidate.key, run.rule, dismissal, now),
+        table: tableOf(candidate),
+      });
     }
   }
   return kept.filter(({ contender }) => {
@@ -111,6 +116,7 @@ export async function withoutDismissed(
       candidate: contender.candidate.key,
       code: 'dismissed',
       reason,
+      table: tableOf(contender.candidate),
     });
     return false;
   });

@@ -1,6 +1,7 @@
 /** From candidates to contenders: the planner is asked about each where it could matter. */
 import type { Rejection, RuleContext } from '../../domain/index.ts';
 import { askBeside, askBestBeside, type Rated } from './beside.ts';
+import { tableOf } from './candidates/candidate.ts';
 import { BATCH, type CandidateMaker, LATE, type Made } from './make-candidates.ts';
 import type { PlanBook } from './search/plan-book.ts';
 import { isInforming, isRelevant } from './search/relevance.ts';
@@ -72,6 +73,7 @@ export async function weighCandidates(context: RuleContext, weighing: Weighing):
         candidate: contender.candidate.key,
         code,
         reason,
+        table: tableOf(contender.candidate),
       });
     }
   }

@@ -4,10 +4,11 @@
  * ends, and passes of vacuum.
  */
 import type { IndexRow, IndexSize, Snapshot, Window } from '../../domain/index.ts';
-import { columnsRead } from '../../workload/index.ts';
+import { columnsRead, isReadable } from '../../workload/index.ts';
 import type { Candidate } from './candidates.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
 import { entryCost, OTHER_INDEX_ENTRY } from './entry-cost.ts';
+import { textsOf } from './existing-expressions.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { lostHotUpdates, writeCounts } from './write-counts.ts';
 
@@ -108,14 +109,14 @@ function columnsOf({ definition }: Candidate): string[] {
   return [...keys, ...definition.include, ...columnsRead(definition.where)];
 }
 
+/** The same of an existing index: all of the table's where an expression of it cannot be read, for it may read any. */
 function columnsOfIndex(index: IndexRow, table: AdvisorTable): string[] {
   const byAttnum = [...table.columns.values()].filter((column) => index.key_attnums.includes(column.attnum));
-  const expressions = index.key_attnums.flatMap((attnum, position) =>
-    attnum === 0 ? (index.keys[position] ?? []) : [],
-  );
+  const texts = textsOf(index);
+  if (!texts.every(isReadable)) return [...table.columns.keys()];
   return [
     ...byAttnum.map((column) => column.name),
     ...index.include,
-    ...[...expressions, index.predicate].flatMap((text) => [...columnsRead(text)]),
+    ...texts.flatMap((text) => [...columnsRead(text)]),
   ];
 }

@@ -1,5 +1,5 @@
 /** What a setting or a storage parameter is to move, before and after: a series of shares or rates, or a count. */
-import type { Verdict } from '../../domain/index.ts';
+import { amountWords, bytesWords, type Verdict } from '../../domain/index.ts';
 import { MIN_EFFECT } from './compare.ts';
 import { MIN_INTERVALS, type Series, varianceBetween, varianceWith } from './series.ts';
 import { regularisedIncompleteBeta, welch } from './welch.ts';
@@ -7,6 +7,9 @@ import { regularisedIncompleteBeta, welch } from './welch.ts';
 export interface OwnMeasure {
   name: string;
   unit: string;
+  /** Of what it is a share. Absent: it is none. */
+  of?: string;
+  source: string;
   /** Means of the sides; null: not seen. */
   before: number | null;
   after: number | null;
@@ -26,6 +29,10 @@ export interface Counted {
 interface Naming {
   name: string;
   unit: string;
+  /** Of what it is a share, where it is one: `of all rows`. */
+  of?: string;
+  /** View and columns that it is read from. */
+  source: string;
   better: 'lower' | 'higher';
 }
 
@@ -74,14 +81,14 @@ export function compareCounts(naming: Naming, before: Counted, after: Counted, m
 }
 
 function measure(
-  { name, unit, better }: Naming,
+  { better, ...naming }: Naming,
   before: number | null,
   after: number | null,
   p: number | null,
   maxP: number,
   given?: OwnMeasure['word'],
 ): OwnMeasure {
-  const found = { name, unit, before, after, p };
+  const found = { ...naming, before, after, p };
   if (given) return { ...found, word: given };
   if (before === null || after === null || p === null) return { ...found, word: 'unknown' };
   if (before === 0 && after === 0) return { ...found, word: 'none' };
@@ -90,20 +97,36 @@ function measure(
   return { ...found, word: after < before === (better === 'lower') ? 'better' : 'worse' };
 }
 
-export function asVerdictMeasure({ name, before, after, unit, p }: OwnMeasure): Verdict['measures'][number] {
-  return { name, before, after, unit, p_value: p };
+export function asVerdictMeasure({
+  name,
+  before,
+  after,
+  unit,
+  of,
+  source,
+  p,
+}: OwnMeasure): Verdict['measures'][number] {
+  return { name: of === undefined ? name : `${name}, ${of}`, before, after, unit, source, p_value: p };
 }
 
-/** In words, with its numbers. */
-export function inWords({ name, before, after, unit, p, word }: OwnMeasure): string {
-  const number = (value: number | null) => (value === null ? '?' : Number(value.toPrecision(3)).toString());
+/** In words, with its numbers, their unit and where they were read. */
+export function inWords({ name, before, after, unit, of, source, p, word }: OwnMeasure): string {
+  const number = (value: number | null) => {
+    if (value === null) return 'unknown';
+    if (unit === 'share')
+      return `${Number((100 * value).toPrecision(2))} %${of === undefined ? '' : ` ${of}`}`;
+    if (unit === 'bytes per call') return `${bytesWords(value)} per call`;
+    return `${amountWords(value)} ${unit}`;
+  };
   switch (word) {
     case 'unknown':
-      return `${name} cannot be compared yet (${MIN_INTERVALS} intervals of both windows are needed).`;
+      return `Whether it moved ${name} cannot be told yet: ${MIN_INTERVALS} intervals of both windows are needed (${source}).`;
     case 'none':
-      return `${name} was none before and is none now: there was nothing to gain.`;
-    default:
-      return `${name}: ${number(before)} before, ${number(after)} after (${unit}; p = ${number(p)}).`;
+      return `There were no ${name} before and there are none now, so that there was nothing to gain (${source}).`;
+    default: {
+      const change = { better: 'better', worse: 'worse', same: 'no change of a tenth beyond doubt' }[word];
+      return `The ${name}: ${number(before)} before, ${number(after)} after, ${change} (p = ${p === null ? 'unknown' : Number(p.toPrecision(2))}; ${source}).`;
+    }
   }
 }
 

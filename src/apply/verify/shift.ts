@@ -5,7 +5,7 @@ import { varianceOfMean } from './welch.ts';
 
 /** Fewer calls than this on either side say nothing about a mean. */
 export const MIN_CALLS = 30;
-const MIN_CONTROLS = 3;
+export const MIN_CONTROLS = 3;
 /**
  * Without controls nobody knows what the load did meanwhile: a statement is taken to drift by 15 % (one standard
  * deviation of the logarithm) for no reason of ours. An assumption, not a measurement; it asks for an effect of some 40 %.

@@ -10,6 +10,10 @@ function among(row: TableRow, tables: readonly Named[] | undefined): boolean {
   return tables?.some(({ schema, table }) => row.schema === schema && row.name === table) ?? true;
 }
 
+/** Where the share of dead rows is read. */
+export const DEAD_ROWS =
+  'pg_stat_user_tables.n_dead_tup ÷ (n_live_tup + n_dead_tup), at the end of each interval';
+
 /** Dead rows over all rows of these tables together, at the end of each interval; of all tables where none is named. */
 export function deadShare(side: Side, tables?: readonly Named[]): Series {
   return evenly(side, ({ tables: rows }) => {

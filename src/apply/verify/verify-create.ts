@@ -1,13 +1,16 @@
 /** A new index: did its statements get faster through it, and what did the table's writes pay? */
-import { type Change, quoteQualified, type Verdict } from '../../domain/index.ts';
+import { type Change, durationWords, quoteQualified, type Verdict } from '../../domain/index.ts';
 import { type Compared, compareAll, pairsOf, tooEarly } from './compare.ts';
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { hotRatio } from './measures.ts';
 import { mentionsTable } from './mentions.ts';
-import { globalShift, MIN_CALLS, type Pair } from './shift.ts';
+import { leastScans, scansOf } from './scan-evidence.ts';
+import { globalShift, MIN_CALLS, MIN_CONTROLS, type Pair } from './shift.ts';
 
 /** A write that lost less than this by each call is not worth a word, ms. */
 export const MIN_WRITE_LOSS_MS = 0.05;
+/** Characters of a statement by which it is named. */
+const NAME_LENGTH = 50;
 const WRITES: ReadonlySet<string> = new Set(['insert', 'update', 'delete', 'merge']);
 
 export function isWrite(statementClass: string): boolean {
@@ -34,7 +37,7 @@ export function verifyIndexCreate(
   if (!built?.is_valid) {
     return judgement('inconclusive', `${name} is ${built ? 'invalid' : 'not there any more'}.`, false);
   }
-  const scans = after.window.indexes.find((delta) => delta.oid === built.oid)?.idx_scan ?? 0;
+  const scans = scansOf(built, after);
   const affectedIds = new Set(input.affected_query_ids);
   const pairs = pairsOf(before, after);
   const onTable = (query: string) => mentionsTable(query, index.table);
@@ -81,17 +84,21 @@ export function verifyIndexCreate(
   ) {
     return judgement('inconclusive', `${tooEarly(fading.length)}${cost}`, true, found);
   }
-  if (faster.length > 0 && scans > 0) {
-    const reason = `${faster.length} of ${affectedIds.size} statement(s) got faster, and ${name} was scanned ${scans} time(s).${shiftNote(shift.controls)}${writeCost([...slowerWrites, ...fadingWrites])}`;
+  // What got faster without reading it got so for another reason.
+  const through = faster.filter((item) => scans >= leastScans(item));
+  if (through.length > 0) {
+    const reason = `${through.length} of ${affectedIds.size} statement(s) got faster (${mostWon(through)}), and ${name} was scanned ${scans} time(s).${shiftNote(shift.controls)}${writeCost([...slowerWrites, ...fadingWrites])}`;
     return judgement('succeeded', reason, false, found);
   }
   if (faster.length > 0) {
-    return judgement('inconclusive', `Statements got faster, but ${name} was not scanned.`, true, found);
+    const least = Math.ceil(Math.min(...faster.map(leastScans)));
+    const reason = `${faster.length} statement(s) got faster, but ${name} was scanned ${scans} time(s) only: what they won takes ${least} at least, so that something else is why.`;
+    return judgement('inconclusive', reason, true, found);
   }
   if (affected.length === 0) return tooFewCalls(input, scans, name, found);
   return judgement(
     'inconclusive',
-    `No statement changed by a tenth or more beyond doubt; ${name} was scanned ${scans} time(s).${shiftNote(shift.controls)}${cost}`,
+    `${nothingWon(affected)}; ${name} was scanned ${scans} time(s).${shiftNote(shift.controls)}${cost}`,
     affected.some((item) => item.undecided) || scans === 0,
     found,
   );
@@ -115,6 +122,22 @@ function tooFewCalls(
   return judgement('inconclusive', reason, curable || (ids.size === 0 && scans === 0), found);
 }
 
+/** That nothing got faster is known only where a gain of a tenth can be ruled out. */
+function nothingWon(affected: readonly Compared[]): string {
+  return affected.some((item) => item.undecided)
+    ? `None of ${affected.length} statement(s) changed by a tenth or more beyond doubt`
+    : `None of ${affected.length} statement(s) got faster by a tenth, which can be ruled out at 99 %: nothing shows that it is worth its writes and its disk space`;
+}
+
+/** Of those that got faster the one that won most time in the window after, by a call before and after. */
+function mostWon(faster: readonly Compared[]): string {
+  const most = faster.reduce((a, b) => (won([a]) >= won([b]) ? a : b));
+  const { mean_ms_before, mean_ms_after, query } = most.measured;
+  const text = query.replace(/\s+/g, ' ').trim();
+  const short = text.length <= NAME_LENGTH ? text : `${text.slice(0, NAME_LENGTH - 1)}…`;
+  return `${faster.length > 1 ? 'the most ' : ''}${short}: ${durationWords(mean_ms_before)} a call before, ${durationWords(mean_ms_after)} after`;
+}
+
 function writeCost(writes: readonly Compared[]): string {
   if (writes.length === 0) return '';
   const worst = writes.reduce((a, b) => (a.gain_ms < b.gain_ms ? a : b));
@@ -122,7 +145,9 @@ function writeCost(writes: readonly Compared[]): string {
 }
 
 function shiftNote(controls: number): string {
-  return controls > 0 ? '' : ' There were too few other statements to tell whether everything changed.';
+  return controls > 0
+    ? ''
+    : ` Fewer than ${MIN_CONTROLS} other statements ran often enough to tell whether the whole server got faster or slower, so that only much more than its usual swings was counted.`;
 }
 
 function measuresOf(
@@ -134,7 +159,13 @@ function measuresOf(
   lost: number,
 ): Verdict['measures'] {
   return [
-    { name: 'idx_scan of the new index', before: null, after: scans, unit: 'scans' },
+    {
+      name: 'idx_scan of the new index',
+      before: null,
+      after: scans,
+      unit: 'scans',
+      source: 'pg_stat_user_indexes.idx_scan',
+    },
     {
       name: 'time won by its statements in the window after',
       before: null,

@@ -9,7 +9,7 @@ import { reloptionOf } from '../preflight-table.ts';
 import { type Judgement, judgement, type Side, type VerifyInput } from './judgement.ts';
 import { tableRow } from './measures.ts';
 import { asVerdictMeasure, compareCounts, compareSeries, inWords } from './own-measure.ts';
-import { autovacuumRuns, deadShare, hotShare } from './table-series.ts';
+import { autovacuumRuns, DEAD_ROWS, deadShare, hotShare } from './table-series.ts';
 
 export function verifyReloptions(
   { before, after, max_p }: VerifyInput,
@@ -17,19 +17,30 @@ export function verifyReloptions(
 ): Judgement {
   const family = reloptionsByTable(change);
   const dead = compareSeries(
-    { name: 'dead rows', unit: 'share', better: 'lower' },
+    { name: 'dead rows', unit: 'share', of: 'of all rows', source: DEAD_ROWS, better: 'lower' },
     deadShare(before, family),
     deadShare(after, family),
     max_p,
   );
   const runs = compareCounts(
-    { name: 'runs of autovacuum', unit: 'per hour', better: 'lower' },
+    {
+      name: 'runs of autovacuum',
+      unit: 'per hour',
+      source: 'pg_stat_user_tables.autovacuum_count',
+      better: 'lower',
+    },
     autovacuumRuns(before, family),
     autovacuumRuns(after, family),
     max_p,
   );
   const hot = compareSeries(
-    { name: 'HOT updates', unit: 'share', better: 'higher' },
+    {
+      name: 'HOT updates',
+      unit: 'share',
+      of: 'of all updates',
+      source: 'pg_stat_user_tables.n_tup_hot_upd ÷ n_tup_upd',
+      better: 'higher',
+    },
     hotShare(before, family),
     hotShare(after, family),
     max_p,
@@ -54,9 +65,14 @@ export function verifyReloptions(
   const inForce = `The storage parameters of ${which} are in force.`;
   const aim = aimOf(family, after);
   if (aim === null) {
-    return judgement('succeeded', `${inForce} No measure of a window shows more of them.`, false, {
-      measures,
-    });
+    return judgement(
+      'succeeded',
+      `${inForce} That is all that can be told: no counter shows what they are for.`,
+      false,
+      {
+        measures,
+      },
+    );
   }
   const own = { fewer_dead: dead, fewer_runs: runs, more_hot: hot }[aim];
   const said = `${inForce} ${inWords(own)}`;

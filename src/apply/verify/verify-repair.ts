@@ -1,5 +1,5 @@
 /** What was repaired: an index that was rebuilt, columns that got statistics together. */
-import { type Change, quoteQualified } from '../../domain/index.ts';
+import { bytesWords, type Change, quoteQualified } from '../../domain/index.ts';
 import { type Compared, compareAll, pairsOf, tooEarly } from './compare.ts';
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { mentionsTable } from './mentions.ts';
@@ -51,8 +51,20 @@ export function verifyReindex(
   const early = compared.filter((item) => item.passing === 'fades' && matters(item));
   if (early.length > 0) return judgement('inconclusive', tooEarly(early.length), true, found);
   return earlier !== null && later <= earlier * (1 - MIN_FREED_SHARE)
-    ? judgement('succeeded', `${name} is smaller, and nothing on its table got slower.`, false, found)
-    : judgement('inconclusive', `${name} is hardly smaller than before.`, false, found);
+    ? judgement(
+        'succeeded',
+        `${name} went from ${bytesWords(earlier)} to ${bytesWords(later)}, and nothing on its table got slower.`,
+        false,
+        found,
+      )
+    : judgement(
+        'inconclusive',
+        earlier === null
+          ? `The size of ${name} before is not known.`
+          : `${name} went from ${bytesWords(earlier)} to ${bytesWords(later)}: less than a tenth was freed.`,
+        false,
+        found,
+      );
 }
 
 /** Succeeded: they hold data and a statement that they were made for got faster; none got slower. */

@@ -5,8 +5,8 @@ import { compareAll, pairsOf } from './compare.ts';
 import { type Judgement, judgement, type Side, type VerifyInput } from './judgement.ts';
 import { asVerdictMeasure, compareCounts, compareSeries, inWords, type OwnMeasure } from './own-measure.ts';
 import { evenly, type Series } from './series.ts';
-import { globalShift } from './shift.ts';
-import { deadShare } from './table-series.ts';
+import { globalShift, MIN_CALLS } from './shift.ts';
+import { DEAD_ROWS, deadShare } from './table-series.ts';
 
 type SettingChange = Extract<Change, { kind: 'setting' }>;
 
@@ -63,7 +63,12 @@ export function judgeInForce(input: VerifyInput, name: string, said: string, rol
   const own = ownMeasure(purpose, input, role);
   const measures = own ? [asVerdictMeasure(own)] : [];
   if (purpose === null) {
-    return judgement('succeeded', `${said} No measure of a window shows more of it.`, false, { measures });
+    return judgement(
+      'succeeded',
+      `${said} That is all that can be told: no counter shows what it is for.`,
+      false,
+      { measures },
+    );
   }
   // It concerns all statements, so that none can be a control: only those count whose work changed as their time did.
   const pairs = pairsOf(input.before, input.after).filter(
@@ -91,10 +96,18 @@ export function judgeInForce(input: VerifyInput, name: string, said: string, rol
   if (own?.word === 'better' || (faster > 0 && won > 0)) return judgement('succeeded', all, false, found);
   return judgement(
     'inconclusive',
-    ofStatements === '' && purpose === 'plans' ? `${all} No statement's work changed.` : all,
+    ofStatements === '' && purpose === 'plans' ? `${all} ${noPlanChanged(compared.length)}` : all,
     true,
     found,
   );
+}
+
+/** Of a setting that is to change plans, where none is seen to have changed. */
+function noPlanChanged(compared: number): string {
+  if (compared === 0) {
+    return `No statement is left of which it could be told whether another plan came with it: ${MIN_CALLS} calls before and after are needed, and no other change that may have moved it.`;
+  }
+  return `Of ${compared} statement(s) that could be compared none reads a tenth more or fewer blocks a call beyond doubt (pg_stat_statements), so that no other plan is seen.`;
 }
 
 function ownMeasure(
@@ -108,6 +121,7 @@ function ownMeasure(
         {
           name: `temporary files of a statement${role === undefined ? '' : ` of ${role}`}`,
           unit: 'bytes per call',
+          source: 'pg_stat_statements.temp_blks_written',
           better: 'lower',
         },
         spills(before, role),
@@ -118,14 +132,26 @@ function ownMeasure(
       return checkpoints(before, after, max_p);
     case 'reads':
       return compareSeries(
-        { name: 'blocks that were not in the cache', unit: 'share', better: 'lower' },
+        {
+          name: 'blocks that were not in shared_buffers',
+          unit: 'share',
+          of: 'of all that statements asked for',
+          source: 'pg_stat_statements.shared_blks_read ÷ (shared_blks_hit + shared_blks_read)',
+          better: 'lower',
+        },
         reads(before),
         reads(after),
         max_p,
       );
     case 'vacuum':
       return compareSeries(
-        { name: 'dead rows of all tables', unit: 'share', better: 'lower' },
+        {
+          name: 'dead rows of all tables',
+          unit: 'share',
+          of: 'of all rows',
+          source: DEAD_ROWS,
+          better: 'lower',
+        },
         deadShare(before),
         deadShare(after),
         max_p,
@@ -163,10 +189,14 @@ function checkpoints(before: Side, after: Side, maxP: number): OwnMeasure {
   const naming = {
     name: 'requested checkpoints',
     unit: byWal ? 'per GB of WAL' : 'per hour',
+    source: byWal
+      ? 'pg_stat_checkpointer (before 17 pg_stat_bgwriter) and pg_stat_wal'
+      : 'pg_stat_checkpointer (before 17 pg_stat_bgwriter)',
     better: 'lower' as const,
   };
   if (was === undefined || is === undefined) {
-    return { name: naming.name, unit: naming.unit, before: null, after: null, p: null, word: 'unknown' };
+    const { better: _, ...named } = naming;
+    return { ...named, before: null, after: null, p: null, word: 'unknown' };
   }
   const exposure = ({ counters: seen, seconds }: Window) =>
     byWal ? (seen?.wal?.wal_bytes ?? 0) / 1e9 : seconds / 3600;

@@ -4,6 +4,7 @@ import {
   type IndexKey,
   type Operand,
   quoteIdentifier,
+  quoteQualified,
   type UsagePredicate,
 } from '../../../domain/index.ts';
 import type { AdvisorCatalog, AdvisorTable } from '../catalog.ts';
@@ -22,6 +23,10 @@ export interface Candidate {
   /** Its size rests on an expression of which nothing could be derived from its columns' statistics. */
   is_guess?: true;
 }
+
+/** Its table as SQL names it: what rejections are grouped by. */
+export const tableOf = ({ definition: { schema, table } }: Candidate): string =>
+  quoteQualified(schema, table);
 
 /** A condition of a statement that a partial index can have. */
 export interface Condition {

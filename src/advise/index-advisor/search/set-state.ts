@@ -74,9 +74,7 @@ export class SetState {
   }
 
   /** The same without a copy: the set must not change meanwhile. */
-  eachMember(): Iterable<number> {
-    return this.#members;
-  }
+  eachMember = (): Iterable<number> => this.#members;
 
   copy(): SetState {
     return new SetState(this.model, this);

@@ -1,5 +1,12 @@
 /** B-trees that have grown far beyond what their rows need: rebuilt beside themselves, while reads and writes go on. */
-import type { BloatEstimate, Evidence, RecommendationDraft, Rejection, Rule } from '../../../domain/index.ts';
+import {
+  type BloatEstimate,
+  type Evidence,
+  quoteQualified,
+  type RecommendationDraft,
+  type Rejection,
+  type Rule,
+} from '../../../domain/index.ts';
 import {
   type BloatedIndex,
   bearsOut,
@@ -31,7 +38,13 @@ export const rule: Rule = {
     for (const suspect of bloated) {
       const { index } = suspect;
       const reject = (code: string, reason: string) =>
-        rejections.push({ rule: ID, candidate: `reindex ${index.schema}.${index.name}`, code, reason });
+        rejections.push({
+          rule: ID,
+          candidate: `reindex ${index.schema}.${index.name}`,
+          table: quoteQualified(index.schema, index.table),
+          code,
+          reason,
+        });
       const density = densities.get(index.oid);
       const found = density ? measuredBloat(index, density, context.snapshot.server.block_size) : null;
       if (index.is_exclusion) {

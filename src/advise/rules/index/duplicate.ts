@@ -1,11 +1,12 @@
 /** Indexes that another index makes superfluous: the same over again, or a leading part of a longer one. */
-import type {
-  Evidence,
-  IndexRow,
-  RecommendationDraft,
-  Rejection,
-  Rule,
-  RuleContext,
+import {
+  type Evidence,
+  type IndexRow,
+  quoteQualified,
+  type RecommendationDraft,
+  type Rejection,
+  type Rule,
+  type RuleContext,
 } from '../../../domain/index.ts';
 import { type DropReason, dropDraft, keyOfDrop } from '../../index-advisor/drop.ts';
 import { isPrefix, keptBecause, sameness } from '../../index-advisor/existing.ts';
@@ -51,6 +52,7 @@ function reject(found: Found, index: IndexRow, code: string, reason: string): vo
   found.rejections.push({
     rule: ID,
     candidate: `drop ${index.schema}.${index.name}`,
+    table: quoteQualified(index.schema, index.table),
     code,
     reason,
     key: keyOfDrop(index),

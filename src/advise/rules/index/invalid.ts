@@ -1,5 +1,12 @@
 /** Indexes that a failed CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY left behind. */
-import type { IndexRow, RecommendationDraft, Rejection, Rule, RuleContext } from '../../../domain/index.ts';
+import {
+  type IndexRow,
+  quoteQualified,
+  type RecommendationDraft,
+  type Rejection,
+  type Rule,
+  type RuleContext,
+} from '../../../domain/index.ts';
 import { dropDraft } from '../../index-advisor/drop.ts';
 import { sameness } from '../../index-advisor/existing.ts';
 
@@ -22,16 +29,17 @@ export const rule: Rule = {
     for (const index of context.snapshot.indexes) {
       if (index.is_valid) continue;
       const candidate = `drop ${index.schema}.${index.name}`;
+      const table = quoteQualified(index.schema, index.table);
       if (index.relkind === 'I' || index.is_partition) {
         const reason =
           'it belongs to a partitioned index, which is valid once an index of each partition is attached';
-        rejections.push({ rule: ID, candidate, code: 'part_of_partitioned_index', reason });
+        rejections.push({ rule: ID, candidate, table, code: 'part_of_partitioned_index', reason });
       } else if (index.constraint_name !== null || index.is_replica_identity) {
         const reason =
           index.constraint_name === null
             ? 'it is the replica identity'
             : `the constraint ${index.constraint_name} needs it`;
-        rejections.push({ rule: ID, candidate, code: 'backs_constraint', reason });
+        rejections.push({ rule: ID, candidate, table, code: 'backs_constraint', reason });
       } else {
         const younger = youngerIndex(index, context);
         recommendations.push(younger === null ? findingOf(index) : dropOf(index, younger, context));

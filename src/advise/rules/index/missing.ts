@@ -12,11 +12,9 @@ import { draftIndex } from '../../index-advisor/draft.ts';
 import { draftReplaced } from '../../index-advisor/draft-replaced.ts';
 import { askWithoutEach, EvidenceTime, gainsOf, notAsked } from '../../index-advisor/evidence.ts';
 import { addPlans } from '../../index-advisor/plan-evidence.ts';
-import { keyOfIndex, standingByKey } from '../../index-advisor/standing.ts';
+import { keyOfIndex } from '../../index-advisor/standing.ts';
 
 const ID = 'index/missing';
-/** Rejections that a report lists one by one; the rest is counted. */
-const LISTED_REJECTIONS = 60;
 /** Statements that could not be simulated which a report names. */
 const LISTED_STATEMENTS = 10;
 
@@ -81,10 +79,9 @@ export const rule: Rule = {
         (sum, { query }) => sum + query.calls * (advice.costs.get(query.query_id)?.[pick] ?? 0),
         0,
       );
-    const standing = standingByKey(context, ID);
     return {
       recommendations,
-      rejections: shortened(advice.rejections, standing),
+      rejections: eachOnce(advice.rejections),
       limits: [...advice.limits, ...(checked?.limits ?? []), ...plansLimits, ...notAnalysed(advice, context)],
       coverage: {
         analysed: advice.statements.map((statement) => statement.query.query_id),
@@ -131,38 +128,11 @@ const limitOf = (what: string, reason: string, text: string): RuleResult['limits
   remedy: null,
 });
 
-/** Why standing advice is not proposed any more is always told. Then the most telling first: what was refused or does exist already, then what nearly paid. */
-function shortened(given: Rejection[], standing: ReadonlyMap<string, unknown>): Rejection[] {
-  const rejections = given.map((rejection) => ({ ...rejection, key: keyOfIndex(rejection.candidate) }));
-  const rank = [
-    'index_size_invalid',
-    'over_budget',
-    'lures_limits',
-    'dominated_by_chosen',
-    'beaten_by_smaller',
-    'exchanged',
-    'covered_by_existing',
-    'refused_by_postgresql',
-    'too_small_gain',
-  ];
-  const order = (rejection: Rejection) =>
-    (rank.indexOf(rejection.code) + rank.length + 1) % (rank.length + 1);
-  const unique = [...new Map(rejections.map((rejection) => [rejection.candidate, rejection])).values()];
-  const awaited = unique.filter(({ key }) => standing.has(key));
-  const sorted = [
-    ...awaited,
-    ...unique.filter(({ key }) => !standing.has(key)).toSorted((a, b) => order(a) - order(b)),
-  ];
-  const listed = Math.max(LISTED_REJECTIONS, awaited.length);
-  if (sorted.length <= listed) return sorted;
-  const rest = sorted.length - listed;
-  return [
-    ...sorted.slice(0, listed),
-    {
-      rule: ID,
-      candidate: `${rest} further candidates`,
-      code: 'no_gain',
-      reason: 'no noticeable gain; left out of this list',
-    },
-  ];
+/** Each candidate once, by the last that was found of it; with its key, so that standing advice learns why it is not proposed any more. */
+function eachOnce(given: Rejection[]): Rejection[] {
+  const byCandidate = new Map(given.map((rejection) => [rejection.candidate, rejection]));
+  return [...byCandidate.values()].map((rejection) => ({
+    ...rejection,
+    key: keyOfIndex(rejection.candidate),
+  }));
 }

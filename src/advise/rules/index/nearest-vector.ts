@@ -11,7 +11,7 @@ import {
 } from '../../../domain/index.ts';
 import { statementUsage, usageCatalog } from '../../../workload/index.ts';
 import { CandidateSizes } from '../../index-advisor/candidate-size.ts';
-import { vectorTypeOf } from '../../index-advisor/candidates/candidate.ts';
+import { tableOf, vectorTypeOf } from '../../index-advisor/candidates/candidate.ts';
 import { type Candidate, candidatesOf } from '../../index-advisor/candidates.ts';
 import { type AdvisorCatalog, advisorCatalog, rowCount } from '../../index-advisor/catalog.ts';
 import { coveringIndex } from '../../index-advisor/covered.ts';
@@ -42,7 +42,7 @@ export const rule: Rule = {
     const sizes = new CandidateSizes(catalog, context.snapshot, context.what_if);
     for (const { candidate, by } of await wantedOf(context, catalog)) {
       const reject = (code: string, reason: string) =>
-        rejections.push({ rule: ID, candidate: candidate.key, code, reason });
+        rejections.push({ rule: ID, candidate: candidate.key, code, reason, table: tableOf(candidate) });
       const existing = coveringIndex(candidate.definition, candidate.table.indexes);
       const rows = rowCount(candidate.table);
       if (existing) reject('covered_by_existing', `${existing.schema}.${existing.name} does this already`);

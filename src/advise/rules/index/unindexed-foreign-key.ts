@@ -1,7 +1,6 @@
 /** Foreign keys whose referencing side is read whole for each row that goes from the referenced table. */
 import {
   type Evidence,
-  type IndexDefinition,
   type IndexRow,
   PgLuthierError,
   quoteIdentifier,
@@ -21,12 +20,13 @@ import {
 } from '../../../workload/index.ts';
 import { buildTime } from '../../index-advisor/build-time.ts';
 import { CandidateSizes } from '../../index-advisor/candidate-size.ts';
+import { makeBtree } from '../../index-advisor/candidates/candidate.ts';
 import { type AdvisorCatalog, advisorCatalog } from '../../index-advisor/catalog.ts';
 import { childWrites } from '../../index-advisor/child-writes.ts';
 import { holdsReferring } from '../../index-advisor/existing.ts';
-import { indexName, normalisedDefinition, schemaNames } from '../../index-advisor/naming.ts';
 import { type Deletes, deletesOf, readWorkload } from '../../index-advisor/parent-deletes.ts';
 import { bytesOf } from '../../index-advisor/size-model.ts';
+import { keyOfIndex } from '../../index-advisor/standing.ts';
 
 const ID = 'index/unindexed-foreign-key';
 /** Planner cost units that one check must save: below this the referencing table is read as fast without an index. */
@@ -58,6 +58,7 @@ export const rule: Rule = {
         rejections.push({
           rule: ID,
           candidate: `index on ${key.schema}.${key.table} (${key.columns.join(', ')}) for ${key.name}`,
+          table: quoteQualified(key.schema, key.table),
           code,
           reason,
         });
@@ -125,27 +126,11 @@ async function weigh(
   const { what_if: whatIf, snapshot } = context;
   const table = catalog.tables.get(key.table_oid);
   if (whatIf === null || table === undefined) throw new Error('weigh() needs a planner and a table');
-  const bare: Omit<IndexDefinition, 'name'> = {
-    schema: key.schema,
-    table: key.table,
-    method: 'btree',
-    unique: false,
-    keys: key.columns.map((column) => ({
-      column,
-      expression: null,
-      opclass: null,
-      collation: null,
-      direction: 'asc',
-      nulls: null,
-    })),
-    include: [],
-    where: null,
-    options: {},
-  };
-  const definition: IndexDefinition = {
-    ...bare,
-    name: indexName(bare, schemaNames(snapshot, key.schema)),
-  };
+  const { definition, key: indexKey } = makeBtree(
+    table,
+    key.columns.map((column) => ({ column, expression: null, columns: [column] })),
+    {},
+  );
   const size = await new CandidateSizes(catalog, snapshot, whatIf).sizeOf(definition, table, 1);
   const { samples, parameters } = await sampleStatements(checkOf(key, deletes), snapshot, names);
   let handle: string;
@@ -235,7 +220,7 @@ async function weigh(
   return {
     rule: ID,
     change: { kind: 'index.create', index: definition },
-    key: `index.create ${normalisedDefinition(definition)}`,
+    key: keyOfIndex(indexKey),
     title: `Index on ${key.schema}.${key.table} (${key.columns.join(', ')}) for the foreign key ${key.name}`,
     rationale: `${deletes} rows were deleted from the referenced table ${period}; for each of them PostgreSQL looks for rows of ${key.schema}.${key.table} that refer to it, at ${before.toFixed(0)} cost units now and ${after.toFixed(0)} with this index. If the referenced rows are no longer deleted, the index is not needed for that.`,
     severity: before > 1000 && deletes > 100 ? 'high' : 'medium',

@@ -1,11 +1,12 @@
 /** Indexes that nobody has used for long, here or on a standby. */
-import type {
-  IndexRow,
-  Limit,
-  RecommendationDraft,
-  Rejection,
-  Rule,
-  RuleContext,
+import {
+  type IndexRow,
+  type Limit,
+  quoteQualified,
+  type RecommendationDraft,
+  type Rejection,
+  type Rule,
+  type RuleContext,
 } from '../../../domain/index.ts';
 import { dropDraft, keyOfDrop } from '../../index-advisor/drop.ts';
 import { sameness } from '../../index-advisor/existing.ts';
@@ -54,6 +55,7 @@ export const rule: Rule = {
         rejections.push({
           rule: ID,
           candidate: `drop ${index.schema}.${index.name}`,
+          table: quoteQualified(index.schema, index.table),
           code,
           reason,
           key: keyOfDrop(index),

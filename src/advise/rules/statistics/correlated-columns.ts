@@ -6,6 +6,7 @@ import {
   type Evidence,
   MAX_IDENTIFIER_BYTES,
   PgLuthierError,
+  quoteQualified,
   type RecommendationDraft,
   type Rejection,
   type Rule,
@@ -62,6 +63,7 @@ export const rule: Rule = {
       rejections.push({
         rule: ID,
         candidate: `statistics on ${table.row.schema}.${table.row.name} (${columns.join(', ')})`,
+        table: quoteQualified(table.row.schema, table.row.name),
         code,
         reason,
       });

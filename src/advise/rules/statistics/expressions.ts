@@ -60,7 +60,7 @@ export const rule: Rule = {
       if ('code' in judged) {
         const { schema, name } = wanted.table.row;
         const candidate = `statistics on ${schema}.${name} ((${wanted.expression}))`;
-        rejections.push({ rule: ID, candidate, ...judged });
+        rejections.push({ rule: ID, candidate, table: quoteQualified(schema, name), ...judged });
       } else recommendations.push(judged);
     }
     return result;
