@@ -1,6 +1,7 @@
 /**
  * Sizes that the advisor says and those that PostgreSQL builds, where statistics tell them badly: a database of films
- * whose keys repeat unevenly, advised within budgets of bytes, each set built for real.
+ * whose keys repeat unevenly, advised within budgets of bytes, each set built for real; and single indexes of texts,
+ * arrays, documents and shapes.
  */
 import pg from 'pg';
 import { startEmbedded } from '../src/embedded/index.ts';
@@ -8,6 +9,7 @@ import { workloadFromFiles } from '../src/workload/index.ts';
 import type { BenchmarkOptions, BenchmarkResult } from './benchmark.ts';
 import { advise, buildSet, collect, dropSet } from './built/index.ts';
 import { FILM_STATEMENTS, filmsSql } from './index-sizes/films.ts';
+import { invertedSizes } from './index-sizes/inverted-sizes.ts';
 
 const MB = 1024 * 1024;
 const FILMS = 200_000;
@@ -15,7 +17,9 @@ const BUDGETS_MB = [8, 21, 42, 84];
 
 const round = (value: number, digits = 1) => Number(value.toFixed(digits));
 
-/** `--quick`: a tenth of the films. */
+const INVERTED_ROWS = 200_000;
+
+/** `--quick`: a tenth of the films and of the texts. */
 export async function indexSizesBenchmark({ quick }: BenchmarkOptions): Promise<BenchmarkResult> {
   const films = quick ? FILMS / 10 : FILMS;
   const server = await startEmbedded({
@@ -67,12 +71,14 @@ export async function indexSizesBenchmark({ quick }: BenchmarkOptions): Promise<
       });
       await dropSet(client, result.recommendations);
     }
+    const inverted = await invertedSizes(server.dsn(), client, quick ? INVERTED_ROWS / 10 : INVERTED_ROWS);
     console.table(sets);
     console.table(indexes);
+    console.table(inverted);
     const most = Math.max(...sets.map(({ real_mb, budget_mb }) => Number(real_mb) / Number(budget_mb)));
     return {
       figures: { most_of_budget: { value: round(most, 3), unit: 'real ÷ budget', aim: 1, better: 'lower' } },
-      rows: [...sets, ...indexes],
+      rows: [...sets, ...indexes, ...inverted],
     };
   } finally {
     await client.end();

@@ -346,6 +346,11 @@ export interface ColumnStats {
   range_length_histogram?: string | null;
   range_empty_frac?: number | null;
   range_bounds_histogram?: string | null;
+  /**
+   * Of an expression whose statistics are derived: all values of its columns ÷ those that their statistics list, by bytes
+   * (ANALYZE lists none of more than 1,024). Absent: 1.
+   */
+  wider?: number;
 }
 
 export interface SettingRow {

@@ -11,7 +11,8 @@ import type { Candidate, Condition } from './candidates/candidate.ts';
 import { shareOfConditions } from './candidates/compared-columns.ts';
 import type { AdvisorCatalog, AdvisorTable } from './catalog.ts';
 import { ginBuildOn } from './gin-build.ts';
-import { bytesOf, indexSize, type SizeInput } from './size-model.ts';
+import { BLOCK_BYTES, bytesOf, indexSize, type SizeInput } from './size-model.ts';
+import { GIN_ERROR, rangeOf } from './size-range.ts';
 
 /**
  * DEFAULT_INEQ_SEL of selfuncs.h: what the planner says of two columns of a row that are compared, whatever is in them.
@@ -26,7 +27,13 @@ const SIZE_ERROR = 0.05;
 export interface Sized {
   size: IndexSize;
   reserved_bytes: number;
+  /** What is derived of the expressions that the size rests on. */
+  expressions: ReadonlyMap<string, ColumnRow>;
 }
+
+/** A size between the likely one and the largest that is said to be possible: of several some turn out larger, some smaller. */
+const HALF_WAY = 0.5;
+const HALF_WAY_METHODS: ReadonlySet<string> = new Set(['gist', 'spgist']);
 
 type SizedCandidate = Pick<Candidate, 'definition' | 'table' | 'selectivity' | 'conditions'>;
 
@@ -60,16 +67,35 @@ export class CandidateSizes {
   async sizeInBudget(candidate: SizedCandidate, budget: number | null): Promise<Sized> {
     const input = await this.#inputOf(candidate);
     const size = indexSize(input);
-    if (budget === null || candidate.definition.method !== 'btree')
-      return { size, reserved_bytes: bytesOf(size) };
+    const { expressions = new Map() } = input;
     const likely = bytesOf(size);
+    const sized = { size, expressions };
+    const { definition } = candidate;
+    if (budget === null) return { ...sized, reserved_bytes: likely };
+    if (HALF_WAY_METHODS.has(definition.method)) {
+      const { most } = rangeOf({ ...candidate, expressions, statistics: this.#statistics });
+      const pages = Math.ceil(size.pages * (1 + HALF_WAY * (most - 1)));
+      return { ...sized, reserved_bytes: pages * BLOCK_BYTES };
+    }
+    if (definition.method !== 'btree' && definition.method !== 'gin')
+      return { ...sized, reserved_bytes: likely };
     const reserved = bytesOf(indexSize({ ...input, bound: 'reserved' }));
-    return { size, reserved_bytes: reserved > (1 + SIZE_ERROR) * likely ? reserved : likely };
+    if (definition.method === 'gin') {
+      const pages = Math.max(likely, reserved) / BLOCK_BYTES;
+      return {
+        ...sized,
+        reserved_bytes: Math.ceil(pages * (1 + HALF_WAY * (GIN_ERROR.most - 1))) * BLOCK_BYTES,
+      };
+    }
+    return { ...sized, reserved_bytes: reserved > (1 + SIZE_ERROR) * likely ? reserved : likely };
   }
 
   async #inputOf({ definition, table, selectivity, conditions }: SizedCandidate): Promise<SizeInput> {
     const expressions = new Map<string, ColumnRow>();
-    for (const { expression } of definition.keys) {
+    for (const { column, expression: own } of definition.keys) {
+      const generated = column === null ? undefined : table.columns.get(column);
+      // Of a generated tsvector ANALYZE shows no values, but of what it is made of.
+      const expression = generated?.type === 'tsvector' ? generatorOf(generated) : own;
       if (expression === null) continue;
       const described = await this.#describe(definition, expression);
       if (described) expressions.set(expression, described);
@@ -141,6 +167,8 @@ export class CandidateSizes {
     return described;
   }
 }
+
+const generatorOf = ({ generated, default_expression: made }: ColumnRow) => (generated === '' ? null : made);
 
 /** Leaf partitions of a partitioned table. */
 function leaves(catalog: AdvisorCatalog, table: AdvisorTable): AdvisorTable[] {

@@ -173,9 +173,17 @@ export function guessedEvidence(share: number): Evidence[] {
 /** Bytes of a budget that an index takes, where statistics leave open that it may be larger than it is said to be. */
 export const TAKEN_OF_BUDGET = 'taken of the budget';
 
+/** What is reserved, by access method. */
+const RESERVED: Readonly<Record<string, string>> = {
+  btree:
+    'half of the values more that the sample allows, and the longest of other columns where a condition keeps some rows only',
+  gin: 'as many entries as nine in ten of such indexes have, by what the sampled values allow, and half of what the model errs by beside that',
+  gist: 'half of the way to the largest that it may turn out',
+};
+
 /** What of a budget it takes, where that is more than its size. */
 export function reservedEvidence(
-  { size_bytes, reserved_bytes }: Contender,
+  { candidate, size_bytes, reserved_bytes }: Contender,
   { index_budget_bytes: budget }: RuleContext,
 ): Evidence[] {
   if (budget === null || reserved_bytes <= size_bytes) return [];
@@ -186,8 +194,7 @@ export function reservedEvidence(
       unit: 'bytes',
       source: 'size model',
       level: 'estimated',
-      formula:
-        'half of the values more that the sample allows, and the longest of other columns where a condition keeps some rows only: the budget is of real bytes',
+      formula: `${RESERVED[candidate.definition.method] ?? RESERVED.gist}: the budget is of real bytes`,
     },
   ];
 }

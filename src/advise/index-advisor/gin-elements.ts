@@ -1,57 +1,159 @@
 /** Entries of arrays and tsvectors: what ANALYZE lists of them, and those that are too rare for its list. */
-import type { EntryClass } from './gin-entries.ts';
+import type { Bound } from './column-facts.ts';
+import { type EntryClass, type EntrySource, type SampledEntries, sampledEntries } from './gin-entries.ts';
 import type { KeyFacts } from './key-facts.ts';
+import { elementsOf } from './key-widths.ts';
 
-/** Of a tsvector's lexeme beside its text: WordEntry, a count of positions and one position, aligned (ts_type.h). */
-const LEXEME_OVERHEAD = 8;
+/** Of a tsvector's lexeme beside its text: WordEntry, a count of positions and one position, aligned to two bytes (ts_type.h). */
+const LEXEME_OVERHEAD = 8.5;
+/** Of a tsvector's width: more positions than one, and where the estimate of the shares errs. */
+const PADDING = 0.1;
 /** A short lexeme with all that belongs to it: the listed ones may be longer than the others. */
 const SHORT_LEXEME = 14;
+/** A lexeme of 32 letters, as a hash is. */
+const LONG_LEXEME = 40;
 /** vl_len and the number of lexemes. */
 const TSVECTOR_HEADER = 8;
-/** Ranks whose frequencies are compared: the list's last quarter. */
-const TAIL = 0.75;
 /** Less than so many entries a document, and the list has them all but for errors of the estimate. */
 const NEGLIGIBLE = 0.02;
+/** A list that goes on may end so soon, by octaves of frequency: at the largest end of the range, and for a budget. */
+const OCTAVES = { most: 2, reserved: 4 } as const;
+/** So many entries between the list's end and twice its frequency tell how they go on. */
+const FEWEST_AT_END = 20;
+/** How fast entries become more as they get rarer: Zipf's law is 1. */
+const STEEPEST = 1.5;
 
-/**
- * Known entries each with their rows, and the rest of what a document has on average: ANALYZE leaves out what is in less
- * than about a thousandth of the rows, and what does not fit into its list (ts_typanalyze.c, array_typanalyze.c). Their
- * frequencies go on to fall as those of the list's last quarter do. Behind a full list there is at least as much again as
- * in that quarter: how many lexemes a tsvector of so many bytes has is known too roughly to say that there is nothing.
- * @param most elements that ANALYZE keeps at most: ten for each unit of the statistics target.
- */
-export function elementClasses(key: KeyFacts, rows: number, most: number): EntryClass[] {
-  const { element_freqs, element_bytes: bytes } = key;
-  const known = element_freqs.map((share) => ({ keys: 1, rows: Math.max(1, share * rows), bytes }));
-  const ofWidth = (key.width - TSVECTOR_HEADER) / (bytes - 1 + LEXEME_OVERHEAD);
-  const perRow = key.elements ?? Math.max(ofWidth, key.width / SHORT_LEXEME);
-  const left = perRow - element_freqs.reduce((sum, share) => sum + share, 0);
-  const sorted = element_freqs.toSorted((a, b) => b - a);
-  const tail = sorted.slice(Math.floor(sorted.length * TAIL)).reduce((sum, share) => sum + share, 0);
-  const rest = most > 0 && element_freqs.length >= most ? Math.max(left, tail) : left;
-  if (rest < NEGLIGIBLE * perRow) return known;
-  return [...known, ...rarer(element_freqs, rest, rows, bytes)];
+/** The list of ANALYZE. */
+interface List {
+  /** Shares of the values, the most common one first. */
+  shares: readonly number[];
+  /** What is in more of the values is on the list. */
+  cutoff: number;
 }
 
-/** Entries behind the last of the list, in classes whose ranks double, until they make up for the rest. */
-function rarer(freqs: readonly number[], rest: number, rows: number, bytes: number): EntryClass[] {
-  const sorted = freqs.toSorted((a, b) => b - a);
-  const last = sorted.at(-1) ?? 1 / rows;
-  const count = Math.max(1, sorted.length);
-  const from = Math.floor(count * TAIL);
-  const middle = sorted[from] ?? last;
-  const slope = from > 0 && count > from + 1 ? Math.log(middle / last) / Math.log(count / (from + 1)) : 0;
-  const classes: EntryClass[] = [];
-  let left = rest;
-  for (let rank = count; left > 0; rank *= 1.25) {
-    const share = last * (rank / count) ** -slope;
-    if (share * rows <= 1) {
-      classes.push({ keys: left * rows, rows: 1, bytes });
-      break;
-    }
-    const keys = Math.min(Math.max(1, rank * 0.25), left / share);
-    classes.push({ keys, rows: share * rows, bytes });
-    left -= keys * share;
+/**
+ * compute_array_stats() and compute_tsvector_stats(): what is met 9 times in each `bucket_width` elements of the sample
+ * and more is listed, as far as the list is long enough.
+ * @param perValue elements of a value.
+ * @param sampled rows that ANALYZE looks at.
+ */
+function listOf(
+  { element_freqs, null_frac }: KeyFacts,
+  most: number,
+  perValue: number,
+  sampled: number,
+): List {
+  const shares = element_freqs.toSorted((a, b) => b - a);
+  const last = shares.at(-1) ?? 1;
+  if (most > 0 && shares.length >= most) return { shares, cutoff: last };
+  const values = Math.max(1, sampled * (1 - null_frac));
+  const bucket = (Math.max(1, most) * 1000) / 7;
+  const count = Math.max(1, (9 * perValue * values) / bucket);
+  return { shares, cutoff: Math.min(last, count / values) };
+}
+
+/** How long ANALYZE's list may be, and of how many rows it is. */
+export interface Listing {
+  /** Elements that ANALYZE keeps at most: ten for each unit of the statistics target. */
+  most: number;
+  sampled_rows: number;
+}
+
+/**
+ * Known entries each with their rows, and the rest of what a value has on average: of what kinds that is, the values in
+ * the statistics show (arrays have them, and a generated tsvector by the text that it is made of). Without any, entries
+ * are taken to become more below the list's end as they do above it, and what then is left to be a row's own each.
+ * @param described what shows values of the key: the column itself or the expression that generates it.
+ */
+export function elementClasses(
+  source: EntrySource,
+  described: EntrySource,
+  { most, sampled_rows }: Listing,
+): SampledEntries {
+  const { facts: key, rows } = source;
+  const present = Math.max(1, rows * (1 - key.null_frac));
+  const any = sampledEntries(described);
+  const names = elementsOf(source.column.stats?.most_common_elems);
+  const bytes = key.element_bytes;
+  const per_value = key.elements ?? any?.per_value ?? lexemesOf(key, names, source.bound);
+  const list = listOf(key, most, per_value, Math.min(rows, sampled_rows));
+  const classes: EntryClass[] = list.shares.map((share) => ({
+    keys: 1,
+    rows: Math.max(1, share * present),
+    bytes,
+  }));
+  const left = per_value - list.shares.reduce((sum, share) => sum + share, 0);
+  const empty = any?.empty ?? 0;
+  if (left < NEGLIGIBLE * per_value) return { classes, empty, per_value };
+  // Some ten thousand rows tell of what is just below the list's end better than a hundred values.
+  const isToldByList = key.elements !== null && within(list, 1, 2) >= FEWEST_AT_END && !endsAlike(list);
+  const shown = isToldByList
+    ? null
+    : sampledEntries(described, { names: new Set(names), unlisted_share: list.cutoff });
+  const found = shown?.classes.reduce((sum, each) => sum + each.keys * each.rows, 0) ?? 0;
+  if (shown && found > 0) {
+    const scale = (left * present) / found;
+    classes.push(...shown.classes.map((each) => scaled(each, scale)));
+  } else classes.push(...goingOn(list, left, present, source));
+  return { classes, empty, per_value };
+}
+
+/** Listed entries whose shares lie between these multiples of the cutoff. */
+const within = ({ shares, cutoff }: List, from: number, to: number) =>
+  shares.filter((share) => share >= from * cutoff && share < to * cutoff).length;
+
+/** By how many octaves more entries there are of half the frequency. */
+const steepness = (list: List) =>
+  Math.max(0, Math.log2(Math.max(1, within(list, 1, 2)) / Math.max(1, within(list, 2, 4))));
+
+/** A list that is cut off in the midst of entries that are about alike. */
+const endsAlike = (list: List) => steepness(list) > STEEPEST;
+
+/**
+ * Lexemes of a tsvector by its width alone: what the listed ones leave of it. The rarer ones may be short words as well as
+ * hashes, and of what is little more than padding nothing is said.
+ */
+function lexemesOf(key: KeyFacts, names: readonly string[], bound: Bound | undefined): number {
+  const shares = key.element_freqs;
+  const listed = shares.reduce((sum, share) => sum + share, 0);
+  const ofListed = shares.reduce(
+    (sum, share, place) =>
+      sum +
+      share * (Buffer.byteLength(names[place] ?? '') || key.element_bytes - 1) +
+      share * LEXEME_OVERHEAD,
+    0,
+  );
+  const left = key.width - TSVECTOR_HEADER - ofListed;
+  if (bound !== 'most' && left < PADDING * key.width) return listed;
+  return listed + Math.max(0, left) / (bound === 'least' ? LONG_LEXEME : SHORT_LEXEME);
+}
+
+/** So many more, or fewer, of them. */
+const scaled = (each: EntryClass, scale: number): EntryClass => ({ ...each, keys: each.keys * scale });
+
+/** Entries behind the list's end, octave by octave of their frequency. */
+function goingOn(list: List, left: number, present: number, { facts, bound }: EntrySource): EntryClass[] {
+  const { cutoff } = list;
+  const bytes = facts.element_bytes;
+  if (bound === 'least') {
+    const share = Math.max(1 / present, cutoff / 4);
+    return [{ keys: left / share, rows: share * present, bytes }];
   }
+  const last = within(list, 1, 2);
+  const growth = 2 ** Math.min(STEEPEST, steepness(list));
+  const classes: EntryClass[] = [];
+  let rest = left;
+  // What is most: a word of its own each, as soon as the list can be taken to end.
+  const octaves = bound === 'most' || bound === 'reserved' ? OCTAVES[bound] : Number.POSITIVE_INFINITY;
+  let keys = last * growth;
+  let share = cutoff / Math.SQRT2;
+  for (let octave = 0; octave < octaves && rest > 0 && keys >= 1 && share * present > 1; octave += 1) {
+    const taken = Math.min(keys, rest / share);
+    classes.push({ keys: taken, rows: share * present, bytes });
+    rest -= taken * share;
+    keys *= growth;
+    share /= 2;
+  }
+  if (rest > 0) classes.push({ keys: rest * present, rows: 1, bytes });
   return classes;
 }

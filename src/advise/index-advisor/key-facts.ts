@@ -71,9 +71,15 @@ const ELEMENT_LENGTHS: Readonly<Record<string, number>> = {
   'double precision': 8,
 };
 
-function elementBytes({ type, stats }: ColumnRow): number {
-  const fixed = type.endsWith('[]') ? ELEMENT_LENGTHS[type.slice(0, -2)] : undefined;
-  if (fixed !== undefined) return fixed;
+/** Stored bytes of an array's element, where all are as long; else null. */
+export function elementLength({ type }: Pick<ColumnRow, 'type'>): number | null {
+  return type.endsWith('[]') ? (ELEMENT_LENGTHS[type.slice(0, -2)] ?? null) : null;
+}
+
+function elementBytes(column: ColumnRow): number {
+  const fixed = elementLength(column);
+  if (fixed !== null) return fixed;
+  const { stats } = column;
   const known = elementsOf(stats?.most_common_elems);
   if (known.length === 0) return ELEMENT_BYTES;
   return 1 + known.reduce((sum, each) => sum + Math.min(126, Buffer.byteLength(each)), 0) / known.length;

@@ -36,7 +36,7 @@ export interface Made {
   by: AdvisorStatement[];
 }
 
-interface Wanted extends Sized {
+interface Wanted extends Omit<Sized, 'expressions'> {
   candidate: Candidate;
   by: AdvisorStatement[];
 }
@@ -229,10 +229,12 @@ export class CandidateMaker {
       this.#reject(candidate, 'over_budget', reason);
       return null;
     }
+    const { expressions, ...bytes } = sized;
+    const told = expressions.size > 0 ? { ...known, expressions } : known;
     return {
-      candidate: this.#sizes.isGuess(definition) ? { ...known, is_guess: true } : known,
+      candidate: this.#sizes.isGuess(definition) ? { ...told, is_guess: true } : told,
       by,
-      ...sized,
+      ...bytes,
     };
   }
 

@@ -80,6 +80,12 @@ function singleSize(input: SizeInput): IndexSize {
   return size;
 }
 
+/** What a generated column is made by, as if it were a column: of a tsvector ANALYZE shows no values. */
+function generatorOf(column: ColumnRow | undefined, { expressions }: SizeInput): ColumnRow | undefined {
+  const isGenerated = column !== undefined && column.generated !== '';
+  return isGenerated ? expressions?.get(column.default_expression ?? '') : undefined;
+}
+
 interface Entries {
   keys: readonly KeyFacts[];
   include: readonly KeyFacts[];
@@ -111,11 +117,14 @@ function sizeByMethod(input: SizeInput, { keys, include, rows }: Entries): Index
           opclass: definition.keys[position]?.opclass?.split('.').at(-1) ?? null,
           is_text: definition.keys[position]?.expression?.includes('to_tsvector') ?? false,
           column: columnOf(definition.keys[position], input),
+          described: generatorOf(columnOf(definition.keys[position], input), input),
           most_elements: (10 * table.sampled_rows) / SAMPLED_ROWS_PER_TARGET,
+          sampled_rows: table.sampled_rows,
         })),
         rows,
         Math.max(1, pages),
         input.gin_build ?? DEFAULT_BUILD,
+        input.bound,
       );
     case 'hnsw':
       return hnswSize(keys, rows, Number(definition.options.m ?? 16));
@@ -128,6 +137,7 @@ function sizeByMethod(input: SizeInput, { keys, include, rows }: Entries): Index
           return {
             facts,
             column: columnOf(asked, input),
+            described: generatorOf(columnOf(asked, input), input),
             opclass: asked?.opclass?.split('.').at(-1) ?? null,
           };
         }),

@@ -24,7 +24,11 @@ export interface SizeRange {
   because: string;
 }
 
-interface Sized extends Pick<Candidate, 'definition' | 'table' | 'selectivity' | 'conditions' | 'is_guess'> {
+export interface Sized
+  extends Pick<
+    Candidate,
+    'definition' | 'table' | 'selectivity' | 'conditions' | 'is_guess' | 'expressions'
+  > {
   /** CREATE STATISTICS objects that the size rests on. */
   statistics?: readonly ExtendedStatistics[];
 }
@@ -47,23 +51,13 @@ const GUESS: SizeRange = {
   because: 'nothing is known of its expression before there is an index or CREATE STATISTICS on it',
 };
 const UNKNOWN: SizeRange = { least: 0.4, most: 2.5, because: 'a key without statistics' };
-const GIN: Readonly<Record<string, SizeRange>> = {
-  array: {
-    least: 0.8,
-    most: 1.2,
-    because: 'elements that are not among the most common ones go on as those end',
-  },
-  trigrams: { least: 0.8, most: 1.25, because: 'trigrams of the values that pg_stats has' },
-  text: {
-    least: 0.6,
-    most: 1.3,
-    because: 'lexemes that are not among the most common ones go on as those end',
-  },
-  document: {
-    least: 0.5,
-    most: 1.4,
-    because: 'a hundred sampled documents do not tell scalars of some ten thousand values from unique ones',
-  },
+/** Beside what is open of how many entries there are. */
+export const GIN_ERROR = { least: 0.85, most: 1.15 } as const;
+const GIN: Readonly<Record<string, string>> = {
+  array: 'elements that ANALYZE does not list go on as its list ends, or as sampled arrays show',
+  trigrams: 'trigrams of the values that pg_stats has',
+  text: 'a hundred sampled texts do not tell words of a large vocabulary from words that are a row’s own',
+  document: 'a hundred sampled documents do not tell scalars of some ten thousand values from unique ones',
 };
 const GIST: SizeRange = {
   least: 0.7,
@@ -79,7 +73,8 @@ const VECTORS: SizeRange = {
 /** What the prediction of this index may be off by. */
 export function rangeOf(sized: Sized): SizeRange {
   const { definition, table, selectivity, conditions, is_guess } = sized;
-  const keys = is_guess ? GUESS : withWhatIsOpen(rangeOfKeys(definition, table), sized);
+  const keys =
+    is_guess && definition.method !== 'gin' ? GUESS : withWhatIsOpen(rangeOfKeys(definition, table), sized);
   if (definition.where === null) return keys;
   const compared = conditions.some(({ compares }) => compares !== undefined);
   if (compared) {
@@ -107,30 +102,31 @@ export function rangeOf(sized: Sized): SizeRange {
 }
 
 /**
- * What statistics leave open of a B-tree: how many values there are, how wide the values of other columns are in the
+ * What statistics leave open of a GIN: how many entries there are. Of a B-tree: how many values there are, how wide the values of other columns are in the
  * rows that a condition keeps, and of several keys without CREATE STATISTICS whether rows that share the one share the
  * others, as an order's lines share its customer and its day: then equal keys are merged, and the B-tree may be less
  * than half as large.
  */
 function withWhatIsOpen(range: SizeRange, sized: Sized): SizeRange {
-  const { definition, table, selectivity, conditions, statistics } = sized;
+  const { definition, table, selectivity, conditions, statistics, expressions } = sized;
   const { method, keys, include } = definition;
-  if (method !== 'btree' || keys.some(({ column }) => column === null)) return range;
+  if (method !== 'gin' && (method !== 'btree' || keys.some(({ column }) => column === null))) return range;
   const input: SizeInput = {
     definition,
     table,
     selectivity,
     conditions,
+    expressions,
     ...(statistics ? { statistics } : {}),
   };
   const likely = indexSize(input).pages;
   const ratio = (of: Partial<SizeInput>) => indexSize({ ...input, ...of }).pages / likely;
-  const isOpen = keys.length > 1 && include.length === 0 && !isCounted(input);
+  const isOpen = method === 'btree' && keys.length > 1 && include.length === 0 && !isCounted(input);
   const least = ratio({ bound: 'least' });
   const most = ratio({ bound: 'most' });
   const dependent = isOpen ? ratio({ dependent: true, bound: 'least' }) : 1;
   const reasons = [range.because];
-  if (least < NOTABLY_LESS || most > NOTABLY_MORE) reasons.push(WHAT_IS_OPEN);
+  if (method === 'btree' && (least < NOTABLY_LESS || most > NOTABLY_MORE)) reasons.push(WHAT_IS_OPEN);
   if (dependent < Math.min(range.least, least)) reasons.push(dependence(definition));
   return {
     least: range.least * Math.min(1, least, dependent),
@@ -154,14 +150,15 @@ function rangeOfKeys({ method, keys }: IndexDefinition, table: AdvisorTable): Si
   if (method === 'hnsw' || method === 'ivfflat') return VECTORS;
   const columns = keys.flatMap(({ column }) => table.columns.get(column ?? '') ?? []);
   if (columns.some(({ stats }) => stats === null)) return UNKNOWN;
-  if (method === 'gin') return GIN[contentOf(keys[0], columns[0]?.type ?? '')] ?? UNKNOWN;
+  if (method === 'gin')
+    return { ...GIN_ERROR, because: GIN[contentOf(keys[0], columns[0]?.type ?? '')] ?? '' };
   if (method === 'gist' || method === 'spgist') return GIST;
   if (keys.some(({ expression }) => expression !== null)) return EXPRESSION;
   if (method === 'hash') return HASH;
   return BTREE;
 }
 
-function contentOf(key: IndexDefinition['keys'][number] | undefined, type: string): string {
+function contentOf(key: IndexDefinition['keys'][number] | undefined, type: string): keyof typeof GIN {
   if (key?.opclass?.endsWith('gin_trgm_ops')) return 'trigrams';
   if (type === 'tsvector' || key?.expression?.includes('to_tsvector')) return 'text';
   return type.endsWith('[]') ? 'array' : 'document';

@@ -6,6 +6,8 @@
  */
 import pg from 'pg';
 import { type ColumnRow, type ColumnStats, quoteIdentifier } from '../../domain/index.ts';
+import { type Applied, arrayText, isTsvector, lexemes, widerThanShown } from './lexeme-statistics.ts';
+import { drawRows } from './several-columns.ts';
 
 /** ANALYZE keeps a value as common when it is seen this much more often than the average value (compute_scalar_stats). */
 const COMMON = 1.25;
@@ -30,9 +32,6 @@ const BETWEEN: Readonly<Record<string, string>> = {
   numeric: 'lo + (hi - lo) * k / m',
 };
 
-/** OID of the type. */
-const TSVECTOR = 3614;
-
 /** One distinct outcome of the expression. */
 interface Image {
   /** Its text; null: SQL NULL. */
@@ -50,7 +49,8 @@ interface Image {
  * @param planner evaluates the expression: a session that may write nothing and is no superuser.
  * @param columns of the expression's table.
  * @param rows of the table.
- * @returns null where nothing can be told: an expression of several columns, or of one without statistics.
+ * @returns null where nothing can be told: an expression of several columns that is no tsvector, or of columns without
+ *   statistics.
  */
 export async function deriveExpressionStats(
   planner: pg.Client,
@@ -86,7 +86,41 @@ async function derive(
       if (!(error instanceof pg.DatabaseError)) throw error;
     }
   }
-  return null;
+  return ofSeveral(planner, expression, columns, rows);
+}
+
+/**
+ * A tsvector of several columns: which lexemes there are hangs little on which title is with which body. Of other types
+ * the values of one column with those of another are the point.
+ */
+async function ofSeveral(
+  planner: pg.Client,
+  expression: string,
+  columns: readonly ColumnRow[],
+  rows: number,
+): Promise<ColumnStats | null> {
+  const read = columns.filter(({ stats, name }) => stats !== null && mentions(expression, name));
+  const [one] = read;
+  if (one === undefined || read.length < 2) return null;
+  const names = read.map(({ name }) => quoteIdentifier(name)).join(', ');
+  try {
+    const drawn = await drawRows(planner, read, rows);
+    if (drawn === null) return null;
+    const applied = `
+      WITH given AS (
+        SELECT drawn.*, 1::float8 / count(*) OVER () AS pgl_share, true AS pgl_bound, pgl_place AS pgl_value, concat(${names}) AS pgl_text
+        FROM (${drawn.sql}) AS drawn
+      ), applied AS (
+        SELECT pgl_share, pgl_bound, pgl_value, pgl_place, pgl_text,
+          (SELECT (${expression}) FROM (SELECT ${names}) AS ${quoteIdentifier(one.table)}) AS image
+        FROM given
+      )`;
+    if (!(await isTsvector(planner, { applied, values: drawn.values }))) return null;
+    return await statsOf(planner, { applied, values: drawn.values }, drawn.stats, rows, { rest: 1 });
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    return null;
+  }
 }
 
 function mentions(expression: string, name: string): boolean {
@@ -114,7 +148,7 @@ async function applyTo(
       UNION ALL
       SELECT NULL, $5::float8, false, 0
     ), applied AS (
-      SELECT given.*, (SELECT (${expression}) FROM (SELECT pgl_value AS ${quoteIdentifier(column.name)}) AS ${quoteIdentifier(column.table)}) AS image
+      SELECT given.*, pgl_value::text AS pgl_text, (SELECT (${expression}) FROM (SELECT pgl_value AS ${quoteIdentifier(column.name)}) AS ${quoteIdentifier(column.table)}) AS image
       FROM given
     )`;
   const values = [
@@ -124,20 +158,34 @@ async function applyTo(
     rest,
     stats.null_frac,
   ];
-  const { rows: images } = await planner.query<Image>(
-    `${applied} SELECT image::text AS image, sum(pgl_share)::float8 AS share,
-       count(pgl_value) FILTER (WHERE NOT pgl_bound)::int4 AS common, count(*) FILTER (WHERE pgl_bound)::int4 AS bounds,
-       coalesce(max(pg_column_size(image)), 0)::int4 AS width
-     FROM applied GROUP BY image::text ORDER BY sum(pgl_share) DESC, image::text`,
-    values,
-  );
   const { rows: inputs } = isFilled(column)
     ? await planner.query<{ n: number }>(
         `${applied} SELECT count(DISTINCT pgl_value)::int4 AS n FROM given`,
         values,
       )
     : { rows: [] };
-  const summary = summarise(images, stats, rows, { rest, inputs: inputs[0]?.n });
+  return statsOf(planner, { applied, values }, stats, rows, { rest, inputs: inputs[0]?.n });
+}
+
+/**
+ * @param stats of what the expression is applied to.
+ * @param known `rest`: share of the rows that are not of common values; `inputs`: values that were computed.
+ */
+async function statsOf(
+  planner: pg.Client,
+  { applied, values }: Applied,
+  stats: ColumnStats,
+  rows: number,
+  known: { rest: number; inputs?: number | undefined },
+): Promise<ColumnStats> {
+  const { rows: images } = await planner.query<Image>(
+    `${applied} SELECT image::text AS image, sum(pgl_share)::float8 AS share,
+       count(pgl_value) FILTER (WHERE NOT pgl_bound)::int4 AS common, count(*) FILTER (WHERE pgl_bound)::int4 AS bounds,
+       coalesce(max(pg_column_size(image)), 0)::int4 AS width
+     FROM applied GROUP BY image::text ORDER BY sum(pgl_share) DESC, image::text`,
+    [...values],
+  );
+  const summary = summarise(images, stats, rows, { rest: known.rest, inputs: known.inputs });
   // A type without an order has no histogram.
   const { rows: ordered } = await planner
     .query<{ bounds: string | null; monotone: boolean | null }>(
@@ -145,7 +193,7 @@ async function applyTo(
            THEN (array_agg(image ORDER BY image) FILTER (WHERE (rank - 1) % greatest(1, n / ${MOST_COMMON}) = 0 OR rank = n))::text END AS bounds,
          bool_and(rises) AS monotone
        FROM (SELECT image, image >= lag(image) OVER (ORDER BY pgl_place) AS rises, row_number() OVER (ORDER BY image) AS rank, count(*) OVER () AS n
-         FROM applied WHERE pgl_bound AND image IS NOT NULL AND image::text <> ALL ($6::text[])) AS bounds`,
+         FROM applied WHERE pgl_bound AND image IS NOT NULL AND image::text <> ALL ($${values.length + 1}::text[])) AS bounds`,
       [...values, summary.common.map((item) => item.image)],
     )
     .catch((error: unknown) => {
@@ -153,39 +201,13 @@ async function applyTo(
       return { rows: [] };
     });
   const monotone = ordered[0]?.monotone === true;
+  const isText = await isTsvector(planner, { applied, values });
   return {
     ...summary.stats,
-    ...(await lexemes(planner, applied, values)),
+    ...(isText ? await lexemes(planner, { applied, values }) : {}),
+    ...(isText ? await widerThanShown(planner, { applied, values }, stats) : {}),
     histogram_bounds: ordered[0]?.bounds ?? null,
     correlation: monotone ? stats.correlation : null,
-  };
-}
-
-/** A lexeme that fewer of the values have is not kept: its share would be chance. */
-const FEWEST_WITH_LEXEME = 3;
-
-/**
- * Most common lexemes of an expression that is a tsvector, as compute_tsvector_stats() keeps them: sorted by length, then
- * by bytes; behind the shares the least and the greatest of them. Nothing for other types.
- */
-async function lexemes(
-  planner: pg.Client,
-  applied: string,
-  values: readonly unknown[],
-): Promise<Pick<ColumnStats, 'most_common_elems' | 'most_common_elem_freqs'> | null> {
-  const { fields } = await planner.query(`${applied} SELECT image FROM applied LIMIT 0`, [...values]);
-  if (fields[0]?.dataTypeID !== TSVECTOR) return null;
-  const { rows } = await planner.query<{ lexeme: string; share: number }>(
-    `${applied} SELECT u.lexeme, sum(pgl_share)::float8 / greatest(1e-9, (SELECT sum(pgl_share) FROM applied WHERE image IS NOT NULL))::float8 AS share
-     FROM applied, unnest(image) AS u GROUP BY u.lexeme HAVING count(*) >= ${FEWEST_WITH_LEXEME}
-     ORDER BY octet_length(u.lexeme), u.lexeme COLLATE "C"`,
-    [...values],
-  );
-  const shares = rows.map((row) => Math.min(1, row.share));
-  if (shares.length === 0) return null;
-  return {
-    most_common_elems: arrayText(rows.map((row) => row.lexeme)),
-    most_common_elem_freqs: [...shares, Math.min(...shares), Math.max(...shares)],
   };
 }
 
@@ -275,9 +297,4 @@ function domainSize(met: number, given: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** An array's text: every element in quotes. */
-function arrayText(elements: readonly string[]): string {
-  return `{${elements.map((element) => `"${element.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
 }

@@ -19,20 +19,36 @@ const QUERIES = `-- calls: 100\nSELECT info, note FROM facts WHERE note IS NOT N
   -- calls: 100\nSELECT id FROM works WHERE title = 'Common 12';
   -- calls: 100\nSELECT id, pad FROM works WHERE author = 7919;`;
 
+/** Texts of which each has a word of its own, which full text makes large. */
+const TEXTS = `SELECT setseed(0.5);
+  CREATE TABLE posts AS SELECT g AS id, CASE WHEN random() < 0.5 THEN 'Title ' || floor(5000 ^ random()) END AS title,
+    repeat(md5(g::text) || ' ', 1 + g % 13) || 'common ' || floor(3000 ^ random()) AS body,
+    CASE WHEN random() < 0.3 THEN ARRAY['tag-' || floor(1500 ^ random()), 'tag-' || floor(1500 ^ random())] END AS tags
+    FROM generate_series(1, 60000) g;`;
+const SEARCHES = `-- calls: 100\nSELECT id FROM posts WHERE to_tsvector('english', coalesce(title, '') || ' ' || body) @@ to_tsquery('english', 'common & 77');
+  -- calls: 100\nSELECT id FROM posts WHERE tags @> ARRAY['tag-1200'];
+  -- calls: 100\nSELECT body FROM posts WHERE id = 4711;`;
+
 describe.each([...new Set([testMajors[0] ?? 15, testMajors.at(-1) ?? 18])])('PostgreSQL %s', (major) => {
   let planned: PlannedDatabase;
+  let searched: PlannedDatabase;
   beforeAll(async () => {
-    planned = await plannedDatabase(TABLES, await testServer({ major }));
+    const server = await testServer({ major });
+    planned = await plannedDatabase(TABLES, server);
+    searched = await plannedDatabase(TEXTS, server);
   });
-  afterAll(() => planned?.close());
-
-  const query = async (sql: string) => (await planned.database.query(sql)) as { rows: { bytes: number }[] };
+  afterAll(async () => {
+    await planned?.close();
+    await searched?.close();
+  });
 
   async function built(
     budget: number,
+    { database, snapshot, whatIf }: PlannedDatabase = planned,
+    sql = QUERIES,
   ): Promise<{ bytes: number; reserved: number; said: number; indexes: number }> {
-    const { snapshot, whatIf } = planned;
-    const context = await contextOf(snapshot, { what_if: whatIf, sql: QUERIES, index_budget_bytes: budget });
+    const context = await contextOf(snapshot, { what_if: whatIf, sql, index_budget_bytes: budget });
+    const query = async (text: string) => (await database.query(text)) as { rows: { bytes: number }[] };
     const { recommendations } = await rule.evaluate(context);
     const sum = { bytes: 0, reserved: 0, said: 0, indexes: recommendations.length };
     for (const { change, estimate, evidence } of recommendations) {
@@ -55,5 +71,13 @@ describe.each([...new Set([testMajors[0] ?? 15, testMajors.at(-1) ?? 18])])('Pos
     expect(reserved).toBeGreaterThanOrEqual(said);
     // The trap: caution that leaves nothing of a budget that is large enough for all.
     if (megabytes >= 20) expect(indexes).toBe(3);
+  });
+
+  test.each([3, 10, 40])('full text within %d MB, too', async (megabytes) => {
+    const budget = megabytes * 1024 * 1024;
+    const { bytes, reserved, said, indexes } = await built(budget, searched, SEARCHES);
+    expect(bytes, `${said} said, ${reserved} reserved`).toBeLessThanOrEqual(budget);
+    expect(reserved).toBeLessThanOrEqual(budget);
+    if (megabytes >= 40) expect(indexes).toBe(3);
   });
 });

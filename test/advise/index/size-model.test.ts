@@ -251,7 +251,12 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
     for (const sized of [...whole, compared('k1000', 'fk'), compared('fk', 'k1000')]) {
       const { pages } = indexSize({ ...sized, table, expressions: described, major });
       const isGuess = sized.definition.keys.some((key) => key.expression && !described.has(key.expression));
-      const { least, most } = rangeOf({ ...sized, table, ...(isGuess ? { is_guess: true } : {}) });
+      const { least, most } = rangeOf({
+        ...sized,
+        table,
+        expressions: described,
+        ...(isGuess ? { is_guess: true } : {}),
+      });
       const ratio = (await build(sized.definition)).pages / pages;
       const shape = `${renderIndexDefinition(sized.definition)}: ${ratio.toFixed(3)} of ${least} to ${most}`;
       if (ratio < least || ratio > most) outside.push(shape);

@@ -1,12 +1,19 @@
 /** Sizes that the model says of a database's indexes, and those that the server builds. */
 import pg from 'pg';
+import { CandidateSizes } from '../../../src/advise/index-advisor/candidate-size.ts';
 import { advisorCatalog } from '../../../src/advise/index-advisor/catalog.ts';
 import type { Bound } from '../../../src/advise/index-advisor/column-facts.ts';
-import { indexSize } from '../../../src/advise/index-advisor/size-model.ts';
+import { BLOCK_BYTES, indexSize } from '../../../src/advise/index-advisor/size-model.ts';
 import { rangeOf } from '../../../src/advise/index-advisor/size-range.ts';
 import { collectSnapshot } from '../../../src/collect/index.ts';
-import { type IndexDefinition, renderIndexDefinition, type Snapshot } from '../../../src/domain/index.ts';
+import {
+  type IndexDefinition,
+  renderIndexDefinition,
+  type Snapshot,
+  type WhatIf,
+} from '../../../src/domain/index.ts';
 import { openTarget } from '../../../src/target/index.ts';
+import { openTwin } from '../../../src/whatif/index.ts';
 import { testServer } from '../../support/servers.ts';
 
 /** What an index's condition says of a column's nulls, and nothing else. */
@@ -24,6 +31,8 @@ export interface SizesOn {
   said(definition: IndexDefinition, options?: { bound?: Bound; presence?: Presence }): Promise<number>;
   /** Least and most pages that are said to be possible, by each sample of ANALYZE. */
   ranges(definition: IndexDefinition, presence?: Presence): Promise<{ least: number; most: number }[]>;
+  /** With what the twin derives of its expressions: likely pages, those that a budget gives it, and the range; medians. */
+  inBudget(definition: IndexDefinition): Promise<Record<'said' | 'reserved' | 'least' | 'most', number>>;
   /** Pages of the index built for real, which is gone afterwards. */
   real(definition: IndexDefinition): Promise<number>;
   close(): Promise<void>;
@@ -70,6 +79,18 @@ export async function sizesOn(major: number, sql: string, samples = 1): Promise<
       return { definition, table, selectivity, conditions, statistics };
     });
   };
+  const twins = new Map<number, Promise<{ twin: WhatIf; sizes: CandidateSizes }>>();
+  const sizes = async (place: number): Promise<CandidateSizes> => {
+    const snapshot = snapshots[place];
+    if (snapshot === undefined) throw new Error('no such sample');
+    const open = async () => {
+      const twin = await openTwin(snapshot);
+      return { twin, sizes: new CandidateSizes(advisorCatalog(snapshot), snapshot, twin) };
+    };
+    const known = twins.get(place) ?? open();
+    twins.set(place, known);
+    return (await known).sizes;
+  };
   return {
     client,
     said: async (definition, { bound, presence } = {}) => {
@@ -85,6 +106,32 @@ export async function sizesOn(major: number, sql: string, samples = 1): Promise<
         return { least: least * pages, most: most * pages };
       });
     },
+    inBudget: async (definition) => {
+      const inputs = await inputsOf(definition);
+      const seen = await Promise.all(
+        inputs.map(async (input, place) => {
+          const { size, reserved_bytes, expressions } = await (await sizes(place)).sizeInBudget(
+            input,
+            Number.MAX_SAFE_INTEGER,
+          );
+          const { least, most } = rangeOf({ ...input, expressions });
+          return {
+            said: size.pages,
+            reserved: reserved_bytes / BLOCK_BYTES,
+            least: least * size.pages,
+            most: most * size.pages,
+          };
+        }),
+      );
+      const median = (name: 'said' | 'reserved' | 'least' | 'most') =>
+        seen.map((each) => each[name]).sort((a, b) => a - b)[Math.floor(seen.length / 2)] ?? 0;
+      return {
+        said: median('said'),
+        reserved: median('reserved'),
+        least: median('least'),
+        most: median('most'),
+      };
+    },
     real: async (definition) => {
       await client.query(renderIndexDefinition({ ...definition, name: 'measured' }));
       const { rows } = await client.query("SELECT (pg_relation_size('measured') / 8192)::int AS pages");
@@ -92,6 +139,7 @@ export async function sizesOn(major: number, sql: string, samples = 1): Promise<
       return rows[0].pages;
     },
     close: async () => {
+      for (const { twin } of await Promise.all(twins.values())) await twin.close();
       await client.end();
       await database.drop();
     },

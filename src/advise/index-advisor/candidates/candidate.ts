@@ -1,5 +1,6 @@
 /** A candidate index, and how one is made of keys. */
 import {
+  type ColumnRow,
   type IndexDefinition,
   type IndexKey,
   type Operand,
@@ -22,6 +23,8 @@ export interface Candidate {
   conditions: readonly Condition[];
   /** Its size rests on an expression of which nothing could be derived from its columns' statistics. */
   is_guess?: true;
+  /** What is derived of the expressions that its size rests on, as if they were columns; absent: not asked yet. */
+  expressions?: ReadonlyMap<string, ColumnRow>;
 }
 
 /** Its table as SQL names it: what rejections are grouped by. */
