@@ -33,6 +33,13 @@ export interface WeighedContender extends Weighed {
  * that made nearly all of the cost is advised, and what halves the last thousandth of a statement is not.
  */
 const TWICE_AS_FAST = 0.5;
+/**
+ * The same goes for what takes so much of all that is left: once everything else is cured, the last thousandth of a
+ * statement is the most of the work, as where an index has the equality and not the order behind it.
+ */
+const MUCH_OF_WHAT_IS_LEFT = 0.05;
+/** Beside that, planner cost units that it must save in each call that it serves: a few rows' look-up takes no less. */
+const LOOK_UP = 20;
 /** There, indexes as large as the tables together must save so many tenths of what is left. */
 const PRICED_TIMES_LEFT = 10;
 
@@ -83,9 +90,16 @@ export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedC
       bytes: limited ? 0 : price * size_bytes,
     };
     const bytesOfLeft = PRICED_TIMES_LEFT * perByte * all.left * size_bytes;
-    const twice = TWICE_AS_FAST * (served?.get(handle) ?? Number.POSITIVE_INFINITY);
+    const by = served?.get(handle);
+    const twice = by === undefined ? Number.POSITIVE_INFINITY : TWICE_AS_FAST * by.cost - bytesOfLeft;
+    // What an index holds beside the keys that a statement asks for spares some pages of a look-up that is cured already.
+    const isPlain = contender.candidate.definition.include.length === 0 && contender.merged_of.length === 0;
+    const much =
+      by !== undefined && isPlain
+        ? MUCH_OF_WHAT_IS_LEFT * all.left + LOOK_UP * by.calls
+        : Number.POSITIVE_INFINITY;
     const ofLeft = {
-      worth: Math.max(input.minimum_gain * all.left, twice - bytesOfLeft),
+      worth: Math.max(input.minimum_gain * all.left, Math.min(much, twice)),
       bytes: bytesOfLeft,
     };
     const { worth, bytes } = ofLeft.worth + ofLeft.bytes < ofNow.worth + ofNow.bytes ? ofLeft : ofNow;
@@ -116,13 +130,17 @@ function paidFor(book: PlanBook, statement: AdvisorStatement, set: ReadonlySet<s
   return { now: now * statement.query.calls, left: left * statement.query.calls };
 }
 
-/** What the statements cost now that have a plan with the candidate, by its handle. */
-function costServed({ book, statements }: SelectionInput): Map<string, number> {
-  const served = new Map<string, number>();
+/** What the statements cost now that have a plan with the candidate, by its handle, and their calls. */
+function costServed({ book, statements }: SelectionInput): Map<string, { cost: number; calls: number }> {
+  const served = new Map<string, { cost: number; calls: number }>();
   for (const statement of statements) {
-    const now = (book.known(statement, book.present)?.charged ?? 0) * statement.query.calls;
+    const { calls } = statement.query;
+    const now = (book.known(statement, book.present)?.charged ?? 0) * calls;
     const needed = new Set(book.plans(statement).flatMap(({ plans }) => plans.flatMap(({ needs }) => needs)));
-    for (const handle of needed) served.set(handle, (served.get(handle) ?? 0) + now);
+    for (const handle of needed) {
+      const sum = served.get(handle) ?? { cost: 0, calls: 0 };
+      served.set(handle, { cost: sum.cost + now, calls: sum.calls + calls });
+    }
   }
   return served;
 }
