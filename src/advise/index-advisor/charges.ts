@@ -92,8 +92,9 @@ export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedC
     const bytesOfLeft = PRICED_TIMES_LEFT * perByte * all.left * size_bytes;
     const by = served?.get(handle);
     const twice = by === undefined ? Number.POSITIVE_INFINITY : TWICE_AS_FAST * by.cost - bytesOfLeft;
-    // What an index holds beside the keys that a statement asks for spares some pages of a look-up that is cured already.
-    const isPlain = contender.candidate.definition.include.length === 0 && contender.merged_of.length === 0;
+    // What an index holds beside keys that are looked up spares some pages of a look-up that is cured already.
+    const { definition, is_covering } = contender.candidate;
+    const isPlain = definition.include.length === 0 && !is_covering;
     const much =
       by !== undefined && isPlain
         ? MUCH_OF_WHAT_IS_LEFT * all.left + LOOK_UP * by.calls

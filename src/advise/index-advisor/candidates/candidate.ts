@@ -21,6 +21,8 @@ export interface Candidate {
   conditions: readonly Condition[];
   /** Its size rests on an expression of which nothing could be derived from its columns' statistics. */
   is_guess?: true;
+  /** Some of its keys are only there to be read, as what others include. */
+  is_covering?: true;
 }
 
 /** A condition of a statement that a partial index can have. */
