@@ -38,8 +38,6 @@ const TWICE_AS_FAST = 0.5;
  * statement is the most of the work, as where an index has the equality and not the order behind it.
  */
 const MUCH_OF_WHAT_IS_LEFT = 0.05;
-/** Beside that, planner cost units that it must save in each call that it serves: a few rows' look-up takes no less. */
-const LOOK_UP = 20;
 /** There, indexes as large as the tables together must save so many tenths of what is left. */
 const PRICED_TIMES_LEFT = 10;
 
@@ -91,14 +89,11 @@ export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedC
     };
     const bytesOfLeft = PRICED_TIMES_LEFT * perByte * all.left * size_bytes;
     const by = served?.get(handle);
-    const twice = by === undefined ? Number.POSITIVE_INFINITY : TWICE_AS_FAST * by.cost - bytesOfLeft;
+    const twice = by === undefined ? Number.POSITIVE_INFINITY : TWICE_AS_FAST * by - bytesOfLeft;
     // What an index holds beside keys that are looked up spares some pages of a look-up that is cured already.
     const { definition, is_covering } = contender.candidate;
     const isPlain = definition.include.length === 0 && !is_covering;
-    const much =
-      by !== undefined && isPlain
-        ? MUCH_OF_WHAT_IS_LEFT * all.left + LOOK_UP * by.calls
-        : Number.POSITIVE_INFINITY;
+    const much = by !== undefined && isPlain ? MUCH_OF_WHAT_IS_LEFT * all.left : Number.POSITIVE_INFINITY;
     const ofLeft = {
       worth: Math.max(input.minimum_gain * all.left, Math.min(much, twice)),
       bytes: bytesOfLeft,
@@ -131,17 +126,13 @@ function paidFor(book: PlanBook, statement: AdvisorStatement, set: ReadonlySet<s
   return { now: now * statement.query.calls, left: left * statement.query.calls };
 }
 
-/** What the statements cost now that have a plan with the candidate, by its handle, and their calls. */
-function costServed({ book, statements }: SelectionInput): Map<string, { cost: number; calls: number }> {
-  const served = new Map<string, { cost: number; calls: number }>();
+/** What the statements cost now that have a plan with the candidate, by its handle. */
+function costServed({ book, statements }: SelectionInput): Map<string, number> {
+  const served = new Map<string, number>();
   for (const statement of statements) {
-    const { calls } = statement.query;
-    const now = (book.known(statement, book.present)?.charged ?? 0) * calls;
+    const now = (book.known(statement, book.present)?.charged ?? 0) * statement.query.calls;
     const needed = new Set(book.plans(statement).flatMap(({ plans }) => plans.flatMap(({ needs }) => needs)));
-    for (const handle of needed) {
-      const sum = served.get(handle) ?? { cost: 0, calls: 0 };
-      served.set(handle, { cost: sum.cost + now, calls: sum.calls + calls });
-    }
+    for (const handle of needed) served.set(handle, (served.get(handle) ?? 0) + now);
   }
   return served;
 }
