@@ -1,5 +1,8 @@
 /** One thing is said by one rule: a finding that another rule makes with more to it becomes a rejection that names that one. */
-import type { RecommendationDraft, Rejection } from '../domain/index.ts';
+import { quoteIdentifier, type RecommendationDraft, type Rejection } from '../domain/index.ts';
+
+/** Its indexes are for look-ups by all of their columns, which no statement of the workload shows. */
+const LOOKS_UP = 'index/unindexed-foreign-key';
 
 export interface SaidOnce {
   recommendations: RecommendationDraft[];
@@ -18,7 +21,8 @@ export function saidOnce(
   const recommendations: RecommendationDraft[] = [];
   const rejections: Rejection[] = [];
   for (const draft of drafts) {
-    const others = (yields.get(draft.key) ?? []).map((key) => byKey.get(key));
+    const served = drafts.find((other) => doesTheSame(other, draft));
+    const others = served ? [served] : (yields.get(draft.key) ?? []).map((key) => byKey.get(key));
     const first = others[0];
     if (!first || others.includes(undefined)) {
       recommendations.push(draft);
@@ -34,3 +38,19 @@ export function saidOnce(
   }
   return { recommendations, rejections };
 }
+
+/**
+ * Whether the first is a new index that answers all that another rule's asks for: a B-tree over all rows of the table that
+ * begins with its columns, in whatever order, for each of them is looked up.
+ */
+function doesTheSame({ rule, change }: RecommendationDraft, asked: RecommendationDraft): boolean {
+  if (rule === asked.rule || asked.rule !== LOOKS_UP) return false;
+  if (change.kind !== 'index.create' || asked.change.kind !== 'index.create') return false;
+  const [{ schema, table, method, keys, where }, { index: wanted }] = [change.index, asked.change];
+  if (schema !== wanted.schema || table !== wanted.table || method !== wanted.method) return false;
+  if (where !== null && !wanted.keys.some(({ column }) => where === notNull(column ?? ''))) return false;
+  const leading = new Set(keys.slice(0, wanted.keys.length).map(({ column }) => column));
+  return wanted.keys.every(({ column }) => column !== null && leading.has(column));
+}
+
+const notNull = (column: string) => `${quoteIdentifier(column)} IS NOT NULL`;

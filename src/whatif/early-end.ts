@@ -27,6 +27,8 @@ const LOOKING_UP: ReadonlySet<string> = new Set(['Hash Join', 'Nested Loop']);
 /** Those read in an index's order, and those in the table's own, which a LIMIT ends just the same. */
 const SCANS: ReadonlySet<string> = new Set(['Bitmap Heap Scan', 'Index Only Scan', 'Index Scan', 'Seq Scan']);
 
+const LOCKING: ReadonlySet<string> = new Set(['LockRows', 'ModifyTable']);
+
 /** Planner cost units that the limited scans of a plan would cost more. */
 export interface EarlyEndCosts {
   /** If the rows that are wanted came last. */
@@ -45,6 +47,7 @@ const isScan = ({ 'Node Type': type = '' }: PlanNode) => SCANS.has(type);
 const costOf = (node: PlanNode) => node['Total Cost'] ?? 0;
 const isPlan = ({ 'Parent Relationship': relation }: PlanNode) =>
   relation === 'InitPlan' || relation === 'SubPlan';
+const isLevelOfItsOwn = (node: PlanNode) => isPlan(node) || node['Node Type'] === 'Subquery Scan';
 /** What rows come from; expressions' own plans stand among them. */
 const sourcesOf = ({ Plans: inputs = [] }: PlanNode) => inputs.filter((input) => !isPlan(input));
 
@@ -66,6 +69,18 @@ const filteredScans = (node: PlanNode): PlanNode[] =>
 export function limitedScans(node: PlanNode): PlanNode[] {
   const own = node['Node Type'] === 'Limit' ? inputsOf(node).flatMap(filteredScans) : [];
   return [...new Set([...own, ...(node.Plans ?? []).flatMap(limitedScans)])];
+}
+
+/**
+ * Scans whose rows are locked or written. Their filter repeats what the predicate of a partial index says already, for a
+ * row that somebody changed meanwhile is checked again (is_target_rel in check_index_predicates() of indxpath.c).
+ */
+export function recheckedScans(node: PlanNode, isLocked = false): PlanNode[] {
+  const { 'Node Type': type = '', Plans: inputs = [] } = node;
+  const locks = isLocked || LOCKING.has(type);
+  const own = locks && isScan(node) ? [node] : [];
+  // What a subquery reads is locked by itself or not at all.
+  return [...own, ...inputs.flatMap((input) => recheckedScans(input, locks && !isLevelOfItsOwn(input)))];
 }
 
 /**

@@ -3,8 +3,8 @@
  * or predicate left before: the planner is asked how many of the table's rows the filter by itself passes, which is
  * what it multiplies with. Each filter once.
  */
-import { quoteIdentifier, quoteQualified, type Snapshot } from '../domain/index.ts';
-import { limitedScans } from './early-end.ts';
+import { type IndexDefinition, quoteIdentifier, quoteQualified, type Snapshot } from '../domain/index.ts';
+import { limitedScans, recheckedScans } from './early-end.ts';
 import type { Plan, PlanNode } from './plan.ts';
 
 export interface Asking {
@@ -16,39 +16,52 @@ export interface Asking {
   plan: (sql: string) => Promise<readonly Plan[] | null>;
 }
 
+interface KnownIndex {
+  schema: string;
+  /** Of a partial index. */
+  predicate: string | null;
+}
+
 export class FilterShares {
   /** Schemas that have a table of the name. */
   readonly #schemas = new Map<string, Set<string>>();
-  /** The schema of an index, by its handle or `schema.name`. */
-  readonly #schemaOf = new Map<string, string>();
+  /** Indexes by their handle or `schema.name`. */
+  readonly #indexes = new Map<string, KnownIndex>();
   readonly #rows = new Map<string, Promise<number | null>>();
 
   constructor({ tables, indexes }: Pick<Snapshot, 'tables' | 'indexes'>) {
     for (const { schema, name } of tables) {
       this.#schemas.set(name, (this.#schemas.get(name) ?? new Set()).add(schema));
     }
-    for (const { schema, name } of indexes) this.#schemaOf.set(`${schema}.${name}`, schema);
+    for (const { schema, name, predicate } of indexes) {
+      this.#indexes.set(`${schema}.${name}`, { schema, predicate });
+    }
   }
 
   /** Makes a candidate known. */
-  add(handle: string, schema: string): void {
-    this.#schemaOf.set(handle, schema);
+  add(handle: string, { schema, where }: Pick<IndexDefinition, 'schema' | 'where'>): void {
+    this.#indexes.set(handle, { schema, predicate: where });
   }
 
   /** For the plan's scans that filter what a LIMIT ends, the share that passes, 0..1; where it cannot be told 0, of a scan without an index 1. */
   async of([planned]: readonly Plan[], asking: Asking): Promise<(scan: PlanNode) => number> {
     const shares = new Map<PlanNode, number>();
-    for (const scan of planned?.Plan === undefined ? [] : limitedScans(planned.Plan)) {
-      shares.set(scan, await this.#shareOf(scan, asking));
+    if (planned?.Plan !== undefined) {
+      const rechecked = new Set(recheckedScans(planned.Plan));
+      for (const scan of limitedScans(planned.Plan)) {
+        shares.set(scan, await this.#shareOf(scan, rechecked.has(scan), asking));
+      }
     }
     return (scan) => shares.get(scan) ?? 0;
   }
 
-  async #shareOf(scan: PlanNode, asking: Asking): Promise<number> {
+  /** @param isRechecked its filter has the predicate of a partial index in it, which drops none of that index's rows. */
+  async #shareOf(scan: PlanNode, isRechecked: boolean, asking: Asking): Promise<number> {
     const table = this.#tableOf(scan, asking);
     // Nothing names the schema of a table that is read in its own order: of several alike none is charged.
     if (table === null) return scan['Index Name'] === undefined ? 1 : 0;
-    const all = await this.#rowsOf(table, asking);
+    const predicate = isRechecked ? (this.#indexOf(scan, asking)?.predicate ?? null) : null;
+    const all = await this.#rowsOf(predicate === null ? table : `${table} WHERE ${predicate}`, asking);
     if (all === null) return 0;
     // A filter that refers to another part of the plan (a subplan, an outer row) is no statement by itself. Of all rows
     // of the table no more pass than of those that the index's condition leaves; of one worker's, fewer.
@@ -57,14 +70,18 @@ export class FilterShares {
   }
 
   /** As FROM has it, under the alias by which the filter may name its columns. */
-  #tableOf(scan: PlanNode, { nameOf }: Asking): string | null {
-    const { 'Relation Name': name, 'Index Name': index = '', Alias: alias = name } = scan;
+  #tableOf(scan: PlanNode, asking: Asking): string | null {
+    const { 'Relation Name': name, Alias: alias = name } = scan;
     if (name === undefined || alias === undefined) return null;
     const schemas = this.#schemas.get(name);
     // A partition may lie in another schema than the index on its parent.
-    const own = this.#schemaOf.get(nameOf(index)) ?? '';
+    const own = this.#indexOf(scan, asking)?.schema ?? '';
     const schema = schemas?.has(own) ? own : schemas?.size === 1 ? [...schemas][0] : undefined;
     return schema === undefined ? null : `${quoteQualified(schema, name)} AS ${quoteIdentifier(alias)}`;
+  }
+
+  #indexOf({ 'Index Name': name = '' }: PlanNode, { nameOf }: Asking): KnownIndex | undefined {
+    return this.#indexes.get(nameOf(name));
   }
 
   #rowsOf(source: string, { role, plan }: Asking): Promise<number | null> {

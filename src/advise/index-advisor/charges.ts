@@ -33,6 +33,11 @@ export interface WeighedContender extends Weighed {
  * that made nearly all of the cost is advised, and what halves the last thousandth of a statement is not.
  */
 const TWICE_AS_FAST = 0.5;
+/**
+ * The same goes for what takes so much of all that is left: once everything else is cured, the last thousandth of a
+ * statement is the most of the work, as where an index has the equality and not the order behind it.
+ */
+const MUCH_OF_WHAT_IS_LEFT = 0.05;
 /** There, indexes as large as the tables together must save so many tenths of what is left. */
 const PRICED_TIMES_LEFT = 10;
 
@@ -83,9 +88,14 @@ export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedC
       bytes: limited ? 0 : price * size_bytes,
     };
     const bytesOfLeft = PRICED_TIMES_LEFT * perByte * all.left * size_bytes;
-    const twice = TWICE_AS_FAST * (served?.get(handle) ?? Number.POSITIVE_INFINITY);
+    const by = served?.get(handle);
+    const twice = by === undefined ? Number.POSITIVE_INFINITY : TWICE_AS_FAST * by - bytesOfLeft;
+    // What an index holds beside keys that are looked up spares some pages of a look-up that is cured already.
+    const { definition, is_covering } = contender.candidate;
+    const isPlain = definition.include.length === 0 && !is_covering;
+    const much = by !== undefined && isPlain ? MUCH_OF_WHAT_IS_LEFT * all.left : Number.POSITIVE_INFINITY;
     const ofLeft = {
-      worth: Math.max(input.minimum_gain * all.left, twice - bytesOfLeft),
+      worth: Math.max(input.minimum_gain * all.left, Math.min(much, twice)),
       bytes: bytesOfLeft,
     };
     const { worth, bytes } = ofLeft.worth + ofLeft.bytes < ofNow.worth + ofNow.bytes ? ofLeft : ofNow;

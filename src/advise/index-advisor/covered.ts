@@ -1,5 +1,6 @@
 /** Whether an index that exists does already what a candidate would. */
 import type { IndexDefinition, IndexRow } from '../../domain/index.ts';
+import { columnsRead } from '../../workload/index.ts';
 
 /** pg_index.indoption: bit 0 descending, bit 1 nulls first. */
 function optionOf(key: IndexDefinition['keys'][number]): number {
@@ -13,7 +14,9 @@ export const plain = (text: string) => text.replace(/[\s()"]/g, '').replace(/::t
 
 /**
  * The existing valid index that starts with the candidate's keys, in this order or wholly reversed, over the same rows
- * or all of them, and holds the included columns too.
+ * and holds the included columns too. One over all rows does the work of a partial one where it has what the condition
+ * is about among its keys; else it reads all rows in order to find those (`(id) WHERE published_at IS NULL` beside the
+ * primary key).
  */
 export function coveringIndex(candidate: IndexDefinition, existing: readonly IndexRow[]): IndexRow | null {
   return existing.find((index) => isCovered(candidate, index)) ?? null;
@@ -31,12 +34,18 @@ function hasCollationOf(index: IndexRow, candidate: IndexDefinition): boolean {
   return wanted.every((collation) => index.definition.includes(` COLLATE ${collation}`));
 }
 
+function holdsSameRows(index: IndexRow, { where }: IndexDefinition): boolean {
+  if (index.predicate !== null) return plain(index.predicate) === plain(where ?? '');
+  const keys = new Set(index.keys.map(plain));
+  return [...columnsRead(where)].every((column) => keys.has(plain(column)));
+}
+
 function isCovered(candidate: IndexDefinition, index: IndexRow): boolean {
   // What a hash index looks up, a B-tree that leads with it does next to as fast.
   const serves =
     index.method === candidate.method || (candidate.method === 'hash' && index.method === 'btree');
   if (!index.is_valid || !serves || !hasCollationOf(index, candidate)) return false;
-  if (index.predicate !== null && plain(index.predicate) !== plain(candidate.where ?? '')) return false;
+  if (!holdsSameRows(index, candidate)) return false;
   if (candidate.keys.length > index.keys.length) return false;
   const sameKeys = candidate.keys.every((key, position) => {
     const own = index.keys[position] ?? '';

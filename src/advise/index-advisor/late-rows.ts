@@ -7,13 +7,17 @@
  */
 import {
   PgLuthierError,
+  type PredicateKind,
   type StatementUsage,
+  type UsageOrder,
+  type UsagePredicate,
   type Workload,
   type WorkloadQuery,
 } from '../../domain/index.ts';
-import { statementUsage, type UsageCatalog } from '../../workload/index.ts';
-import { literalSelectivity } from './candidates/literal.ts';
+import { parseArrayText, statementUsage, type UsageCatalog } from '../../workload/index.ts';
+import { constantOf, isLeftOut, literalSelectivity, shareOfConstant } from './candidates/literal.ts';
 import type { AdvisorCatalog, AdvisorTable } from './catalog.ts';
+import { UNLUCKY } from './search/known-plan.ts';
 import type { AdvisorStatement } from './statement.ts';
 
 /** Of the rows, at most: more cannot all lie at one end. */
@@ -22,6 +26,9 @@ const RARE = 0.1;
 const OF_AGE = 0.3;
 /** How many times more often than elsewhere the rows are taken to lie last: every other call. */
 const TIMES = 10;
+
+/** Conditions on the column of an order that say where in it the scan begins or ends. */
+const SEARCHED: ReadonlySet<PredicateKind> = new Set(['equality', 'in', 'range', 'is_null', 'like_prefix']);
 
 const nameOf = (tableOid: number, column: string) => `${tableOid} ${column}`;
 
@@ -60,44 +67,93 @@ async function writtenBy(
   }
 }
 
-/** Marks the samples of a statement with a LIMIT that ask for a rare value of a column that is set as rows get older. */
+/** Marks the samples of a statement with a LIMIT whose rows come late in its order: likely, or for certain. */
 export async function markLateRows(
   { samples, usages: [written] }: AdvisorStatement,
   isSet: SetColumns,
   { catalog, tables }: { catalog: UsageCatalog; tables: AdvisorCatalog['tables'] },
 ): Promise<void> {
-  if (!written?.has_limit || !isAboutAge(written, isSet, tables)) return;
+  if (!written?.has_limit) return;
   for (const sample of samples) {
     const usage = await statementUsage(sample.sql, catalog);
-    const isRare = usage.predicates.some((predicate) => {
-      const oid = usage.relations[predicate.relation]?.table_oid ?? -1;
-      const table = tables.get(oid);
-      if (table === undefined || predicate.kind !== 'equality' || predicate.literal === null) return false;
-      if (predicate.column === null || !isSet(oid, predicate.column)) return false;
-      return literalSelectivity(predicate, table) <= RARE;
-    });
-    if (isRare) sample.late_rows = TIMES;
+    const late = Math.max(timesByAge(usage, isSet, tables), timesByOrder(usage, tables));
+    if (late > 1) sample.late_rows = late;
   }
 }
 
-/** It orders by a column that follows the table's order, and compares another one that is set. */
-function isAboutAge(
-  { predicates, orders, relations }: StatementUsage,
-  isSet: SetColumns,
-  tables: ReadonlyMap<number, AdvisorTable>,
-): boolean {
-  return orders.some(([first]) => {
-    const oid = first === undefined ? undefined : relations[first.relation]?.table_oid;
-    if (first === undefined || oid === undefined || first.column === null) return false;
-    const correlation = tables.get(oid)?.columns.get(first.column)?.stats?.correlation ?? 0;
-    if (Math.abs(correlation) < OF_AGE) return false;
-    return predicates.some(
-      ({ relation, kind, column }) =>
-        relation === first.relation &&
-        kind === 'equality' &&
-        column !== null &&
-        column !== first.column &&
-        isSet(oid, column),
-    );
+/** The leading item of an order, with its table. */
+interface Leading {
+  item: UsageOrder;
+  table: AdvisorTable;
+}
+
+function leadingItems({ orders, relations }: StatementUsage, tables: AdvisorCatalog['tables']): Leading[] {
+  return orders.flatMap(([item]) => {
+    const table = tables.get(relations[item?.relation ?? -1]?.table_oid ?? -1);
+    return item === undefined || item.column === null || table === undefined ? [] : [{ item, table }];
   });
+}
+
+const conjunctsOn = ({ predicates }: StatementUsage, { item }: Leading): UsagePredicate[] =>
+  predicates.filter(
+    ({ relation, joins, disjunction }) =>
+      relation === item.relation && joins === null && disjunction === null,
+  );
+
+/** It orders by a column that follows the table's order, and asks for rare rows by another one that is set. */
+function timesByAge(usage: StatementUsage, isSet: SetColumns, tables: AdvisorCatalog['tables']): number {
+  const isLate = leadingItems(usage, tables).some((leading) => {
+    const { item, table } = leading;
+    const correlation = table.columns.get(item.column ?? '')?.stats?.correlation ?? 0;
+    if (Math.abs(correlation) < OF_AGE) return false;
+    const isNewestFirst = (item.direction === 'desc') === correlation > 0;
+    return conjunctsOn(usage, leading).some((predicate) => {
+      const { column, kind, literal } = predicate;
+      if (column === null || column === item.column || literal === null) return false;
+      if (!isSet(table.row.oid, column)) return false;
+      // What is not set yet is new, and such an order begins with it.
+      if (kind === 'is_null' && isNewestFirst) return false;
+      const isKnown = ['equality', 'is_null', 'is_not_null'].includes(kind) || isLeftOut(predicate);
+      return isKnown && literalSelectivity(predicate, table) <= RARE;
+    });
+  });
+  return isLate ? TIMES : 1;
+}
+
+/**
+ * `phrase <> '' ORDER BY phrase`: no index condition leaves the value out, and where it is the first of the order all of
+ * its rows are read before any that passes; so are nulls that come first. That is certain, whatever the other rows are.
+ */
+function timesByOrder(usage: StatementUsage, tables: AdvisorCatalog['tables']): number {
+  const times = leadingItems(usage, tables).map((leading) => {
+    const { item, table } = leading;
+    const own = conjunctsOn(usage, leading);
+    const left = own.filter((predicate) => isLeftOut(predicate) && predicate.column === item.column);
+    if (left.length === 0) return 1;
+    // A condition that an index is searched with keeps the scan from beginning there.
+    if (own.some(({ column, kind }) => column === item.column && SEARCHED.has(kind))) return 1;
+    const isFirst = (predicate: UsagePredicate) => comesFirst(predicate, item, table);
+    const values = left.filter(isFirst).reduce((sum, one) => sum + shareOfConstant(one, table), 0);
+    const areNullsFirst = item.nulls === 'first' || (item.nulls === null && item.direction === 'desc');
+    const nulls = areNullsFirst ? (table.columns.get(item.column ?? '')?.stats?.null_frac ?? 0) : 0;
+    if (values + nulls <= 0) return 1;
+    // The risk is of all rows that the filter drops: of several conditions these are a part of it.
+    return 1 + (1 / UNLUCKY - 1) * (own.length === left.length ? 1 : Math.min(1, values + nulls));
+  });
+  return Math.max(1, ...times);
+}
+
+/** No other value of the column comes before the constant. Texts' order is the collation's: there, only the empty one is known to. */
+function comesFirst(predicate: UsagePredicate, { direction }: UsageOrder, table: AdvisorTable): boolean {
+  const constant = constantOf(predicate.literal ?? '');
+  const stats = table.columns.get(predicate.column ?? '')?.stats;
+  if (constant === null || !stats) return false;
+  if (constant === '') return direction === 'asc';
+  const values = [stats.most_common_vals, stats.histogram_bounds].flatMap((text) =>
+    text === null ? [] : parseArrayText(text),
+  );
+  const numbers = values.map(Number);
+  const own = Number(constant);
+  if (numbers.length === 0 || [own, ...numbers].some(Number.isNaN)) return false;
+  return numbers.every((value) => (direction === 'asc' ? value >= own : value <= own));
 }

@@ -18,6 +18,7 @@ import { idleMirrors } from './mirrored.ts';
 import type { Contender } from './selection.ts';
 import { bytesOf } from './size-model.ts';
 import type { AdvisorStatement } from './statement.ts';
+import { plannedSize } from './worker-steps.ts';
 import { type WriteCost, writeCost } from './write-cost.ts';
 
 /** Statements that are asked about, and candidates that are made, at once. */
@@ -241,7 +242,14 @@ export class CandidateMaker {
   async #take(batch: readonly Wanted[]): Promise<Made[]> {
     if (batch.length === 0) return [];
     const answers = await this.#whatIf.addIndexes(
-      batch.map(({ candidate, size }) => ({ definition: candidate.definition, size })),
+      batch.map(({ candidate: { definition, table }, size }) => ({
+        definition,
+        size: plannedSize(
+          size,
+          { method: definition.method, is_partitioned: table.row.relkind === 'p' },
+          this.#context.snapshot,
+        ),
+      })),
     );
     return batch.flatMap(({ candidate, by, size, reserved_bytes }, position) => {
       const handle = answers[position];

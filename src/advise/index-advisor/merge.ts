@@ -23,7 +23,9 @@ export function mergedCandidates(a: Candidate, b: Candidate): Candidate[] {
   const isAlike = one.method === 'btree' && other.method === 'btree' && one.where === other.where;
   if (!isAlike || a.table.row.oid !== b.table.row.oid) return [];
   return [append(one, other), append(other, one), cover(one, other), cover(other, one)].flatMap((shape) =>
-    shape ? [make(a, shape)] : [],
+    shape
+      ? [a.is_covering || b.is_covering ? { ...make(a, shape), is_covering: true as const } : make(a, shape)]
+      : [],
   );
 }
 
@@ -52,7 +54,8 @@ export function withIncludedAsKeys(of: Candidate): Candidate | null {
     return column !== undefined && (column.typlen > 0 || (column.stats?.avg_width ?? SHORT) < SHORT);
   };
   if (!operands.every((operand) => isOrdered(operand, of.table) && isShort(operand.column))) return null;
-  return make(of, { method, keys: [...keys, ...operands.map(toKey)], include: [] });
+  const candidate = make(of, { method, keys: [...keys, ...operands.map(toKey)], include: [] });
+  return { ...candidate, is_covering: true };
 }
 
 /** The keys of the one, then those of the other that it has not. */

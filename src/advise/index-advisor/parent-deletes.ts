@@ -30,27 +30,16 @@ export function deletesOf(
   return { rows, period, source: 'pg_stat_user_tables.n_tup_del', level: 'measured' };
 }
 
-interface WorkloadReading {
-  /** `oid.column` of each column that a statement has a condition on. */
-  asked: Set<string>;
-  /** Rows that DELETE statements take from a table, by its OID: one a call, the least that it takes them for. */
-  deleted: Map<number, number>;
-}
-
-export async function readWorkload(
+/** Rows that DELETE statements take from a table, by its OID: one a call, the least that it takes them for. */
+export async function rowsDeleted(
   { workload }: RuleContext,
   catalog: UsageCatalog,
-): Promise<WorkloadReading> {
-  const asked = new Set<string>();
+): Promise<Map<number, number>> {
   const deleted = new Map<number, number>();
   for (const query of workload.queries) {
+    if (query.class !== 'delete') continue;
     try {
       const usage = await statementUsage(query.query, catalog);
-      for (const predicate of usage.predicates) {
-        const oid = usage.relations[predicate.relation]?.table_oid;
-        if (predicate.column !== null) asked.add(`${oid}.${predicate.column}`);
-      }
-      if (query.class !== 'delete') continue;
       const target = usage.relations.find(({ is_written }) => is_written)?.table_oid ?? 0;
       deleted.set(target, (deleted.get(target) ?? 0) + Math.max(query.rows, query.calls));
     } catch (error) {
@@ -58,5 +47,5 @@ export async function readWorkload(
       if (!(error instanceof PgLuthierError)) throw error;
     }
   }
-  return { asked, deleted };
+  return deleted;
 }

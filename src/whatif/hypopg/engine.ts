@@ -103,7 +103,7 @@ export class Hypopg implements WhatIf {
       });
     }
     this.#definitions.set(handle, sql);
-    this.#shares.add(handle, definition.schema);
+    this.#shares.add(handle, definition);
     return handle;
   }
 

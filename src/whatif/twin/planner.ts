@@ -144,7 +144,7 @@ export class Twin implements WhatIf {
     return results.map((made, position) => {
       if (made instanceof PgLuthierError) return made;
       const handle = named[position]?.name ?? '';
-      this.#shares.add(handle, named[position]?.definition.schema ?? '');
+      if (named[position]) this.#shares.add(handle, named[position].definition);
       this.#indexes.add(
         handle,
         made.map((part) => part.oid),

@@ -25,6 +25,8 @@ export interface Candidate {
   is_guess?: true;
   /** What is derived of the expressions that its size rests on, as if they were columns; absent: not asked yet. */
   expressions?: ReadonlyMap<string, ColumnRow>;
+  /** Some of its keys are only there to be read, as what others include. */
+  is_covering?: true;
 }
 
 /** Its table as SQL names it: what rejections are grouped by. */

@@ -11,7 +11,19 @@ export function literalSelectivity(predicate: UsagePredicate, table: AdvisorTabl
   if (!stats) return UNKNOWN_SHARE;
   if (predicate.kind === 'is_null') return stats.null_frac;
   if (predicate.kind === 'is_not_null') return 1 - stats.null_frac;
+  if (isLeftOut(predicate)) return 1 - stats.null_frac - shareOfConstant(predicate, table);
   if (predicate.kind !== 'equality') return UNKNOWN_SHARE;
+  return shareOfConstant(predicate, table);
+}
+
+/** `column <> constant`. */
+export const isLeftOut = ({ kind, operator, column, columns }: UsagePredicate) =>
+  kind === 'other' && operator === '<>' && column !== null && columns.length === 1;
+
+/** Share of the rows that have the constant of `column = constant` or `column <> constant`. */
+export function shareOfConstant(predicate: UsagePredicate, table: AdvisorTable): number {
+  const stats = table.columns.get(predicate.column ?? '')?.stats;
+  if (!stats) return UNKNOWN_SHARE;
   const isBoolean = table.columns.get(predicate.column ?? '')?.type === 'boolean';
   const constant = (isBoolean ? truthOf : constantOf)(predicate.literal ?? '');
   const values = stats.most_common_vals === null ? [] : parseArrayText(stats.most_common_vals);
@@ -23,7 +35,7 @@ export function literalSelectivity(predicate: UsagePredicate, table: AdvisorTabl
 }
 
 /** The constant of `column = 'constant'` or `column = 5`, as PostgreSQL's own deparser writes it. */
-function constantOf(literal: string): string | null {
+export function constantOf(literal: string): string | null {
   const first = literal.indexOf("'");
   if (first === -1) return literal.split(' ').at(-1) ?? null;
   const end = literal.lastIndexOf("'");

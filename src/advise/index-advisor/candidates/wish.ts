@@ -9,7 +9,7 @@ import type {
 } from '../../../domain/index.ts';
 import { type AdvisorCatalog, type AdvisorTable, constantKey, distinctCount, rowCount } from '../catalog.ts';
 import { withCollation } from './candidate.ts';
-import { literalSelectivity } from './literal.ts';
+import { isLeftOut, literalSelectivity, shareOfConstant } from './literal.ts';
 
 /** What is looked for, or where a range ends, changes from call to call: no index of one call's rows is kept. */
 const OF_THE_CALL: ReadonlySet<PredicateKind> = new Set([
@@ -27,6 +27,8 @@ const MAX_STATES = 20;
  * statement for it.
  */
 const FLAG_VALUES = 4;
+/** A value of this share of the rows is the usual one of its column, or stands for none. */
+const USUAL = 0.3;
 
 export interface Wish {
   table: AdvisorTable;
@@ -107,6 +109,9 @@ function lastingOf(
     recurring === null || recurring.has(constantKey(table.row.oid, predicate.literal ?? ''));
   const isOther = holdsConstant(predicate);
   if (isOther ? isRecurring : predicate.kind !== 'equality' && predicate.kind !== 'in') return 'yes';
+  // Of whatever many values: the one that most rows have is left out for what it means (none), not for this call.
+  if (isLeftOut(predicate) && shareOfConstant(predicate, table) >= USUAL)
+    return isRecurring ? 'yes' : 'likely';
   const column = predicate.column === null ? undefined : table.columns.get(predicate.column);
   const distinct = distinctCount(column, rowCount(table));
   if (distinct === null || distinct > MAX_STATES) return 'no';

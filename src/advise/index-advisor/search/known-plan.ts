@@ -22,7 +22,7 @@ export const NOTHING: ReadonlySet<string> = new Set();
  * order alone read 50 times the blocks of the whole table where the state that was asked for is rare and of the newest
  * (bench indexes-oltp). An index that has the filter's column, too, does not run that risk.
  */
-const UNLUCKY = 0.05;
+export const UNLUCKY = 0.05;
 
 /** What a plan is charged with: its cost, and what the planner does not see. */
 export const chargedOf = ({ cost, early_end_risk }: Pick<KnownPlan, 'cost' | 'early_end_risk'>): number =>

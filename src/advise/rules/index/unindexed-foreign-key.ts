@@ -24,7 +24,7 @@ import { makeBtree } from '../../index-advisor/candidates/candidate.ts';
 import { type AdvisorCatalog, advisorCatalog } from '../../index-advisor/catalog.ts';
 import { childWrites } from '../../index-advisor/child-writes.ts';
 import { holdsReferring } from '../../index-advisor/existing.ts';
-import { type Deletes, deletesOf, readWorkload } from '../../index-advisor/parent-deletes.ts';
+import { type Deletes, deletesOf, rowsDeleted } from '../../index-advisor/parent-deletes.ts';
 import { bytesOf } from '../../index-advisor/size-model.ts';
 import { keyOfIndex } from '../../index-advisor/standing.ts';
 
@@ -41,8 +41,8 @@ export const rule: Rule = {
   description:
     'For each row deleted from the referenced table PostgreSQL looks for rows that refer to it (ri_triggers.c); without ' +
     'an index that begins with the referencing columns it reads the whole table. Fires where such deletes happened (in the window, or by the statements of files) and ' +
-    'the planner finds the look-up cheaper with an index. Quiet where nothing is deleted, where the look-ups save less than the writes pay for the index, and where the workload itself ' +
-    'asks by these columns: index/missing weighs that index together with all others.',
+    'the planner finds the look-up cheaper with an index. Quiet where nothing is deleted, where the look-ups save less than the writes pay for the index, and where ' +
+    'index/missing advises an index that begins with these columns: of its statements it may be worth none, and the look-ups are not among them.',
   evaluate: async (context) => {
     const recommendations: RecommendationDraft[] = [];
     const rejections: Rejection[] = [];
@@ -52,7 +52,7 @@ export const rule: Rule = {
     );
     if (open.length === 0) return { recommendations, rejections, limits: [] };
     const names = await usageCatalog(context.snapshot);
-    const { asked, deleted } = await readWorkload(context, names);
+    const deleted = await rowsDeleted(context, names);
     for (const key of open) {
       const reject = (code: string, reason: string) =>
         rejections.push({
@@ -68,8 +68,6 @@ export const rule: Rule = {
           'no_parent_changes',
           'no row was deleted from the referenced table, by its counters and the statements',
         );
-      } else if (key.columns.some((column) => asked.has(`${key.table_oid}.${column}`))) {
-        reject('weighed_by_index_missing', "the workload's statements ask by its columns themselves");
       } else if (context.what_if === null) {
         reject(
           'not_simulated',

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runRules } from '../../../../src/advise/engine.ts';
+import { rule as missing } from '../../../../src/advise/rules/index/missing.ts';
 import { rule } from '../../../../src/advise/rules/index/unindexed-foreign-key.ts';
-import type { Snapshot, WhatIf } from '../../../../src/domain/index.ts';
+import type { RuleResult, Snapshot, WhatIf } from '../../../../src/domain/index.ts';
 import { contextOf, created, type SampleDatabase, sampleDatabase, twinOf } from './context.ts';
 
 let database: SampleDatabase;
@@ -75,14 +77,27 @@ test('none where the table is written more than the parents that go can save', a
   expect(rejected?.reason).toMatch(/would pay \d+ for it.* save \d+/);
 });
 
-test('what the workload asks by itself is left to index/missing', async () => {
-  const context = await contextOf(snapshot, {
-    what_if: whatIf,
-    sql: 'SELECT * FROM "Child" WHERE "parentId" = 7;',
-  });
-  const result = await rule.evaluate(context);
-  expect(created(result.recommendations)).toEqual(['public.partly USING btree (parent_id)']);
-  expect(result.rejections.map((each) => each.code)).toContain('weighed_by_index_missing');
+test('one that index/missing advises for the workload does it; where that advises none, the look-ups are asked about', async () => {
+  const advised = async (sql: string) =>
+    runRules([missing, rule], await contextOf(snapshot, { what_if: whatIf, sql }));
+  const onChild = (result: RuleResult) =>
+    created(result.recommendations).filter((index) => index.includes('"Child"'));
+  const asked = await advised(
+    '-- calls: 50\nSELECT id FROM "Child" WHERE "parentId" = 7 ORDER BY id LIMIT 1;',
+  );
+  expect(onChild(asked)).toEqual([expect.stringContaining('USING btree ("parentId", id)')]);
+  expect(asked.rejections).toContainEqual(
+    expect.objectContaining({
+      rule: rule.id,
+      code: 'said_elsewhere',
+      candidate: expect.stringContaining('parentId'),
+    }),
+  );
+  // It reads all rows with and without.
+  const joined = await advised(
+    '-- calls: 50\nSELECT count(*) FROM "Child" c JOIN "Parent" p ON p."Id" = c."parentId";',
+  );
+  expect(onChild(joined)).toEqual(['public."Child" USING btree ("parentId")']);
 });
 
 test('parents that statements of files delete count, whatever the counters say', async () => {
