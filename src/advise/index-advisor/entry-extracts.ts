@@ -50,7 +50,7 @@ const LONGEST_WORD = 20;
  * rare as others of their like, not as each other. Of codes the length tells more kinds apart; of words it does not, for
  * the rarer are the longer.
  */
-function likeness(entry: string): string {
+export function likeness(entry: string): string {
   if (!HAS_DIGIT.test(entry)) return entry.length > LONGEST_WORD ? 'letters' : 'word';
   const length = entry.length < 5 ? 's' : entry.length < 9 ? 'm' : entry.length < 16 ? 'l' : 'x';
   return `${/^[\d.+-]+$/.test(entry) ? 'digits' : 'mixed'} ${length}`;

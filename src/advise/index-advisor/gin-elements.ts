@@ -1,6 +1,13 @@
 /** Entries of arrays and tsvectors: what ANALYZE lists of them, and those that are too rare for its list. */
 import type { Bound } from './column-facts.ts';
-import { type EntryClass, type EntrySource, type SampledEntries, sampledEntries } from './gin-entries.ts';
+import { likeness } from './entry-extracts.ts';
+import {
+  type EntryClass,
+  type EntrySource,
+  type ListedEntries,
+  type SampledEntries,
+  sampledEntries,
+} from './gin-entries.ts';
 import type { KeyFacts } from './key-facts.ts';
 import { elementsOf } from './key-widths.ts';
 
@@ -89,7 +96,11 @@ export function elementClasses(
   const isToldByList = key.elements !== null && within(list, 1, 2) >= FEWEST_AT_END && !endsAlike(list);
   const shown = isToldByList
     ? null
-    : sampledEntries(described, { names: new Set(names), unlisted_share: list.cutoff });
+    : sampledEntries(described, {
+        names: new Set(names),
+        unlisted_share: list.cutoff,
+        ...(endsAlike(list) ? { beyond: alikeBeyond(list, names, { ...source, sampled_rows }) } : {}),
+      });
   const found = shown?.classes.reduce((sum, each) => sum + each.keys * each.rows, 0) ?? 0;
   if (shown && found > 0) {
     const scale = (left * present) / found;
@@ -108,6 +119,57 @@ const steepness = (list: List) =>
 
 /** A list that is cut off in the midst of entries that are about alike. */
 const endsAlike = (list: List) => steepness(list) > STEEPEST;
+
+/** How far the number of entries at the list's end may be from its mean, in standard deviations. */
+const DEVIATIONS = { least: 2, likely: 0, reserved: -1.3, most: -2 } as const;
+
+/**
+ * Where a full list ends in the midst of entries that are about alike, chance alone divides those that are listed from
+ * those that are not: of K entries of R rows each, so many stand so often in ANALYZE's sample (binomial). With what the
+ * values show of the kind's share that leaves one K. A hundred values met each of them once at most.
+ */
+function alikeBeyond(
+  { shares, cutoff }: List,
+  names: readonly string[],
+  { facts, rows, sampled_rows }: { facts: KeyFacts; rows: number; sampled_rows: number },
+): NonNullable<ListedEntries['beyond']> {
+  const fraction = Math.min(1, sampled_rows / Math.max(1, rows));
+  const present = Math.max(1, rows * (1 - facts.null_frac));
+  const least = Math.max(1, Math.round(cutoff * present * fraction));
+  const atEnd = new Map<string, { entries: number; share: number }>();
+  for (const [place, share] of facts.element_freqs.entries()) {
+    if (share >= 2 * cutoff) continue;
+    const kind = likeness(names[place] ?? '');
+    const known = atEnd.get(kind) ?? { entries: 0, share: 0 };
+    atEnd.set(kind, { entries: known.entries + 1, share: known.share + share });
+  }
+  return (kind, share, bound) => {
+    const listed = atEnd.get(kind);
+    if (shares.length === 0 || fraction >= 1 || !listed || listed.entries < FEWEST_AT_END) return null;
+    const found = listed.entries + DEVIATIONS[bound ?? 'likely'] * Math.sqrt(listed.entries);
+    const all = (share + listed.share) * present;
+    // The fewer rows each has, the fewer are listed, although there are more of them.
+    let [few, many] = [1, Math.max(2, Math.ceil(least / fraction))];
+    while (many - few > 1) {
+      const each = Math.floor((few + many) / 2);
+      if ((all / each) * shareFromOn(least, each, fraction) < found) few = each;
+      else many = each;
+    }
+    return { keys: Math.max(1, all / many - listed.entries) };
+  };
+}
+
+/** Share of the entries of so many rows of which at least so many stand in a sample of this part of all rows. */
+function shareFromOn(least: number, rows: number, fraction: number): number {
+  if (rows < least) return 0;
+  let chance = Math.exp(rows * Math.log1p(-fraction));
+  let below = 0;
+  for (let count = 0; count < least; count += 1) {
+    below += chance;
+    chance *= ((rows - count) / (count + 1)) * (fraction / (1 - fraction));
+  }
+  return Math.max(0, 1 - below);
+}
 
 /**
  * Lexemes of a tsvector by its width alone: what the listed ones leave of it. The rarer ones may be short words as well as

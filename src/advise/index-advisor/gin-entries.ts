@@ -42,6 +42,11 @@ export interface ListedEntries {
   names: ReadonlySet<string>;
   /** The most that one can have that is not listed, as a share of the values. */
   unlisted_share: number;
+  /**
+   * What the list's end tells of a kind of those that are not listed; null: nothing.
+   * @param share of the values, summed over the kind's entries that are not listed.
+   */
+  beyond?: (kind: string, share: number, bound: Bound | undefined) => { keys: number } | null;
 }
 
 /** An entry that so many of the sampled values have is known by its share of them. */
@@ -63,6 +68,8 @@ interface SeenEntry {
 
 /** Entries of one kind; `lowest` and `highest` of whole numbers, NaN where some are none. */
 interface RareKind {
+  /** Of the values, summed over them. */
+  share: number;
   lowest: number;
   highest: number;
   met: number[];
@@ -100,6 +107,7 @@ export function sampledEntries(of: EntrySource, listed?: ListedEntries): Sampled
     if (listed?.names.has(entry)) continue;
     const ofKind = kinds.get(kind) ?? {
       met: new Array<number>(COMPARED).fill(0),
+      share: 0,
       bytes: 0,
       entries: 0,
       source,
@@ -117,11 +125,17 @@ export function sampledEntries(of: EntrySource, listed?: ListedEntries): Sampled
     } else {
       ofKind.bytes += bytes;
       ofKind.entries += 1;
+      ofKind.share += share;
     }
   }
   const values = Math.max(bounds.length, Math.min(rest * present, facts.distinct - common.length));
-  for (const { met, bytes, entries, source, lowest, highest } of kinds.values()) {
+  for (const [kind, { met, bytes, entries, source, lowest, highest, share }] of kinds) {
     if (entries === 0 || bounds.length === 0) continue;
+    const beyond = listed?.beyond?.(kind, share, bound);
+    if (beyond) {
+      classes.push({ keys: beyond.keys, rows: (share * present) / beyond.keys, bytes: bytes / entries });
+      continue;
+    }
     const rare = rareClasses(
       {
         met,

@@ -17,10 +17,15 @@ const TABLES = `CREATE EXTENSION pg_trgm; SELECT setseed(0.6);
   CREATE UNLOGGED TABLE posts (id int, title text, hashes text,
     words tsvector GENERATED ALWAYS AS (to_tsvector('simple', coalesce(title, '') || ' ' || hashes)) STORED);
   INSERT INTO posts SELECT id, title, hashes FROM texts;
+  CREATE UNLOGGED TABLE entities (id int, name text,
+    words tsvector GENERATED ALWAYS AS (to_tsvector('simple', name)) STORED);
+  INSERT INTO entities SELECT g, 'word' || chr(97 + g % 20) || ' word' || chr(97 + g / 20 % 20) || ' topic' || 1000 + (random() * 4000)::int
+    FROM generate_series(1, 60000) g;
   CREATE UNLOGGED TABLE arrays AS SELECT g AS id,
     CASE WHEN random() < 0.38 THEN (SELECT array_agg('tag-' || floor(1500 ^ random())) FROM generate_series(1, 1 + g % 4)) END AS tags,
     CASE WHEN random() < 0.4 THEN (SELECT array_agg('label ' || floor(random() * 300)) FROM generate_series(1, 1 + g % 3)) END AS labels,
     ARRAY[floor(random() * 20)::int, 1000 + g] AS mixed,
+    (SELECT array_agg('item ' || 1000 + floor(random() * 3000)) FROM generate_series(1, 2 + g % 2)) AS items,
     CASE WHEN random() < 0.5 THEN '{}' ELSE ARRAY[floor(random() * 50)::int] END AS empty,
     jsonb_build_object('kind', g % 9, 'user', (random() * 5000)::int, 'ref', md5(g::text)) AS doc FROM generate_series(1, 50000) g;`;
 
@@ -57,6 +62,8 @@ const told: [string, IndexDefinition, number][] = [
   ['texts that repeat', text('repeated'), 0.15],
   ['two columns', text(`((COALESCE(title, ''::text) || ' '::text) || hashes)`), 0.3],
   ['a generated column', on('posts', 'words'), 0.3],
+  ['a generated column, more words than are listed and all alike', on('entities', 'words'), 0.1],
+  ['more elements than are listed and all alike', on('arrays', 'items'), 0.15],
   ['tags, mostly null', on('arrays', 'tags'), 0.15],
   ['labels, mostly null', on('arrays', 'labels'), 0.15],
   ['a number of the row’s own and a common one', on('arrays', 'mixed'), 0.15],
