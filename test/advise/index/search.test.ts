@@ -106,7 +106,8 @@ function build(statements: { calls: number; ways: { needs: string[]; saves: numb
   const book = new PlanBook(engine);
   const all = statements.map(({ calls }, position) => statement(`s${position}`, calls));
   for (const one of all) {
-    for (const handle of HANDLES) book.register({ handle, table_oid: 1 }, one, false);
+    for (const handle of HANDLES)
+      book.register({ handle, table_oid: 1 }, one, { informs: false, is_own: true });
   }
   return { ways, engine, book, all };
 }
@@ -361,7 +362,7 @@ describe('the book of plans', () => {
     const { book, all, engine } = build([{ calls: 1, ways: [{ needs: ['a'], saves: 500 }] }]);
     const [one] = all;
     if (!one) throw new Error('no statement');
-    book.register({ handle: 'b', table_oid: 1 }, one, true);
+    book.register({ handle: 'b', table_oid: 1 }, one, { informs: true, is_own: true });
     await book.ask([one], ['a', 'b']);
     const before = engine.asked;
     // The estimate was made with b's statistics: without b it has to be asked.
