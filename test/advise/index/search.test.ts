@@ -358,6 +358,34 @@ describe('the book of plans', () => {
     }
   });
 
+  it('takes what was made for other statements to do no better than all of its own', async () => {
+    const engine = planner(
+      new Map([
+        [
+          's0',
+          [
+            { needs: ['a'], cost: 400 },
+            { needs: [], cost: 1000 },
+          ],
+        ],
+      ]),
+    );
+    const book = new PlanBook(engine);
+    const one = statement('s0', 1);
+    const matters = { a: true, b: true, c: false };
+    for (const [handle, is_own] of Object.entries(matters))
+      book.register({ handle, table_oid: 1 }, one, { informs: false, is_own });
+    await book.ask([one], []);
+    await book.ask([one], ['a']);
+    // Not all of its own: beside others it may cost nothing.
+    expect(book.lower(one, new Set(['c']))).toBe(0);
+    await book.ask([one], ['a', 'b']);
+    expect(book.lower(one, new Set(['c']))).toBe(400);
+    expect(book.couldSave(one, new Set(['a']), new Set(['a', 'c']))).toBe(0);
+    // It bounds; it is no answer.
+    expect(book.known(one, new Set(['c']))).toBeNull();
+  });
+
   it('keeps an expression that informs the planner out of what follows without it', async () => {
     const { book, all, engine } = build([{ calls: 1, ways: [{ needs: ['a'], saves: 500 }] }]);
     const [one] = all;
