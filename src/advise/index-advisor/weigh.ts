@@ -24,6 +24,9 @@ const isNoticeable = (gain: number, before: number) =>
  */
 const MANY_PAIRS = 1500;
 
+/** Share of the time left for weighing that asking with all candidates may take, or the statements' own stand for them. */
+const TIME_FOR_ALL = 0.1;
+
 /** Statements between two looks at the clock. */
 const STATEMENTS_AT_ONCE = 32;
 
@@ -44,9 +47,16 @@ export interface Weighing {
  */
 export async function weighCandidates(context: RuleContext, weighing: Weighing): Promise<Contender[]> {
   const { made, book, base } = weighing;
-  const isLarge = context.index_budget_bytes !== null && pairsOf(made) > MANY_PAIRS;
+  let isLarge = context.index_budget_bytes !== null && pairsOf(made) > MANY_PAIRS;
   registerCandidates(made, weighing, isLarge);
-  const { promising, needed, late } = await askAboutAll(context, weighing, isLarge);
+  const started = Date.now();
+  let together = await askAboutAll(context, weighing, isLarge);
+  if (isLarge && isTimeForAll(context, weighing, Date.now() - started)) {
+    isLarge = false;
+    registerCandidates(made, weighing);
+    together = await askAboutAll(context, weighing, isLarge);
+  }
+  const { promising, needed, late } = together;
   if (isLarge) await askAboutShareable(context, weighing, promising, needed);
   const { unasked, beaten } = await askAboutEach(context, weighing, promising);
   for (const { contender, by } of made) if (by.every((one) => late.has(one))) unasked.add(contender.handle);
@@ -78,6 +88,22 @@ export async function weighCandidates(context: RuleContext, weighing: Weighing):
     }
   }
   return contenders;
+}
+
+/**
+ * Whether asking about each statement with all candidates takes little of the time left, too: others' candidates can do
+ * better for a statement than its own, and what is missed so is not found later.
+ * @param milliseconds that asking with the statements' own took.
+ */
+function isTimeForAll(
+  { deadline }: RuleContext,
+  { statements, made, book }: Weighing,
+  milliseconds: number,
+): boolean {
+  const relevant = statements.reduce((sum, statement) => sum + book.relevant(statement).size, 0);
+  // Planning takes longer by about as much with each index.
+  const needed = milliseconds * (relevant / Math.max(1, pairsOf(made)));
+  return needed <= TIME_FOR_ALL * (deadline - Date.now());
 }
 
 /**

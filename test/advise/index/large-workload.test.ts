@@ -23,6 +23,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** What a question takes by the clock of these tests, in ms. */
+const EACH = 100;
 /** Of a run, in ms. */
 const LIMIT = 600_000;
 
@@ -51,20 +53,21 @@ async function runOf(count: number, budget: number): Promise<{ advice: IndexAdvi
   let isSearching = false;
   const clock = vi.spyOn(Date, 'now').mockImplementation(() => now);
   const { whatIf, snapshot } = planned;
-  const note = (created: readonly string[]) => {
+  const note = (created: readonly string[], questions: number) => {
+    now += EACH * questions;
     if (!isSearching) most = Math.max(most, created.length);
   };
   const noted: WhatIf = Object.create(whatIf, {
     engine: { value: whatIf.engine },
     costs: {
       value: (...given: Parameters<WhatIf['costs']>) => {
-        note(given[0].created);
+        note(given[0].created, given[1].length);
         return whatIf.costs(...given);
       },
     },
     costsOfEach: {
       value: (...[questions]: Parameters<WhatIf['costsOfEach']>) => {
-        for (const { configuration } of questions) note(configuration.created);
+        for (const { configuration, statements: some } of questions) note(configuration.created, some.length);
         return whatIf.costsOfEach(questions);
       },
     },

@@ -85,6 +85,7 @@ export class StatementPlans {
   register(handle: string, { informs, is_own }: Matters): void {
     this.#relevant.add(handle);
     if (informs) this.#informing.add(handle);
+    if (is_own) this.#borrowed.delete(handle);
     (is_own ? this.#own : this.#borrowed).add(handle);
   }
 
