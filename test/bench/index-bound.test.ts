@@ -64,7 +64,8 @@ it('proves the least of plan cost and prices over all sets, whatever plans are k
     fc.asyncProperty(ways, prices, fc.subarray(HANDLES), async (some, given, asked) => {
       const all = [...some, { needs: [], cost: 1000 }];
       const book = new PlanBook(planner(all));
-      for (const handle of HANDLES) book.register({ handle, table_oid: 1 }, statement, false);
+      for (const handle of HANDLES)
+        book.register({ handle, table_oid: 1 }, statement, { informs: false, is_own: true });
       await book.ask([statement], []);
       await book.ask([statement], asked);
       const priceOf = new Map(HANDLES.map((handle, place) => [handle, given[place] ?? 0]));

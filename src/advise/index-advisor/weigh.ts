@@ -19,11 +19,16 @@ const isNoticeable = (gain: number, before: number) =>
   gain > MINIMUM_ABSOLUTE_GAIN && gain > MINIMUM_STATEMENT_GAIN * before;
 
 /**
- * Promising statements times their candidates above which only the best for their bytes are asked about by themselves:
- * where each candidate serves many statements, asking about all would use up the time (113 joins of up to 17 tables, 84
- * MB and 60 s: the set found costs half as much).
+ * Statements times their candidates above which a workload is large. Of the promising ones: only the best for their bytes
+ * are asked about by themselves, for where each candidate serves many statements, asking about all would use up the time
+ * (113 joins of up to 17 tables, 84 MB and 60 s: the set found costs half as much).
  */
 const MANY_PAIRS = 1500;
+
+/** Share of the time left for weighing that asking with all candidates may take, or the statements' own stand for them. */
+const TIME_FOR_ALL = 0.1;
+/** Statements that are asked about with all candidates in order to see how long that takes. */
+const PROBED = 12;
 
 /** Statements between two looks at the clock. */
 const STATEMENTS_AT_ONCE = 32;
@@ -40,13 +45,22 @@ export interface Weighing {
 }
 
 /**
- * All candidates together show which statements could get cheaper at all; each alone is asked about only for those.
+ * All of a statement's candidates together show whether it could get cheaper at all; each alone is asked about only for those.
  * What helps none of them, alone or together with others, is no contender.
  */
 export async function weighCandidates(context: RuleContext, weighing: Weighing): Promise<Contender[]> {
   const { made, book, base } = weighing;
-  registerCandidates(made, weighing);
-  const { promising, needed, late } = await askAboutAll(context, weighing);
+  let isLarge = context.index_budget_bytes !== null && pairsOf(made) > MANY_PAIRS;
+  registerCandidates(made, weighing, isLarge);
+  const started = Date.now();
+  let together = await askAboutAll(context, weighing, isLarge);
+  if (isLarge && (await isTimeForAll(context, weighing, Date.now() - started))) {
+    isLarge = false;
+    registerCandidates(made, weighing);
+    together = await askAboutAll(context, weighing, isLarge);
+  }
+  const { promising, needed, late } = together;
+  if (isLarge) await askAboutShareable(context, weighing, promising, needed);
   const { unasked, beaten } = await askAboutEach(context, weighing, promising);
   for (const { contender, by } of made) if (by.every((one) => late.has(one))) unasked.add(contender.handle);
   const keys = new Map(made.map(({ contender: { handle, candidate } }) => [handle, candidate.key]));
@@ -80,46 +94,88 @@ export async function weighCandidates(context: RuleContext, weighing: Weighing):
   return contenders;
 }
 
-/** Tells the book which statements each of them can matter to. */
+/**
+ * Whether asking about each statement with all candidates takes little of the time left, too: others' candidates can do
+ * better for a statement than its own, and what is missed so is not found later. Where a guess leaves that open, some
+ * statements are asked about so.
+ * @param milliseconds that asking with the statements' own took.
+ */
+async function isTimeForAll(
+  { deadline }: RuleContext,
+  { statements, made, book }: Weighing,
+  milliseconds: number,
+): Promise<boolean> {
+  const there = TIME_FOR_ALL * (deadline - Date.now());
+  const relevant = statements.reduce((sum, statement) => sum + book.relevant(statement).size, 0);
+  // At most planning takes longer by as much with each index.
+  const most = milliseconds * (relevant / Math.max(1, pairsOf(made)));
+  if (most <= there) return true;
+  const step = Math.ceil(statements.length / PROBED);
+  const some = statements.filter((_, place) => place % step === 0);
+  if (most * (some.length / statements.length) > there) return false;
+  const set = new Set([...book.present, ...made.map(({ contender }) => contender.handle)]);
+  const started = Date.now();
+  await book.askEach(
+    some.map((statement) => ({ statements: [statement], set })),
+    deadline,
+  );
+  return (Date.now() - started) * (statements.length / some.length) <= there;
+}
+
+/**
+ * Tells the book which statements each of them can matter to.
+ * @param isLarge what was made for other statements only is told apart; else all count as the statement's own.
+ */
 export function registerCandidates(
   made: readonly Made[],
   { maker, book }: Pick<Weighing, 'maker' | 'book'>,
+  isLarge = false,
 ): void {
-  for (const { contender } of made) {
+  for (const { contender, by } of made) {
+    const own = new Set(by);
     for (const statement of maker.touching(contender.table_oid)) {
       if (!isRelevant(statement, contender.candidate)) continue;
-      book.register(contender, statement, isInforming(statement, contender.candidate));
+      const informs = isInforming(statement, contender.candidate);
+      book.register(contender, statement, { informs, is_own: !isLarge || own.has(statement) });
     }
   }
 }
 
 /**
- * Statements that all candidates together make cheaper with calls × what they save there, the candidates that their plans need then, and statements that
- * there was no time for.
+ * Each statement with all candidates; of large workloads with those that were made for it: the other statements' on its
+ * tables are several times as many, each makes planning longer, and they are taken to do no better (`lowerBound`).
+ * @returns statements that get cheaper with calls × what they save, the candidates that their plans need then, and
+ * statements that there was no time for.
  */
 async function askAboutAll(
   context: RuleContext,
   { statements, made, book, base }: Weighing,
+  isLarge: boolean,
 ): Promise<{ promising: Map<AdvisorStatement, number>; needed: Set<string>; late: Set<AdvisorStatement> }> {
   const all = new Set(made.map(({ contender }) => contender.handle));
+  const own = new Map<AdvisorStatement, Set<string>>();
+  for (const { contender, by } of isLarge ? made : []) {
+    for (const one of by) own.set(one, (own.get(one) ?? new Set(book.present)).add(contender.handle));
+  }
+  // Where none was made for it, others' are all that could help.
+  const ownOf = (statement: AdvisorStatement) => own.get(statement) ?? all;
   const promising = new Map<AdvisorStatement, number>();
   const needed = new Set<string>();
   const late = new Set<AdvisorStatement>();
   for (let start = 0; start < statements.length; start += BATCH) {
     context.progress(`asking about all candidates together: ${start} of ${statements.length} statements`);
     const batch = statements.slice(start, start + BATCH).filter((one) => book.relevant(one).size > 0);
-    // Each with what can matter to it alone: planning takes longer with every index on a table.
     await book.askEach(
-      batch.map((statement) => ({ statements: [statement], set: all })),
+      batch.map((statement) => ({ statements: [statement], set: ownOf(statement) })),
       context.deadline,
     );
     for (const statement of batch) {
-      if (Date.now() > context.deadline && book.known(statement, all) === null) {
+      if (Date.now() > context.deadline && book.known(statement, ownOf(statement)) === null) {
         late.add(statement);
         continue;
       }
       const before = book.known(statement, book.present)?.cost ?? 0;
-      const gain = before - book.lower(statement, all);
+      const gain = before - book.lower(statement, ownOf(statement));
       if (gain * statement.query.calls <= NEGLIGIBLE * base || !isNoticeable(gain, before)) continue;
       promising.set(statement, gain * statement.query.calls);
       for (const { plans } of book.plans(statement)) {
@@ -128,6 +184,48 @@ async function askAboutAll(
     }
   }
   return { promising, needed, late };
+}
+
+/** Statements times the candidates that were made for them. */
+const pairsOf = (made: readonly { by: readonly AdvisorStatement[] }[]): number =>
+  made.reduce((sum, { by }) => sum + by.length, 0);
+
+/** Whether it is a whole index on one column: the form in which most statements could share it. */
+const isPlain = ({ candidate: { definition } }: Contender): boolean =>
+  definition.keys.length === 1 && definition.include.length === 0 && definition.where === null;
+
+/**
+ * Of large workloads: plans that fit into a budget together. With all of its candidates a statement's plan needs wide
+ * indexes on each of its tables, which nothing else shares; so each statement is asked about with its plain ones alone,
+ * and then with each by itself that one of its plans needs: those are the most likely to join, and time may end before
+ * the others' turn.
+ * @param needed what these plans need is added to it.
+ */
+async function askAboutShareable(
+  { deadline }: RuleContext,
+  { made, book }: Weighing,
+  promising: ReadonlyMap<AdvisorStatement, number>,
+  needed: Set<string>,
+): Promise<void> {
+  const byHope = [...promising].sort(([, a], [, b]) => b - a).map(([one]) => one);
+  const plain = new Map(byHope.map((one) => [one, new Set(book.present)]));
+  for (const { contender, by } of made) {
+    if (isPlain(contender)) for (const one of by) plain.get(one)?.add(contender.handle);
+  }
+  await book.askEach(
+    [...plain].map(([statement, set]) => ({ statements: [statement], set })),
+    deadline,
+  );
+  const parts = byHope.flatMap((statement) => {
+    const handles = new Set(
+      book.plans(statement).flatMap(({ plans }) => plans.flatMap(({ needs }) => needs)),
+    );
+    for (const handle of handles) needed.add(handle);
+    return [...handles]
+      .filter((handle) => !book.present.has(handle))
+      .map((handle) => ({ statements: [statement], set: new Set([...book.present, handle]) }));
+  });
+  await book.askEach(parts, deadline);
 }
 
 /**
@@ -141,7 +239,7 @@ async function askAboutEach(
   promising: ReadonlyMap<AdvisorStatement, number>,
 ): Promise<{ unasked: Set<string>; beaten: Map<string, string> }> {
   const helped = made.map(({ contender, by }) => ({ contender, by: by.filter((one) => promising.has(one)) }));
-  const pairs = helped.reduce((sum, { by }) => sum + by.length, 0);
+  const pairs = pairsOf(helped);
   const onlyBest = (by: readonly AdvisorStatement[]) => by.length === 1 || pairs > MANY_PAIRS;
   // What can save the most comes first, which need not be what costs the most: time may end before the others' turn.
   const byHope = [...promising].sort(([, a], [, b]) => b - a);

@@ -77,7 +77,8 @@ export function build(statements: { calls: number; ways: { needs: string[]; save
   const book = new PlanBook(engine);
   const all = statements.map(({ calls }, position) => statement(`s${position}`, calls));
   for (const one of all) {
-    for (const handle of HANDLES) book.register({ handle, table_oid: 1 }, one, false);
+    for (const handle of HANDLES)
+      book.register({ handle, table_oid: 1 }, one, { informs: false, is_own: true });
   }
   return { ways, engine, book, all };
 }

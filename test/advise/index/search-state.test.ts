@@ -44,6 +44,7 @@ function modelOf({ samples, bytes, charges }: Problem): SetModel {
         early_end_rest: plan.early_end_risk,
         on: new Set<string>(),
         indexes: plan.needs,
+        has_own: true,
       }));
       return [{ share: 1, plans: made }];
     },

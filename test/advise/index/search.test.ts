@@ -5,12 +5,13 @@ import { askDepartures } from '../../../src/advise/index-advisor/departures.ts';
 import { Room } from '../../../src/advise/index-advisor/room.ts';
 import { chargedOf } from '../../../src/advise/index-advisor/search/known-plan.ts';
 import { searchSets } from '../../../src/advise/index-advisor/search/local-search.ts';
+import { PlanBook } from '../../../src/advise/index-advisor/search/plan-book.ts';
 import { SetModel } from '../../../src/advise/index-advisor/search/set-model.ts';
 import { SetState } from '../../../src/advise/index-advisor/search/set-state.ts';
 import type { Contender, SelectionInput } from '../../../src/advise/index-advisor/selection.ts';
 import { mayServe } from '../../../src/advise/index-advisor/serving.ts';
 import type { AdvisorStatement } from '../../../src/advise/index-advisor/statement.ts';
-import { build, HANDLES } from './known-ways.ts';
+import { build, HANDLES, planner, statement } from './known-ways.ts';
 
 /** No existing index leaves here, so nothing gets dearer. */
 const RULES = { max_regression: 0.1 };
@@ -279,11 +280,39 @@ describe('the book of plans', () => {
     }
   });
 
+  it('takes what was made for other statements to do no better than all of its own', async () => {
+    const engine = planner(
+      new Map([
+        [
+          's0',
+          [
+            { needs: ['a'], cost: 400 },
+            { needs: [], cost: 1000 },
+          ],
+        ],
+      ]),
+    );
+    const book = new PlanBook(engine);
+    const one = statement('s0', 1);
+    const matters = { a: true, b: true, c: false };
+    for (const [handle, is_own] of Object.entries(matters))
+      book.register({ handle, table_oid: 1 }, one, { informs: false, is_own });
+    await book.ask([one], []);
+    await book.ask([one], ['a']);
+    // Not all of its own: beside others it may cost nothing.
+    expect(book.lower(one, new Set(['c']))).toBe(0);
+    await book.ask([one], ['a', 'b']);
+    expect(book.lower(one, new Set(['c']))).toBe(400);
+    expect(book.couldSave(one, new Set(['a']), new Set(['a', 'c']))).toBe(0);
+    // It bounds; it is no answer.
+    expect(book.known(one, new Set(['c']))).toBeNull();
+  });
+
   it('keeps an expression that informs the planner out of what follows without it', async () => {
     const { book, all, engine } = build([{ calls: 1, ways: [{ needs: ['a'], saves: 500 }] }]);
     const [one] = all;
     if (!one) throw new Error('no statement');
-    book.register({ handle: 'b', table_oid: 1 }, one, true);
+    book.register({ handle: 'b', table_oid: 1 }, one, { informs: true, is_own: true });
     await book.ask([one], ['a', 'b']);
     const before = engine.asked;
     // The estimate was made with b's statistics: without b it has to be asked.

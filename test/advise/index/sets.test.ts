@@ -199,7 +199,7 @@ test('what an index saves by itself is asked in time, or not told', async () => 
   const [chosen] = selection.chosen;
   if (!chosen) throw new Error('an index on shop pays');
   const book = new PlanBook(whatIf);
-  for (const statement of statements) book.register(chosen, statement, false);
+  for (const statement of statements) book.register(chosen, statement, { informs: false, is_own: true });
   expect(await savedAloneInTime(chosen, statements, book, Date.now() - 1)).toBeNull();
   const saving = await savedAloneInTime(chosen, statements, book, Date.now() + 600_000);
   expect([...(saving?.values() ?? [])]).toEqual([expect.any(Number)]);

@@ -13,6 +13,8 @@ export interface KnownPlan {
   /** PlanCost.early_end_rest. */
   early_end_rest: number;
   indexes: readonly string[];
+  /** It was chosen among all candidates that were made for the statement, and there are some. */
+  has_own: boolean;
 }
 
 export const NOTHING: ReadonlySet<string> = new Set();
@@ -66,11 +68,19 @@ export function likedBest<T extends KnownPlan>(plans: readonly T[], set: Readonl
   return best;
 }
 
-/** What no plan of the planner's is cheaper than with these candidates or some of them. */
-export function lowerBound(plans: readonly KnownPlan[], there: readonly string[]): number {
+/**
+ * What no plan of the planner's is cheaper than with these candidates or some of them.
+ * @param borrowed candidates that were made for other statements: taken to do no better than all of the statement's own.
+ */
+export function lowerBound(
+  plans: readonly KnownPlan[],
+  there: readonly string[],
+  borrowed: ReadonlySet<string> = NOTHING,
+): number {
   let bound = 0;
-  for (const { planner_cost, on } of plans) {
-    if (planner_cost > bound && there.every((handle) => on.has(handle))) bound = planner_cost;
+  for (const { planner_cost, on, has_own } of plans) {
+    if (planner_cost <= bound) continue;
+    if (there.every((handle) => on.has(handle) || (has_own && borrowed.has(handle)))) bound = planner_cost;
   }
   return bound;
 }

@@ -6,7 +6,7 @@ import type { PlanCost, PlannableStatement, Question, WhatIf } from '../../../do
 import type { AdvisorStatement } from '../statement.ts';
 import { both, type KnownPlan, NOTHING } from './known-plan.ts';
 import { Pace } from './pace.ts';
-import { type SamplePlans, type StatementCost, StatementPlans } from './statement-plans.ts';
+import { type Matters, type SamplePlans, type StatementCost, StatementPlans } from './statement-plans.ts';
 
 /** A candidate that the engine has taken, or an existing index that may leave. */
 export interface KnownCandidate {
@@ -60,11 +60,11 @@ export class PlanBook {
 
   /**
    * Makes a candidate known to a statement that it can matter to.
-   * @param informs its statistics change the statement's estimates even where no plan uses it.
+   * @param matters how it does.
    */
-  register(candidate: KnownCandidate, statement: AdvisorStatement, informs: boolean): void {
+  register(candidate: KnownCandidate, statement: AdvisorStatement, matters: Matters): void {
     this.#candidates.set(candidate.handle, candidate);
-    this.#of(statement).register(candidate.handle, informs);
+    this.#of(statement).register(candidate.handle, matters);
   }
 
   /** The planner skips leading keys of few values where the statement says nothing of them (from PostgreSQL 18 on). */

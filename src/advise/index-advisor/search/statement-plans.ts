@@ -47,12 +47,24 @@ interface Sample {
   plans: WrittenPlan[];
 }
 
+/** How a candidate matters to a statement. */
+export interface Matters {
+  /** Its statistics change the statement's estimates even where no plan uses it. */
+  informs: boolean;
+  /** It was made for the statement, and not only for others on its table. */
+  is_own: boolean;
+}
+
 export class StatementPlans {
   /** Why no sample could be planned, in the engine's words; null: one could, or none was asked about yet. */
   error: string | null = null;
   /** Of the candidates that can matter, those whose expressions' statistics change estimates whether or not a plan uses the index. */
   readonly #informing = new Set<string>();
   readonly #relevant = new Set<string>();
+  /** Of the candidates that can matter, those that were made for the statement. */
+  readonly #own = new Set<string>();
+  /** The others. */
+  readonly #borrowed = new Set<string>();
   readonly #samples: Sample[];
   /** Its plans are found by genetic search: none follows from others. */
   readonly #isByChance: boolean;
@@ -69,10 +81,12 @@ export class StatementPlans {
     return this.#relevant;
   }
 
-  /** @param informs as of `PlanBook.register`. */
-  register(handle: string, informs: boolean): void {
+  /** As `PlanBook.register`. */
+  register(handle: string, { informs, is_own }: Matters): void {
     this.#relevant.add(handle);
     if (informs) this.#informing.add(handle);
+    if (is_own) this.#borrowed.delete(handle);
+    (is_own ? this.#own : this.#borrowed).add(handle);
   }
 
   /** As `PlanBook.letLeave`. */
@@ -134,7 +148,7 @@ export class StatementPlans {
   /** As `PlanBook.lower`. */
   lower(set: ReadonlySet<string>): number {
     const there = both(set, this.#relevant);
-    return meanOf(this.#planned(), ({ plans }) => lowerBound(plans, there));
+    return meanOf(this.#planned(), ({ plans }) => lowerBound(plans, there, this.#borrowed));
   }
 
   /** As `PlanBook.couldSave`. */
@@ -146,7 +160,7 @@ export class StatementPlans {
       if (!plan) return 0;
       const instead = answers(plans, other, there);
       if (instead) return chargedOf(plan) - chargedOf(instead);
-      const least = lowerBound(plans, there);
+      const least = lowerBound(plans, there, this.#borrowed);
       const stays = plan.planner_cost <= least && plan.needs.every((handle) => other.has(handle));
       return stays ? 0 : chargedOf(plan) - least;
     });
@@ -208,6 +222,7 @@ export class StatementPlans {
       early_end_risk,
       early_end_rest,
       indexes,
+      has_own: this.#own.size > 0 && [...this.#own].every((handle) => set.has(handle)),
     });
   }
 
