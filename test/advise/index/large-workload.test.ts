@@ -23,8 +23,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What a question takes by the clock of these tests, in ms. */
-const EACH = 100;
+/** What a question takes by the clock of these tests, in ms for each index that is there. */
+const SLOW = 2;
+const QUICK = 0.2;
 /** Of a run, in ms. */
 const LIMIT = 600_000;
 
@@ -45,17 +46,21 @@ function statements(count: number): string {
 
 /**
  * A run whose time is gone where the search begins, so that the set rests on what was asked before.
- * @returns the advice, and how many candidates were there in the question with the most by then.
+ * @returns the advice, and of each question by then how many candidates were there.
  */
-async function runOf(count: number, budget: number): Promise<{ advice: IndexAdvice; most: number }> {
-  let most = 0;
+async function runOf(
+  count: number,
+  budget: number,
+  each = SLOW,
+): Promise<{ advice: IndexAdvice; there: number[] }> {
+  const there: number[] = [];
   let now = Date.now();
   let isSearching = false;
   const clock = vi.spyOn(Date, 'now').mockImplementation(() => now);
   const { whatIf, snapshot } = planned;
   const note = (created: readonly string[], questions: number) => {
-    now += EACH * questions;
-    if (!isSearching) most = Math.max(most, created.length);
+    now += each * (10 + created.length) * questions;
+    if (!isSearching) there.push(...Array.from({ length: questions }, () => created.length));
   };
   const noted: WhatIf = Object.create(whatIf, {
     engine: { value: whatIf.engine },
@@ -86,15 +91,17 @@ async function runOf(count: number, budget: number): Promise<{ advice: IndexAdvi
     },
   });
   const advice = await adviseIndexes(context, noted, 'x').finally(() => clock.mockRestore());
-  return { advice, most };
+  return { advice, there };
 }
 
 test('a statement of a large workload is not asked about with what others want of its tables', async () => {
   const small = await runOf(8, 12 * 2 ** 20);
   const large = await runOf(72, 12 * 2 ** 20);
-  // More than five times as many statements want more of the same three tables; none is asked about with all of it.
+  // More than five times as many statements want more of the same three tables; with all of it those are asked about
+  // that show how long it takes, and no others.
   expect(large.advice.statements.length).toBeGreaterThan(5 * small.advice.statements.length);
-  expect(large.most).toBeLessThan(small.most);
+  const most = Math.max(...small.there);
+  expect(large.there.filter((candidates) => candidates > most).length).toBeLessThanOrEqual(12);
   const { costs, base, floor, selection } = large.advice;
   const after = large.advice.statements.reduce(
     (sum, { query }) => sum + (costs.get(query.query_id)?.after ?? 0) * query.calls,
@@ -105,4 +112,11 @@ test('a statement of a large workload is not asked about with what others want o
   expect(floor).toBeLessThanOrEqual(after);
   const bytes = selection.chosen.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
   expect(bytes).toBeLessThanOrEqual(12 * 2 ** 20);
+});
+
+test('where planning is quick all are there', async () => {
+  const { advice, there } = await runOf(72, 12 * 2 ** 20, QUICK);
+  const most = Math.max(...there);
+  const wide = there.filter((candidates) => candidates > most / 2);
+  expect(wide.length).toBeGreaterThanOrEqual(advice.statements.length);
 });
