@@ -20,6 +20,7 @@ if (process.env.TMPDIR === undefined && hasRoom()) process.env.TMPDIR = IN_MEMOR
 
 /** What takes longest alone begins first, so that the workers end together. */
 const LONGEST = [
+  'advise/index/inverted-sizes',
   'e2e/demo',
   'pipeline/applied-by-hand',
   'pipeline/reverts',
@@ -33,6 +34,7 @@ const LONGEST = [
   'apply/batch-chaos',
   'apply/verify-lifetimes',
   'advise/index/size-model',
+  'advise/index/uneven-values',
   'whatif/round-trip',
   'pipeline/window-closes',
   'pipeline/restart-batch',

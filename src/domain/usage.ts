@@ -39,7 +39,7 @@ export interface Operand {
 export interface UsagePredicate extends Operand {
   relation: number;
   kind: PredicateKind;
-  /** The operator's own name, e.g. `>=`, `@>`, `@@`. */
+  /** The operator's own name, e.g. `>=`, `@>`, `@@`; of a list `NOT IN`, `<> ALL`, `<> ANY`. */
   operator: string;
   /** Other side is a column of another relation of this statement: a join condition. */
   joins: { relation: number; column: string } | null;

@@ -157,10 +157,13 @@ class ConditionReader {
     const name = lastName(expr.name);
     switch (kind) {
       case 'AEXPR_IN':
-        this.sides(left, right, name, name === '=' ? 'in' : 'other', null, whole, place);
+        this.sides(left, right, ofList(kind, name), name === '=' ? 'in' : 'other', null, whole, place);
         return;
       case 'AEXPR_OP_ANY':
-        this.sides(left, right, name, name === '=' ? 'in' : 'other', null, whole, place);
+        this.sides(left, right, ofList(kind, name), name === '=' ? 'in' : 'other', null, whole, place);
+        return;
+      case 'AEXPR_OP_ALL':
+        this.sides(left, right, ofList(kind, name), 'other', null, whole, place);
         return;
       case 'AEXPR_LIKE':
         this.sides(left, right, name, name === '~~' ? likeKind(rexpr) : 'other', null, whole, place);
@@ -181,7 +184,7 @@ class ConditionReader {
         return;
       }
       default:
-        // <> ALL, IS DISTINCT FROM, NOT BETWEEN: nothing that an index is searched for.
+        // IS DISTINCT FROM, NOT BETWEEN: nothing that an index is searched for.
         this.sides(left, right, name, 'other', null, whole, place);
     }
   }
@@ -217,7 +220,7 @@ class ConditionReader {
       const column = this.read(arg);
       const value = values[index];
       if (kind === 'AEXPR_IN') {
-        this.emit(column, operator === '=' ? 'in' : 'other', operator, null, null, place);
+        this.emit(column, operator === '=' ? 'in' : 'other', ofList(kind, operator), null, null, place);
       } else if (value !== undefined) {
         const other = this.read(value);
         const whole = operator === '=' ? this.rebuilt(operator, column, other) : null;
@@ -333,4 +336,11 @@ export function readCondition(analysis: Analysis, scope: Scope, node: Node): voi
 /** Reads the equality of two columns that USING or NATURAL stands for. */
 export function readJoinUsing(analysis: Analysis, scope: Scope, left: Node, right: Node): void {
   new ConditionReader(analysis, scope).using(left, right);
+}
+
+/** `<>` of a list, by its own name: what it keeps, and whether it is null where the column is, differs from that of one value. */
+function ofList(kind: A_Expr['kind'], operator: string): string {
+  if (operator !== '<>') return operator;
+  if (kind === 'AEXPR_IN') return 'NOT IN';
+  return kind === 'AEXPR_OP_ALL' ? '<> ALL' : '<> ANY';
 }

@@ -75,7 +75,7 @@ describe('predicates', () => {
     [`status = 'new'`, [`tasks.status equality = [status = 'new']`]],
     [`status <> 'done'`, [`tasks.status other <> [status <> 'done']`]],
     [`status in ('a', 'b')`, [`tasks.status in = [status IN ('a', 'b')]`]],
-    [`status not in ('a')`, [`tasks.status other <> [status NOT IN ('a')]`]],
+    [`status not in ('a')`, [`tasks.status other NOT IN [status NOT IN ('a')]`]],
     [`id = any ($1)`, ['tasks.id in =']],
     [`id between 3 and $1`, ['tasks.id range <=', 'tasks.id range >= [id >= 3]']],
     [

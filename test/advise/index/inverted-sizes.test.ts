@@ -74,14 +74,25 @@ const told: [string, IndexDefinition, number][] = [
   ['trigrams of hashes', on('texts', 'hashes', 'gin_trgm_ops'), 0.25],
 ];
 
-describe.each([...new Set([testMajors[0] ?? 15, testMajors.at(-1) ?? 18])])('PostgreSQL %s', (major) => {
+const NEWEST = testMajors.at(-1) ?? 18;
+/** What is built, and what ANALYZE keeps, is the same on all majors: the oldest shows that it is read the same there. */
+const ON_ALL = [
+  'common words and one',
+  'a generated column, more',
+  'labels',
+  'half of them',
+  'documents with',
+];
+
+describe.each([...new Set([testMajors[0] ?? 15, NEWEST])])('PostgreSQL %s', (major) => {
   let sizes: SizesOn;
   beforeAll(async () => {
     sizes = await sizesOn(major, TABLES, 5);
   });
   afterAll(() => sizes?.close());
 
-  test.each(told)('%s', async (_, definition, tolerance) => {
+  const here = told.filter(([what]) => major === NEWEST || ON_ALL.some((start) => what.startsWith(start)));
+  test.each(here)('%s', async (_, definition, tolerance) => {
     const { said, reserved, least, most } = await sizes.inBudget(definition);
     const real = await sizes.real(definition);
     const shown = JSON.stringify({ said, reserved, least, most, real });

@@ -94,8 +94,11 @@ function conditionOf(literal: Literal, table: AdvisorTable): Condition {
   return { sql: comparison(literal, compares), share: shareOfOrders([compares]), compares, is_lasting };
 }
 
-/** Operators of conditions that no index is searched for, and that are null where an operand is (pg_proc.proisstrict). */
-const STRICT: ReadonlySet<string> = new Set(['<>', '!~~', '!~~*', '!~', '!~*']);
+/**
+ * Operators of conditions that no index is searched for, and that are null, or false, where an operand is
+ * (pg_proc.proisstrict). `<> ALL` of an empty array is true for nulls, too.
+ */
+const STRICT: ReadonlySet<string> = new Set(['<>', 'NOT IN', '<> ANY', '!~~', '!~~*', '!~', '!~*']);
 
 /** What a condition says of a column's nulls: an operator with a null gives null, which is not true. */
 function presenceOf({ kind, column, operator }: Literal): Condition['presence'] | null {
