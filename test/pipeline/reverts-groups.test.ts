@@ -11,7 +11,7 @@ CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10) PARTITION 
 CREATE TABLE events_1a PARTITION OF events_1 FOR VALUES FROM (0) TO (5);
 CREATE TABLE events_1b PARTITION OF events_1 FOR VALUES FROM (5) TO (10);
 CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (10) TO (20);
-INSERT INTO events SELECT g, g % 5000, g % 20 FROM generate_series(1, 40000) AS g;
+INSERT INTO events SELECT g, g % 5000, g % 20 FROM generate_series(1, 120000) AS g;
 CREATE INDEX events_owner ON events (owner DESC);
 CREATE TABLE busy (id int) WITH (fillfactor = 90);
 CREATE TABLE calm (id int);
