@@ -288,8 +288,8 @@ describe('rejections', () => {
 
   test('over the budget: its size and why', async () => {
     const fits = (await given(CUSTOMER)).recommendations[0];
-    const { recommendations, rejections } = await given(CUSTOMER, { index_budget_bytes: 16_384 });
-    expect(fits?.estimate.size_bytes).toBeGreaterThan(16_384);
+    const { recommendations, rejections } = await given(CUSTOMER, { index_budget_bytes: 8_192 });
+    expect(fits?.estimate.size_bytes).toBeGreaterThan(8_192);
     expect(recommendations).toEqual([]);
     const over = rejections.find(({ key }) => key === fits?.key);
     expect(over?.code).toBe('over_budget');
