@@ -11,7 +11,7 @@ import type { Candidate, Condition } from './candidates/candidate.ts';
 import { shareOfConditions } from './candidates/compared-columns.ts';
 import type { AdvisorCatalog, AdvisorTable } from './catalog.ts';
 import { ginBuildOn } from './gin-build.ts';
-import { BLOCK_BYTES, bytesOf, indexSize, type SizeInput } from './size-model.ts';
+import { BLOCK_BYTES, bytesOf, generatorOf, indexSize, type SizeInput } from './size-model.ts';
 import { GIN_ERROR, rangeOf } from './size-range.ts';
 
 /**
@@ -93,9 +93,7 @@ export class CandidateSizes {
   async #inputOf({ definition, table, selectivity, conditions }: SizedCandidate): Promise<SizeInput> {
     const expressions = new Map<string, ColumnRow>();
     for (const { column, expression: own } of definition.keys) {
-      const generated = column === null ? undefined : table.columns.get(column);
-      // Of a generated tsvector ANALYZE shows no values, but of what it is made of.
-      const expression = generated?.type === 'tsvector' ? generatorOf(generated) : own;
+      const expression = own ?? generatorOf(table.columns.get(column ?? ''));
       if (expression === null) continue;
       const described = await this.#describe(definition, expression);
       if (described) expressions.set(expression, described);
@@ -167,8 +165,6 @@ export class CandidateSizes {
     return described;
   }
 }
-
-const generatorOf = ({ generated, default_expression: made }: ColumnRow) => (generated === '' ? null : made);
 
 /** Leaf partitions of a partitioned table. */
 function leaves(catalog: AdvisorCatalog, table: AdvisorTable): AdvisorTable[] {

@@ -100,11 +100,11 @@ function asAlternative({ input, final, share, readBy }: Judged, position: number
   const bytes = final.bytes;
   final.takeBack();
   const names = others.map(({ candidate }) => candidate.key).join(' and ');
-  const are = others.length === 1 ? 'is' : 'are';
+  const [are, begin, serve] = others.length === 1 ? ['is', 'begins', 'serves'] : ['are', 'begin', 'serve'];
   const isBegun = [contender, ...others].every(({ candidate }) => candidate.definition.method === 'btree');
   const because = isBegun
-    ? `${names} ${are} recommended and begins with the same keys, so that one of them would be redundant`
-    : `${names} ${are} recommended and serves the same ranges: a B-tree and a block-range index on one column are alternatives`;
+    ? `${names} ${are} recommended and ${begin} with the same keys, so that one of them would be redundant`
+    : `${names} ${are} recommended and ${serve} the same ranges: a B-tree and a block-range index on one column are alternatives`;
   const sizes = `${megabytes(contender.size_bytes)} for ${megabytes(others.reduce((sum, one) => sum + one.size_bytes, 0))}`;
   const instead =
     bytes > (input.budget_bytes ?? Number.POSITIVE_INFINITY)

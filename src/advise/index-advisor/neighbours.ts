@@ -19,7 +19,7 @@ const MOST_PAIRS = 600;
 /** A contender that is not in the set. */
 interface Neighbour {
   contender: Contender;
-  /** Statements that it could make cheaper, by what was known at first. */
+  /** Statements whose plan might use it beside the set. */
   serves: AdvisorStatement[];
   /** What it has to earn: its charge, and what would have to leave for its bytes. */
   cost: number;
@@ -51,7 +51,7 @@ export async function askNeighbours(
     beside.delete(handle);
     return {
       most: hopes.reduce((sum, { hope }) => sum + hope, 0),
-      open: hopes.filter(({ isOpen }) => isOpen),
+      open: hopes.filter(({ isOpen, hope }) => isOpen && hope > 0),
     };
   };
   const promising = around
@@ -86,7 +86,6 @@ function neighboursOf(
   const members = membersByTable(contenders, set);
   const byHandle = new Map(contenders.map((contender, position) => [contender.handle, position]));
   const around = new Map<number, Neighbour>();
-  const beside = new Set(set);
   for (const statement of statements) {
     if (!book.known(statement, set)) continue;
     for (const handle of book.relevant(statement)) {
@@ -94,11 +93,6 @@ function neighboursOf(
       const contender = contenders[position ?? -1];
       if (position === undefined || contender === undefined || set.has(handle)) continue;
       if (book.isPassedOver(statement, handle, set) || !mayServe(contender, statement, book.skips)) continue;
-      beside.add(handle);
-      const hope = book.couldSave(statement, set, beside);
-      const isKnown = book.known(statement, beside) !== null;
-      beside.delete(handle);
-      if (isKnown ? hope === 0 : hope <= 0) continue;
       const known = around.get(position);
       if (known) known.serves.push(statement);
       else {

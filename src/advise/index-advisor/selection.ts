@@ -10,7 +10,7 @@ import type { Candidate } from './candidates.ts';
 import { weigh } from './charges.ts';
 import { askDepartures } from './departures.ts';
 import { askExchanges } from './exchanges.ts';
-import { askLeaner, makeLean } from './leanest.ts';
+import { leanest } from './leanest.ts';
 import type { Leaving } from './leaving.ts';
 import { alternatives, type LeftOut, reasons } from './left-out.ts';
 import { askNeighbours } from './neighbours.ts';
@@ -176,19 +176,15 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   }
   const cutShort = Date.now() >= input.deadline;
   const thoroughly = { ...limits, shakes: SHAKES_AT_LAST, thorough: true };
-  let model = modelOf();
-  let best = searchSets(model, thoroughly, chosen ?? model.present);
-  const handlesOf = (state: SetState) =>
-    new Set(state.members().map((position) => weighed[position]?.handle ?? ''));
-  if ((await askLeaner(input, handlesOf(best))) > 0) {
-    model = modelOf();
-    best = searchSets(model, { ...limits, shakes: 0 }, best.members());
-  }
-  makeLean(best, input, handlesOf(best));
-  const { found: final, left } = await withoutUnread(input, { weighed, found: best }, (charged, members) => {
+  const model = modelOf();
+  const best = searchSets(model, thoroughly, chosen ?? model.present);
+  const { found: read, left } = await withoutUnread(input, { weighed, found: best }, (charged, members) => {
     weighed = charged;
     return searchSets(modelOf(), thoroughly, members);
   });
+  const final = await leanest(input, read, (members) =>
+    searchSets(modelOf(), { ...limits, shakes: 0 }, members),
+  );
   const told = new Set(left.map(({ contender }) => contender));
   return {
     ...partsOf(input, final),

@@ -80,10 +80,14 @@ function singleSize(input: SizeInput): IndexSize {
   return size;
 }
 
-/** What a generated column is made by, as if it were a column: of a tsvector ANALYZE shows no values. */
-function generatorOf(column: ColumnRow | undefined, { expressions }: SizeInput): ColumnRow | undefined {
-  const isGenerated = column !== undefined && column.generated !== '';
-  return isGenerated ? expressions?.get(column.default_expression ?? '') : undefined;
+/** What a generated tsvector is made by: ANALYZE shows no values of it, but of the text. Null: anything else. */
+export function generatorOf(column: ColumnRow | undefined): string | null {
+  return column?.type === 'tsvector' && column.generated !== '' ? column.default_expression : null;
+}
+
+/** The same as if it were a column. */
+function describedOf(column: ColumnRow | undefined, { expressions }: SizeInput): ColumnRow | undefined {
+  return expressions?.get(generatorOf(column) ?? '');
 }
 
 interface Entries {
@@ -117,7 +121,7 @@ function sizeByMethod(input: SizeInput, { keys, include, rows }: Entries): Index
           opclass: definition.keys[position]?.opclass?.split('.').at(-1) ?? null,
           is_text: definition.keys[position]?.expression?.includes('to_tsvector') ?? false,
           column: columnOf(definition.keys[position], input),
-          described: generatorOf(columnOf(definition.keys[position], input), input),
+          described: describedOf(columnOf(definition.keys[position], input), input),
           most_elements: (10 * table.sampled_rows) / SAMPLED_ROWS_PER_TARGET,
           sampled_rows: table.sampled_rows,
         })),
@@ -137,7 +141,7 @@ function sizeByMethod(input: SizeInput, { keys, include, rows }: Entries): Index
           return {
             facts,
             column: columnOf(asked, input),
-            described: generatorOf(columnOf(asked, input), input),
+            described: describedOf(columnOf(asked, input), input),
             opclass: asked?.opclass?.split('.').at(-1) ?? null,
           };
         }),

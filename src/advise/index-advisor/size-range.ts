@@ -102,10 +102,10 @@ export function rangeOf(sized: Sized): SizeRange {
 }
 
 /**
- * What statistics leave open of a GIN: how many entries there are. Of a B-tree: how many values there are, how wide the values of other columns are in the
- * rows that a condition keeps, and of several keys without CREATE STATISTICS whether rows that share the one share the
- * others, as an order's lines share its customer and its day: then equal keys are merged, and the B-tree may be less
- * than half as large.
+ * What statistics leave open of a GIN: how many entries there are. Of a B-tree: how many values there are, how wide the
+ * values of other columns are in the rows that a condition keeps, and of several keys without CREATE STATISTICS whether
+ * rows that share the one share the others, as an order's lines share its customer and its day: then equal keys are
+ * merged, and the B-tree may be less than half as large.
  */
 function withWhatIsOpen(range: SizeRange, sized: Sized): SizeRange {
   const { definition, table, selectivity, conditions, statistics, expressions } = sized;

@@ -9,28 +9,19 @@ import { coveringIndex } from '../../../src/advise/index-advisor/covered.ts';
 import { columnsSet, markLateRows } from '../../../src/advise/index-advisor/late-rows.ts';
 import { prepareStatement } from '../../../src/advise/index-advisor/statement.ts';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
-import type { RecommendationDraft, Snapshot, WhatIf } from '../../../src/domain/index.ts';
+import type { RecommendationDraft } from '../../../src/domain/index.ts';
 import { usageCatalog } from '../../../src/workload/index.ts';
 import { btree } from '../../support/definitions.ts';
 import { testMajors, testServer } from '../../support/servers.ts';
-import {
-  contextOf,
-  created,
-  type SampleDatabase,
-  sampleDatabase,
-  twinOf,
-  vacuumAll,
-} from '../rules/index/context.ts';
+import { contextOf, created, type PlannedDatabase, plannedDatabase } from '../rules/index/context.ts';
 import { readBy, withIndexes } from './carried-out.ts';
 
 describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i', (major) => {
-  let database: SampleDatabase;
-  let snapshot: Snapshot;
+  let planned: PlannedDatabase;
   let client: pg.Client;
-  let twin: WhatIf;
 
   beforeAll(async () => {
-    database = await sampleDatabase(
+    planned = await plannedDatabase(
       `
       CREATE TABLE outbox (id int PRIMARY KEY, published_at timestamptz, created_at timestamptz NOT NULL, payload text NOT NULL);
       INSERT INTO outbox SELECT g, CASE WHEN g <= 59700 THEN timestamptz '2024-01-01' + g * interval '1 minute' END,
@@ -41,20 +32,17 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
     `,
       await testServer({ major }),
     );
-    await vacuumAll(database);
-    client = new pg.Client({ connectionString: database.dsn });
+    client = new pg.Client({ connectionString: planned.database.dsn });
     await client.connect();
-    snapshot = await database.snapshot();
-    twin = await twinOf(snapshot);
   }, 60_000);
   afterAll(async () => {
-    await twin?.close();
     await client?.end();
-    await database?.close();
+    await planned?.close();
   });
 
   const advise = async (sql: string): Promise<RecommendationDraft[]> =>
-    (await rule.evaluate(await contextOf(snapshot, { what_if: twin, sql }))).recommendations;
+    (await rule.evaluate(await contextOf(planned.snapshot, { what_if: planned.whatIf, sql })))
+      .recommendations;
   const NEXT =
     'SELECT id, payload FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT 50 FOR UPDATE SKIP LOCKED';
   const DONE = '-- calls: 500\nUPDATE outbox SET published_at = now() WHERE id = 59900;';
@@ -69,9 +57,9 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
   });
 
   test('not where an index has what the condition is about among its keys', async () => {
-    await database.query('CREATE INDEX both_keys ON outbox (published_at, id)');
+    await planned.database.query('CREATE INDEX both_keys ON outbox (published_at, id)');
     try {
-      const { indexes } = await database.snapshot();
+      const { indexes } = await planned.database.snapshot();
       const onOutbox = indexes.filter(({ table }) => table === 'outbox');
       const served = (columns: string[], where: string | null) =>
         coveringIndex(btree('outbox', columns, { where }), onOutbox)?.name ?? null;
@@ -80,21 +68,21 @@ describe.each([Math.min(...testMajors), Math.max(...testMajors)])('PostgreSQL %i
       expect(served(['id'], null)).toBe('outbox_pkey');
       expect(served(['id'], 'id > 5')).toBe('outbox_pkey');
     } finally {
-      await database.query('DROP INDEX both_keys');
+      await planned.database.query('DROP INDEX both_keys');
     }
   });
 
   /** How many times more likely than of others its rows are taken to come last. */
   async function timesOf(sql: string, ...others: string[]): Promise<number> {
-    const { workload } = await contextOf(snapshot, {
+    const { workload } = await contextOf(planned.snapshot, {
       sql: [sql, ...others].map((one) => `${one};`).join('\n'),
     });
-    const catalog = await usageCatalog(snapshot);
+    const catalog = await usageCatalog(planned.snapshot);
     const [query] = workload.queries;
     if (!query) throw new Error('there is no statement');
-    const statement = await prepareStatement(query, snapshot, catalog);
+    const statement = await prepareStatement(query, planned.snapshot, catalog);
     if ('code' in statement) throw new Error(statement.reason);
-    const { tables } = advisorCatalog(snapshot);
+    const { tables } = advisorCatalog(planned.snapshot);
     await markLateRows(statement, await columnsSet(workload, catalog), { catalog, tables });
     return statement.samples[0]?.late_rows ?? 1;
   }

@@ -306,6 +306,9 @@ describe('the book of plans', () => {
     expect(book.couldSave(one, new Set(['a']), new Set(['a', 'c']))).toBe(0);
     // It bounds; it is no answer.
     expect(book.known(one, new Set(['c']))).toBeNull();
+    // Once it counts as its own, what was chosen without it bounds it no more.
+    book.register({ handle: 'c', table_oid: 1 }, one, { informs: false, is_own: true });
+    expect(book.lower(one, new Set(['c']))).toBe(0);
   });
 
   it('keeps an expression that informs the planner out of what follows without it', async () => {

@@ -86,6 +86,8 @@ export class StatementPlans {
     this.#relevant.add(handle);
     if (informs) this.#informing.add(handle);
     if (is_own) this.#borrowed.delete(handle);
+    // Once all count as its own, nothing is taken to do no better any more.
+    if (is_own) this.#borrowed.delete(handle);
     (is_own ? this.#own : this.#borrowed).add(handle);
   }
 
