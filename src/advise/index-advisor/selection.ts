@@ -75,7 +75,7 @@ export interface SelectionInput {
 export interface SetOnTheWay {
   chosen: Contender[];
   dropped: Leaving[];
-  /** Plans that the planner had been asked for by then. */
+  /** `PlanBook.questions` by then. */
   questions: number;
 }
 
@@ -141,7 +141,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     idle = last - found.value < LEAST_PROGRESS * found.value ? idle + 1 : 0;
     last = found.value;
     const set: Set<string> = new Set(chosen.map((position) => weighed[position]?.handle ?? ''));
-    path.push({ ...partsOf(input, found), questions: book.asked });
+    path.push({ ...partsOf(input, found), questions: book.questions });
     // Of what nothing makes cheaper the model knows nothing.
     const saved = new SetState(model).value - found.value;
     const left = (100 * (1 - saved / Math.max(1, input.base))).toPrecision(4);

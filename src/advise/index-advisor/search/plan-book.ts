@@ -43,8 +43,6 @@ const NOTHING_OPEN: OpenAsk = {
 };
 
 export class PlanBook {
-  /** Plans that the planner was asked for. */
-  asked = 0;
   /** Answers that needed no question. */
   concluded = 0;
   /** Existing indexes that may leave: what is there as long as nothing is changed. */
@@ -65,6 +63,11 @@ export class PlanBook {
   register(candidate: KnownCandidate, statement: AdvisorStatement, matters: Matters): void {
     this.#candidates.set(candidate.handle, candidate);
     this.#of(statement).register(candidate.handle, matters);
+  }
+
+  /** Plans that the engine was asked for since it was opened, by whomever: sizes of conditions are asked of it, too. */
+  get questions(): number {
+    return this.#whatIf.questions;
   }
 
   /** The planner skips leading keys of few values where the statement says nothing of them (from PostgreSQL 18 on). */
@@ -122,7 +125,6 @@ export class PlanBook {
   }
 
   async #timed<T>(questions: number, ask: () => Promise<T>): Promise<T> {
-    this.asked += questions;
     const started = Date.now();
     const answers = await ask();
     this.#pace.note(questions, Date.now() - started);
