@@ -66,6 +66,7 @@ async function runWithin(limit: number, spentAt: string | null = null): Promise<
   const { whatIf } = planned;
   const timed: WhatIf = Object.create(whatIf, {
     engine: { value: whatIf.engine },
+    questions: { get: () => whatIf.questions },
     costs: {
       value: async (...[configuration, statements]: Parameters<WhatIf['costs']>) => {
         took(statements.length);
