@@ -13,7 +13,7 @@ import { type Candidate, candidatesOf } from './candidates.ts';
 import { type AdvisorCatalog, advisorCatalog, constantKey } from './catalog.ts';
 import { coveringIndex } from './covered.ts';
 import { megabytes } from './left-out.ts';
-import { withIncludedAsKeys } from './merge.ts';
+import { shortenedCandidates, withIncludedAsKeys } from './merge.ts';
 import { idleMirrors } from './mirrored.ts';
 import type { Contender } from './selection.ts';
 import { bytesOf } from './size-model.ts';
@@ -23,7 +23,10 @@ import { type WriteCost, writeCost } from './write-cost.ts';
 
 /** Statements that are asked about, and candidates that are made, at once. */
 export const BATCH = 50;
-/** Share of the bytes of an index with INCLUDE at which one that has all columns as keys is a candidate, too. */
+/**
+ * Share of an index's bytes at which one that does part of its work is a candidate, too: with all that it includes as
+ * keys, or with its leading keys alone.
+ */
 const MUCH_SMALLER = 0.7;
 /** A partial index of more of the rows saves nothing over a whole one. */
 const MAX_PARTIAL_SHARE = 0.7;
@@ -56,11 +59,10 @@ export class CandidateMaker {
   readonly #seen = new Set<string>();
   /** By key and selectivity. */
   readonly #sized = new Map<string, Sized>();
-  /** By the key of one that includes columns: the same with them as keys; null: it would not be much smaller. */
-  readonly #keyed = new Map<string, Candidate | null>();
-
-  /** Of those that were made for it: the statements that it was made for. */
-  readonly #keyedBy = new Map<string, AdvisorStatement[]>();
+  /** By a candidate's key: those that do part of its work and are much smaller. */
+  readonly #smaller = new Map<string, Candidate[]>();
+  /** Of those that were made for it: the statements that they were made for. */
+  readonly #smallerBy = new Map<string, AdvisorStatement[]>();
 
   constructor(
     context: RuleContext,
@@ -107,29 +109,29 @@ export class CandidateMaker {
       const batch: Wanted[] = [];
       for (const { candidate, by } of items.slice(start, start + BATCH)) {
         if (isLate) this.#reject(candidate, 'deadline', LATE);
-        else batch.push(...(await this.#wantWithKeyed(candidate, by, wanted)));
+        else batch.push(...(await this.#wantWithSmaller(candidate, by, wanted)));
       }
       made.push(...(await this.#take(batch)));
     }
     return made;
   }
 
-  /** The candidate, and the one that has all of its columns as keys where that is much smaller. */
-  async #wantWithKeyed(
+  /** The candidate, and what is much smaller and does part of its work. */
+  async #wantWithSmaller(
     candidate: Candidate,
     by: AdvisorStatement[],
     asked: ReadonlyMap<string, unknown>,
   ): Promise<Wanted[]> {
-    const keyed = await this.#deduplicated(candidate);
+    const smaller = (await this.#smallerOnes(candidate)).filter(({ key }) => !asked.has(key));
     const wanted: Wanted[] = [];
-    for (const one of keyed && !asked.has(keyed.key) ? [candidate, keyed] : [candidate]) {
-      const known = this.#keyedBy.get(one.key);
+    for (const one of [candidate, ...smaller]) {
+      const known = this.#smallerBy.get(one.key);
       for (const statement of known ? by : []) if (!known?.includes(statement)) known?.push(statement);
       if (this.#seen.has(one.key)) continue;
-      const item = await this.#want(one, one === keyed ? [...by] : by);
+      const item = await this.#want(one, one === candidate ? by : [...by]);
       if (!item) continue;
       wanted.push(item);
-      if (one === keyed) this.#keyedBy.set(one.key, item.by);
+      if (one !== candidate) this.#smallerBy.set(one.key, item.by);
     }
     return wanted;
   }
@@ -166,20 +168,25 @@ export class CandidateMaker {
     return this.#touching.get(tableOid) ?? [];
   }
 
-  /** With its included columns as keys, where the rows repeat so much that the index is much smaller for it; else null. */
-  async #deduplicated(candidate: Candidate): Promise<Candidate | null> {
-    const known = this.#keyed.get(candidate.key);
+  /**
+   * Where rows repeat so much that they are much smaller for it: the candidate with its included columns as keys, and its
+   * leading keys alone. `WHERE state = $1 ORDER BY priority, run_at LIMIT 10` is served by (state, priority) within
+   * little more than by (state, priority, run_at): an incremental sort orders the rows of one priority.
+   */
+  async #smallerOnes(candidate: Candidate): Promise<Candidate[]> {
+    const known = this.#smaller.get(candidate.key);
     if (known !== undefined) return known;
-    let keyed = withIncludedAsKeys(candidate);
-    if (keyed) {
-      const included = await this.#sizeOf(candidate);
-      const all = await this.#sizeOf(keyed);
+    const smaller: Candidate[] = [];
+    const keyed = withIncludedAsKeys(candidate);
+    for (const one of [...(keyed ? [keyed] : []), ...leadingKeys(candidate)]) {
+      const whole = await this.#sizeOf(candidate);
+      const part = await this.#sizeOf(one);
       // What has no size is told when it is wanted.
-      if (included === null || all === null || bytesOf(all.size) > MUCH_SMALLER * bytesOf(included.size))
-        keyed = null;
+      if (whole !== null && part !== null && bytesOf(part.size) <= MUCH_SMALLER * bytesOf(whole.size))
+        smaller.push(one);
     }
-    this.#keyed.set(candidate.key, keyed);
-    return keyed;
+    this.#smaller.set(candidate.key, smaller);
+    return smaller;
   }
 
   /** Null: the model gave no number, which is told as a rejection. */
@@ -278,6 +285,12 @@ export class CandidateMaker {
     this.#rejections.push({ rule: this.#rule, candidate: candidate.key, code, reason, table });
   }
 }
+
+/** Two and more leading keys, but not all; each single column is wanted by itself where it serves a statement. */
+const leadingKeys = (candidate: Candidate): Candidate[] =>
+  candidate.definition.include.length > 0
+    ? []
+    : shortenedCandidates(candidate).filter(({ definition: { keys } }) => keys.length > 1);
 
 /** Statements by the tables that they touch. */
 export function statementsByTable(statements: readonly AdvisorStatement[]): Map<number, AdvisorStatement[]> {

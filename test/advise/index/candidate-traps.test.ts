@@ -25,6 +25,9 @@ beforeAll(async () => {
     CREATE TABLE queue (id int PRIMARY KEY, owner int, done_at timestamptz, pad text);
     INSERT INTO queue SELECT g, g * 7919 % 50, CASE WHEN g % 200 <> 0 THEN timestamptz '2024-01-01' + g * interval '1 minute' END,
       repeat('q', 90) FROM generate_series(1, 60000) g;
+    CREATE TABLE tasks (id int PRIMARY KEY, state text, rank int, due timestamptz, pad text);
+    INSERT INTO tasks SELECT g, CASE WHEN g % 3 = 0 THEN 'ready' ELSE 'done' END, g * 31 % 400,
+      timestamptz '2024-01-01' + (g * 7919 % 60000) * interval '1 minute', repeat('t', 90) FROM generate_series(1, 60000) g;
     CREATE TABLE words (id int, natural_ text COLLATE "en-x-icu", there text COLLATE "en-x-icu", pad text);
     INSERT INTO words SELECT g, md5(g::text), md5(g::text), repeat('w', 60) FROM generate_series(1, 40000) g;
     CREATE INDEX words_there ON words (there text_pattern_ops);
@@ -143,6 +146,31 @@ describe('orders', () => {
   test('the greatest of a group, and no order of a few rows', async () => {
     expect(await chosen('SELECT max(weight) FROM stock WHERE item = $1;')).toEqual([BY_ITEM]);
     expect(await chosen('SELECT * FROM stock WHERE id < 50 ORDER BY weight;')).toEqual([]);
+  });
+});
+
+describe('leading keys alone', () => {
+  const WITHIN = { index_budget_bytes: 768 * 1024 };
+  test('where they repeat: what is ordered behind them is sorted, a few rows at a time', async () => {
+    const sql = 'SELECT pad FROM tasks WHERE state = $1 ORDER BY rank, due LIMIT 10;';
+    expect(await chosen(sql)).toEqual(['public.tasks USING btree (state, rank, due)']);
+    const { recommendations, rejections } = await advise(sql, WITHIN);
+    expect(created(recommendations)).toEqual(['public.tasks USING btree (state, rank)']);
+    expect(rejections).toContainEqual(
+      expect.objectContaining({
+        code: 'over_budget',
+        candidate: 'public.tasks USING btree (state, rank, due)',
+      }),
+    );
+  });
+  test('not where they would take as much', async () => {
+    const { recommendations, rejections } = await advise(
+      'SELECT pad FROM tasks WHERE state = $1 ORDER BY due, rank LIMIT 10;',
+      WITHIN,
+    );
+    const named = [...created(recommendations), ...rejections.map(({ candidate }) => candidate)];
+    expect(named).toContain('public.tasks USING btree (state, due, rank)');
+    expect(named).not.toContain('public.tasks USING btree (state, due)');
   });
 });
 
