@@ -16,7 +16,7 @@ export function bytesWords(value: number): string {
 
 /** Roughly known seconds: two digits, for more would claim more than is known. */
 export function roughSeconds(seconds: number): string {
-  return durationWords(1000 * Number(seconds.toPrecision(2)));
+  return durationWords(1000 * Number(seconds.toPrecision(2))).replace('.0 ', ' ');
 }
 
 const DAY_HOURS = 24;
