@@ -75,6 +75,9 @@ export function draftReplaced(
       },
     ],
     replaced_by: successors,
+    upkeep: write,
+    // What takes its place does its work on replicas, too.
+    on_replicas: null,
   });
   return {
     ...draft,
