@@ -1,5 +1,13 @@
 /** Runs rules over a context; one that fails is a limit of the result, not the end of the others. */
-import { type Limit, PgLuthierError, type Rule, type RuleContext, type RuleResult } from '../domain/index.ts';
+import {
+  type Limit,
+  PgLuthierError,
+  type RecommendationDraft,
+  type Rejection,
+  type Rule,
+  type RuleContext,
+  type RuleResult,
+} from '../domain/index.ts';
 import { withContradictions } from './repairs/contradictions.ts';
 import { saidOnce } from './said-once.ts';
 import { withinBudget } from './within-budget.ts';
@@ -36,7 +44,22 @@ export async function runRules(
   const { recommendations, rejections } = saidOnce(total.recommendations, yields);
   const granted = withinBudget(recommendations, context.index_budget_bytes);
   total.rejections.push(...rejections, ...granted.rejections);
-  return { ...total, recommendations: withContradictions(granted.recommendations) };
+  return {
+    ...total,
+    recommendations: withContradictions(granted.recommendations),
+    rejections: notRecommended(total.rejections, granted.recommendations),
+  };
+}
+
+/** One rule may leave to another what that one recommends: such a change was not rejected. */
+function notRecommended(
+  rejections: readonly Rejection[],
+  recommendations: readonly RecommendationDraft[],
+): Rejection[] {
+  const recommended = new Set(
+    recommendations.flatMap(({ change, key }) => (change.kind === 'index.drop' ? [key] : [])),
+  );
+  return rejections.filter(({ key }) => key === undefined || !recommended.has(key));
 }
 
 function failure(rule: Rule, error: unknown): Limit {

@@ -1,5 +1,5 @@
 /** The disk that was granted to new indexes is granted once, whichever rules ask for it. */
-import type { RecommendationDraft, Rejection } from '../domain/index.ts';
+import { bytesWords, type RecommendationDraft, type Rejection } from '../domain/index.ts';
 import { TAKEN_OF_BUDGET } from './index-advisor/draft-evidence.ts';
 
 /** It spends the budget by a search of its own, and comes first. */
@@ -38,7 +38,7 @@ export function withinBudget(drafts: readonly RecommendationDraft[], budget: num
         rule: draft.rule,
         candidate: draft.title,
         code: 'over_budget',
-        reason: `its ${Math.ceil(takes(draft) / 1024)} kB do not fit beside the other new indexes into the budget of ${Math.floor(budget / 1024)} kB`,
+        reason: `its ${bytesWords(takes(draft))} do not fit into the ${bytesWords(Math.max(0, left))} that the other new indexes leave of the budget of ${bytesWords(budget)}`,
         key: draft.key,
       });
     }

@@ -1,5 +1,6 @@
 /** The demo's end: what was applied, what it gained, what was rejected and why, as a table that a DBA would believe. */
 import Table from 'cli-table3';
+import { SHIFT_UNKNOWN } from '../domain/index.ts';
 import { rejectionLines } from '../report/index.ts';
 import type { DemoApply, DemoResult } from './loop.ts';
 
@@ -15,6 +16,7 @@ export function renderDemoResult(result: DemoResult, terminal: { color: boolean;
     '',
     'Applied, after approval by plan hash:',
     applied(result.applied, terminal.width),
+    ...shiftUnknown(result.applied),
     '',
     'Left to a person:',
     ...report.recommendations
@@ -44,7 +46,7 @@ function applied(items: DemoApply[], width: number): string {
   });
   for (const item of items) {
     const verdict = item.verdict
-      ? `${item.verdict.verdict}: ${item.verdict.reason}`
+      ? `${item.verdict.verdict}: ${item.verdict.reason.replace(` ${SHIFT_UNKNOWN}`, '')}`
       : [item.state, item.message].filter(Boolean).join(': ');
     table.push([
       item.title,
@@ -53,6 +55,12 @@ function applied(items: DemoApply[], width: number): string {
     ]);
   }
   return table.toString();
+}
+
+/** Said of each verdict by itself, and here once for all of them. */
+function shiftUnknown(items: readonly DemoApply[]): string[] {
+  const said = items.filter(({ verdict }) => verdict?.reason.includes(SHIFT_UNKNOWN));
+  return said.length === 0 ? [] : [`Of ${said.length} of these verdicts: ${SHIFT_UNKNOWN}`];
 }
 
 function measured(result: DemoResult, width: number): string {

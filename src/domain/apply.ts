@@ -93,6 +93,11 @@ export const WINDOW_CLOSED = 'window_closed';
 /** Who made a change that nobody applied through PgLuthier, as applies and the audit log name it. */
 export const BY_HAND_ACTOR = 'by hand';
 
+/** Other statements that must have run often enough to tell how the whole server's speed changed. */
+export const MIN_CONTROLS = 3;
+/** Said of a verdict on statements where there were fewer: one sentence, so that a list of verdicts can say it once. */
+export const SHIFT_UNKNOWN = `Fewer than ${MIN_CONTROLS} other statements ran often enough to tell whether the whole server got faster or slower, so that only much more than its usual swings was counted.`;
+
 export const verdicts = ['succeeded', 'inconclusive', 'regressed'] as const;
 export type VerdictWord = (typeof verdicts)[number];
 

@@ -14,11 +14,27 @@ export function bytesWords(value: number): string {
   return `${value < 0 ? '-' : ''}${amount.toFixed(digits)} ${units[unit]}`;
 }
 
+/** Roughly known seconds: two digits, for more would claim more than is known. */
+export function roughSeconds(seconds: number): string {
+  return durationWords(1000 * Number(seconds.toPrecision(2))).replace('.0 ', ' ');
+}
+
+const DAY_HOURS = 24;
+
+/** How long something has been counted, in the unit in which it is short: `12 minutes`, `3.5 hours`, `12.4 days`. */
+export function ageWords(days: number): string {
+  const hours = Math.max(0, days) * DAY_HOURS;
+  const [value, unit] =
+    hours < 1 ? [60 * hours, 'minute'] : hours < 2 * DAY_HOURS ? [hours, 'hour'] : [days, 'day'];
+  const short = hours < 1 ? value.toFixed(0) : String(Number(value.toFixed(1)));
+  return `${short} ${unit}${short === '1' ? '' : 's'}`;
+}
+
 /** A count or a cost without noise: 1,234,567 or 12.3. */
 export function amountWords(value: number): string {
   return Math.abs(value) >= 100 || Number.isInteger(value)
     ? Math.round(value).toLocaleString('en-US')
-    : value.toPrecision(3);
+    : String(Number(value.toPrecision(3)));
 }
 
 /** A share of 1 in per cent, to a tenth. */

@@ -52,7 +52,7 @@ export const affectedStatementSchema = z.object({
         /** SQL literals, one a sample; long ones are cut. */
         values: z.array(z.string()),
         source: z.string(),
-        /** How far a range reaches was erased and nothing tells it: what is saved rests on a guess. */
+        /** How far a range reaches, or the kind of a pattern, was erased and nothing tells it: what is saved rests on a guess. */
         guessed: z.boolean().optional(),
       }),
     )
@@ -130,6 +130,11 @@ export const draftSchema = z.object({
   /** Absent: it proposes no setting. */
   setting: proposedSettingSchema.optional(),
   evidence: z.array(evidenceSchema).min(1),
+  /**
+   * What a person runs or writes instead of the service, by dialect: the statements of a finding, a parameter group, a
+   * manifest, a file. Absent: there is none.
+   */
+  by_hand: z.array(z.object({ dialect: z.string(), text: z.string() })).optional(),
   risk: riskSchema,
 });
 export type RecommendationDraft = z.infer<typeof draftSchema>;
@@ -149,8 +154,6 @@ export const recommendationSchema = draftSchema.extend({
   /** SHA-256 of change, statements and rollback: what an approval is bound to. */
   plan_hash: z.string(),
   state: recommendationStateSchema,
-  /** The same in the dialect of who runs the server: a parameter group, a manifest, a file. Absent: there is none. */
-  by_hand: z.array(z.object({ dialect: z.string(), text: z.string() })).optional(),
   /** While it is snoozed: when it is open again. */
   snoozed_until: z.string().optional(),
   /** The apply that it takes back, because that one was measured to harm. Absent: it takes nothing back. */

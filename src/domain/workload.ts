@@ -136,7 +136,10 @@ export interface SampledParameter {
   operator: string | null;
   /** SQL literals, one for each sample in their order; one alone stands in all of them. */
   values: string[];
-  /** How far a range reaches back was erased from the text, and neither statistics nor observed rows tell it. */
+  /**
+   * How far a range reaches back, or whether a pattern begins with its text, was erased, and neither statistics nor
+   * observed rows tell it.
+   */
   guessed?: boolean;
   /** Where the values come from, in words: `most common and histogram values (pg_stats)`, `observed rows per call`, … */
   source: string;

@@ -38,7 +38,7 @@ export function finaliseDrafts(
     .map((draft): Recommendation => {
       const fingerprint = fingerprintOf(targetKey, draft);
       const plan = buildPlan(draft.change);
-      const hand = draft.setting ? byHand(draft.setting, dialects) : [];
+      const hand = draft.setting ? byHand(draft.setting, dialects) : (draft.by_hand ?? []);
       const id = `rec_${fingerprint.slice(0, 20)}`;
       return {
         ...draft,

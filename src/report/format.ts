@@ -5,10 +5,11 @@ import {
   bytesWords as bytes,
   durationWords as milliseconds,
   percentWords as percent,
+  roughSeconds,
 } from '../domain/index.ts';
 import { visibleLine } from './terminal-text.ts';
 
-export { amount, bytes, milliseconds, percent };
+export { amount, bytes, milliseconds, percent, roughSeconds };
 
 /** One line, cut at `length`. */
 export function shorten(text: string, length: number): string {
@@ -46,5 +47,6 @@ export function evidenceValue(value: number | string | boolean | null, unit: str
   if (unit === 'share') return percent(value);
   if (unit === 'ms') return milliseconds(value);
   if (unit === 's') return milliseconds(1000 * value);
+  if (unit === 'cost') return `${amount(value)} cost units`;
   return unit === null ? amount(value) : `${amount(value)} ${unit}`;
 }

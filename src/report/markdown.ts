@@ -7,7 +7,7 @@ import {
   type Report,
   weightWords,
 } from '../domain/index.ts';
-import { amount, bytes, evidenceValue, milliseconds, percent, shorten } from './format.ts';
+import { amount, bytes, evidenceValue, percent, roughSeconds, shorten } from './format.ts';
 import { renderPlan } from './plan-text.ts';
 import { candidateOf, nearnessText, tableText } from './rejection-text.ts';
 import { costFacts, notAnalysedFacts, scorecardFacts } from './summary-text.ts';
@@ -104,7 +104,7 @@ function recommendation(item: Recommendation, number: number): string[] {
   }
   const { size_bytes, build_seconds } = item.estimate;
   if (size_bytes !== null) lines.push(`Disk: ${bytes(size_bytes)}`, '');
-  if (build_seconds != null) lines.push(`Time to build it: about ${milliseconds(1000 * build_seconds)}`, '');
+  if (build_seconds != null) lines.push(`Time to build it: about ${roughSeconds(build_seconds)}`, '');
   if (item.affects.length > 0) {
     lines.push(
       '| statement | calls | calls a day | share of time | cost before | cost after |',

@@ -1,7 +1,7 @@
 /** One recommendation in a terminal: why, what exactly would run, what it may do, the way back, and the evidence. */
 import Table from 'cli-table3';
 import type { AffectedStatement, Recommendation } from '../domain/index.ts';
-import { amount, bytes, evidenceValue, milliseconds, percent, shorten, wrap, wrapItem } from './format.ts';
+import { amount, bytes, evidenceValue, percent, roughSeconds, shorten, wrap, wrapItem } from './format.ts';
 import { visible } from './terminal-text.ts';
 
 /** Listed; the JSON has all. */
@@ -81,7 +81,7 @@ function estimateLine({ estimate }: Recommendation): string {
       : '',
     size_bytes === null ? '' : `disk ${size_bytes > 0 ? '+' : ''}${bytes(size_bytes)}`,
     write_overhead ? `writes ${write_overhead > 0 ? '+' : ''}${amount(write_overhead)} cost units` : '',
-    build_seconds == null ? '' : `about ${milliseconds(1000 * build_seconds)} to build`,
+    build_seconds == null ? '' : `about ${roughSeconds(build_seconds)} to build`,
   ]
     .filter(Boolean)
     .join(', ');

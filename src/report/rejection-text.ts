@@ -1,5 +1,11 @@
 /** What was considered and not recommended, by reason and table: what stands in the way and what came nearest first. */
-import { costShareWords, type Nearness, type Rejection, type RejectionGroup } from '../domain/index.ts';
+import {
+  costShareWords,
+  type Nearness,
+  type Rejection,
+  type RejectionGroup,
+  savingWords,
+} from '../domain/index.ts';
 import { bytes, wrap, wrapItem } from './format.ts';
 
 /** Listed of each group; the JSON and the API have all. */
@@ -15,8 +21,8 @@ export function nearnessText(nearness: Nearness): string {
     instead_of !== null
       ? [short_by > 0 ? `${costShareWords(short_by)} dearer` : 'no dearer by the plans that are known']
       : [
-          `saves ${costShareWords(saves_beside ?? 0)} beside the recommended, must save ${costShareWords(must_save ?? 0)}`,
-          ...(saves_alone === null ? [] : [`by itself ${costShareWords(saves_alone)}`]),
+          `${savingWords(saves_beside ?? 0, ['saves', 'costs'])} beside the recommended, must save ${costShareWords(must_save ?? 0)}`,
+          ...(saves_alone === null ? [] : [`by itself it ${savingWords(saves_alone, ['saves', 'costs'])}`]),
         ];
   return [bytes(size_bytes), ...parts].join(', ');
 }

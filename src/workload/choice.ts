@@ -10,7 +10,12 @@ export interface Choice {
 }
 
 /** Choices with where they come from. */
-export type Chosen = { choices: Choice[]; source: string };
+export type Chosen = {
+  choices: Choice[];
+  source: string;
+  /** What decides which index serves it was erased, and nothing tells it. */
+  guessed?: boolean;
+};
 
 /** Literals of equal weight. */
 export function even(literals: readonly string[]): Choice[] {

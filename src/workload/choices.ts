@@ -341,7 +341,7 @@ class Chooser {
       return fixed("'x'", 'a word', name, null);
     }
     if (familyOfType(name) === 'range') return this.rangeBound(name, argument);
-    const known = fixedArgument(name, argument);
+    const known = fixedArgument(name, argument, count);
     if (known !== null) return fixed(known, `an argument that ${name} takes`, name, null);
     if (operator?.operand) return this.choose(operator);
     const values = operand === null ? null : this.values(operand);

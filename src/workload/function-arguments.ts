@@ -7,6 +7,8 @@
 const ARGUMENTS: ReadonlyMap<string, readonly (string | null)[]> = new Map(
   Object.entries({
     array_to_string: [null, "','"],
+    box: ["'(1,1)'", "'(0,0)'"],
+    circle: ["'(0,0)'", '1'],
     current_setting: ["'work_mem'", 'true'],
     date_bin: ["'1 hour'::interval", null, "'2000-01-01'"],
     date_part: ["'epoch'"],
@@ -19,13 +21,17 @@ const ARGUMENTS: ReadonlyMap<string, readonly (string | null)[]> = new Map(
     lag: [null, '1'],
     lead: [null, '1'],
     left: [null, '10'],
+    line: ["'(0,0)'", "'(1,1)'"],
+    ll_to_earth: ['0', '0'],
     lpad: [null, '10', "' '"],
+    lseg: ["'(0,0)'", "'(1,1)'"],
     nth_value: [null, '1'],
     ntile: ['4'],
     overlay: [null, "'x'", '1', '1'],
     percentile_cont: ['0.5'],
     percentile_disc: ['0.5'],
     pg_sleep: ['0'],
+    point: ['0', '0'],
     power: [null, '2'],
     regexp_match: [null, "'x'"],
     regexp_matches: [null, "'x'", "'g'"],
@@ -37,6 +43,9 @@ const ARGUMENTS: ReadonlyMap<string, readonly (string | null)[]> = new Map(
     round: [null, '2'],
     rpad: [null, '10', "' '"],
     split_part: [null, "','", '1'],
+    st_makeenvelope: ['0', '0', '1', '1', '4326'],
+    st_makepoint: ['0', '0', '0', '0'],
+    st_point: ['0', '0', '4326'],
     string_agg: [null, "','"],
     string_to_array: [null, "','"],
     substr: [null, '1', '10'],
@@ -50,8 +59,15 @@ const ARGUMENTS: ReadonlyMap<string, readonly (string | null)[]> = new Map(
   }),
 );
 
-/** The literal for an argument (from 0) of a function; null: nothing is known. */
-export function fixedArgument(name: string, argument: number): string | null {
+/** Constructors that with a single argument convert another type: `point(circle)`. */
+const CONVERT_ONE: ReadonlySet<string> = new Set('box circle line lseg point'.split(' '));
+
+/**
+ * The literal for an argument (from 0) of a function; null: nothing is known.
+ * @param count of its arguments.
+ */
+export function fixedArgument(name: string, argument: number, count: number): string | null {
+  if (count === 1 && CONVERT_ONE.has(name)) return null;
   return ARGUMENTS.get(name)?.[argument] ?? null;
 }
 

@@ -9,7 +9,7 @@ export interface ParameterChoice {
   operator: string | null;
   choices: Choice[];
   source: string;
-  /** How far a range reaches was erased, and no observed rows tell it. */
+  /** How far a range reaches, or of which kind a pattern is, was erased, and no observed rows tell it. */
   guessed?: boolean;
   /** Of `column = $n` on a plain column: its relation in the statement, and its name. */
   equality?: { relation: number; attribute: string };

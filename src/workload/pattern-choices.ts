@@ -35,9 +35,14 @@ export function patternChoices(hint: OperatorHint, values: OperandValues): Chose
     hint.operator === '~~' ||
     hint.operator === '~~*'
   ) {
-    return { choices: even([quoteLiteral(`${first}%`), quoteLiteral(`%${other}%`)]), source };
+    // A prefix or an infix: different indexes serve them, and the text does not tell which it was.
+    return {
+      choices: even([quoteLiteral(`${first}%`), quoteLiteral(`%${other}%`)]),
+      source,
+      guessed: true,
+    };
   }
   if (hint.pattern === 'similar') return { choices: even([quoteLiteral(`%${other}%`)]), source };
   if (hint.operator === '^@') return { choices: even([quoteLiteral(first)]), source };
-  return { choices: even([quoteLiteral(`^${first}`), quoteLiteral(other)]), source };
+  return { choices: even([quoteLiteral(`^${first}`), quoteLiteral(other)]), source, guessed: true };
 }

@@ -30,6 +30,47 @@ test('gathers what all rules give, in their order, and tells which one is at wor
   expect(told).toEqual(['rule 1 of 2: health/a', 'rule 2 of 2: health/b']);
 });
 
+test('a drop that one rule leaves to another is no rejection once that one recommends it', async () => {
+  const drop = {
+    ...findingDraft({
+      rule: 'health/b',
+      key: 'index.drop public.again',
+      title: 'again is there twice',
+      rationale: 'Twice.',
+      severity: 'low',
+      evidence: [],
+      restart: false,
+      notes: [],
+    }),
+    change: {
+      kind: 'index.drop' as const,
+      schema: 'public',
+      table: 't',
+      name: 'again',
+      definition: 'CREATE INDEX again ON public.t USING btree (id)',
+    },
+  };
+  const left = (name: string) => ({
+    rule: 'health/a',
+    candidate: `drop public.${name}`,
+    code: 'duplicate',
+    reason: 'r',
+    key: `index.drop public.${name}`,
+  });
+  const result = await runRules(
+    [
+      ruleThat('health/a', () => ({
+        recommendations: [],
+        rejections: [left('again'), left('other')],
+        limits: [],
+      })),
+      ruleThat('health/b', () => ({ recommendations: [drop], rejections: [], limits: [] })),
+    ],
+    contextOf(snapshotOf()),
+  );
+  expect(result.rejections.map(({ candidate }) => candidate)).toEqual(['drop public.other']);
+});
+
 const coverage = () => ({
   analysed: ['q'],
   not_analysed: [],

@@ -53,6 +53,8 @@ const STATEMENTS = [
   `select extract(year from created_at), count(*) from tasks where created_at > timestamp with time zone '2025-01-01' group by 1`,
   `select date_trunc('day', created_at) d, sum(price * 1.2), count(*) filter (where status = 'new') from tasks group by d having count(*) > 3 order by d`,
   `select id from tasks where id in (1, 2, 3, 4)`,
+  `select id from tasks where area @> point(3.5, 4.5) or area && box(point(1, 2), point(3, 4)) or circle(area) @> point(1, 1)`,
+  `select id from tasks order by point(area) <-> point(7, 8) limit 3`,
   `select id from tasks where owner_id = any ('{1,2,3}'::bigint[]) or id = any (array[4, 5])`,
   `select id from tasks where body like '%fox%' and status like 'n%' and body ilike '%Quick%' and body ~ '^the' and status not like '%z'`,
   `select id from users where name like 'Na' || '%' and lower(email) = lower('User7@Example.org')`,

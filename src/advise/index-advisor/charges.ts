@@ -109,14 +109,16 @@ export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedC
     const switching = switchings.get(handle) ?? 0;
     return { handle, table_oid, size_bytes, charge: upkeep + worth + switching, switching };
   });
-  const existing = input.leaving.map(({ handle, table_oid, size_bytes, write, index, standing }): Weighed => {
-    const superseded_by = input.contenders
-      .filter((one) => one.table_oid === table_oid && supersedes(one.candidate.definition, index))
-      .map((one) => one.handle);
-    const upkeep = write.cost + price * size_bytes;
-    const charge = standing ? (1 + SWITCHING_MARGIN) * upkeep : upkeep;
-    return { handle, table_oid, size_bytes: 0, charge, superseded_by };
-  });
+  const existing = input.leaving.map(
+    ({ handle, table_oid, rebuilt_bytes, write, index, standing }): Weighed => {
+      const superseded_by = input.contenders
+        .filter((one) => one.table_oid === table_oid && supersedes(one.candidate.definition, index))
+        .map((one) => one.handle);
+      const upkeep = write.cost + price * rebuilt_bytes;
+      const charge = standing ? (1 + SWITCHING_MARGIN) * upkeep : upkeep;
+      return { handle, table_oid, size_bytes: 0, charge, superseded_by };
+    },
+  );
   return [...candidates, ...existing];
 }
 

@@ -1,5 +1,13 @@
 /** Rows of evidence of a recommended index: how often, against which writes, beside which indexes, with which values. */
-import type { AffectedStatement, Evidence, RuleContext, SampledParameter } from '../../domain/index.ts';
+import {
+  type AffectedStatement,
+  ageWords,
+  amountWords,
+  type Evidence,
+  percentWords,
+  type RuleContext,
+  type SampledParameter,
+} from '../../domain/index.ts';
 import { supersedes } from './covered.ts';
 import type { Contender } from './selection.ts';
 import type { AdvisorStatement } from './statement.ts';
@@ -20,6 +28,13 @@ export function perDay(calls: number, { workload }: Pick<RuleContext, 'workload'
   return seconds === null || seconds <= 0 ? null : (calls * DAY_SECONDS) / seconds;
 }
 
+/** `30 calls a day`, or the calls alone where nobody knows in what time. */
+export function callsWords(calls: number, context: Pick<RuleContext, 'workload'>): string {
+  const daily = perDay(calls, context);
+  const count = amountWords(daily ?? calls);
+  return `${count} ${count === '1' ? 'call' : 'calls'}${daily === null ? '' : ' a day'}`;
+}
+
 /** Of the statements that it helps and of those that it hurts, calls a day. */
 export function callsADay(
   affects: readonly AffectedStatement[],
@@ -34,7 +49,7 @@ export function callsADay(
         unit: 'calls',
         source: 'pg_stat_statements.calls',
         level: 'measured',
-        formula: `${items.reduce((sum, item) => sum + item.calls, 0)} calls in ${Math.round(seconds ?? 0)} s × 86400 ÷ these seconds`,
+        formula: `${amountWords(items.reduce((sum, item) => sum + item.calls, 0))} calls in ${ageWords((seconds ?? 0) / DAY_SECONDS)}, brought to one day`,
       },
     ];
   };
@@ -62,11 +77,9 @@ export function writersOf(
     .toSorted((a, b) => written(b) - written(a))
     .slice(0, WRITERS)
     .map(({ query }) => {
-      const daily = perDay(query.calls, context);
-      const times = daily === null ? `${Math.round(query.calls)} calls` : `${Math.round(daily)} calls a day`;
       return {
         name: 'statement that has to maintain it',
-        value: `${query.query.replace(/\s+/g, ' ').slice(0, 120)} (${times})`,
+        value: `${query.query.replace(/\s+/g, ' ').slice(0, 120)} (${callsWords(query.calls, context)})`,
         unit: null,
         source: context.workload.source === 'files' ? 'workload files' : 'pg_stat_statements',
         level: 'measured',
@@ -78,7 +91,11 @@ export function writersOf(
 const written = ({ query }: AdvisorStatement) => Math.max(query.rows, query.calls);
 
 /** Existing indexes of the table that begin with the same key or hold all of its keys, and what is between the two. */
-export function overlapping({ candidate }: Contender): Evidence[] {
+export function overlapping({
+  candidate,
+}: {
+  candidate: Pick<Contender['candidate'], 'definition' | 'table'>;
+}): Evidence[] {
   const { definition, table } = candidate;
   const keys = definition.keys.map((key) => key.column ?? key.expression ?? '');
   return table.indexes.flatMap((index) => {
@@ -134,7 +151,7 @@ export function sampleRows(affects: readonly AffectedStatement[]): Evidence[] {
           name: `samples of $${number}${column === null ? '' : ` (${column})`} in ${named(query)}`,
           value: values.join(', ').slice(0, 200),
           unit: null,
-          source: guessed === true ? `a guess, for the interval was erased: ${source}` : source,
+          source: guessed === true ? `a guess, for the value was erased: ${source}` : source,
           level: guessed === true ? 'estimated' : 'simulated',
           formula: null,
         }),
@@ -144,7 +161,8 @@ export function sampleRows(affects: readonly AffectedStatement[]): Evidence[] {
 }
 
 /**
- * Share of what an index saves that rests on intervals which pg_stat_statements erased (`at > now() - $1`).
+ * Share of what an index saves that rests on values which pg_stat_statements erased and nothing tells (`at > now() - $1`,
+ * `name LIKE $1`).
  * @param guessed query_ids of the statements that have one.
  */
 export function guessedShare(affects: readonly AffectedStatement[], guessed: ReadonlySet<string>): number {
@@ -159,13 +177,13 @@ export function guessedEvidence(share: number): Evidence[] {
   if (share <= 0) return [];
   return [
     {
-      name: 'share of what it saves that rests on erased intervals',
+      name: 'share of what it saves that rests on erased values',
       value: share,
       unit: 'share',
       source: 'samples of the parameters',
       level: 'estimated',
       formula:
-        'Σ calls × saving of statements with a range back from now whose interval is $n and whose rows per call tell nothing ÷ Σ of all; narrow and wide intervals count alike',
+        'Σ calls × saving of statements with a guessed parameter ÷ Σ of all: how far a range reaches back from now, or whether a pattern begins with its text, was erased; the guesses count alike',
     },
   ];
 }
@@ -230,7 +248,7 @@ export function readsEvidence(
         source: 'pg_stat_statements.shared_blks_hit + shared_blks_read',
         level: 'measured' as const,
       };
-      const blocks = `${Math.round(observed)} blocks a call`;
+      const blocks = `${amountWords(Math.round(observed))} blocks a call`;
       const rows: Evidence[] = [];
       if (whole) {
         const { before, share, pages } = whole;
@@ -239,7 +257,7 @@ export function readsEvidence(
           ...row,
           name: `calls that read the whole table, ${bound}, of ${named(query)}`,
           value: share,
-          formula: `${blocks} against ${pages} pages${share < before ? ', half of them for times when it was smaller' : ', the others’ plans read less'}; the samples’ weights said ${before.toPrecision(2)}`,
+          formula: `${blocks} against ${amountWords(pages)} pages${share < before ? ', half of them for times when it was smaller' : ', the others’ plans read less'}; the samples’ weights said ${percentWords(before)}`,
         });
       }
       if (read_on) {

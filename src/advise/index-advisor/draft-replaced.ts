@@ -6,6 +6,7 @@ import { supersedes } from './covered.ts';
 import { dropDraft } from './drop.ts';
 import { toldCost } from './evidence.ts';
 import type { Leaving } from './leaving.ts';
+import { periodWords } from './period.ts';
 
 /** Change of a statement's cost that is not worth a line. */
 const NOTICEABLE = 0.01;
@@ -43,7 +44,7 @@ export function draftReplaced(
     });
   }
   const names = successors.map((definition) => `${definition.schema}.${definition.name}`).join(', ');
-  const draft = dropDraft(index, {
+  const draft = dropDraft(index, context.snapshot, {
     rule,
     title: `${index.schema}.${index.name} is replaced by ${names}`,
     rationale:
@@ -65,7 +66,7 @@ export function draftReplaced(
       costRow('workload cost with it, beside all that is recommended', kept, context),
       costRow('workload cost without it', gone, context),
       {
-        name: 'write cost in the window that it no longer takes',
+        name: `write cost ${periodWords(context)} that it no longer takes`,
         value: write.cost,
         unit: 'cost',
         source: 'workload',
@@ -74,6 +75,9 @@ export function draftReplaced(
       },
     ],
     replaced_by: successors,
+    upkeep: write,
+    // What takes its place does its work on replicas, too.
+    on_replicas: null,
   });
   return {
     ...draft,

@@ -1,7 +1,10 @@
 /** A chosen index as a recommendation: what it does to which statements, what it takes, and how that is known. */
 import {
   type AffectedStatement,
+  amountWords,
+  bytesWords,
   type Evidence,
+  percentWords,
   type RecommendationDraft,
   type RuleContext,
   renderIndexDefinition,
@@ -27,10 +30,11 @@ import {
 } from './draft-evidence.ts';
 import { earlyEndConfidence, earlyEndEvidence, earlyEndNotes, earlyEnds } from './early-end.ts';
 import { changed, toldCost, withoutMember } from './evidence.ts';
-import { megabytes } from './left-out.ts';
 import { partitionIndexes } from './partition-indexes.ts';
+import { periodWords } from './period.ts';
 import { secondOpinion } from './second-opinion.ts';
 import type { Contender } from './selection.ts';
+import { BLOCK_BYTES } from './size-model.ts';
 import { sizeRange } from './size-range.ts';
 import { keyOfIndex } from './standing.ts';
 import type { AdvisorStatement } from './statement.ts';
@@ -94,7 +98,6 @@ export function draftIndex(
     const parameters = byId.get(item.query_id)?.parameters ?? [];
     if (parameters.length > 0) item.parameters = parametersUsed(parameters);
   }
-  const share = affects.reduce((sum, item) => sum + item.share_of_time, 0);
   const build = buildTime(contender, context.snapshot);
   const gain = saving === null ? null : savedShares(saving, advice.base);
   const { definition } = contender.candidate;
@@ -105,6 +108,7 @@ export function draftIndex(
   );
   const guessed = guessedShare(affects, new Set(guesses.map(({ query }) => query.query_id)));
   const hurt = affects.filter((item) => item.cost_after > item.cost_before);
+  const helped = affects.filter((item) => item.cost_after <= item.cost_before);
   const ends = earlyEnds(affects, byId, { book, chosen: new Set(chosen), handle: contender.handle });
   const draft: RecommendationDraft = {
     rule,
@@ -116,16 +120,19 @@ export function draftIndex(
     key: keyOfIndex(contender.candidate.key),
     title: `Index on ${definition.schema}.${definition.table} ${shape(contender)}`,
     rationale:
-      `${affects.length} statement(s) with ${(100 * share).toFixed(1)} % of ${weightWords(context.workload)} get cheaper plans` +
+      `${helped.length} statement(s) with ${percentWords(shareOf(helped))} of ${weightWords(context.workload)} get cheaper plans` +
       (top
-        ? `, the first from ${top.cost_before.toFixed(0)} to ${top.cost_after.toFixed(0)} cost units`
+        ? `, the first from ${amountWords(top.cost_before)} to ${amountWords(top.cost_after)} cost units`
         : '') +
-      `. It takes about ${megabytes(contender.size_bytes)} of disk` +
+      (hurt.length > 0
+        ? `; ${hurt.length} with ${percentWords(shareOf(hurt))} get dearer ones (listed with their costs)`
+        : '') +
+      `. It takes about ${bytesWords(contender.size_bytes)} of disk` +
       (contender.write.entries > 0
-        ? ` and ${Math.round(contender.write.entries)} index entries per window of writes`
+        ? `, and writes added ${amountWords(Math.round(contender.write.entries))} entries to it ${periodWords(context)}`
         : '') +
       '. Other statistics, another mix of statements or an index made meanwhile would change this advice.',
-    severity: severityOf(share),
+    severity: severityOf(shareOf(affects)),
     evidence_level: 'simulated',
     confidence: (hurt.length > 0 ? 0.7 : 0.85) * (1 - GUESS * guessed) * earlyEndConfidence(ends, affects),
     estimate: {
@@ -160,12 +167,12 @@ export function draftIndex(
         unit: 'bytes',
         source: `size model for ${definition.method}`,
         level: 'estimated',
-        formula: `${contender.size.pages} pages × 8192 for ${Math.round(contender.size.tuples)} entries`,
+        formula: `${amountWords(contender.size.pages)} pages × ${BLOCK_BYTES} bytes for ${amountWords(Math.round(contender.size.tuples))} entries`,
       },
       sizeRange(contender, context.snapshot.schema.extended_statistics),
       ...reservedEvidence(contender, context),
       {
-        name: 'write cost in the window',
+        name: `write cost ${periodWords(context)}`,
         value: contender.write.cost,
         unit: 'cost',
         source: 'workload',
@@ -213,6 +220,9 @@ export function draftIndex(
   return { draft, unasked };
 }
 
+const shareOf = (items: readonly AffectedStatement[]) =>
+  items.reduce((sum, item) => sum + item.share_of_time, 0);
+
 function savedByItself(saved: number, base: number, { what_if }: RuleContext): Evidence {
   return {
     name: "share of the workload's cost that it saves by itself",
@@ -220,7 +230,7 @@ function savedByItself(saved: number, base: number, { what_if }: RuleContext): E
     unit: 'share',
     source: `${what_if?.engine} EXPLAIN × calls`,
     level: 'simulated',
-    formula: `Σ calls × (plan cost now − with this index alone) ÷ ${Math.round(base)}, before writes`,
+    formula: `Σ calls × (plan cost now − with this index alone) ÷ ${amountWords(base)} cost units, before writes`,
   };
 }
 
@@ -236,7 +246,7 @@ function savedBeside(saved: number, { statements, costs }: IndexAdvice, { what_i
     unit: 'share',
     source: `${what_if?.engine} EXPLAIN × calls`,
     level: 'simulated',
-    formula: `${Math.round(saved)} ÷ ${Math.round(left + saved)}, what all statements cost with the others alone, before writes`,
+    formula: `${amountWords(saved)} ÷ ${amountWords(left + saved)} cost units, what all statements cost with the others alone, before writes`,
   };
 }
 

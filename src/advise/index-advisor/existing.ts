@@ -17,10 +17,13 @@ export function keptBecause(
   if (index.constraint_name !== null) {
     return { code: 'backs_constraint', reason: `it backs the constraint ${index.constraint_name}` };
   }
+  // Before uniqueness, which every replica identity enforces as well (DefineIndex() and ALTER TABLE ask for it).
+  if (index.is_replica_identity) {
+    return { code: 'replica_identity', reason: 'it is the replica identity of its table' };
+  }
   if (index.is_primary || index.is_unique || index.is_exclusion) {
     return { code: 'enforces_uniqueness', reason: 'it enforces uniqueness' };
   }
-  if (index.is_replica_identity) return { code: 'replica_identity', reason: 'it is the replica identity' };
   if (index.is_clustered) return { code: 'clustered', reason: 'the table is clustered on it' };
   if (index.is_partition)
     return { code: 'part_of_partitioned_index', reason: 'it is part of a partitioned index' };

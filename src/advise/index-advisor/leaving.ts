@@ -4,6 +4,7 @@
  * plans say, for not all that uses it may have been seen.
  */
 import type { IndexDefinition, IndexRow, IndexSize, Snapshot } from '../../domain/index.ts';
+import { bloatedByEstimate } from '../repairs/bloated-indexes.ts';
 import type { Candidate } from './candidates.ts';
 import type { AdvisorTable } from './catalog.ts';
 import { supersedes } from './covered.ts';
@@ -12,13 +13,15 @@ import type { CandidateMaker } from './make-candidates.ts';
 import { normalisedDefinition } from './naming.ts';
 import type { KnownCandidate } from './search/plan-book.ts';
 import type { Contender } from './selection.ts';
+import { BLOCK_BYTES } from './size-model.ts';
 import type { WriteCost } from './write-cost.ts';
 
 export interface Leaving extends KnownCandidate {
   index: IndexRow;
   /** What its maintenance costs the writes of the window. */
   write: WriteCost;
-  size_bytes: number;
+  /** What it would take once rebuilt: what bloat wastes a REINDEX gives back, and no other index has earned. */
+  rebuilt_bytes: number;
   /** That it may go is advised or decided on already. */
   standing?: true;
 }
@@ -31,18 +34,22 @@ export function indexesThatMayLeave(
   known: ReadonlySet<string>,
 ): Leaving[] {
   const leaving = new Map<string, Leaving>();
+  const rebuilt = new Map(
+    bloatedByEstimate(snapshot).bloated.map(({ oid, expected_bytes }) => [oid, expected_bytes]),
+  );
   for (const { candidate } of contenders) {
     for (const index of candidate.table.indexes) {
       const handle = `${index.schema}.${index.name}`;
       if (known.has(handle) || leaving.has(handle) || index.table_oid !== candidate.table.row.oid) continue;
       if (!supersedes(candidate.definition, index) || !mayLeave(index, snapshot)) continue;
+      const rebuiltBytes = rebuilt.get(index.oid) ?? index.size_bytes;
       const size: IndexSize = {
-        pages: index.main_pages,
+        pages: Math.min(index.main_pages, Math.ceil(rebuiltBytes / BLOCK_BYTES)),
         tuples: Math.max(0, index.reltuples),
         tree_height: null,
       };
       const write = maker.writesOf(asCandidate(index, candidate.table), size);
-      leaving.set(handle, { handle, table_oid: index.table_oid, index, write, size_bytes: index.size_bytes });
+      leaving.set(handle, { handle, table_oid: index.table_oid, index, write, rebuilt_bytes: rebuiltBytes });
     }
   }
   return [...leaving.values()];

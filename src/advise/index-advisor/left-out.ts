@@ -1,5 +1,11 @@
 /** Why contenders are not in the chosen set, in words, and which of them exclude each other. */
-import { costShareWords, LEAST_COST_SHARE, type Nearness } from '../../domain/index.ts';
+import {
+  bytesWords,
+  costShareWords,
+  LEAST_COST_SHARE,
+  type Nearness,
+  savingWords,
+} from '../../domain/index.ts';
 import type { WeighedContender } from './charges.ts';
 import type { searchSets } from './search/local-search.ts';
 import type { Contender, SelectionInput } from './selection.ts';
@@ -96,6 +102,12 @@ function asAlternative({ input, final, share, readBy }: Judged, position: number
   final.begin();
   final.remove(rivals);
   final.add([position]);
+  // What the recommended one takes the place of, this one may not: then the existing index stays.
+  if (final.value >= final.model.never) {
+    const here = (one: number) => final.model.candidates[one]?.table_oid === contender.table_oid;
+    final.add(final.model.present.filter(here));
+  }
+  const isPossible = final.value < final.model.never;
   const short_by = share(final.value - value);
   const bytes = final.bytes;
   final.takeBack();
@@ -105,9 +117,10 @@ function asAlternative({ input, final, share, readBy }: Judged, position: number
   const because = isBegun
     ? `${names} ${are} recommended and ${begin} with the same keys, so that one of them would be redundant`
     : `${names} ${are} recommended and ${serve} the same ranges: a B-tree and a block-range index on one column are alternatives`;
-  const sizes = `${megabytes(contender.size_bytes)} for ${megabytes(others.reduce((sum, one) => sum + one.size_bytes, 0))}`;
-  const instead =
-    bytes > (input.budget_bytes ?? Number.POSITIVE_INFINITY)
+  const sizes = `${bytesWords(contender.size_bytes)} for ${bytesWords(others.reduce((sum, one) => sum + one.size_bytes, 0))}`;
+  const instead = !isPossible
+    ? `with this one in its place (${sizes}) a statement could get dearer than it may, by the plans that are known`
+    : bytes > (input.budget_bytes ?? Number.POSITIVE_INFINITY)
       ? `this one in its place (${sizes}) does not fit into the budget`
       : short_by > LEAST_COST_SHARE
         ? `this one in its place (${sizes}) would cost ${costShareWords(short_by)} of the workload's cost more, plans, writes and disk space together`
@@ -120,7 +133,12 @@ function asAlternative({ input, final, share, readBy }: Judged, position: number
     instead_of,
     short_by,
   };
-  return { contender, code: 'alternative_of_chosen', reason: `${because}; ${instead}`, nearness };
+  return {
+    contender,
+    code: 'alternative_of_chosen',
+    reason: `${because}; ${instead}`,
+    ...(isPossible ? { nearness } : {}),
+  };
 }
 
 /** One that could join the set: what it would save there, and what it must. */
@@ -149,12 +167,12 @@ function asOneMore(
       : '',
   ].filter(Boolean);
   const must = `${costShareWords(share(charge))} of the workload's cost to be worth having${parts.length > 0 ? ` (of it ${parts.join(', ')})` : ''}`;
-  const beside = `beside the recommended indexes it would save ${costShareWords(share(saved))}`;
+  const beside = `beside the recommended indexes it would ${savingWords(share(saved), ['save', 'cost'])}`;
   if (saved > charge && contender.reserved_bytes > room) {
-    const size = megabytes(contender.reserved_bytes);
+    const size = bytesWords(contender.reserved_bytes);
     return told(
       'over_budget',
-      `its ${size} do not fit into the ${megabytes(Math.max(0, room))} that are left of the budget, and no other set of this size does more; ${beside}, and it must save ${must}`,
+      `its ${size} do not fit into the ${bytesWords(Math.max(0, room))} that are left of the budget, and no other set of this size does more; ${beside}, and it must save ${must}`,
     );
   }
   if (lost > 0 && saved + lost > charge) {
@@ -178,7 +196,7 @@ function asOneMore(
   const alone =
     known.saves_alone === null
       ? beside
-      : `it saves ${costShareWords(known.saves_alone)} by itself, ${beside}`;
+      : `it ${savingWords(known.saves_alone, ['saves', 'costs'])} by itself, ${beside}`;
   return told('too_small_gain', `${alone}; it must save ${must}`);
 }
 
@@ -222,9 +240,4 @@ function luredBy({ model, has }: ReturnType<typeof searchSets>, position: number
     has[position] = 0;
   }
   return lost;
-}
-
-/** For people. */
-export function megabytes(bytes: number): string {
-  return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} kB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }

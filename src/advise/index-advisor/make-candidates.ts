@@ -1,5 +1,6 @@
 /** From what statements want to candidates that the engine has taken, with their sizes and what they cost the writes. */
 import {
+  bytesWords,
   type IndexSize,
   PgLuthierError,
   type Rejection,
@@ -12,7 +13,6 @@ import { tableOf } from './candidates/candidate.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { type AdvisorCatalog, advisorCatalog, constantKey } from './catalog.ts';
 import { coveringIndex } from './covered.ts';
-import { megabytes } from './left-out.ts';
 import { shortenedCandidates, withIncludedAsKeys } from './merge.ts';
 import { idleMirrors } from './mirrored.ts';
 import type { Contender } from './selection.ts';
@@ -233,7 +233,7 @@ export class CandidateMaker {
     if (sized === null) return null;
     const { index_budget_bytes: budget } = this.#context;
     if (budget !== null && sized.reserved_bytes > budget && !this.#isStanding(candidate)) {
-      const reason = `its ${megabytes(sized.reserved_bytes)} are more than the whole budget of ${megabytes(budget)}: it was not weighed`;
+      const reason = `its ${bytesWords(sized.reserved_bytes)} are more than the whole budget of ${bytesWords(budget)}: it was not weighed`;
       this.#reject(candidate, 'over_budget', reason);
       return null;
     }

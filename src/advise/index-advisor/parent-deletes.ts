@@ -1,5 +1,5 @@
 /** Rows that go from referenced tables: for each of them PostgreSQL looks for rows that refer to it. */
-import { type Evidence, PgLuthierError, type RuleContext } from '../../domain/index.ts';
+import { type Evidence, PgLuthierError, type RuleContext, type WorkloadQuery } from '../../domain/index.ts';
 import { statementUsage, type UsageCatalog } from '../../workload/index.ts';
 
 /** Rows that go from a table, and how that is known. */
@@ -31,21 +31,29 @@ export function deletesOf(
 }
 
 /** Rows that DELETE statements take from a table, by its OID: one a call, the least that it takes them for. */
-export async function rowsDeleted(
+export async function rowsDeleted(context: RuleContext, catalog: UsageCatalog): Promise<Map<number, number>> {
+  const deleting = await deletingStatements(context, catalog);
+  const rowsOf = (queries: readonly WorkloadQuery[]) =>
+    queries.reduce((sum, { rows, calls }) => sum + Math.max(rows, calls), 0);
+  return new Map([...deleting].map(([oid, queries]) => [oid, rowsOf(queries)]));
+}
+
+/** The workload's DELETE statements by the OID of their table. */
+export async function deletingStatements(
   { workload }: RuleContext,
   catalog: UsageCatalog,
-): Promise<Map<number, number>> {
-  const deleted = new Map<number, number>();
+): Promise<Map<number, WorkloadQuery[]>> {
+  const deleting = new Map<number, WorkloadQuery[]>();
   for (const query of workload.queries) {
     if (query.class !== 'delete') continue;
     try {
       const usage = await statementUsage(query.query, catalog);
       const target = usage.relations.find(({ is_written }) => is_written)?.table_oid ?? 0;
-      deleted.set(target, (deleted.get(target) ?? 0) + Math.max(query.rows, query.calls));
+      deleting.set(target, [...(deleting.get(target) ?? []), query]);
     } catch (error) {
       // index/missing names the statements that cannot be read, with the reason.
       if (!(error instanceof PgLuthierError)) throw error;
     }
   }
-  return deleted;
+  return deleting;
 }

@@ -1,5 +1,5 @@
 /** What a second planner says of an index, as evidence. */
-import type { AffectedStatement, Evidence } from '../../domain/index.ts';
+import { type AffectedStatement, amountWords, type Evidence } from '../../domain/index.ts';
 import type { CrossCheck } from './cross-check.ts';
 import type { Contender } from './selection.ts';
 
@@ -19,8 +19,8 @@ export function secondOpinion(
   return [
     {
       name: `cost of the ${both.length} statement(s) that it changes, by the twin and by ${checked.engine}`,
-      value: `${sum('ours').toFixed(1)} and ${sum('theirs').toFixed(1)}`,
-      unit: 'cost',
+      value: `${amountWords(sum('ours'))} and ${amountWords(sum('theirs'))} cost units`,
+      unit: null,
       source: `twin EXPLAIN and ${checked.engine} EXPLAIN × calls`,
       level: 'simulated',
       formula: 'Σ calls × plan cost, with the chosen indexes that both planners make',

@@ -5,6 +5,8 @@
  * columns keep, they tell badly or not at all.
  */
 import {
+  amountWords,
+  bytesWords,
   type Evidence,
   type ExtendedStatistics,
   type IndexDefinition,
@@ -14,7 +16,6 @@ import {
 import type { Candidate } from './candidates.ts';
 import type { AdvisorTable } from './catalog.ts';
 import { isCounted } from './key-combinations.ts';
-import { megabytes } from './left-out.ts';
 import { indexSize, type SizeInput } from './size-model.ts';
 
 /** Real size ÷ predicted, least and most, and what makes it so. */
@@ -172,10 +173,10 @@ export function sizeRange(
   const { least, most, because } = rangeOf({ ...candidate, statistics });
   return {
     name: 'size, between',
-    value: `${megabytes(least * bytes)} and ${megabytes(most * bytes)}`,
+    value: `${bytesWords(least * bytes)} and ${bytesWords(most * bytes)}`,
     unit: null,
     source: 'indexes that were built and measured',
     level: 'estimated',
-    formula: `${bytes} bytes × ${least.toFixed(2)} to × ${most.toFixed(2)}: ${because}`,
+    formula: `${amountWords(bytes)} bytes × ${least.toFixed(2)} to × ${most.toFixed(2)}: ${because}`,
   };
 }

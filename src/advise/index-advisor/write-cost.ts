@@ -3,7 +3,13 @@
  * entries, pages that they find outside of memory, pages logged whole and written back, heap-only updates that it
  * ends, and passes of vacuum.
  */
-import type { IndexRow, IndexSize, Snapshot, Window } from '../../domain/index.ts';
+import {
+  amountWords,
+  type IndexRow,
+  type IndexSize,
+  type Snapshot,
+  type Window,
+} from '../../domain/index.ts';
 import { columnsRead, isReadable } from '../../workload/index.ts';
 import type { Candidate } from './candidates.ts';
 import { type AdvisorTable, rowCount } from './catalog.ts';
@@ -86,12 +92,13 @@ export function writeCost(
     entries,
     lost_hot_updates: lostHot,
     formula:
-      `${Math.round(entries)} entries × ${entry.units.toFixed(2)}` +
+      `${amountWords(Math.round(entries))} entries × ${entry.units.toFixed(2)} cost units` +
       (lostHot > 0
-        ? ` + ${Math.round(lostHot)} lost HOT updates × ${others.length} indexes × ${OTHER_INDEX_ENTRY}`
+        ? ` + ${amountWords(Math.round(lostHot))} lost HOT updates × ${others.length} indexes × ${OTHER_INDEX_ENTRY}`
         : '') +
-      (reads > 0 ? ` + ${Math.round(entries * missing)} page reads × ${settings.random}` : '') +
-      ` + ${Math.round(pages)} pages logged and written + vacuum ${vacuum.toFixed(0)}; rows by ${counts.source}`,
+      (reads > 0 ? ` + ${amountWords(Math.round(entries * missing))} page reads × ${settings.random}` : '') +
+      ` + ${amountWords(Math.round(pages))} pages logged and written × ${PAGE_WRITES * settings.sequential}` +
+      ` + ${amountWords(vacuum)} of vacuum (${amountWords(vacuums)} passes over the index); rows by ${counts.source}`,
   };
 }
 

@@ -2,7 +2,14 @@
  * Whether an index is used: by the counters of the primary and of each known standby, over a time that is long enough
  * to say so. One judgement for all rules that depend on it.
  */
-import type { Evidence, IndexRow, RuleContext, Snapshot } from '../../domain/index.ts';
+import {
+  ageWords,
+  type Evidence,
+  type IndexRow,
+  type RuleContext,
+  type Snapshot,
+} from '../../domain/index.ts';
+import { countedSince } from '../index-advisor/drop.ts';
 import { keptBecause } from '../index-advisor/existing.ts';
 import { measured } from '../settings/facts.ts';
 import { unseenReplicas } from './replicas.ts';
@@ -31,8 +38,7 @@ export type IndexUse =
 
 /** Days since counters began, at the moment of the snapshot. */
 function ageOf({ server, taken_at }: Snapshot): { days: number; source: string } {
-  const since = server.stats_reset ?? server.started_at;
-  const source = server.stats_reset ? 'pg_stat_database.stats_reset' : 'pg_postmaster_start_time()';
+  const { since, source } = countedSince({ server });
   return { days: (Date.parse(taken_at) - Date.parse(since)) / DAY_MS, source };
 }
 
@@ -67,7 +73,7 @@ export function indexUse(
   if (idle < MINIMUM_AGE_DAYS) {
     return kept(
       'statistics_too_young',
-      `it was not used, but the statistics are only ${days.toFixed(1)} days old; ${MINIMUM_AGE_DAYS} are asked for`,
+      `it was not used, but the statistics are only ${ageWords(days)} old; ${MINIMUM_AGE_DAYS} days are asked for`,
     );
   }
   if (earliest && !earliest.index_oids.has(index.oid)) {
@@ -97,7 +103,7 @@ export function indexUse(
     if (idleThere < MINIMUM_AGE_DAYS) {
       return kept(
         'replica_statistics_too_young',
-        `it was not used, but the counters of the replica ${replica.name} are only ${idleThere.toFixed(1)} days old; ${MINIMUM_AGE_DAYS} are asked for`,
+        `it was not used, but the counters of the replica ${replica.name} are only ${ageWords(idleThere)} old; ${MINIMUM_AGE_DAYS} days are asked for`,
       );
     }
     shortest = Math.min(shortest, idleThere);

@@ -9,6 +9,7 @@ import {
 } from '../../domain/index.ts';
 import { advisorCatalog } from '../index-advisor/catalog.ts';
 import { asCandidate } from '../index-advisor/leaving.ts';
+import { periodWords } from '../index-advisor/period.ts';
 import { type WriteCost, writeCost } from '../index-advisor/write-cost.ts';
 import { workloadStatements } from './workload-statements.ts';
 
@@ -80,7 +81,7 @@ export function lossEvidence(context: RuleContext, { rise, statements }: Loss): 
 }
 
 /** What writes no longer pay; null: the table is not known. */
-async function upkeepOf(context: RuleContext, index: IndexRow): Promise<WriteCost | null> {
+export async function upkeepOf(context: RuleContext, index: IndexRow): Promise<WriteCost | null> {
   const table = advisorCatalog(context.snapshot).tables.get(index.table_oid);
   if (!table) return null;
   const statements = (await workloadStatements(context)).filter(({ tables }) => tables.has(index.table_oid));
@@ -95,12 +96,11 @@ async function upkeepOf(context: RuleContext, index: IndexRow): Promise<WriteCos
 }
 
 /** Write cost over the window as an evidence row; none where nothing was written, or nothing is known of it. */
-export async function upkeepEvidence(context: RuleContext, index: IndexRow): Promise<Evidence[]> {
-  const upkeep = await upkeepOf(context, index);
+export function upkeepEvidence(context: RuleContext, upkeep: WriteCost | null): Evidence[] {
   if (upkeep === null || upkeep.cost <= 0) return [];
   return [
     {
-      name: 'write cost in the window that it no longer takes',
+      name: `write cost ${periodWords(context)} that it no longer takes`,
       value: upkeep.cost,
       unit: 'cost',
       source: context.window === null ? 'workload' : 'pg_stat_user_tables',

@@ -1,11 +1,11 @@
 /** How much everything got slower or faster at once: what a change must not be credited with. */
-import type { WorkloadQuery } from '../../domain/index.ts';
+import { MIN_CONTROLS, type WorkloadQuery } from '../../domain/index.ts';
 import type { Sample, Series } from './series.ts';
 import { varianceOfMean } from './welch.ts';
 
 /** Fewer calls than this on either side say nothing about a mean. */
 export const MIN_CALLS = 30;
-export const MIN_CONTROLS = 3;
+
 /**
  * Without controls nobody knows what the load did meanwhile: a statement is taken to drift by 15 % (one standard
  * deviation of the logarithm) for no reason of ours. An assumption, not a measurement; it asks for an effect of some 40 %.

@@ -1,11 +1,17 @@
 /** A new index: did its statements get faster through it, and what did the table's writes pay? */
-import { type Change, durationWords, quoteQualified, type Verdict } from '../../domain/index.ts';
+import {
+  type Change,
+  durationWords,
+  quoteQualified,
+  SHIFT_UNKNOWN,
+  type Verdict,
+} from '../../domain/index.ts';
 import { type Compared, compareAll, pairsOf, tooEarly } from './compare.ts';
 import { type Judgement, judgement, type VerifyInput } from './judgement.ts';
 import { hotRatio } from './measures.ts';
 import { mentionsTable } from './mentions.ts';
 import { leastScans, scansOf } from './scan-evidence.ts';
-import { globalShift, MIN_CALLS, MIN_CONTROLS, type Pair } from './shift.ts';
+import { globalShift, MIN_CALLS, type Pair } from './shift.ts';
 
 /** A write that lost less than this by each call is not worth a word, ms. */
 export const MIN_WRITE_LOSS_MS = 0.05;
@@ -145,9 +151,7 @@ function writeCost(writes: readonly Compared[]): string {
 }
 
 function shiftNote(controls: number): string {
-  return controls > 0
-    ? ''
-    : ` Fewer than ${MIN_CONTROLS} other statements ran often enough to tell whether the whole server got faster or slower, so that only much more than its usual swings was counted.`;
+  return controls > 0 ? '' : ` ${SHIFT_UNKNOWN}`;
 }
 
 function measuresOf(

@@ -240,11 +240,25 @@ describe('partitioned tables', () => {
   });
 });
 
+test('the coordinates of a point are numbers, whatever they are compared with', async () => {
+  expect(await chosen('SELECT id FROM places ORDER BY at <-> point($1, $2) LIMIT $3;')).toEqual([
+    'public.places USING gist (at)',
+  ]);
+});
+
 describe('what other advisors stumble over', () => {
   test('a pattern that is a parameter is tried with and without a fixed beginning', async () => {
     const found = await chosen('SELECT id FROM places WHERE name LIKE $1;');
     for (const index of found) expect(index).toMatch(/gin_trgm_ops|\(name( text_pattern_ops)?(, id)?\)/);
     expect(found.length).toBeGreaterThan(0);
+    // Which of the two it was decides which index serves it: a guess.
+    const { recommendations } = await advise('SELECT id FROM places WHERE name LIKE $1;');
+    const known = await advise("SELECT id FROM places WHERE name LIKE '%abc%';");
+    for (const { evidence, confidence } of recommendations) {
+      expect(evidence.find(({ name }) => name.endsWith('rests on erased values'))?.value).toBe(1);
+      expect(confidence).toBeLessThan(known.recommendations[0]?.confidence ?? 0);
+    }
+    expect(known.recommendations[0]?.evidence.some(({ name }) => name.endsWith('erased values'))).toBe(false);
   });
   test('a truncated statement is set aside, and the others are advised', async () => {
     const texts = ['SELECT * FROM stock WHERE item = $1', "SELECT * FROM stock WHERE note = 'ab"];

@@ -4,10 +4,11 @@
  */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { megabytes } from '../../../src/advise/index-advisor/left-out.ts';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
 import {
   type AffectedStatement,
+  amountWords,
+  bytesWords,
   costShareWords,
   type Evidence,
   type PlanTree,
@@ -265,7 +266,7 @@ describe('the table’s writes', () => {
     expect(level).toBe('estimated');
     expect(index.estimate.write_overhead).toBe(value);
     const writers = index.evidence.filter(({ name }) => name === 'statement that has to maintain it');
-    const daily = (calls: number) => `(${Math.round((calls * 86_400) / seconds)} calls a day)`;
+    const daily = (calls: number) => `(${amountWords((calls * 86_400) / seconds)} calls a day)`;
     expect(writers.map((row) => row.value)).toEqual([`${MOVE} ${daily(30)}`, `${INSERT} ${daily(20)}`]);
   });
 
@@ -293,7 +294,7 @@ describe('rejections', () => {
     expect(recommendations).toEqual([]);
     const over = rejections.find(({ key }) => key === fits?.key);
     expect(over?.code).toBe('over_budget');
-    expect(over?.reason).toContain(megabytes(fits?.estimate.size_bytes ?? 0));
+    expect(over?.reason).toContain(bytesWords(fits?.estimate.size_bytes ?? 0));
   });
 
   test('too small a gain: the share that it would save, by the server’s own costs, and the share that it must', async () => {
@@ -472,13 +473,15 @@ describe('carried out on the server', () => {
     );
     const { value, formula, unit } = rowOf(index, 'time to build it');
     const numbers =
-      /^(\d+) rows × (\d+) µs \+ \(2 × (\d+) MB of table \+ (\d+) MB of index\) ÷ (\d+) MB\/s/.exec(
+      /^([\d,]+) rows × (\d+) µs \+ \(2 × (\S+ MB) of table \+ (\S+ MB) of index\) ÷ (\d+) MB\/s/.exec(
         formula ?? '',
       );
     if (!numbers || !row) throw new Error(`unread: ${formula}`);
-    const [rows = 0, micros = 0, table = 0, , rate = 0] = numbers.slice(1).map(Number);
+    const [rows, micros, rate] = [numbers[1]?.replaceAll(',', ''), numbers[2], numbers[5]].map(Number);
+    if (!rows || !micros || !rate) throw new Error(`unread: ${formula}`);
     expect(Math.abs(rows / row.rows - 1)).toBeLessThan(0.02);
-    expect(table).toBe(Math.round(row.bytes / 1e6));
+    expect(numbers[3]).toBe(bytesWords(row.bytes));
+    expect(numbers[4]).toBe(bytesWords(index.estimate.size_bytes ?? 0));
     const expected =
       (rows * micros) / 1e6 + (2 * row.bytes + (index.estimate.size_bytes ?? 0)) / (rate * 1e6);
     expect(unit).toBe('s');

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adviseIndexes } from '../../../src/advise/index-advisor/advise.ts';
 import { savedAloneInTime } from '../../../src/advise/index-advisor/alone.ts';
 import { PlanBook } from '../../../src/advise/index-advisor/search/plan-book.ts';
+import { rule as bloated } from '../../../src/advise/rules/index/bloated.ts';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
 import type { RuleContext, RuleResult, Snapshot, StatementRow, WhatIf } from '../../../src/domain/index.ts';
 import { workloadFromSnapshot } from '../../../src/workload/index.ts';
@@ -73,6 +74,38 @@ describe('existing indexes', () => {
       replaced_by: [{ keys: [{ column: 'customer' }, { column: 'placed' }] }],
     });
     expect(drop?.estimate.size_bytes).toBeLessThan(0);
+  });
+  test('what an alternative would cost in the place of the new one is told as a share that can be', async () => {
+    const { rejections, recommendations } = await advise(
+      `${latest}\n-- calls: 500\nSELECT id, placed, shop FROM orders WHERE customer = 17 AND placed > 80000;`,
+    );
+    expect(dropped(recommendations)).toEqual(['public.orders_customer']);
+    const instead = rejections.filter(({ code }) => code === 'alternative_of_chosen');
+    expect(instead.length).toBeGreaterThan(0);
+    for (const { nearness, reason } of instead) {
+      // Nothing in the place of another can cost more than all statements without any index did, and its disk.
+      if (nearness) expect(nearness.short_by).toBeLessThan(2);
+      else expect(reason).toContain('could get dearer than it may');
+    }
+  });
+  test('one that is bloated is rebuilt, and its waste speaks for no other', async () => {
+    const sql = [
+      '-- calls: 1\nSELECT customer, placed FROM orders WHERE customer = 77;',
+      '-- calls: 3000\nSELECT sum(length(pad)) FROM lines;',
+    ].join('\n');
+    // As the catalog shows it after most rows went: 300 MB for 90,000 entries.
+    const indexes = snapshot.indexes.map((index) =>
+      index.name === 'orders_customer'
+        ? { ...index, size_bytes: 300 * 2 ** 20, main_pages: 38_400, relpages: 38_400 }
+        : index,
+    );
+    const context = await contextOf({ ...snapshot, indexes }, { what_if: whatIf, sql });
+    expect((await bloated.evaluate(context)).recommendations.map(({ key }) => key)).toEqual([
+      'index.reindex public.orders_customer',
+    ]);
+    const { recommendations } = await rule.evaluate(context);
+    expect(dropped(recommendations)).toEqual([]);
+    expect(created(recommendations)).toEqual([]);
   });
   test('a unique one stays, and so does one of another column', async () => {
     const { recommendations } = await advise(

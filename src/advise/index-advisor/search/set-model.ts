@@ -72,6 +72,8 @@ export class SetModel {
   readonly rivals: readonly (readonly number[])[];
   /** Existing indexes: where every search begins. */
   readonly present: readonly number[];
+  /** A set of this value or more must not be: a statement would get dearer than it may, or an index leave for nothing. */
+  readonly never: number;
   /** Candidates that each one's table may get in all; absent: any number. */
   readonly #room: ReadonlyMap<number, number>;
   readonly #neighbours = new Map<number, readonly number[]>();
@@ -118,6 +120,7 @@ export class SetModel {
     }
     const charges = candidates.reduce((sum, { charge }) => sum + charge, 0);
     const never = NEVER_TIMES * (1 + charges + choices.reduce((sum, { today }) => sum + today.cost, 0));
+    this.never = never;
     const samples: ModelSample[] = [];
     for (const { best, today } of choices) {
       const none = best.get('') ?? { planned: Number.POSITIVE_INFINITY, cost: never, needs: [] };

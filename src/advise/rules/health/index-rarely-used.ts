@@ -1,4 +1,5 @@
 /** Indexes that cost many writes and serve few reads. */
+import { ageWords } from '../../../domain/index.ts';
 import { healthRule } from '../../health/check.ts';
 import { daysCounted } from '../../health/counted.ts';
 import { count, size } from '../../health/words.ts';
@@ -32,7 +33,7 @@ export const rule = healthRule(
         rejections: candidates.map(({ index }) => ({
           candidate: `${index.schema}.${index.name}`,
           code: 'statistics_too_young',
-          reason: `it is hardly used, but the statistics are only ${days.toFixed(1)} days old; ${MINIMUM_DAYS} are asked for`,
+          reason: `it is hardly used, but the statistics are only ${ageWords(days)} old; ${MINIMUM_DAYS} days are asked for`,
         })),
       };
     }

@@ -1,12 +1,19 @@
 /** B-trees that have grown far beyond what their rows need: rebuilt beside themselves, while reads and writes go on. */
 import {
   type BloatEstimate,
+  bytesWords,
   type Evidence,
+  type IndexRow,
   quoteQualified,
   type RecommendationDraft,
   type Rejection,
   type Rule,
+  type Snapshot,
 } from '../../../domain/index.ts';
+import { buildTime } from '../../index-advisor/build-time.ts';
+import { advisorCatalog } from '../../index-advisor/catalog.ts';
+import { countedSince } from '../../index-advisor/drop.ts';
+import { asCandidate } from '../../index-advisor/leaving.ts';
 import {
   type BloatedIndex,
   bearsOut,
@@ -60,22 +67,22 @@ export const rule: Rule = {
         const percent = Math.round(100 * found.wasted_share);
         reject(
           'not_bloated_when_measured',
-          `statistics let suspect ${Math.round(suspect.wasted_bytes / MB)} MB of waste; measured it is ${percent} %`,
+          `statistics let suspect ${bytesWords(suspect.wasted_bytes)} of waste; measured it is ${percent} %`,
         );
       } else {
-        recommendations.push(draft(suspect, found));
+        recommendations.push(draft(suspect, found, context.snapshot));
       }
     }
     return { recommendations, rejections, limits };
   },
 };
 
-function draft(suspect: BloatedIndex, found: BloatEstimate | null): RecommendationDraft {
+function draft(suspect: BloatedIndex, found: BloatEstimate | null, snapshot: Snapshot): RecommendationDraft {
   const { index } = suspect;
   const bloat = found ?? suspect;
   const name = `${index.schema}.${index.name}`;
-  const megabytes = Math.round(bloat.wasted_bytes / MB).toLocaleString('en-US');
   const percent = Math.round(100 * bloat.wasted_share);
+  const build = rebuildTime(bloat, index, snapshot);
   const isHigh = bloat.wasted_share >= HIGH_SHARE && bloat.wasted_bytes >= HIGH_WASTE;
   const about = bloat.bound === 'at_least' ? 'At least' : 'About';
   return {
@@ -88,7 +95,7 @@ function draft(suspect: BloatedIndex, found: BloatEstimate | null): Recommendati
       definition: index.definition,
     },
     key: `index.reindex ${name}`,
-    title: `${about} ${megabytes} MB of the index ${name} hold no entry (${bloat.level})`,
+    title: `${about} ${bytesWords(bloat.wasted_bytes)} of the index ${name} hold no entry (${bloat.level})`,
     rationale: `${about} ${percent} % of it is room that its entries do not need: scans read it and the cache holds it. A rebuild gives it back; under random inserts the index will settle at about 70 % full again. If it comes back soon, find why: long transactions, or a vacuum that comes too late.`,
     severity: isHigh ? 'high' : bloat.wasted_share >= HIGH_SHARE ? 'medium' : 'low',
     evidence_level: bloat.level,
@@ -98,15 +105,26 @@ function draft(suspect: BloatedIndex, found: BloatEstimate | null): Recommendati
       cost_after: null,
       size_bytes: -bloat.wasted_bytes,
       write_overhead: null,
+      build_seconds: build?.seconds ?? null,
     },
     affects: [],
-    evidence: [...(found ? evidenceOf(found) : []), ...evidenceOf(suspect)],
+    evidence: [
+      ...(found ? evidenceOf(found) : []),
+      ...evidenceOf(suspect),
+      ...(build ? [{ ...build.evidence, name: 'time to rebuild it' }] : []),
+      measured(
+        'scans since the statistics began',
+        index.idx_scan,
+        'scans',
+        `pg_stat_user_indexes.idx_scan, counted since ${countedSince(snapshot).since.slice(0, 10)}`,
+      ),
+    ],
     risk: {
       locks: 'REINDEX INDEX CONCURRENTLY: ShareUpdateExclusive on the table; reads and writes go on.',
       restart: false,
       reload: false,
       notes: [
-        `It needs room for a second copy meanwhile, about ${Math.round(bloat.expected_bytes / MB).toLocaleString('en-US')} MB, and writes as much log.`,
+        `It needs room for a second copy meanwhile, about ${bytesWords(bloat.expected_bytes)}, and writes as much log.`,
         'It waits for transactions that are older than itself, and reads the table twice.',
         'There is no way back, and none is needed: the index is the same afterwards.',
       ],
@@ -114,30 +132,60 @@ function draft(suspect: BloatedIndex, found: BloatEstimate | null): Recommendati
   };
 }
 
+/** REINDEX CONCURRENTLY builds as CREATE INDEX CONCURRENTLY does: it reads the table twice. Null: the table is not seen. */
+function rebuildTime(bloat: BloatEstimate, index: IndexRow, snapshot: Snapshot) {
+  const table = advisorCatalog(snapshot).tables.get(index.table_oid);
+  if (!table) return null;
+  const size = {
+    pages: Math.ceil(bloat.expected_bytes / snapshot.server.block_size),
+    tuples: Math.max(0, index.predicate === null ? table.row.reltuples : index.reltuples),
+    tree_height: null,
+  };
+  return buildTime(
+    { candidate: asCandidate(index, table), size, size_bytes: bloat.expected_bytes },
+    snapshot,
+  );
+}
+
 const SOURCES = {
-  estimated: 'estimated from pg_stats and pg_class',
+  estimated: 'pg_stats and pg_class',
   measured: 'pgstatindex()',
 };
 
 function evidenceOf(bloat: BloatEstimate): Evidence[] {
   const { level, formula } = bloat;
   const source = SOURCES[level];
+  const isMeasured = level === 'measured';
   return [
-    { name: 'wasted', value: bloat.wasted_bytes, unit: 'bytes', source, level, formula },
+    {
+      name: 'wasted',
+      value: bloat.wasted_bytes,
+      unit: 'bytes',
+      source,
+      level,
+      formula: isMeasured ? formula : 'size now − size after a rebuild',
+    },
     {
       name: 'share of its size',
       value: bloat.wasted_share,
       unit: 'share',
       source,
       level,
-      formula: 'wasted ÷ size',
+      formula: isMeasured ? 'wasted ÷ size' : formula,
     },
     measured(
-      level === 'measured' ? 'size when it was measured' : 'size now',
+      isMeasured ? 'size when it was measured' : 'size now',
       bloat.actual_bytes,
       'bytes',
-      level === 'measured' ? source : 'pg_relation_size()',
+      isMeasured ? source : 'pg_relation_size()',
     ),
-    { name: 'size after a rebuild', value: bloat.expected_bytes, unit: 'bytes', source, level, formula },
+    {
+      name: 'size after a rebuild',
+      value: bloat.expected_bytes,
+      unit: 'bytes',
+      source,
+      level,
+      formula: isMeasured ? 'size − wasted' : 'what a build of the same rows takes (nbtsort.c, nbtdedup.c)',
+    },
   ];
 }

@@ -15,6 +15,7 @@ import { findingDraft } from '../../health/finding.ts';
 import { type AdvisorTable, advisorCatalog } from '../../index-advisor/catalog.ts';
 import type { AdvisorStatement } from '../../index-advisor/statement.ts';
 import { equalColumns } from '../../repairs/column-groups.ts';
+import { couldBeUniqueKey } from '../../repairs/contradictions.ts';
 import { workloadStatements } from '../../repairs/workload-statements.ts';
 import { measured } from '../../settings/facts.ts';
 
@@ -121,7 +122,7 @@ function draft(
   return {
     ...findingDraft({
       rule: ID,
-      key: `finding could-be-unique ${table} (${column.name})`,
+      key: couldBeUniqueKey({ schema: row.schema, table: row.name, column: column.name }),
       title: `${table} (${column.name}) holds each value once: ${existing ? `${existing.name} could be unique` : 'an index on it could be unique'}`,
       rationale: `ANALYZE saw no value of ${column.name} twice, and a statement that asks by it alone got at most one row a call in ${query.calls.toLocaleString('en-US')} calls. Where that is meant, a unique index keeps it so, and the planner then knows that one row comes. Only who knows the application can say so.`,
       severity: 'info',

@@ -18,6 +18,7 @@ import {
   riseText,
   TOLERATED_RISE,
   upkeepEvidence,
+  upkeepOf,
 } from '../../repairs/without-index.ts';
 
 const ID = 'index/duplicate';
@@ -148,15 +149,13 @@ async function propose(
     level: 'measured',
     formula: null,
   };
+  const upkeep = await upkeepOf(context, index);
   found.recommendations.push(
-    dropDraft(index, {
+    dropDraft(index, context.snapshot, {
+      upkeep,
       ...reason,
       rule: ID,
-      evidence: [
-        stays,
-        ...(loss ? [lossEvidence(context, loss)] : []),
-        ...(await upkeepEvidence(context, index)),
-      ],
+      evidence: [stays, ...(loss ? [lossEvidence(context, loss)] : []), ...upkeepEvidence(context, upkeep)],
       covered_by: keeper,
       // What stays does its work on replicas, too.
       on_replicas: null,

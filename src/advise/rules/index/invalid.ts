@@ -76,7 +76,7 @@ function dropOf(index: IndexRow, younger: IndexRow, context: RuleContext): Recom
   const valid = context.snapshot.indexes.find(
     (other) => other.oid !== index.oid && other.is_valid && sameness(other) === sameness(index),
   );
-  return dropDraft(index, {
+  return dropDraft(index, context.snapshot, {
     rule: ID,
     title: `${index.schema}.${index.name} is invalid`,
     rationale: `${index.name} was left behind by ${origin(index)}: ${younger.name} was built on its table since, and only one such build runs at a time. ${costOfKeeping(index)}`,
@@ -93,7 +93,7 @@ function dropOf(index: IndexRow, younger: IndexRow, context: RuleContext): Recom
       },
       {
         name: 'a valid index of the same definition',
-        value: valid ? `${valid.schema}.${valid.name}` : null,
+        value: valid ? `${valid.schema}.${valid.name}` : 'none',
         unit: null,
         source: 'pg_index',
         level: 'measured',
@@ -108,11 +108,31 @@ function dropOf(index: IndexRow, younger: IndexRow, context: RuleContext): Recom
         formula: null,
       },
     ],
+    // Nothing reads an invalid index, on a standby neither.
+    on_replicas: null,
     notes: [
-      'Look at pg_stat_progress_create_index first: an index that is being built is invalid until its end.',
+      LOOK_FIRST,
       ...(valid ? [] : ['No valid index of this definition exists: if it is wanted, build it anew.']),
+      ...uniqueNotes(index),
     ],
   });
+}
+
+const LOOK_FIRST =
+  'Look at pg_stat_progress_create_index first: an index that is being built is invalid until its end.';
+
+/** What else a build that was to be unique leaves: values that are there twice, and one that refuses more of them. */
+function uniqueNotes(index: IndexRow): string[] {
+  if (!index.is_unique) return [];
+  const keys = index.keys.join(', ');
+  const where = index.predicate === null ? '' : ` WHERE ${index.predicate}`;
+  const table = quoteQualified(index.schema, index.table);
+  return [
+    `It was to be unique, and mostly fails on values that are there twice: SELECT ${keys}, count(*) FROM ${table}${where} GROUP BY ${keys} HAVING count(*) > 1; The way back fails on them as well.`,
+    ...(index.is_ready
+      ? ['Though invalid, it refuses rows that would be there twice: the drop ends that.']
+      : []),
+  ];
 }
 
 function findingOf(index: IndexRow): RecommendationDraft {
@@ -121,7 +141,7 @@ function findingOf(index: IndexRow): RecommendationDraft {
     change: { kind: 'finding' },
     key: `index.invalid ${index.schema}.${index.name}`,
     title: `${index.schema}.${index.name} is invalid`,
-    rationale: `${index.name} on ${index.schema}.${index.table} is invalid: it is being built right now, or ${origin(index)} failed. ${costOfKeeping(index)} If pg_stat_progress_create_index shows no build of it, drop it.`,
+    rationale: `${index.name} on ${index.schema}.${index.table} is invalid: it is being built right now, or ${origin(index)} failed. ${costOfKeeping(index)} If no build of it is shown by pg_stat_progress_create_index, it can be dropped.`,
     severity: 'info',
     evidence_level: 'measured',
     confidence: 0.5,
@@ -145,6 +165,14 @@ function findingOf(index: IndexRow): RecommendationDraft {
         formula: null,
       },
     ],
-    risk: { locks: 'none: nothing is changed', restart: false, reload: false, notes: [] },
+    by_hand: [
+      { dialect: 'sql', text: `DROP INDEX CONCURRENTLY ${quoteQualified(index.schema, index.name)};` },
+    ],
+    risk: {
+      locks: 'none: nothing is changed',
+      restart: false,
+      reload: false,
+      notes: [LOOK_FIRST, ...uniqueNotes(index)],
+    },
   };
 }

@@ -1,6 +1,9 @@
 /** Nearest-neighbour searches of pgvector without an index, where no planner here can cost one. */
 import {
+  amountWords,
+  bytesWords,
   PgLuthierError,
+  percentWords,
   type RecommendationDraft,
   type Rejection,
   type Rule,
@@ -15,6 +18,7 @@ import { tableOf, vectorTypeOf } from '../../index-advisor/candidates/candidate.
 import { type Candidate, candidatesOf } from '../../index-advisor/candidates.ts';
 import { type AdvisorCatalog, advisorCatalog, rowCount } from '../../index-advisor/catalog.ts';
 import { coveringIndex } from '../../index-advisor/covered.ts';
+import { callsWords } from '../../index-advisor/draft-evidence.ts';
 import { bytesOf } from '../../index-advisor/size-model.ts';
 
 const ID = 'index/nearest-vector';
@@ -107,14 +111,15 @@ function draft(
     key: `finding nearest vector ${key}`,
     title: `Suggestion, not costed: an approximate index for the nearest-neighbour searches on ${place}`,
     rationale:
-      `${by.length} statement(s) with ${(100 * share).toFixed(1)} % of ${weightWords(workload)} compare their vector with all ${Math.round(rows)} rows. ` +
-      `${sql} would answer them approximately, from about ${Math.ceil(bytes / 2 ** 20)} MB. ` +
+      `${by.length} statement(s) with ${percentWords(share)} of ${weightWords(workload)} compare their vector with all ${amountWords(Math.round(rows))} rows. ` +
+      `An index USING ${definition.method} would answer them approximately, from about ${bytesWords(bytes)}. ` +
       'No planner with pgvector was at hand, so neither the gain nor the plan is simulated; try it on a copy and compare the neighbours found.',
     severity: share >= 0.2 ? 'medium' : 'low',
     evidence_level: 'estimated',
     confidence: 0.5,
     estimate: { cost_before: null, cost_after: null, size_bytes: bytes, write_overhead: null },
     affects: [],
+    by_hand: [{ dialect: 'sql', text: `${sql};` }],
     evidence: [
       {
         name: 'rows that each search reads',
@@ -136,15 +141,15 @@ function draft(
         name: 'size',
         value: bytes,
         unit: 'bytes',
-        source: `size model for ${definition.method}`,
+        source: `size model for ${definition.method}, which was measured on no server`,
         level: 'estimated',
-        formula: null,
+        formula: `${amountWords(Math.round(rows))} rows, each in the index with its vector and, of hnsw, its links; pgvector's source`,
       },
       ...by.slice(0, 5).map((query) => ({
         name: `statement ${query.query_id}`,
-        value: query.query.slice(0, 200),
+        value: `${query.query.replaceAll(/\s+/g, ' ').slice(0, 200)} (${callsWords(query.calls, { workload })}, ${percentWords(query.share_of_time)} of ${weightWords(workload)})`,
         unit: null,
-        source: 'workload',
+        source: workload.source === 'files' ? 'workload files' : 'pg_stat_statements',
         level: 'measured' as const,
         formula: null,
       })),
@@ -155,6 +160,7 @@ function draft(
       restart: false,
       reload: false,
       notes: [
+        'The build takes far longer than that of a B-tree, and how long was not measured: give it maintenance_work_mem for the whole index.',
         'Results become approximate: hnsw.ef_search (or ivfflat.probes) sets recall against speed.',
         'With a further WHERE condition fewer than LIMIT rows may come back before pgvector 0.8 (iterative scans).',
       ],

@@ -1,8 +1,10 @@
 /** Foreign keys whose referencing side is read whole for each row that goes from the referenced table. */
 import {
+  amountWords,
   type Evidence,
   type IndexRow,
   PgLuthierError,
+  percentWords,
   quoteIdentifier,
   quoteQualified,
   type RecommendationDraft,
@@ -11,6 +13,7 @@ import {
   type RuleContext,
   type Snapshot,
   type WorkloadQuery,
+  weightWords,
 } from '../../../domain/index.ts';
 import {
   sampleStatements,
@@ -23,14 +26,24 @@ import { CandidateSizes } from '../../index-advisor/candidate-size.ts';
 import { makeBtree } from '../../index-advisor/candidates/candidate.ts';
 import { type AdvisorCatalog, advisorCatalog } from '../../index-advisor/catalog.ts';
 import { childWrites } from '../../index-advisor/child-writes.ts';
+import { callsWords, overlapping } from '../../index-advisor/draft-evidence.ts';
 import { holdsReferring } from '../../index-advisor/existing.ts';
-import { type Deletes, deletesOf, rowsDeleted } from '../../index-advisor/parent-deletes.ts';
-import { bytesOf } from '../../index-advisor/size-model.ts';
+import {
+  type Deletes,
+  deletesOf,
+  deletingStatements,
+  rowsDeleted,
+} from '../../index-advisor/parent-deletes.ts';
+import { BLOCK_BYTES, bytesOf } from '../../index-advisor/size-model.ts';
+import { sizeRange } from '../../index-advisor/size-range.ts';
 import { keyOfIndex } from '../../index-advisor/standing.ts';
 
 const ID = 'index/unindexed-foreign-key';
 /** Planner cost units that one check must save: below this the referencing table is read as fast without an index. */
 const MINIMUM_GAIN = 10;
+
+/** Statements that are named. */
+const DELETERS = 3;
 
 type ForeignKey = Snapshot['schema']['constraints'][number];
 
@@ -114,6 +127,33 @@ function checkOf(key: ForeignKey, deletes: number): WorkloadQuery {
   );
 }
 
+function parentOf({ referenced_oid }: ForeignKey, { tables }: AdvisorCatalog): string {
+  const row = tables.get(referenced_oid ?? 0)?.row;
+  return row === undefined ? 'the referenced table' : `${row.schema}.${row.name}`;
+}
+
+/** Statements of the workload that delete from the referenced table, those of most rows first. */
+async function deletersOf(
+  oid: number | null,
+  context: RuleContext,
+  names: UsageCatalog,
+): Promise<Evidence[]> {
+  const deleting = await deletingStatements(context, names);
+  return (deleting.get(oid ?? 0) ?? [])
+    .toSorted((a, b) => b.rows - a.rows)
+    .slice(0, DELETERS)
+    .map((query): Evidence => {
+      return {
+        name: 'statement that looks for rows that refer to what it deletes',
+        value: `${query.query.replaceAll(/\s+/g, ' ').slice(0, 120)} (${callsWords(query.calls, context)}, ${percentWords(query.share_of_time)} of ${weightWords(context.workload)})`,
+        unit: null,
+        source: context.workload.source === 'files' ? 'workload files' : 'pg_stat_statements',
+        level: 'measured',
+        formula: null,
+      };
+    });
+}
+
 async function weigh(
   context: RuleContext,
   key: ForeignKey,
@@ -151,16 +191,18 @@ async function weigh(
     return { code: 'not_simulated', reason: 'the look-up of the foreign key could not be planned' };
   }
   if (before - after < MINIMUM_GAIN) {
-    const reason = `one look-up costs ${before.toFixed(1)} without and ${after.toFixed(1)} with it (planner cost units)`;
+    const reason = `one look-up costs ${amountWords(before)} without and ${amountWords(after)} with it (planner cost units)`;
     return { code: 'no_gain', reason };
   }
   const write = childWrites(context, table, definition, size);
   const saved = deletes * (before - after);
   if (write.cost > saved) {
-    const reason = `the table's writes would pay ${Math.round(write.cost)} for it, the look-ups of ${deletes} deleted rows save ${Math.round(saved)} (planner cost units)`;
+    const reason = `the table's writes would pay ${amountWords(write.cost)} for it, the look-ups of ${amountWords(deletes)} deleted rows save ${amountWords(saved)} (planner cost units)`;
     return { code: 'writes_cost_more', reason };
   }
-  const build = buildTime({ candidate: { definition, table }, size, size_bytes: bytesOf(size) }, snapshot);
+  const candidate = { definition, table, selectivity: 1, conditions: [] };
+  const build = buildTime({ candidate, size, size_bytes: bytesOf(size) }, snapshot);
+  const parent = parentOf(key, catalog);
   const engine = `${whatIf.engine} EXPLAIN`;
   const evidence: Evidence[] = [
     {
@@ -193,8 +235,9 @@ async function weigh(
       unit: 'bytes',
       source: 'size model for btree',
       level: 'estimated',
-      formula: `${size.pages} pages × 8192 for ${Math.round(size.tuples)} entries`,
+      formula: `${amountWords(size.pages)} pages × ${BLOCK_BYTES} bytes for ${amountWords(Math.round(size.tuples))} entries`,
     },
+    sizeRange({ candidate, size_bytes: bytesOf(size) }, snapshot.schema.extended_statistics),
     {
       name: `write cost ${period}`,
       value: write.cost,
@@ -204,6 +247,8 @@ async function weigh(
       formula: write.formula,
     },
     build.evidence,
+    ...overlapping({ candidate }),
+    ...(await deletersOf(key.referenced_oid, context, names)),
     ...parameters.map(
       (parameter): Evidence => ({
         name: `samples of ${parameter.column ?? `$${parameter.number}`}`,
@@ -220,7 +265,7 @@ async function weigh(
     change: { kind: 'index.create', index: definition },
     key: keyOfIndex(indexKey),
     title: `Index on ${key.schema}.${key.table} (${key.columns.join(', ')}) for the foreign key ${key.name}`,
-    rationale: `${deletes} rows were deleted from the referenced table ${period}; for each of them PostgreSQL looks for rows of ${key.schema}.${key.table} that refer to it, at ${before.toFixed(0)} cost units now and ${after.toFixed(0)} with this index. If the referenced rows are no longer deleted, the index is not needed for that.`,
+    rationale: `${amountWords(deletes)} rows were deleted from ${parent} ${period}; for each of them PostgreSQL looks for rows of ${key.schema}.${key.table} that refer to it, at ${amountWords(before)} cost units now and ${amountWords(after)} with this index. If the referenced rows are no longer deleted, the index is not needed for that.`,
     severity: before > 1000 && deletes > 100 ? 'high' : 'medium',
     evidence_level: 'simulated',
     confidence: 0.9,

@@ -18,6 +18,7 @@ import {
   riseText,
   TOLERATED_RISE,
   upkeepEvidence,
+  upkeepOf,
 } from '../../repairs/without-index.ts';
 
 const ID = 'index/unused';
@@ -64,7 +65,7 @@ export const rule: Rule = {
       else if ((alike.get(sameness(index)) ?? 0) > 1) {
         reject(
           'duplicate',
-          'it was not used, and neither need be its duplicate: index/duplicate decides first',
+          'it was not used, and another index is the same: index/duplicate says which of the two goes',
         );
       } else {
         const loss = await lossWithout(context, index, [...going.values()]);
@@ -91,7 +92,9 @@ async function draft(
   const { replicas = [] } = context;
   const where = replicas.length > 0 ? `, nor on ${replicas.map(({ name }) => name).join(', ')}` : '';
   const hidden = hidesReplicas(context);
-  return dropDraft(index, {
+  const upkeep = await upkeepOf(context, index);
+  return dropDraft(index, context.snapshot, {
+    upkeep,
     rule: ID,
     title: `${index.schema}.${index.name} was not used in ${days} days`,
     rationale:
@@ -103,7 +106,7 @@ async function draft(
     evidence: [
       ...use.evidence,
       ...(simulated ? [lossEvidence(context, loss)] : []),
-      ...(await upkeepEvidence(context, index)),
+      ...upkeepEvidence(context, upkeep),
     ],
     on_replicas:
       replicas.length > 0 && !hidden

@@ -25,7 +25,7 @@ export const rule: Rule = {
     if (isLimit(plan)) return limited(plan);
     const worst = worstCaseBytes(plan.present);
     if (worst <= plan.ram_bytes) {
-      const reason = `the worst case of the set (${aboutMemory(worst)}) fits into ${formatMemory(plan.ram_bytes)}`;
+      const reason = `the worst case of the set (${aboutMemory(worst)}) fits into the host's ${aboutMemory(plan.ram_bytes)}`;
       return rejected({ rule: ID, candidate: 'memory settings as a set', code: 'fits', reason });
     }
     const backends = context.snapshot.counters.database?.numbackends ?? null;

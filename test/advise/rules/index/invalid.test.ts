@@ -31,6 +31,20 @@ test('an index that may still be being built is reported, not dropped', async ()
   expect(result.recommendations.map((each) => [each.change.kind, each.key])).toEqual([
     ['finding', 'index.invalid Größe.Left over'],
   ]);
+  const [finding] = result.recommendations;
+  expect(finding?.by_hand).toEqual([
+    { dialect: 'sql', text: 'DROP INDEX CONCURRENTLY "Größe"."Left over";' },
+  ]);
+  expect(finding?.risk.notes.join(' ')).not.toContain('idx_scan');
+});
+
+test('what it was to be unique of is to be seen by the statement that is told', async () => {
+  const result = await rule.evaluate(await contextOf(snapshot));
+  const notes = result.recommendations[0]?.risk.notes.join(' ') ?? '';
+  const [, look] = /(SELECT .* HAVING count\(\*\) > 1);/.exec(notes) ?? [];
+  const twice = (await database.query(look ?? '')) as { rows: unknown[] };
+  // g / 2: all but the first and the last are there twice.
+  expect(twice.rows).toHaveLength(499);
 });
 
 test('once a younger index is valid, a leftover is to be dropped', async () => {
@@ -41,6 +55,11 @@ test('once a younger index is valid, a leftover is to be dropped', async () => {
   const [drop] = result.recommendations;
   expect(drop?.change).toMatchObject({ kind: 'index.drop', table: 'Order' });
   expect(drop?.risk.notes.join(' ')).toContain('pg_stat_progress_create_index');
+  // No standby reads it, and one that is not ready spares no write when it goes.
+  const { is_ready: isReady } = after.indexes.find(({ name }) => name === 'Left over') ?? {};
+  expect(drop?.rationale.includes('spares every write')).toBe(isReady);
+  expect(drop?.risk.notes.join(' ')).not.toMatch(/replica|standby/i);
+  expect(drop?.risk.notes.join(' ')).toContain('The way back fails on them');
 });
 
 test('while REINDEX CONCURRENTLY may be at work, nothing goes', async () => {

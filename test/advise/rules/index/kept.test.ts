@@ -70,7 +70,7 @@ describe('unused for long', () => {
     ['a unique constraint', 'held_u_key', 'backs_constraint'],
     ['an exclusion constraint', 'held_span_excl', 'backs_constraint'],
     // PostgreSQL takes unique indexes alone for one, so that this is said first.
-    ['the replica identity', 'held_identity', 'enforces_uniqueness'],
+    ['the replica identity', 'held_identity', 'replica_identity'],
     ['what the table is clustered on', 'held_sorted_again', 'clustered'],
     ['the only one that serves a foreign key', 'held_fk', 'supports_foreign_key'],
     ['a partitioned index', 'parts_at', 'partitioned_index'],
