@@ -61,7 +61,7 @@ export async function sizesOn(major: number, sql: string, samples = 1): Promise<
   }
   const tables = snapshots.map((snapshot) => [...advisorCatalog(snapshot).tables.values()]);
   const shareOf = async ({ table, where }: IndexDefinition): Promise<number> => {
-    // To count all rows of a large table takes longer than to build the index.
+    // Else the whole table would be read for each size.
     if (where === null) return 1;
     const kept = `count(*) FILTER (WHERE ${where})::float8 / count(*)`;
     const { rows } = await client.query(`SELECT ${kept} AS share FROM ${table}`);
