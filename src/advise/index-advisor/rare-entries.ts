@@ -68,16 +68,20 @@ interface Grid {
   values: number[];
   /** By count from 0 to COMPARED. */
   chances: number[][];
+  /** To be met rarely or not at all. */
+  rarely: number[];
 }
 
 /** Values met are Poisson distributed; a value's own entry is met with it. */
-function gridOf({ sampled, values, most = values }: Spectrum): Grid {
+function gridOf({ sampled, values, met_rarely, most = values }: Spectrum): Grid {
   const fraction = sampled / values;
   const highest = Math.max(2, Math.min(values, most, (2 * COMPARED) / fraction));
-  const grid: Grid = { values: [], chances: [] };
+  const grid: Grid = { values: [], chances: [], rarely: [] };
   for (let at = 1; at <= highest; at *= STEP) {
+    const chances = at === 1 ? [1 - fraction, fraction] : poisson(at * fraction);
     grid.values.push(at);
-    grid.chances.push(at === 1 ? [1 - fraction, fraction] : poisson(at * fraction));
+    grid.chances.push(chances);
+    grid.rarely.push(chances.slice(0, met_rarely + 1).reduce((sum, each) => sum + each, 0));
   }
   return grid;
 }
@@ -88,33 +92,35 @@ function poisson(mean: number): number[] {
   return chances;
 }
 
-/** A distribution: weights of the grid's classes, and how likely it is. */
+/** A distribution: weights of the grid's classes, and what it may be mixed with. */
 interface Shape {
-  weights: (at: number) => number;
-  /** Of the entries met once. */
+  weights: number[];
+  mixtures: Mixture[];
+}
+
+interface Mixture {
+  /** Of the entries met once, those that are a value's own. */
   own: number;
   prior: number;
 }
 
 function* shapes({ values }: Grid, source: RareSource): Iterable<Shape> {
   const priors = PRIORS[source];
-  if (priors.own > 0) yield { weights: (at) => (at === 0 ? 1 : 0), own: 0, prior: priors.own };
+  const alone = (place: number) => values.map((_, at) => (at === place ? 1 : 0));
+  if (priors.own > 0) yield { weights: alone(0), mixtures: [{ own: 0, prior: priors.own }] };
   const exponents = EXPONENTS.filter((each) => source !== 'bounded' || each <= BOUNDED_STEEPEST);
-  const mixtures = OWN_SHARES.length - 1;
-  for (const own of OWN_SHARES) {
-    const part = own > 0 ? priors.mixed / mixtures / 2 / values.length : 1 / values.length;
-    if (own > 0 && priors.mixed === 0) continue;
-    for (const [rarest, least] of values.entries()) {
-      if (rarest === 0) continue;
-      const prior = own > 0 ? part : priors.alike * part;
-      yield { weights: (at) => (at === rarest ? 1 : 0), own, prior };
-      for (const exponent of exponents) {
-        yield {
-          weights: (at) => (at >= rarest ? ((values[at] ?? 1) / least) ** -exponent : 0),
-          own,
-          prior: (own > 0 ? part : priors.falling * part) / exponents.length,
-        };
-      }
+  const owns = OWN_SHARES.filter((own) => own === 0 || priors.mixed > 0);
+  const mixed = priors.mixed / (OWN_SHARES.length - 1) / 2;
+  const mixturesOf = (pure: number, among: number): Mixture[] =>
+    owns.map((own) => ({ own, prior: (own > 0 ? mixed : pure) / values.length / among }));
+  const alike = mixturesOf(priors.alike, 1);
+  const falling = mixturesOf(priors.falling, exponents.length);
+  for (const [rarest, least] of values.entries()) {
+    if (rarest === 0) continue;
+    yield { weights: alone(rarest), mixtures: alike };
+    for (const exponent of exponents) {
+      const weights = values.map((each, at) => (at >= rarest ? (each / least) ** -exponent : 0));
+      yield { weights, mixtures: falling };
     }
   }
 }
@@ -126,38 +132,51 @@ interface Weighed {
   classes: () => RareClass[];
 }
 
-function weigh(
-  { met, sampled, values, met_rarely }: Spectrum,
-  grid: Grid,
-  { weights, own, prior }: Shape,
-): Weighed {
-  const fraction = sampled / values;
-  const shown = new Array<number>(COMPARED + 1).fill(0);
+/** Entries that are met once, twice … of a distribution, and its keys that are met rarely or not at all, by class. */
+interface Expected {
+  shown: number[];
+  rarely: number[];
+  keys: number;
+}
+
+function expectedOf(grid: Grid, weights: readonly number[]): Expected {
+  const shown = new Array<number>(COMPARED).fill(0);
   let keys = 0;
-  const rarely = grid.values.map((_, at) => {
-    const weight = weights(at);
-    const chances = grid.chances[at] ?? [];
+  const rarely = weights.map((weight, at) => {
     if (weight === 0) return 0;
-    for (let count = 1; count <= COMPARED; count += 1)
-      shown[count] = (shown[count] ?? 0) + weight * (chances[count] ?? 0);
-    const part = weight * chances.slice(0, met_rarely + 1).reduce((sum, each) => sum + each, 0);
+    const chances = grid.chances[at] ?? [];
+    for (let count = 1; count < chances.length; count += 1)
+      shown[count - 1] = (shown[count - 1] ?? 0) + weight * (chances[count] ?? 0);
+    const part = weight * (grid.rarely[at] ?? 0);
     keys += part;
     return part;
   });
-  const ofOwn = ((shown[1] ?? 0) * own) / (1 - own);
-  shown[1] = (shown[1] ?? 0) + ofOwn;
+  return { shown, rarely, keys };
+}
+
+function weigh(
+  { met, sampled, values, met_rarely }: Spectrum,
+  grid: Grid,
+  expected: Expected,
+  { own, prior }: Mixture,
+): Weighed {
+  const fraction = sampled / values;
+  const { rarely, keys } = expected;
+  const [once = 0, ...more] = expected.shown;
+  const ofOwn = (once * own) / (1 - own);
+  const shown = [once + ofOwn, ...more];
   const all = shown.reduce((sum, each) => sum + each, 0);
   const logLikelihood = met.reduce(
     (sum, entries, at) =>
       entries === 0 || at >= COMPARED
         ? sum
-        : sum + entries * Math.log(Math.max(1e-12, (shown[at + 1] ?? 0) / all)),
+        : sum + entries * Math.log(Math.max(1e-12, (shown[at] ?? 0) / all)),
     0,
   );
   // As many as make up for what was met rarely; with what else was met of the same ones the sum is too large.
   const rows = (counts: readonly number[]) =>
     counts.slice(0, met_rarely).reduce((sum, entries, at) => sum + entries * (at + 1), 0);
-  const scale = rows(met) / Math.max(1e-300, rows(shown.slice(1)));
+  const scale = rows(met) / Math.max(1e-300, rows(shown));
   const ownKeys = (scale * ofOwn) / fraction;
   return {
     keys: scale * keys + ownKeys,
@@ -214,7 +233,10 @@ export function rareClasses(spectrum: Spectrum, bound?: Bound): RareClass[] {
   }
   if (spectrum.source === 'bounded' && bound === undefined) return [allAlike(spectrum)];
   const grid = gridOf(spectrum);
-  const eachShape = [...shapes(grid, spectrum.source)].map((shape) => weigh(spectrum, grid, shape));
+  const eachShape = [...shapes(grid, spectrum.source)].flatMap(({ weights, mixtures }) => {
+    const expected = expectedOf(grid, weights);
+    return mixtures.map((mixture) => weigh(spectrum, grid, expected, mixture));
+  });
   const fewestKeys = eachShape.reduce((least, { keys }) => Math.min(least, keys), Number.POSITIVE_INFINITY);
   const mostKeys = Math.max(fewestKeys, NEAR * (spectrum.most_keys ?? Number.POSITIVE_INFINITY));
   const weighed = eachShape.filter(({ keys }) => keys <= mostKeys);

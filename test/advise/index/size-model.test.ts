@@ -14,6 +14,7 @@ import {
 import { openTarget } from '../../../src/target/index.ts';
 import { openTwin } from '../../../src/whatif/index.ts';
 import { testMajors, testServer } from '../../support/servers.ts';
+import { ROOM } from './sizes-on.ts';
 
 const column = (name: string, opclass: string | null = null): IndexKey => ({
   column: name,
@@ -103,7 +104,7 @@ describe.each([...new Set([first, last])])('PostgreSQL %s', (major) => {
   let child: typeof table;
 
   beforeAll(async () => {
-    const server = await testServer(major === undefined ? {} : { major });
+    const server = await testServer({ major: major ?? 18, settings: ROOM });
     const database = await server.createDatabase();
     drop = database.drop;
     client = new pg.Client({ connectionString: database.dsn });
