@@ -21,7 +21,12 @@ const START_ATTEMPTS = 5;
 /** A persistent server may have to replay its log after a crash. */
 const READY_MS = { temporary: 60_000, persistent: 600_000 };
 
-const TEMPORARY_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+/**
+ * Commits write their log, which without fsync costs next to nothing. With synchronous_commit off rows would count as
+ * committed only once the log writer comes by (SetHintBits() of heapam_visibility.c): a VACUUM right after a load would
+ * leave pages that are not all-visible, and plans of the same tables would hang on some milliseconds.
+ */
+const TEMPORARY_SETTINGS = { fsync: 'off', full_page_writes: 'off' };
 /** A week of logs, each day's file overwritten a week later. */
 const PERSISTENT_SETTINGS = {
   logging_collector: 'on',

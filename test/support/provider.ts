@@ -62,7 +62,7 @@ export async function startServer(request: ServerRequest): Promise<ProvidedServe
     return { dsn: server.dsn('postgres'), superuser: server.superuser, stop: () => server.stop('immediate') };
   }
   const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
-  const given = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', ...settings };
+  const given = { fsync: 'off', full_page_writes: 'off', ...settings };
   const container = await new PostgreSqlContainer(`postgres:${request.major}`)
     .withDatabase('postgres')
     .withUsername('postgres')

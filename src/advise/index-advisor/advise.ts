@@ -193,10 +193,11 @@ async function plannableStatements(
     }
     await book.ask(batch, book.present);
     const observed = batch.map((statement) => withObservedReads(statement, book, tables));
-    await book.ask(
-      observed.filter((statement, position) => statement !== batch[position]),
-      book.present,
-    );
+    for (const [position, statement] of observed.entries()) {
+      const before = batch[position];
+      if (before !== undefined && before !== statement) book.takeOver(statement, before);
+    }
+    await book.ask(observed, book.present);
     for (const statement of observed) {
       const cost = await book.cost(statement, book.present);
       if ('error' in cost) {

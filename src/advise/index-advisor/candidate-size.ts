@@ -9,7 +9,7 @@ import {
 } from '../../domain/index.ts';
 import type { Candidate, Condition } from './candidates/candidate.ts';
 import { shareOfConditions } from './candidates/compared-columns.ts';
-import type { AdvisorCatalog, AdvisorTable } from './catalog.ts';
+import { type AdvisorCatalog, type AdvisorTable, rowCount } from './catalog.ts';
 import { ginBuildOn } from './gin-build.ts';
 import { BLOCK_BYTES, bytesOf, generatorOf, indexSize, type SizeInput } from './size-model.ts';
 import { GIN_ERROR, rangeOf } from './size-range.ts';
@@ -125,12 +125,13 @@ export class CandidateSizes {
    */
   async shareOf({
     definition,
+    table,
     conditions,
-  }: Pick<Candidate, 'definition' | 'conditions'>): Promise<number | null> {
-    const { schema, table, where } = definition;
+  }: Pick<Candidate, 'definition' | 'table' | 'conditions'>): Promise<number | null> {
+    const { schema, table: bare, where } = definition;
     if (where === null || this.#whatIf === null) return null;
-    const name = quoteQualified(schema, table);
-    const all = await this.#rowsOf(`SELECT 1 FROM ${name}`);
+    const name = quoteQualified(schema, bare);
+    const all = plannedRows(table) ?? (await this.#rowsOf(`SELECT 1 FROM ${name}`));
     const kept = await this.#rowsOf(`SELECT 1 FROM ${name} WHERE ${where}`);
     if (all === null || kept === null || all <= 0) return null;
     const shares: Pick<Condition, 'share' | 'compares'>[] = [];
@@ -164,6 +165,18 @@ export class CandidateSizes {
     this.#expressions.set(key, described);
     return described;
   }
+}
+
+/**
+ * Rows that the planner expects of the whole table, where that follows from the snapshot (estimate_rel_size() of plancat.c);
+ * null: only the planner can tell. Tables that are read with others are not alone in a plan, of one that was never
+ * vacuumed the planner guesses, and under row-level security it expects fewer.
+ */
+function plannedRows(table: AdvisorTable): number | null {
+  const { relkind, row_security, relpages, reltuples } = table.row;
+  const isAlone = relkind === 'r' && (table.heirs ?? []).length === 0;
+  if (!isAlone || row_security || relpages <= 0 || reltuples <= 0) return null;
+  return Math.max(1, Math.round(rowCount(table)));
 }
 
 /** Leaf partitions of a partitioned table. */

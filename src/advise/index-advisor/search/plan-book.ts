@@ -65,6 +65,14 @@ export class PlanBook {
     this.#of(statement).register(candidate.handle, matters);
   }
 
+  /** A statement's plans go for one that takes its place, whose samples differ in what was observed of its calls. */
+  takeOver(statement: AdvisorStatement, from: AdvisorStatement): void {
+    statement.samples.forEach((sample, place) => {
+      if (from.samples[place]?.sql === sample.sql && !from.samples[place].read_on)
+        this.#of(statement).takeOver(place, this.#of(from), sample);
+    });
+  }
+
   /** Plans that the engine was asked for since it was opened, by whomever: sizes of conditions are asked of it, too. */
   get questions(): number {
     return this.#whatIf.questions;

@@ -26,6 +26,8 @@ export function isRelevant(statement: AdvisorStatement, candidate: Candidate): b
       const { oid, parent_oid } = candidate.table.row;
       if (relation.table_oid !== oid && relation.table_oid !== parent_oid) return false;
       const read = relation.columns_read;
+      // What only takes new rows is not scanned; what is updated or deleted without a condition is read whole.
+      if (relation.is_written && read?.length === 0) return false;
       // SELECT * reads all, and count(*) may read any index that is smaller than the table.
       if (read === null || read.length === 0) return true;
       const columns = new Set(read);

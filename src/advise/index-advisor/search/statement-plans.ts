@@ -8,7 +8,7 @@
  * The planner drops paths that are within 1 % of another's cost (STD_FUZZ_FACTOR of pathnode.c), so an answer that is
  * concluded may be off by as much.
  */
-import type { PlanCost } from '../../../domain/index.ts';
+import type { PlanCost, PlannableStatement } from '../../../domain/index.ts';
 import type { AdvisorStatement } from '../statement.ts';
 import {
   answers,
@@ -79,6 +79,24 @@ export class StatementPlans {
   /** Handles that can matter to the statement. */
   get relevant(): ReadonlySet<string> {
     return this.#relevant;
+  }
+
+  /**
+   * What was shown of another's sample in this place, of which no call was taken to read on: all of the risk is known then,
+   * and this one's `read_on` makes a part of it a cost (as `PlanCost` has it).
+   */
+  takeOver(
+    place: number,
+    from: StatementPlans,
+    { read_on = 0, late_rows = 1 }: Pick<PlannableStatement, 'read_on' | 'late_rows'>,
+  ): void {
+    const shown = from.#samples[place]?.plans ?? [];
+    const taken = shown.map((plan): WrittenPlan => {
+      const { planner_cost, early_end_risk } = plan;
+      const cost = planner_cost + (read_on * early_end_risk) / late_rows;
+      return { ...plan, cost, early_end_risk: (1 - read_on) * early_end_risk };
+    });
+    this.#samples[place]?.plans.push(...taken);
   }
 
   /** As `PlanBook.register`. */
