@@ -46,7 +46,12 @@ function shareOfValue(constant: string | null, name: string | null, table: Advis
   const position = constant === null ? -1 : values.indexOf(constant);
   const frequency = stats.most_common_freqs?.[position];
   if (frequency !== undefined) return frequency;
-  return 1 / Math.max(1, distinctCount(column, rowCount(table)) ?? 3);
+  const distinct = distinctCount(column, rowCount(table)) ?? 3;
+  if (constant === null || values.length === 0) return 1 / Math.max(1, distinct);
+  // None of the common ones: as var_eq_const() of selfuncs.c has it.
+  const common = (stats.most_common_freqs ?? []).reduce((sum, one) => sum + one, 0);
+  const others = Math.max(0, 1 - stats.null_frac - common) / Math.max(1, distinct - values.length);
+  return Math.min(others, stats.most_common_freqs?.at(-1) ?? 1);
 }
 
 /** The constant of `column = 'constant'` or `column = 5`, as PostgreSQL's own deparser writes it. */
