@@ -43,16 +43,15 @@ function shareOfValue(constant: string | null, name: string | null, table: Advis
   const stats = column?.stats;
   if (!stats) return UNKNOWN_SHARE;
   const values = stats.most_common_vals === null ? [] : parseArrayText(stats.most_common_vals);
-  const position = constant === null ? -1 : values.indexOf(constant);
+  const written = column?.type.startsWith('character(') ? withoutPadding : (value: unknown) => value;
+  const position = constant === null ? -1 : values.map(written).indexOf(written(constant));
   const frequency = stats.most_common_freqs?.[position];
   if (frequency !== undefined) return frequency;
-  const distinct = distinctCount(column, rowCount(table)) ?? 3;
-  if (constant === null || values.length === 0) return 1 / Math.max(1, distinct);
-  // None of the common ones: as var_eq_const() of selfuncs.c has it.
-  const common = (stats.most_common_freqs ?? []).reduce((sum, one) => sum + one, 0);
-  const others = Math.max(0, 1 - stats.null_frac - common) / Math.max(1, distinct - values.length);
-  return Math.min(others, stats.most_common_freqs?.at(-1) ?? 1);
+  return 1 / Math.max(1, distinctCount(column, rowCount(table)) ?? 3);
 }
+
+/** Of character(n) the blanks at the end count for nothing, and statistics have them. */
+const withoutPadding = (value: unknown) => (typeof value === 'string' ? value.trimEnd() : value);
 
 /** The constant of `column = 'constant'` or `column = 5`, as PostgreSQL's own deparser writes it. */
 export function constantOf(literal: string): string | null {
