@@ -26,6 +26,7 @@ const ARGUMENTS: ReadonlyMap<string, readonly (string | null)[]> = new Map(
     percentile_cont: ['0.5'],
     percentile_disc: ['0.5'],
     pg_sleep: ['0'],
+    point: ['0', '0'],
     power: [null, '2'],
     regexp_match: [null, "'x'"],
     regexp_matches: [null, "'x'", "'g'"],
