@@ -45,6 +45,10 @@ export interface UsagePredicate extends Operand {
   joins: { relation: number; column: string } | null;
   /** The whole condition deparsed with unqualified column names, when it holds only this table's columns and constants written in the statement (so a partial index could have it); null when a parameter is in it. */
   literal: string | null;
+  /** Of a list of constants (kind `in`) with a `literal`: each of them, as pg_stats writes values. Absent: not a list, or a null in it. */
+  values?: string[];
+  /** It stands in the definition of a view: its constants are the same at every call. */
+  of_view?: true;
   /** Under an OR: the OR's number within the statement; null: a top-level conjunct. */
   disjunction: number | null;
   /** A conjunct that every arm of an OR demands: in how many it stands. Absent: in one place. */

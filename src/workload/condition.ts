@@ -4,6 +4,7 @@ import type { PredicateKind, UsagePredicate } from '../domain/index.ts';
 import { type Analysis, type Expression, relationsOf } from './analysis.ts';
 import { readExpression } from './expression.ts';
 import { type Hint, NO_HINT } from './hint.ts';
+import { listedConstants } from './listed-constants.ts';
 import { indexableRelation, isFixed, operandOf } from './operand.ts';
 import { commutator, likeKind, operatorKind } from './operators.ts';
 import { deparseFaithfully } from './parser.ts';
@@ -316,6 +317,9 @@ class ConditionReader {
       literal: alone && isFixed(whole.node) ? deparseFaithfully(whole.node) : null,
       disjunction: place.disjunction,
     };
+    const values = predicate.literal !== null && kind === 'in' && other ? listedConstants(other.node) : null;
+    if (values !== null) predicate.values = values;
+    if (this.analysis.views.length > 0) predicate.of_view = true;
     if (place.branch !== null) predicate.branch = place.branch;
     this.analysis.predicates.push(predicate);
   }

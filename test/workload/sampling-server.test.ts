@@ -81,6 +81,7 @@ const STATEMENTS = [
   `update tasks set status = 'done', price = price + 1, tags = tags || '{z}', meta = meta || '{"z": 1}' where id = 5 and status <> 'done'`,
   `delete from tasks where created_at < now() - interval '50 years' and status = 'done' returning id`,
   `select id from tasks where 1 = 1 and status = 'new' union all select id from users where name = 'y' order by 1 limit 5`,
+  `select id from tasks where area && box(point(3, 3), point(9, 9)) order by point(area) <-> point(4, 4) limit 5`,
   `select generate_series(1, 3), round(2.5, 1), substring('abc' from 2 for 1), 'a' || 'b', position('b' in 'abc'), 'x' as lit`,
   `select row_number() over (partition by status order by created_at desc), lag(price, 1) over (order by id) from tasks where owner_id = 3 limit 10`,
   `select count(*) from tasks where created_at > to_timestamp(1735689600) and length(body) > 5 and status || 'x' = 'newx'`,

@@ -38,6 +38,8 @@ const TWICE_AS_FAST = 0.5;
  * statement is the most of the work, as where an index has the equality and not the order behind it.
  */
 const MUCH_OF_WHAT_IS_LEFT = 0.05;
+/** So much is enough of what makes twice as fast what is left of the statements that it serves. */
+const SOME_OF_WHAT_IS_LEFT = 0.01;
 /** There, indexes as large as the tables together must save so many tenths of what is left. */
 const PRICED_TIMES_LEFT = 10;
 
@@ -72,7 +74,7 @@ export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedC
   // A budget says already how much indexes may be: there it is all measured by what is left.
   const measure = ({ now, left }: Paid) => (limited ? left : now);
   const base = measure(all);
-  const served = limited ? null : costServed(input);
+  const served = limited ? null : costServed(input, set);
   const perByte = PRICE_OF_THE_TABLES / Math.max(BLOCK_BYTES, input.tables_bytes);
   const price = perByte * all.now;
   const switchings = switchingCharges(input);
@@ -89,11 +91,11 @@ export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedC
     };
     const bytesOfLeft = PRICED_TIMES_LEFT * perByte * all.left * size_bytes;
     const by = served?.get(handle);
-    const twice = by === undefined ? Number.POSITIVE_INFINITY : TWICE_AS_FAST * by - bytesOfLeft;
+    const twice = by === undefined ? Number.POSITIVE_INFINITY : TWICE_AS_FAST * by.now - bytesOfLeft;
     // What an index holds beside keys that are looked up spares some pages of a look-up that is cured already.
     const { definition, is_covering } = contender.candidate;
     const isPlain = definition.include.length === 0 && !is_covering;
-    const much = by !== undefined && isPlain ? MUCH_OF_WHAT_IS_LEFT * all.left : Number.POSITIVE_INFINITY;
+    const much = by !== undefined && isPlain ? muchOfLeft(by.left, all.left) : Number.POSITIVE_INFINITY;
     const ofLeft = {
       worth: Math.max(input.minimum_gain * all.left, Math.min(much, twice)),
       bytes: bytesOfLeft,
@@ -128,13 +130,23 @@ function paidFor(book: PlanBook, statement: AdvisorStatement, set: ReadonlySet<s
   return { now: now * statement.query.calls, left: left * statement.query.calls };
 }
 
-/** What the statements cost now that have a plan with the candidate, by its handle. */
-function costServed({ book, statements }: SelectionInput): Map<string, number> {
-  const served = new Map<string, number>();
+/** What takes much of all that is left is worth an index, and so does what takes some and halves its own statements. */
+function muchOfLeft(ofServed: number, ofAll: number): number {
+  const some = Math.max(SOME_OF_WHAT_IS_LEFT * ofAll, TWICE_AS_FAST * ofServed);
+  return Math.min(MUCH_OF_WHAT_IS_LEFT * ofAll, some);
+}
+
+/** What the statements cost that have a plan with the candidate, by its handle. */
+function costServed({ book, statements }: SelectionInput, set: ReadonlySet<string>): Map<string, Paid> {
+  const served = new Map<string, Paid>();
   for (const statement of statements) {
-    const now = (book.known(statement, book.present)?.charged ?? 0) * statement.query.calls;
+    const paid = paidFor(book, statement, set);
     const needed = new Set(book.plans(statement).flatMap(({ plans }) => plans.flatMap(({ needs }) => needs)));
-    for (const handle of needed) served.set(handle, (served.get(handle) ?? 0) + now);
+    for (const handle of needed) {
+      const sum = served.get(handle) ?? { now: 0, left: 0 };
+      served.set(handle, sum);
+      addTo(sum, paid);
+    }
   }
   return served;
 }

@@ -31,7 +31,7 @@ export function combinationsOf(
   const groups =
     counted && (selectivity < 1 ? thinned(counted.groups, selectivity, 0) : counted.groups).distinct;
   if (input.dependent) return Math.max(groups ?? 1, ...keys.map(({ distinct }) => distinct));
-  if (counted === null || groups === null) return undefined;
+  if (counted === null || groups === null) return isGrid(keys, rows) ? rows : undefined;
   const others = keys.filter((_, place) => !counted.places.includes(place));
   return others.length === 0 ? groups : distinctCombinations([asOneKey(groups), ...others], rows);
 }
@@ -39,6 +39,19 @@ export function combinationsOf(
 /** Whether it is known how many combinations of all keys there are. */
 export function isCounted(input: SizeInput): boolean {
   return tellsApart(input) || largestCounted(input)?.places.length === input.definition.keys.length;
+}
+
+/** Distinct counts are right to that where each value has many rows in the sample. */
+const GRID_TOLERANCE = 0.02;
+
+/**
+ * As many rows as there are pairs of the values: each sensor at each time, each product on each day. Keys that had nothing
+ * to do with each other would show 63 % of the pairs among so many rows, and only by chance have that many.
+ */
+function isGrid(keys: readonly KeyFacts[], rows: number): boolean {
+  if (keys.some(({ distinct, null_frac }) => distinct < 2 || distinct >= rows || null_frac > 0)) return false;
+  const pairs = keys.reduce((product, { distinct }) => product * distinct, 1);
+  return Math.abs(pairs / rows - 1) <= GRID_TOLERANCE;
 }
 
 /** A unique index on some of the keys: no two rows share all of them. */

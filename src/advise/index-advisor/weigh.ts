@@ -2,6 +2,7 @@
 import type { Rejection, RuleContext } from '../../domain/index.ts';
 import { askBeside, askBestBeside, type Rated } from './beside.ts';
 import { tableOf } from './candidates/candidate.ts';
+import { askAboutComplements } from './complements.ts';
 import { BATCH, type CandidateMaker, LATE, type Made } from './make-candidates.ts';
 import type { PlanBook } from './search/plan-book.ts';
 import { isInforming, isRelevant } from './search/relevance.ts';
@@ -59,9 +60,13 @@ export async function weighCandidates(context: RuleContext, weighing: Weighing):
     registerCandidates(made, weighing);
     together = await askAboutAll(context, weighing, isLarge);
   }
-  const { promising, needed, late } = together;
+  const { promising, needed, asked, late } = together;
   if (isLarge) await askAboutShareable(context, weighing, promising, needed);
   const { unasked, beaten } = await askAboutEach(context, weighing, promising);
+  const isGain = (gain: number, before: number, { query }: AdvisorStatement) =>
+    isNoticeable(gain, before) && gain * query.calls > NEGLIGIBLE * base;
+  const { deadline } = context;
+  for (const one of await askAboutComplements({ made, book, asked, isGain, deadline })) needed.add(one);
   for (const { contender, by } of made) if (by.every((one) => late.has(one))) unasked.add(contender.handle);
   const keys = new Map(made.map(({ contender: { handle, candidate } }) => [handle, candidate.key]));
   const contenders: Contender[] = [];
@@ -75,7 +80,7 @@ export async function weighCandidates(context: RuleContext, weighing: Weighing):
       const before = book.known(statement, book.present)?.cost ?? 0;
       const gain = before - (book.known(statement, set)?.cost ?? before);
       if (gain > 0) contender.alone += gain * statement.query.calls;
-      if (isNoticeable(gain, before) && gain * statement.query.calls > NEGLIGIBLE * base) helps = true;
+      if (isGain(gain, before, statement)) helps = true;
     }
     if (helps) contenders.push(contender);
     else {
@@ -141,17 +146,26 @@ export function registerCandidates(
   }
 }
 
+interface AskedTogether {
+  /** Statements that get cheaper, with calls × what they save. */
+  promising: Map<AdvisorStatement, number>;
+  /** The same, with the candidates that they were asked about with. */
+  asked: Map<AdvisorStatement, ReadonlySet<string>>;
+  /** Candidates that their plans need then. */
+  needed: Set<string>;
+  /** Statements that there was no time for. */
+  late: Set<AdvisorStatement>;
+}
+
 /**
  * Each statement with all candidates; of large workloads with those that were made for it: the other statements' on its
  * tables are several times as many, each makes planning longer, and they are taken to do no better (`lowerBound`).
- * @returns statements that get cheaper with calls × what they save, the candidates that their plans need then, and
- * statements that there was no time for.
  */
 async function askAboutAll(
   context: RuleContext,
   { statements, made, book, base }: Weighing,
   isLarge: boolean,
-): Promise<{ promising: Map<AdvisorStatement, number>; needed: Set<string>; late: Set<AdvisorStatement> }> {
+): Promise<AskedTogether> {
   const all = new Set(made.map(({ contender }) => contender.handle));
   const own = new Map<AdvisorStatement, Set<string>>();
   for (const { contender, by } of isLarge ? made : []) {
@@ -160,6 +174,7 @@ async function askAboutAll(
   // Where none was made for it, others' are all that could help.
   const ownOf = (statement: AdvisorStatement) => own.get(statement) ?? all;
   const promising = new Map<AdvisorStatement, number>();
+  const asked = new Map<AdvisorStatement, ReadonlySet<string>>();
   const needed = new Set<string>();
   const late = new Set<AdvisorStatement>();
   for (let start = 0; start < statements.length; start += BATCH) {
@@ -178,12 +193,13 @@ async function askAboutAll(
       const gain = before - book.lower(statement, ownOf(statement));
       if (gain * statement.query.calls <= NEGLIGIBLE * base || !isNoticeable(gain, before)) continue;
       promising.set(statement, gain * statement.query.calls);
+      asked.set(statement, ownOf(statement));
       for (const { plans } of book.plans(statement)) {
         for (const plan of plans) for (const handle of plan.needs) needed.add(handle);
       }
     }
   }
-  return { promising, needed, late };
+  return { promising, asked, needed, late };
 }
 
 /** Statements times the candidates that were made for them. */

@@ -5,15 +5,17 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { analyzeOnce } from '../../../src/commands/analyze.ts';
 import { testServer } from '../../support/servers.ts';
 
-/** Seven kinds, each as frequent; of the states one is rare. Wide rows, so that a partial index pays. */
+/** Seven kinds, each as frequent; of the states two are rare, of the sizes one is usual. Wide rows, so that a partial index pays. */
 const SCHEMA = `
 CREATE TABLE parcel (id int PRIMARY KEY, kind text NOT NULL, state text NOT NULL, weight int NOT NULL, note text,
-  city text, tags text[], label text);
+  city text, tags text[], label text, size text);
+CREATE VIEW third_kind AS SELECT id, weight FROM parcel WHERE kind = 'kind3';
 CREATE TABLE line (depot int, number int, weight int NOT NULL, pad text, kind int NOT NULL, PRIMARY KEY (number, depot));
 INSERT INTO line SELECT i % 7, i, (i::int8 * 104729) % 50000, repeat('y', 200), i % 7 FROM generate_series(1, 60000) AS i;
-INSERT INTO parcel SELECT i, 'kind' || (i * 7919) % 7, CASE WHEN (i * 31) % 400 = 0 THEN 'stuck' ELSE 'state' || (i * 17) % 3 END,
+INSERT INTO parcel SELECT i, 'kind' || (i * 7919) % 7, CASE (i * 31) % 400 WHEN 0 THEN 'stuck' WHEN 1 THEN 'lost' ELSE 'state' || (i * 17) % 3 END,
   (i::int8 * 104729) % 50000, repeat('x', 200),
-  CASE WHEN i % 3 = 0 THEN 'city' || (i / 3) % 7 END, ARRAY['t' || i % 300, 'u' || i % 500], 'label' || i % 20000 FROM generate_series(1, 60000) AS i`;
+  CASE WHEN i % 3 = 0 THEN 'city' || (i / 3) % 7 END, ARRAY['t' || i % 300, 'u' || i % 500], 'label' || i % 20000,
+  CASE WHEN i % 10 < 6 THEN 'small' WHEN i % 10 < 9 THEN 'large' ELSE 'huge' END FROM generate_series(1, 60000) AS i`;
 
 let folder = '';
 let dsn = '';
@@ -99,4 +101,25 @@ it('of a statement that comes with several constants each is planned, not the fi
     "SELECT note FROM parcel WHERE state = 'stuck'",
   );
   expect(found).toEqual([null]);
+});
+
+it('what a view’s definition says is the same at every call, which what is asked of it is not', async () => {
+  expect(await predicates('SELECT id FROM third_kind WHERE weight BETWEEN 100 AND 120')).toEqual([
+    "kind = 'kind3'::text",
+  ]);
+  expect(await predicates('SELECT id FROM third_kind WHERE weight = 4711')).toEqual(["kind = 'kind3'::text"]);
+});
+
+it('a list of rare values is a condition, one of as many as elsewhere is not', async () => {
+  const newest = (list: string) => `SELECT id FROM parcel WHERE ${list} ORDER BY weight DESC LIMIT 20`;
+  expect(await predicates(newest("state IN ('stuck', 'lost')"))).toEqual(["state IN ('stuck', 'lost')"]);
+  const kinds = await predicates("SELECT id FROM parcel WHERE kind IN ('kind3', 'kind5') AND weight < 40");
+  expect(kinds).toEqual([null]);
+});
+
+it('a flag’s usual value is no condition, its rarer ones are', async () => {
+  const light = (size: string) =>
+    `SELECT id FROM parcel WHERE size = '${size}' AND weight BETWEEN 100 AND 120`;
+  expect(await predicates(light('small'))).toEqual([null]);
+  expect(await predicates(light('huge'))).toEqual(["size = 'huge'"]);
 });

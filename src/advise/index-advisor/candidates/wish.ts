@@ -103,6 +103,8 @@ function lastingOf(
   table: AdvisorTable,
   { recurring }: AdvisorCatalog,
 ): 'yes' | 'likely' | 'no' {
+  // Whoever reads a view does not choose what its definition says.
+  if (predicate.of_view) return 'yes';
   if (OF_THE_CALL.has(predicate.kind)) return 'no';
   if (recurring !== null && isIdentifier(predicate, table)) return 'no';
   const isRecurring =
@@ -119,7 +121,10 @@ function lastingOf(
   // What is left out is the statement's own: nobody's call asks for all but one state.
   if (isOther && predicate.operator !== '=') return 'likely';
   // A file shows one call. What is rare is worth an index of its own whichever call it was: nobody asks for the usual.
-  return distinct <= FLAG_VALUES || isRare(predicate, table, distinct) ? 'likely' : 'no';
+  const share = literalSelectivity(predicate, table);
+  const even = evenShare(predicate, table, distinct);
+  const isFlag = distinct <= FLAG_VALUES && (column?.type === 'boolean' || share <= UNEVEN * even);
+  return isFlag || (isKnownShare(predicate) && share < RARE * even) ? 'likely' : 'no';
 }
 
 /** Types that things are numbered by. */
@@ -143,12 +148,16 @@ const holdsConstant = ({ kind, columns }: UsagePredicate) => kind === 'other' &&
 
 /** A rare value has this share of what it would have if all were alike. */
 const RARE = 0.5;
+/** One of this many times that share is a usual one, whatever a sample's luck. */
+const UNEVEN = 1.2;
 
-function isRare(predicate: UsagePredicate, table: AdvisorTable, distinct: number): boolean {
-  if (predicate.kind !== 'equality') return false;
-  const nulls = table.columns.get(predicate.column ?? '')?.stats?.null_frac ?? 0;
-  return literalSelectivity(predicate, table) < (RARE * (1 - nulls)) / distinct;
+/** The share of the rows that the constants would have if all values of the column were as frequent. */
+function evenShare({ column, values }: UsagePredicate, table: AdvisorTable, distinct: number): number {
+  const nulls = table.columns.get(column ?? '')?.stats?.null_frac ?? 0;
+  return ((1 - nulls) * new Set(values ?? ['']).size) / distinct;
 }
+
+const isKnownShare = ({ kind, values }: UsagePredicate) => kind === 'equality' || values !== undefined;
 
 /** One of each column or expression. */
 export function unique<T extends Operand>(operands: T[]): T[] {
