@@ -5,7 +5,7 @@
  * spread evenly), points 0.67, scalars of btree_gist 0.59, signatures 0.75 and more. From 18 on ranges
  * and the classes of btree_gist have sort support, too (60,000 rows): scalars and texts 1.0, ranges 1.0 where they come
  * in order and 0.64 to 0.69 where they do not. Of several columns 0.70 on 17; 18 splits what it has sorted by all of them
- (0.55 to 0.85 of eight with 36,000 to 250,000 rows, 1.0 of two texts and of two scalars that follow each other).
+ * (0.55 to 0.85 of eight with 36,000 to 250,000 rows, 1.0 of two texts and of two scalars that follow each other).
  */
 import type { ColumnRow, IndexSize } from '../../domain/index.ts';
 import { sampledEntries } from './gin-entries.ts';
