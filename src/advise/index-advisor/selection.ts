@@ -40,6 +40,12 @@ export interface Contender extends KnownCandidate {
   standing?: 'open' | 'committed';
 }
 
+/** What joins the search on its way, and the existing indexes that it supersedes. */
+export interface MoreContenders {
+  contenders: Contender[];
+  leaving: Leaving[];
+}
+
 export interface SelectionInput {
   statements: readonly AdvisorStatement[];
   contenders: Contender[];
@@ -59,10 +65,16 @@ export interface SelectionInput {
   /** Indexes on a table now, by its OID. */
   indexes_on: (tableOid: number) => number;
   /**
+   * Goes on weighing candidates, once no better set of those before is found.
+   * @param deadline epoch ms at which the search ends.
+   * @returns null: all are weighed; else what became a contender (none: plans may have been shown all the same).
+   */
+  weighMore: (deadline: number) => Promise<MoreContenders | null>;
+  /**
    * Makes more contenders out of a good set, by merging and shortening its members, and says which existing ones they
    * supersede; empty: nothing more comes to mind.
    */
-  widen: (chosen: readonly Contender[]) => Promise<{ contenders: Contender[]; leaving: Leaving[] }>;
+  widen: (chosen: readonly Contender[]) => Promise<MoreContenders>;
   /** Share of the workload's cost (as charges.ts measures it) that an index must save to be worth having, on tables that matter. */
   minimum_gain: number;
   /** Epoch ms at which the best set so far is returned. */
@@ -159,12 +171,15 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     const isNew = set.size !== before.size || [...set].some((one) => !before.has(one));
     before = set;
     if ((asked > 0 || isNew) && idle < MOST_IDLE) continue;
-    if (widened >= MAX_WIDENED) break;
-    widened += 1;
     idle = 0;
     last = Number.POSITIVE_INFINITY;
-    const more = await input.widen(input.contenders.filter(({ handle }) => set.has(handle)));
-    if (more.contenders.length === 0) break;
+    let more = await input.weighMore(input.deadline);
+    if (!more) {
+      if (widened >= MAX_WIDENED) break;
+      widened += 1;
+      more = await input.widen(input.contenders.filter(({ handle }) => set.has(handle)));
+      if (more.contenders.length === 0) break;
+    }
     input.contenders.push(...more.contenders);
     input.leaving.push(...more.leaving);
     await askAboutLeaving(input, more.leaving);
