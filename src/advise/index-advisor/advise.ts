@@ -21,8 +21,12 @@ const MINIMUM_GAIN_IN_BUDGET = 0.0005;
 /** A statement may cost so much more than now, by its share, because another index does an existing one's work. */
 const MAX_REGRESSION = 0.1;
 
-/** Share of the time after which the search ends: its evidence takes questions, too. */
+/**
+ * Shares of the time after which the search asks no more, for its evidence takes questions, too, and after which it ends:
+ * what the last answers told is searched once more, which on hundreds of tables takes seconds.
+ */
 const TIME_TO_SEARCH = 0.85;
+const TIME_TO_END = 0.9;
 
 /** Sizes of whole sets are right to within this share of them where they were built (docs/index-benchmarks.md). */
 const SIZE_ERROR = 0.01;
@@ -63,6 +67,7 @@ export async function adviseIndexes(
 ): Promise<IndexAdvice> {
   const book = new PlanBook(whatIf);
   const started = Date.now();
+  const shareOfTime = (share: number) => started + share * Math.max(0, context.deadline - started);
   const rejections: Rejection[] = [];
   const limits: Limit[] = [];
   const { statements, notAnalysed } = await plannableStatements(context, book);
@@ -84,7 +89,8 @@ export async function adviseIndexes(
     tables_bytes: bytesRead(context, statements),
     minimum_gain: context.index_budget_bytes === null ? MINIMUM_GAIN : MINIMUM_GAIN_IN_BUDGET,
     progress: context.progress,
-    deadline: started + TIME_TO_SEARCH * Math.max(0, context.deadline - started),
+    deadline: shareOfTime(TIME_TO_SEARCH),
+    last_deadline: shareOfTime(TIME_TO_END),
   });
   run.rejectOthers();
   if (selection.cut_short || rejections.some(({ code }) => code === 'deadline')) {

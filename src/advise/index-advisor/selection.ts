@@ -21,6 +21,7 @@ import { SetModel, type SetRules } from './search/set-model.ts';
 import { SetState } from './search/set-state.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { withoutUnread } from './statistics-only.ts';
+import { askSwaps } from './swaps.ts';
 import type { WriteCost } from './write-cost.ts';
 
 export interface Contender extends KnownCandidate {
@@ -77,8 +78,10 @@ export interface SelectionInput {
   widen: (chosen: readonly Contender[]) => Promise<MoreContenders>;
   /** Share of the workload's cost (as charges.ts measures it) that an index must save to be worth having, on tables that matter. */
   minimum_gain: number;
-  /** Epoch ms at which the best set so far is returned. */
+  /** Epoch ms at which the planner is asked no more. */
   deadline: number;
+  /** Epoch ms until which the last search may take what the last answers told. */
+  last_deadline: number;
   /** Called with a line for a person, once a round. */
   progress: (message: string) => void;
 }
@@ -163,6 +166,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
       (await askAbout(input, set, statements)) +
       (await askNeighbours(input, weighed, set, room)) +
       (await askDepartures(input, found, set, room)) +
+      (await askSwaps(input, found, set)) +
       (await askWithout(input, set));
     if (asked === 0 || idle > 0) asked += await askExchanges(input, set, room);
     // Plans that were shown meanwhile may take the place of what stands.
@@ -190,7 +194,8 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     chosen = weighed.flatMap(({ handle }, position) => (stays.has(handle) ? [position] : []));
   }
   const cutShort = Date.now() >= input.deadline;
-  const thoroughly = { ...limits, shakes: SHAKES_AT_LAST, thorough: true };
+  const atLast = { ...limits, deadline: input.last_deadline };
+  const thoroughly = { ...atLast, shakes: SHAKES_AT_LAST, thorough: true };
   const model = modelOf();
   const best = searchSets(model, thoroughly, chosen ?? model.present);
   const { found: read, left } = await withoutUnread(input, { weighed, found: best }, (charged, members) => {
@@ -198,7 +203,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     return searchSets(modelOf(), thoroughly, members);
   });
   const final = await leanest(input, read, (members) =>
-    searchSets(modelOf(), { ...limits, shakes: 0 }, members),
+    searchSets(modelOf(), { ...atLast, shakes: 0 }, members),
   );
   const told = new Set(left.map(({ contender }) => contender));
   return {
