@@ -8,7 +8,7 @@ import { askBeside } from '../src/advise/index-advisor/beside.ts';
 import { CandidateMaker } from '../src/advise/index-advisor/make-candidates.ts';
 import { PlanBook } from '../src/advise/index-advisor/search/plan-book.ts';
 import { type AdvisorStatement, prepareStatement } from '../src/advise/index-advisor/statement.ts';
-import { registerCandidates } from '../src/advise/index-advisor/weigh.ts';
+import { registerCandidates } from '../src/advise/index-advisor/weigh-questions.ts';
 import type { Snapshot, Workload } from '../src/domain/index.ts';
 import { openTwin } from '../src/whatif/index.ts';
 import { usageCatalog } from '../src/workload/index.ts';

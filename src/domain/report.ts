@@ -38,6 +38,11 @@ export const reportSchema = z.object({
     /** What no set of the candidates that were looked at can go below (to 1 %, the planner's own tolerance). */
     cost_floor: z.number().nullable().default(null),
     /**
+     * The floor, and with it the gap, is an estimate: there was no time to ask about each statement with all candidates
+     * (limit `floor_estimated`), or some are planned by genetic search (limit `genetic_search`).
+     */
+    cost_floor_is_estimate: z.boolean().default(false),
+    /**
      * (cost_after − cost_floor) ÷ cost_after: the share of the plan cost left that a better choice among the candidates
      * that were looked at could save at most, if neither writes nor bytes nor a budget counted. Null where nothing was
      * simulated.

@@ -76,8 +76,13 @@ export interface AnalysisCoverage {
   /** Σ calls × plan cost of the analysed statements (planner cost units). */
   cost_before: number;
   cost_after: number;
-  /** What no set of the candidates can go below: the distance of `cost_after` from it is the optimality gap at most. */
+  /**
+   * What no set of the candidates that statements asked for can go below: the distance of `cost_after` from it is the
+   * optimality gap at most.
+   */
   cost_floor: number;
+  /** The floor is not proven: some set may go below it, by some per cent where it was looked at. */
+  cost_floor_is_estimate: boolean;
   /** Plan costs that followed from plans already shown: questions that the planner was not asked. */
   concluded: number;
 }

@@ -40,6 +40,7 @@ export function summarise(input: SummaryInput): Summary {
     cost_before: coverage?.cost_before ?? null,
     cost_after: coverage?.cost_after ?? null,
     cost_floor: coverage?.cost_floor ?? null,
+    cost_floor_is_estimate: coverage?.cost_floor_is_estimate ?? false,
     optimality_gap: coverage ? gapOf(coverage) : null,
     what_if: what_if
       ? {

@@ -6,14 +6,16 @@ import { metricValue } from './metric-value.ts';
 type Summary = Report['summary'];
 
 /** Plan costs now and then, and what a better choice could still save. */
-export function costFacts({ cost_before, cost_after, cost_floor, optimality_gap }: Summary): string[] {
+export function costFacts(summary: Summary): string[] {
+  const { cost_before, cost_after, cost_floor, cost_floor_is_estimate, optimality_gap } = summary;
   if (cost_before === null || cost_after === null || cost_before <= 0) return [];
   const facts = [
     `plan cost of the workload: ${amount(cost_before)} now, ${amount(cost_after)} with all recommended indexes (${percent(1 - cost_after / cost_before)} less)`,
   ];
   if (optimality_gap !== null && cost_floor !== null) {
+    const bound = cost_floor_is_estimate ? 'an estimated' : 'at most';
     facts.push(
-      `optimality gap: at most ${percent(optimality_gap)} of the read cost that is left could be saved by other indexes among the candidates (none of their sets goes below ${amount(cost_floor)}), if disk, writes and a budget did not count`,
+      `optimality gap: ${bound} ${percent(optimality_gap)} of the read cost that is left could be saved by other indexes among the candidates (none of their sets ${cost_floor_is_estimate ? 'is expected to go' : 'goes'} below ${amount(cost_floor)}), if disk, writes and a budget did not count`,
     );
   }
   return facts;

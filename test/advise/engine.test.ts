@@ -77,6 +77,7 @@ const coverage = () => ({
   cost_before: 2,
   cost_after: 1,
   cost_floor: 1,
+  cost_floor_is_estimate: false,
   concluded: 0,
 });
 

@@ -32,6 +32,7 @@ describe.each(storeMajors)('records on PostgreSQL %i', (major) => {
         cost_before: null,
         cost_after: null,
         cost_floor: null,
+        cost_floor_is_estimate: false,
         optimality_gap: null,
         not_analysed: [],
         what_if: null,

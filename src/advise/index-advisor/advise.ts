@@ -21,8 +21,12 @@ const MINIMUM_GAIN_IN_BUDGET = 0.0005;
 /** A statement may cost so much more than now, by its share, because another index does an existing one's work. */
 const MAX_REGRESSION = 0.1;
 
-/** Share of the time after which the search ends: its evidence takes questions, too. */
+/**
+ * Shares of the time after which the search asks no more, for its evidence takes questions, too, and after which it ends:
+ * what the last answers told is searched once more, which on hundreds of tables takes seconds.
+ */
 const TIME_TO_SEARCH = 0.85;
+const TIME_TO_END = 0.9;
 
 /** Sizes of whole sets are right to within this share of them where they were built (docs/index-benchmarks.md). */
 const SIZE_ERROR = 0.01;
@@ -39,10 +43,16 @@ export interface IndexAdvice {
   costs: Map<string, { before: number; after: number; indexes: Set<string>; is_asked: boolean }>;
   book: PlanBook;
   /**
-   * Σ calls × the least that each statement costs under any set of the candidates, as far as the planner was asked
-   * about all of them together: no choice among them can cost less. Writes and bytes are not in it.
+   * Σ calls × the least that each statement costs under any set of the candidates that statements asked for, as far as
+   * the planner was asked about all of them together: no choice among them can cost less, unless it `is_estimate`.
+   * Writes and bytes are not in it.
    */
   floor: number;
+  /**
+   * Of some statements the floor has what the planner said of the candidates that were made for them: others' could do
+   * better. Or plans come from genetic search, which may find a better one by chance.
+   */
+  floor_is_estimate: boolean;
   /** Σ calls × cost of the statements as it is now. */
   base: number;
   rejections: Rejection[];
@@ -57,6 +67,7 @@ export async function adviseIndexes(
 ): Promise<IndexAdvice> {
   const book = new PlanBook(whatIf);
   const started = Date.now();
+  const shareOfTime = (share: number) => started + share * Math.max(0, context.deadline - started);
   const rejections: Rejection[] = [];
   const limits: Limit[] = [];
   const { statements, notAnalysed } = await plannableStatements(context, book);
@@ -67,6 +78,7 @@ export async function adviseIndexes(
     statements,
     contenders: run.contenders,
     leaving: run.leaving,
+    weighMore: run.weighMore,
     widen: run.widen,
     max_regression: context.max_regression ?? MAX_REGRESSION,
     max_indexes_per_table: context.max_indexes_per_table ?? null,
@@ -77,8 +89,10 @@ export async function adviseIndexes(
     tables_bytes: bytesRead(context, statements),
     minimum_gain: context.index_budget_bytes === null ? MINIMUM_GAIN : MINIMUM_GAIN_IN_BUDGET,
     progress: context.progress,
-    deadline: started + TIME_TO_SEARCH * Math.max(0, context.deadline - started),
+    deadline: shareOfTime(TIME_TO_SEARCH),
+    last_deadline: shareOfTime(TIME_TO_END),
   });
+  run.rejectOthers();
   if (selection.cut_short || rejections.some(({ code }) => code === 'deadline')) {
     limits.push({
       scope: rule,
@@ -136,8 +150,25 @@ export async function adviseIndexes(
       ...(nearness ? { nearness } : {}),
     });
   }
+  const advice = { statements, not_analysed: notAnalysed, selection, costs, book, base, rejections };
   const all = new Set([...book.present, ...run.asked()]);
-  const floor = statements.reduce((sum, statement) => {
+  const open = statements.filter((statement) => !book.isBoundProven(statement, all));
+  limits.push(...estimatedFloor(rule, open));
+  const isEstimate = open.length > 0 || statements.some(({ is_genetic }) => is_genetic === true);
+  return {
+    ...advice,
+    limits,
+    floor: floorOf(statements, { book, costs, all }),
+    floor_is_estimate: isEstimate,
+  };
+}
+
+/** @param all candidates that were there together. */
+function floorOf(
+  statements: readonly AdvisorStatement[],
+  { book, costs, all }: Pick<IndexAdvice, 'book' | 'costs'> & { all: ReadonlySet<string> },
+): number {
+  return statements.reduce((sum, statement) => {
     // What was made out of others on the way was not there when all were asked about together.
     const least = Math.min(
       book.lower(statement, all),
@@ -145,7 +176,19 @@ export async function adviseIndexes(
     );
     return sum + least * statement.query.calls;
   }, 0);
-  return { statements, not_analysed: notAnalysed, selection, costs, book, floor, base, rejections, limits };
+}
+
+/** What is owed to statements that the planner was not asked about with all candidates. */
+function estimatedFloor(rule: string, open: readonly AdvisorStatement[]): Limit[] {
+  if (open.length === 0) return [];
+  return [
+    {
+      scope: rule,
+      code: 'floor_estimated',
+      message: `The floor of the costs is an estimate: there was no time to ask about ${open.length} statement(s) with all candidates on their tables, so it takes for granted that those made for other statements do no better than those made for them.`,
+      remedy: 'Give the analysis more time (--time-limit).',
+    },
+  ];
 }
 
 /** Statements that cost more than they may. The planner drops paths within 1 % of another's cost (STD_FUZZ_FACTOR). */

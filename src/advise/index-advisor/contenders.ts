@@ -3,13 +3,14 @@ import type { RuleContext, WhatIf } from '../../domain/index.ts';
 import type { Candidate } from './candidates.ts';
 import { keyOfDrop } from './drop.ts';
 import { indexesThatMayLeave, type Leaving } from './leaving.ts';
-import { CandidateMaker, type Made } from './make-candidates.ts';
+import { CandidateMaker } from './make-candidates.ts';
 import { mergedCandidates, shortenedCandidates, withIncludedAsKeys } from './merge.ts';
 import type { PlanBook } from './search/plan-book.ts';
 import type { Contender, SelectionInput } from './selection.ts';
 import { candidatesOfBefore, keyOfIndex, markStanding, standingByKey, withoutDismissed } from './standing.ts';
 import type { AdvisorStatement } from './statement.ts';
-import { registerCandidates, type Weighing, weighCandidates } from './weigh.ts';
+import { CandidateWeighing } from './weigh.ts';
+import { registerCandidates, type Weighing } from './weigh-questions.ts';
 
 /** Of the time until the deadline: when making candidates ends, and asking about each; the rest is for the search. */
 const TIME_TO_MAKE = 0.3;
@@ -19,12 +20,14 @@ const MAX_DERIVED = 300;
 /** Contenders of a table beside the members that they are merged with. */
 const NEARLY_JOINED = 4;
 
-export interface IndexesOfRun extends Pick<SelectionInput, 'widen'> {
+export interface IndexesOfRun extends Pick<SelectionInput, 'widen' | 'weighMore'> {
   contenders: Contender[];
   leaving: Leaving[];
   indexesOn: SelectionInput['indexes_on'];
   /** Handles of the candidates that statements asked for: all that were asked about together. */
   asked(): string[];
+  /** Says of the candidates that became no contenders why not; once, after the search. */
+  rejectOthers(): void;
 }
 
 /** Makes and weighs the candidates. */
@@ -44,9 +47,8 @@ export async function openRun(
   all.push(...(await maker.more(candidatesOfBefore(standing, maker, { ...run, made: all }))));
   markStanding(all, standing);
   const made = await withoutDismissed(all, standing, { ...run, maker });
-  const weighing = { ...run, statements: dearest, maker, made };
-  const inTime = { ...context, deadline: share(TIME_TO_WEIGH) };
-  const contenders = withCommitted(await weighCandidates(inTime, weighing), made, run);
+  const weighing = new CandidateWeighing(context, { ...run, statements: dearest, maker, made });
+  const contenders = await weighing.first(share(TIME_TO_WEIGH));
   const handles = made.map(({ contender }) => contender.handle);
   const letLeave = (among: readonly Contender[]): Leaving[] => {
     const found = indexesThatMayLeave(context.snapshot, among, maker, book.present);
@@ -60,6 +62,12 @@ export async function openRun(
     leaving: letLeave(contenders),
     indexesOn: (oid) => maker.catalog.tables.get(oid)?.indexes.length ?? 0,
     asked: () => handles,
+    rejectOthers: () => weighing.reject(),
+    weighMore: async (deadline) => {
+      const now = Date.now();
+      const more = await weighing.more(now + TIME_TO_WEIGH * Math.max(0, deadline - now));
+      return more && { contenders: more, leaving: letLeave(more) };
+    },
     widen: async (chosen) => {
       const wanted = derivedFrom(chosen, contenders, maker);
       const derived = await maker.more(wanted);
@@ -70,23 +78,6 @@ export async function openRun(
       return { contenders: more, leaving: letLeave(more) };
     },
   };
-}
-
-/** What is decided on is a contender whether or not it helps this night. */
-function withCommitted(
-  contenders: readonly Contender[],
-  made: readonly Made[],
-  { rejections }: Pick<Weighing, 'rejections'>,
-): Contender[] {
-  const there = new Set(contenders);
-  const more = made.flatMap(({ contender }) =>
-    contender.standing === 'committed' && !there.has(contender) ? [contender] : [],
-  );
-  for (const { candidate } of more) {
-    const place = rejections.findIndex((one) => one.candidate === candidate.key && one.code === 'no_gain');
-    if (place !== -1) rejections.splice(place, 1);
-  }
-  return [...contenders, ...more];
 }
 
 interface Derived {

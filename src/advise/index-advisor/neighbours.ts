@@ -57,10 +57,15 @@ export async function askNeighbours(
   const promising = around
     .map((neighbour) => ({ neighbour, ...hopesOf(neighbour) }))
     .filter(({ neighbour, most, open }) => open.length > 0 && most > neighbour.cost)
-    .sort((a, b) => b.most - a.most)
+    .sort((a, b) => b.most - b.neighbour.cost - (a.most - a.neighbour.cost))
     .slice(0, Math.max(NEIGHBOURS, SHARE_OF_NEIGHBOURS * contenders.length));
-  const pairs = promising.flatMap(({ neighbour, open }) =>
-    open.map(({ statement, hope }) => ({ handle: neighbour.contender.handle, statement, hope })),
+  const pairs = promising.flatMap(({ neighbour: { contender, cost }, most, open }) =>
+    // Of what it could save with a statement, the part beyond what it has to earn.
+    open.map(({ statement, hope }) => ({
+      handle: contender.handle,
+      statement,
+      hope: hope * (1 - cost / most),
+    })),
   );
   const first =
     pairs.length > MOST_PAIRS ? pairs.sort((a, b) => b.hope - a.hope).slice(0, MOST_PAIRS) : pairs;

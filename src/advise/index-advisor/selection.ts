@@ -21,6 +21,7 @@ import { SetModel, type SetRules } from './search/set-model.ts';
 import { SetState } from './search/set-state.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { withoutUnread } from './statistics-only.ts';
+import { askSwaps } from './swaps.ts';
 import type { WriteCost } from './write-cost.ts';
 
 export interface Contender extends KnownCandidate {
@@ -38,6 +39,12 @@ export interface Contender extends KnownCandidate {
   merged_of: readonly string[];
   /** open: advised by an earlier analysis and not decided on. committed: approved or at work. Absent: new. */
   standing?: 'open' | 'committed';
+}
+
+/** What joins the search on its way, and the existing indexes that it supersedes. */
+export interface MoreContenders {
+  contenders: Contender[];
+  leaving: Leaving[];
 }
 
 export interface SelectionInput {
@@ -59,14 +66,22 @@ export interface SelectionInput {
   /** Indexes on a table now, by its OID. */
   indexes_on: (tableOid: number) => number;
   /**
+   * Goes on weighing candidates, once no better set of those before is found.
+   * @param deadline epoch ms at which the search ends.
+   * @returns null: all are weighed; else what became a contender (none: plans may have been shown all the same).
+   */
+  weighMore: (deadline: number) => Promise<MoreContenders | null>;
+  /**
    * Makes more contenders out of a good set, by merging and shortening its members, and says which existing ones they
    * supersede; empty: nothing more comes to mind.
    */
-  widen: (chosen: readonly Contender[]) => Promise<{ contenders: Contender[]; leaving: Leaving[] }>;
+  widen: (chosen: readonly Contender[]) => Promise<MoreContenders>;
   /** Share of the workload's cost (as charges.ts measures it) that an index must save to be worth having, on tables that matter. */
   minimum_gain: number;
-  /** Epoch ms at which the best set so far is returned. */
+  /** Epoch ms at which the planner is asked no more. */
   deadline: number;
+  /** Epoch ms until which the last search may take what the last answers told. */
+  last_deadline: number;
   /** Called with a line for a person, once a round. */
   progress: (message: string) => void;
 }
@@ -151,6 +166,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
       (await askAbout(input, set, statements)) +
       (await askNeighbours(input, weighed, set, room)) +
       (await askDepartures(input, found, set, room)) +
+      (await askSwaps(input, found, set)) +
       (await askWithout(input, set));
     if (asked === 0 || idle > 0) asked += await askExchanges(input, set, room);
     // Plans that were shown meanwhile may take the place of what stands.
@@ -159,12 +175,15 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     const isNew = set.size !== before.size || [...set].some((one) => !before.has(one));
     before = set;
     if ((asked > 0 || isNew) && idle < MOST_IDLE) continue;
-    if (widened >= MAX_WIDENED) break;
-    widened += 1;
     idle = 0;
     last = Number.POSITIVE_INFINITY;
-    const more = await input.widen(input.contenders.filter(({ handle }) => set.has(handle)));
-    if (more.contenders.length === 0) break;
+    let more = await input.weighMore(input.deadline);
+    if (!more) {
+      if (widened >= MAX_WIDENED) break;
+      widened += 1;
+      more = await input.widen(input.contenders.filter(({ handle }) => set.has(handle)));
+      if (more.contenders.length === 0) break;
+    }
     input.contenders.push(...more.contenders);
     input.leaving.push(...more.leaving);
     await askAboutLeaving(input, more.leaving);
@@ -175,7 +194,8 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     chosen = weighed.flatMap(({ handle }, position) => (stays.has(handle) ? [position] : []));
   }
   const cutShort = Date.now() >= input.deadline;
-  const thoroughly = { ...limits, shakes: SHAKES_AT_LAST, thorough: true };
+  const atLast = { ...limits, deadline: input.last_deadline };
+  const thoroughly = { ...atLast, shakes: SHAKES_AT_LAST, thorough: true };
   const model = modelOf();
   const best = searchSets(model, thoroughly, chosen ?? model.present);
   const { found: read, left } = await withoutUnread(input, { weighed, found: best }, (charged, members) => {
@@ -183,7 +203,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     return searchSets(modelOf(), thoroughly, members);
   });
   const final = await leanest(input, read, (members) =>
-    searchSets(modelOf(), { ...limits, shakes: 0 }, members),
+    searchSets(modelOf(), { ...atLast, shakes: 0 }, members),
   );
   const told = new Set(left.map(({ contender }) => contender));
   return {

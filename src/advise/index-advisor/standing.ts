@@ -17,7 +17,7 @@ import type { CandidateMaker, Made } from './make-candidates.ts';
 import { normalisedDefinition } from './naming.ts';
 import type { PlanBook } from './search/plan-book.ts';
 import type { Contender } from './selection.ts';
-import { registerCandidates } from './weigh.ts';
+import { registerCandidates } from './weigh-questions.ts';
 
 /** The identity of an index in the advice of every night. */
 export const keyOfIndex = (candidateKey: string) => `index.create ${candidateKey}`;

@@ -64,6 +64,8 @@ async function runOf(
   };
   const noted: WhatIf = Object.create(whatIf, {
     engine: { value: whatIf.engine },
+    server_version: { value: whatIf.server_version },
+    questions: { get: () => whatIf.questions },
     costs: {
       value: (...given: Parameters<WhatIf['costs']>) => {
         note(given[0].created, given[1].length);
@@ -110,6 +112,8 @@ test('a statement of a large workload is not asked about with what others want o
   expect(selection.chosen.length).toBeGreaterThan(1);
   expect(after).toBeLessThan(0.6 * base);
   expect(floor).toBeLessThanOrEqual(after);
+  expect(large.advice.floor_is_estimate).toBe(true);
+  expect(large.advice.limits.map(({ code }) => code)).toContain('floor_estimated');
   const bytes = selection.chosen.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
   expect(bytes).toBeLessThanOrEqual(12 * 2 ** 20);
 });

@@ -11,6 +11,7 @@ import { SetState } from '../../../src/advise/index-advisor/search/set-state.ts'
 import type { Contender, SelectionInput } from '../../../src/advise/index-advisor/selection.ts';
 import { mayServe } from '../../../src/advise/index-advisor/serving.ts';
 import type { AdvisorStatement } from '../../../src/advise/index-advisor/statement.ts';
+import { askSwaps } from '../../../src/advise/index-advisor/swaps.ts';
 import { build, HANDLES, planner, statement } from './known-ways.ts';
 
 /** No existing index leaves here, so nothing gets dearer. */
@@ -124,6 +125,31 @@ describe('the book of plans', () => {
     expect(book.isPassedOver(one, 'a', new Set())).toBe(false);
   });
 
+  it('takes for granted of what others asked for only as long as it was not there', async () => {
+    const ways = new Map([
+      [
+        's',
+        [
+          { needs: ['b'], cost: 40 },
+          { needs: ['a'], cost: 100 },
+          { needs: [], cost: 1000 },
+        ],
+      ],
+    ]);
+    const book = new PlanBook(planner(ways));
+    const one = statement('s', 1);
+    for (const handle of ['a', 'b'])
+      book.register({ handle, table_oid: 1 }, one, { informs: false, is_own: handle === 'a' });
+    const all = new Set(['a', 'b']);
+    expect([book.lower(one, all), book.isBoundProven(one, all)]).toEqual([0, true]);
+    await book.cost(one, ['a']);
+    // b was made for others: taken to do no better than a.
+    expect([book.lower(one, all), book.isBoundProven(one, all)]).toEqual([100, false]);
+    expect(book.isBoundProven(one, new Set(['a']))).toBe(true);
+    await book.ask([one], ['a', 'b']);
+    expect([book.lower(one, all), book.isBoundProven(one, all)]).toEqual([40, true]);
+  });
+
   it('asks about what leaves where the room is wanted, for it may be missed less than the model says', async () => {
     const ask = async () => {
       const { book, all, engine } = build([
@@ -140,8 +166,7 @@ describe('the book of plans', () => {
       const bytes = { size_bytes: 81_920, reserved_bytes: 81_920 };
       const contenders = HANDLES.map((handle) => ({ handle, table_oid: 1, charge: 1, ...bytes }));
       const model = new SetModel(all, contenders, new Map(), book, RULES);
-      const state = new SetState(model);
-      state.add([0, 1]);
+      const state = SetState.of(model, [0, 1]);
       const set = new Set(['a', 'b']);
       const budget = state.bytes;
       const input = { book, statements: all, contenders, budget_bytes: budget } as unknown as SelectionInput;
@@ -155,6 +180,40 @@ describe('the book of plans', () => {
     const { asked, without } = await ask();
     expect(asked).toBe(1);
     expect(without?.cost).toBe(110);
+  });
+
+  it('asks what one costs in the place of others, where a plan was shown only with all of them', async () => {
+    const found = async (withSwap: boolean) => {
+      const { book, all, engine } = build([
+        {
+          calls: 1,
+          ways: [
+            { needs: ['a'], saves: 300 },
+            { needs: ['a', 'b'], saves: 400 },
+            { needs: ['a', 'c'], saves: 690 },
+            { needs: ['a', 'b', 'c'], saves: 700 },
+          ],
+        },
+        { calls: 1, ways: [{ needs: ['d'], saves: 500 }] },
+      ]);
+      for (const one of all) {
+        for (const set of [[], ['a'], ['a', 'b'], ['a', 'b', 'c'], ['d']]) await book.cost(one, set);
+      }
+      const bytes = { size_bytes: 81_920, reserved_bytes: 81_920 };
+      const contenders = HANDLES.map((handle) => ({ handle, table_oid: 1, charge: 1, ...bytes }));
+      const modelOf = () => new SetModel(all, contenders, new Map(), book, RULES);
+      const state = SetState.of(modelOf(), [0, 1, 3]);
+      const budget = state.bytes;
+      const input = { book, statements: all, contenders, budget_bytes: budget } as unknown as SelectionInput;
+      const before = engine.asked;
+      const swaps = withSwap ? await askSwaps(input, state, new Set(['a', 'b', 'd'])) : 0;
+      const again = { budget_bytes: budget, deadline: Number.POSITIVE_INFINITY, shakes: 20, thorough: true };
+      const members = searchSets(modelOf(), again, [0, 1, 3]).members();
+      return { swaps, asked: engine.asked - before, members: members.sort() };
+    };
+    // By the model c is worth nothing without b; d is worth more than c beside b.
+    expect(await found(false)).toEqual({ swaps: 0, asked: 0, members: [0, 1, 3] });
+    expect(await found(true)).toEqual({ swaps: 1, asked: 2, members: [0, 2, 3] });
   });
 
   it('knows each candidate beside a set after asking about them in groups', async () => {

@@ -43,20 +43,22 @@ export function searchSets(model: SetModel, given: SearchLimits, start: readonly
   const limits: Search = { ...given, settled: new Map(), cousins: new Cousins(model) };
   const orders: Order[] = [(gain, bytes) => gain / Math.max(8192, bytes), byRoot, (gain) => gain];
   let best = new SetState(model);
-  const first = new SetState(model);
-  const starting = new Set(start);
-  first.remove(first.members().filter((one) => !starting.has(one)));
-  first.add(start);
+  const first = SetState.of(model, start);
   if (first.bytes <= limits.budget_bytes) best = polish(first, limits);
+  let isFirst = start.length === 0;
   for (const order of start.length > 0 && !limits.thorough ? [] : orders) {
+    // Whatever the time, something is found.
+    if (!isFirst && Date.now() > limits.deadline) break;
     const state = new SetState(model);
-    grow(state, limits, order);
+    grow(state, isFirst ? { ...limits, deadline: Number.POSITIVE_INFINITY } : limits, order);
+    isFirst = false;
     const polished = polish(state, limits);
     if (polished.value < best.value) best = polished;
   }
   if (limits.thorough && Number.isFinite(limits.budget_bytes)) {
     // What fits into less is a good beginning, too, and a larger budget never gives a worse set than it.
     for (const share of SMALLER_BUDGETS) {
+      if (Date.now() > limits.deadline) break;
       const smaller = { ...limits, budget_bytes: share * limits.budget_bytes };
       const state = new SetState(model);
       grow(state, smaller, byRoot);
@@ -89,7 +91,7 @@ function fits(state: SetState, bundle: readonly number[], { budget_bytes }: Sear
 }
 
 /**
- * Bundles join while one pays, the first by `order`. What a bundle gains mostly falls as others join, so its last known
+ * Bundles join while one pays and there is time, the first by `order`. What a bundle gains mostly falls as others join, so its last known
  * gain orders the queue and only the front is reckoned anew.
  */
 function grow(state: SetState, limits: Search, order: (gain: number, bytes: number) => number): void {
@@ -106,6 +108,7 @@ function grow(state: SetState, limits: Search, order: (gain: number, bytes: numb
       if (now > 0) queue.push(place, now);
     }
     for (let place = queue.pop(); place !== null; place = queue.pop()) {
+      if (Date.now() > limits.deadline) return;
       const bundle = bundles[place] ?? [];
       if (bundle.every((one) => state.has[one]) || !fits(state, bundle, limits)) continue;
       const now = rank(place);
@@ -133,6 +136,7 @@ function polish(state: SetState, limits: Search, shaken = false): SetState {
     if (key !== null && settled.has(key)) break;
     let better = false;
     for (let place = 0; place < state.model.bundles.length; place += 1) {
+      if (Date.now() > limits.deadline) return state;
       if (!state.isWorthTrying(place) && !all) continue;
       if (exchange(state, place, limits)) better = true;
     }

@@ -261,11 +261,17 @@ export class PlanBook {
   }
 
   /**
-   * No set of these candidates (of those that were ever asked about together) makes a call cheaper than this. It is the
-   * planner's cost that never rises with more to choose from: what is charged besides comes on top.
+   * No set of these candidates (of those that were ever asked about together) makes a call cheaper than this, but where
+   * candidates that were made for other statements do better than all of its own (`isBoundProven`). It is the planner's
+   * cost that never rises with more to choose from: what is charged besides comes on top.
    */
   lower(statement: AdvisorStatement, set: ReadonlySet<string>): number {
     return this.#statements.get(statement)?.lower(set) ?? 0;
+  }
+
+  /** Whether `lower` takes nothing for granted: its plan was chosen among all of these candidates. */
+  isBoundProven(statement: AdvisorStatement, set: ReadonlySet<string>): boolean {
+    return this.#statements.get(statement)?.isBoundProven(set) ?? true;
   }
 
   /**

@@ -69,6 +69,15 @@ export class SetState {
     if (!of) this.add(model.present);
   }
 
+  /** The set of these members; existing indexes that are not among them have left. */
+  static of(model: SetModel, members: readonly number[]): SetState {
+    const state = new SetState(model);
+    const staying = new Set(members);
+    state.remove(state.members().filter((one) => !staying.has(one)));
+    state.add(members);
+    return state;
+  }
+
   members(): number[] {
     return [...this.#members];
   }

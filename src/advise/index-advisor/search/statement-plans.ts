@@ -171,6 +171,15 @@ export class StatementPlans {
     return meanOf(this.#planned(), ({ plans }) => lowerBound(plans, there, this.#borrowed));
   }
 
+  /** As `PlanBook.isBoundProven`. */
+  isBoundProven(set: ReadonlySet<string>): boolean {
+    if (this.#borrowed.size === 0) return true;
+    const there = both(set, this.#relevant);
+    return this.#planned().every(
+      ({ plans }) => lowerBound(plans, there, this.#borrowed) <= lowerBound(plans, there),
+    );
+  }
+
   /** As `PlanBook.couldSave`. */
   couldSave(now: ReadonlySet<string>, other: ReadonlySet<string>): number {
     const thereNow = both(now, this.#relevant);
@@ -244,6 +253,15 @@ export class StatementPlans {
       indexes,
       has_own: this.#own.size > 0 && [...this.#own].every((handle) => set.has(handle)),
     });
+    if (this.#borrowed.size > 0 && on.length === this.#relevant.size) this.#takeAllForOwn();
+  }
+
+  /** Once each sample's plan with all candidates is known, nothing is taken for granted of others' any more. */
+  #takeAllForOwn(): void {
+    const isKnown = ({ plans }: Sample) => plans.some(({ on }) => on.size === this.#relevant.size);
+    if (!this.#planned().every(isKnown)) return;
+    for (const handle of this.#borrowed) this.#own.add(handle);
+    this.#borrowed.clear();
   }
 
   /** After a question: a statement of which no sample could be planned is not asked about again. */

@@ -89,6 +89,7 @@ export const rule: Rule = {
         cost_before: total('before'),
         cost_after: total('after'),
         cost_floor: advice.floor,
+        cost_floor_is_estimate: advice.floor_is_estimate,
         concluded: advice.selection.concluded,
       },
     };
