@@ -4,7 +4,7 @@ import { makeCandidate, unorderedKey } from '../../../src/advise/index-advisor/c
 import { type AdvisorCatalog, advisorCatalog } from '../../../src/advise/index-advisor/catalog.ts';
 import { type AdvisorStatement, prepareStatement } from '../../../src/advise/index-advisor/statement.ts';
 import { type WriteCost, writeCost } from '../../../src/advise/index-advisor/write-cost.ts';
-import type { Snapshot, Window } from '../../../src/domain/index.ts';
+import { amountWords, type Snapshot, type Window } from '../../../src/domain/index.ts';
 import { diffSnapshots, usageCatalog, workloadFromFiles } from '../../../src/workload/index.ts';
 import { type SampleDatabase, sampleDatabase } from '../rules/index/context.ts';
 
@@ -148,7 +148,7 @@ describe('kinds', () => {
       await costOf('random', { pages: 4 * memory }),
     ];
     expect(small.formula).not.toContain('page reads');
-    expect(large.formula).toContain(`${Math.round(0.75 * large.entries)} page reads`);
+    expect(large.formula).toContain(`${amountWords(Math.round(0.75 * large.entries))} page reads`);
     expect((await costOf('at', { pages: 4 * memory })).formula).not.toContain('page reads');
   });
 });
