@@ -8,6 +8,7 @@ import { demoWorkload } from './index-workloads/demo.ts';
 import { workloadOfFiles } from './index-workloads/from-files.ts';
 import { generate, type IndexWorkload } from './index-workloads/index-workload.ts';
 import { oltp } from './index-workloads/oltp.ts';
+import { shopWorkload } from './index-workloads/shop.ts';
 import { skewed } from './index-workloads/skewed.ts';
 import { templates } from './index-workloads/templates.ts';
 import { tpchWorkload } from './index-workloads/tpch.ts';
@@ -139,7 +140,7 @@ function workloadsOf({ quick, data, only, own }: BenchmarkOptions): (() => Promi
   const makers = new Map<string, () => Promise<IndexWorkload>>();
   if (data === null) console.log('TPC-H is left out: give --data <folder with catalog.json and queries/>.');
   else makers.set('tpch', () => tpchWorkload(data));
-  if (!quick) makers.set('demo', demoWorkload);
+  if (!quick) makers.set('demo', demoWorkload).set('shop', shopWorkload);
   for (const one of quick ? [skewed] : [oltp, skewed, templates]) makers.set(one.name, () => generate(one));
   const names = only ?? [...makers.keys()];
   return names.map((name) => {

@@ -6,34 +6,25 @@
 import pg from 'pg';
 import { startDemoTarget } from '../src/demo/index.ts';
 import { runWorkload } from '../src/demo/workload.ts';
-import { startEmbedded } from '../src/embedded/index.ts';
 import { fingerprint } from '../src/workload/index.ts';
 import type { BenchmarkOptions, BenchmarkResult } from './benchmark.ts';
-import { drive, fillShop, shopTemplates, shopWrites, type Template } from './oltp/index.ts';
+import {
+  CONNECTIONS,
+  drive,
+  fillShop,
+  shopTemplates,
+  shopWrites,
+  startShopServer,
+  type Template,
+} from './oltp/index.ts';
 import { indexRows, setFigures, setRow, statementRows } from './oltp-figures.ts';
 import { type BuiltSet, builtSets, type PairOptions, type Subject } from './oltp-pairs.ts';
 
 const MB = 1024 * 1024;
 /** Of the tables' size, for the set within a budget. */
 const BUDGET_SHARE = 0.05;
-const CONNECTIONS = 2;
 const FULL: PairOptions = { seen: { part: 0, of: 3 }, slots: 4, of: 16, writePairs: 8 };
 const QUICK: PairOptions = { seen: { part: 0, of: 1 }, slots: 4, of: 8, writePairs: 4 };
-const SETTINGS = {
-  shared_preload_libraries: 'pg_stat_statements',
-  track_io_timing: 'on',
-  shared_buffers: '1GB',
-  max_wal_size: '8GB',
-  wal_level: 'minimal',
-  max_wal_senders: '0',
-  // Two sessions on two cores: more workers would only get in each other's way.
-  max_parallel_workers_per_gather: '0',
-  autovacuum: 'off',
-  // What a real server writes is written, but nobody waits for the disk at each commit: that would hide the work.
-  fsync: 'on',
-  full_page_writes: 'on',
-  synchronous_commit: 'off',
-};
 
 async function tableBytes(dsn: string): Promise<{ tables: number; all: number }> {
   const client = new pg.Client({ connectionString: dsn });
@@ -80,7 +71,7 @@ async function shop(
   scale: number,
   options: PairOptions,
 ): Promise<{ sets: BuiltSet[]; names: Map<string, string> }> {
-  const server = await startEmbedded({ major: 17, name: 'bench-oltp', settings: SETTINGS });
+  const server = await startShopServer();
   try {
     const started = performance.now();
     await fillShop(server, 'shop', scale);

@@ -4,4 +4,5 @@
  */
 export { drive, type Slice, type Template } from './drive.ts';
 export { fillShop } from './schema.ts';
+export { CONNECTIONS, startShopServer } from './server.ts';
 export { shopTemplates, shopWrites } from './statements.ts';

@@ -162,7 +162,8 @@ export async function fillShop(server: EmbeddedServer, database: string, scale: 
     const client = new pg.Client({ connectionString: dsn });
     await client.connect();
     try {
-      await client.query(`SET maintenance_work_mem = '512MB'; SET jit = off`);
+      // Rows count as committed once the commit's log is written: VACUUM right after finds all of them visible.
+      await client.query(`SET maintenance_work_mem = '512MB'; SET jit = off; SET synchronous_commit = on`);
       for (let table = tables.shift(); table !== undefined; table = tables.shift()) {
         const { name, ddl, fill, indexes = [] } = table;
         // In one transaction: what a transaction has made itself need not be logged (wal_level = minimal).
