@@ -57,7 +57,9 @@ export async function indexesBenchmark(options: BenchmarkOptions): Promise<Bench
         const bytes = item.estimate.size_bytes ?? 0;
         size += bytes;
         const evidence = item.evidence.find((one) => one.name === 'size')?.formula ?? '';
-        const tuples = Number(/for (\d+) entries/.exec(evidence)?.[1] ?? 0);
+        const entries = /for ([\d,]+) entries/.exec(evidence)?.[1];
+        if (entries === undefined) throw new Error(`no number of entries in: ${evidence}`);
+        const tuples = Number(entries.replaceAll(',', ''));
         const pages = bytes / 8192;
         const height =
           item.change.index.method === 'btree' ? (pages > 60_000 ? 3 : pages > 280 ? 2 : 1) : null;
