@@ -38,6 +38,7 @@ import { BLOCK_BYTES } from './size-model.ts';
 import { sizeRange } from './size-range.ts';
 import { keyOfIndex } from './standing.ts';
 import type { AdvisorStatement } from './statement.ts';
+import { statisticsKnown } from './statistics-known.ts';
 
 /** Statements of a recommendation that say what stood in the place of their parameters, those that gain most. */
 const WITH_PARAMETERS = 5;
@@ -110,6 +111,7 @@ export function draftIndex(
   const hurt = affects.filter((item) => item.cost_after > item.cost_before);
   const helped = affects.filter((item) => item.cost_after <= item.cost_before);
   const ends = earlyEnds(affects, byId, { book, chosen: new Set(chosen), handle: contender.handle });
+  const known = statisticsKnown(contender.candidate.table);
   const draft: RecommendationDraft = {
     rule,
     change: {
@@ -134,7 +136,11 @@ export function draftIndex(
       '. Other statistics, another mix of statements or an index made meanwhile would change this advice.',
     severity: severityOf(shareOf(affects)),
     evidence_level: 'simulated',
-    confidence: (hurt.length > 0 ? 0.7 : 0.85) * (1 - GUESS * guessed) * earlyEndConfidence(ends, affects),
+    confidence:
+      (hurt.length > 0 ? 0.7 : 0.85) *
+      (1 - GUESS * guessed) *
+      earlyEndConfidence(ends, affects) *
+      known.confidence,
     estimate: {
       cost_before: without,
       cost_after: withIt,
@@ -187,6 +193,7 @@ export function draftIndex(
       ...secondOpinion(contender, affects, checked),
       ...overlapping(contender),
       ...guessedEvidence(guessed),
+      ...known.evidence,
       ...unaskedEvidence(unasked),
       ...readsEvidence(affects, byId),
       ...earlyEndEvidence(ends, context.what_if?.engine),
@@ -212,6 +219,7 @@ export function draftIndex(
             ({ sql }) =>
               `Its condition ${sql} is a constant of the given text: if that is a parameter in the application, the index serves only the calls with this value.`,
           ),
+        ...known.notes,
         ...earlyEndNotes(ends),
         ...hurt.map((item) => `A statement gets a costlier plan: ${item.query.slice(0, 80)}`),
       ],

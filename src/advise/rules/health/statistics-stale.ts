@@ -1,22 +1,17 @@
 /** Statistics that are older than what the table holds, where autovacuum will not see to it, or not soon. */
 import type { RecommendationDraft, Rule, RuleContext, Severity, TableRow } from '../../../domain/index.ts';
 import { autovacuumEnabled, isOff, rowsOf } from '../../autovacuum/options.ts';
+import { changedShare, hasGrownUncounted, isLoaded, LOAD_ROWS } from '../../autovacuum/statistics-age.ts';
 import { analyzeTrigger, type Trigger } from '../../autovacuum/trigger.ts';
 import { pageNotes } from '../../health/finding.ts';
 import { computed, limited, measured, setting, settingNotVisible } from '../../settings/facts.ts';
 
 const ID = 'health/statistics-stale';
 const MINIMUM_ROWS = 1000;
-/** Changed rows below which a load is none. */
-const LOAD_ROWS = 10_000;
-/** Share of the rows that changed: half of them are a load; a fifth that no autovacuum minds is too much. */
-const LOAD_SHARE = 0.5;
+/** Share of the rows that changed: a fifth that no autovacuum minds is too much. */
 const IGNORED_SHARE = 0.2;
 /** Autovacuum looks at each database once in autovacuum_naptime, a minute: after a quarter of an hour it is overdue. */
 const OVERDUE_SECONDS = 900;
-/** A table that grew to this many times its size without a count of changes lost its counters, as a crash does. */
-const GROWN = 2;
-const GROWN_PAGES = 128;
 
 export const rule: Rule = {
   id: ID,
@@ -70,7 +65,7 @@ function staleBecause(table: TableRow, context: RuleContext): Stale | null {
     table.reltuples >= 0;
   if (!known || trigger === null) return null;
   const changed = table.n_mod_since_analyze;
-  const share = changed / Math.max(1, rows);
+  const share = changedShare(table);
   const percent = `${Math.round(100 * share)} %`;
   const due = changed > trigger.rows;
   const found = (why: string, severity: Severity, confidence: number, ...notes: string[]): Stale => ({
@@ -99,7 +94,7 @@ function staleBecause(table: TableRow, context: RuleContext): Stale | null {
       'Find out what keeps autovacuum away: its workers are all busy, or somebody holds a lock on the table.',
     );
   }
-  if (due && share >= LOAD_SHARE && changed >= LOAD_ROWS) {
+  if (due && isLoaded(table)) {
     return found(
       `${percent} of its rows changed since it was analysed, as by a load`,
       share >= 1 ? 'medium' : 'low',
@@ -115,8 +110,7 @@ function staleBecause(table: TableRow, context: RuleContext): Stale | null {
       'Lower autovacuum_analyze_scale_factor of this table, or it will be so again.',
     );
   }
-  const grown = table.relpages >= GROWN_PAGES && table.main_pages >= GROWN * table.relpages;
-  if (!due && grown && changed < LOAD_ROWS) {
+  if (!due && hasGrownUncounted(table)) {
     return found(
       `it takes ${table.main_pages.toLocaleString('en-US')} pages now and took ${table.relpages.toLocaleString('en-US')} when it was last looked at, but next to no change was counted: counters were lost, as by a crash, and autovacuum goes by them`,
       'medium',
