@@ -12,7 +12,7 @@ import { btree } from '../support/definitions.ts';
 import { type Advised, advised } from './advised.ts';
 
 const table = (name: string) => `CREATE TABLE ${name} (id int NOT NULL, owner int, note text);
-INSERT INTO ${name} SELECT g, g % 5000, 'x' FROM generate_series(1, 20000) AS g;
+INSERT INTO ${name} SELECT g, g % 5000, 'x' FROM generate_series(1, 100000) AS g;
 CREATE UNIQUE INDEX ${name}_idx ON ${name} (owner DESC, id) INCLUDE (note) NULLS NOT DISTINCT
   WITH (fillfactor = 80) WHERE id > 0;
 ANALYZE ${name};`;
