@@ -1,8 +1,8 @@
 /** Workloads of many statements times candidates: whose candidates a statement is asked about with, and what comes of it. */
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { adviseIndexes, type IndexAdvice } from '../../../src/advise/index-advisor/advise.ts';
-import type { WhatIf } from '../../../src/domain/index.ts';
 import { contextOf, type PlannedDatabase, plannedDatabase } from '../rules/index/context.ts';
+import { watched } from './watched.ts';
 
 let planned: PlannedDatabase;
 
@@ -58,28 +58,9 @@ async function runOf(
   let isSearching = false;
   const clock = vi.spyOn(Date, 'now').mockImplementation(() => now);
   const { whatIf, snapshot } = planned;
-  const note = (created: readonly string[], questions: number) => {
-    now += each * (10 + created.length) * questions;
-    if (!isSearching) there.push(...Array.from({ length: questions }, () => created.length));
-  };
-  const noted: WhatIf = Object.create(whatIf, {
-    engine: { value: whatIf.engine },
-    server_version: { value: whatIf.server_version },
-    questions: { get: () => whatIf.questions },
-    costs: {
-      value: (...given: Parameters<WhatIf['costs']>) => {
-        note(given[0].created, given[1].length);
-        return whatIf.costs(...given);
-      },
-    },
-    costsOfEach: {
-      value: (...[questions]: Parameters<WhatIf['costsOfEach']>) => {
-        for (const { configuration, statements: some } of questions) note(configuration.created, some.length);
-        return whatIf.costsOfEach(questions);
-      },
-    },
-    addIndexes: { value: (...given: Parameters<WhatIf['addIndexes']>) => whatIf.addIndexes(...given) },
-    describeExpression: { value: undefined },
+  const noted = watched(whatIf, ({ created }, { length }) => {
+    now += each * (10 + created.length) * length;
+    if (!isSearching) there.push(...Array.from({ length }, () => created.length));
   });
   const context = await contextOf(snapshot, {
     what_if: noted,

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CandidateSizes } from '../../../src/advise/index-advisor/candidate-size.ts';
 import { advisorCatalog } from '../../../src/advise/index-advisor/catalog.ts';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
-import type { IndexDefinition, WhatIf } from '../../../src/domain/index.ts';
+import type { IndexDefinition } from '../../../src/domain/index.ts';
 import { testMajors, testServer } from '../../support/servers.ts';
 import { contextOf, created, type PlannedDatabase, plannedDatabase } from '../rules/index/context.ts';
+import { watched } from './watched.ts';
 
 const oldestAndNewest = [...new Set([Math.min(...testMajors), Math.max(...testMajors)])];
 
@@ -33,26 +34,8 @@ describe.each(oldestAndNewest)('PostgreSQL %i', (major) => {
   async function advised(sql: string): Promise<{ indexes: string[]; asked: { text: string; on: number }[] }> {
     const { whatIf, snapshot } = planned;
     const asked: { text: string; on: number }[] = [];
-    const noted: WhatIf = Object.create(whatIf, {
-      engine: { value: whatIf.engine },
-      server_version: { value: whatIf.server_version },
-      questions: { get: () => whatIf.questions },
-      costs: {
-        value: (...given: Parameters<WhatIf['costs']>) => {
-          asked.push(...given[1].map((one) => ({ text: one.sql, on: given[0].created.length })));
-          return whatIf.costs(...given);
-        },
-      },
-      costsOfEach: {
-        value: (...[questions]: Parameters<WhatIf['costsOfEach']>) => {
-          for (const { configuration, statements } of questions)
-            asked.push(...statements.map((one) => ({ text: one.sql, on: configuration.created.length })));
-          return whatIf.costsOfEach(questions);
-        },
-      },
-      addIndexes: { value: (...given: Parameters<WhatIf['addIndexes']>) => whatIf.addIndexes(...given) },
-      explain: { value: (...given: Parameters<WhatIf['explain']>) => whatIf.explain(...given) },
-      describeExpression: { value: undefined },
+    const noted = watched(whatIf, ({ created }, statements) => {
+      asked.push(...statements.map((one) => ({ text: one.sql, on: created.length })));
     });
     const { recommendations } = await rule.evaluate(await contextOf(snapshot, { what_if: noted, sql }));
     return { indexes: created(recommendations), asked };

@@ -2,8 +2,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Pace } from '../../../src/advise/index-advisor/search/pace.ts';
 import { rule } from '../../../src/advise/rules/index/missing.ts';
-import type { RuleResult, WhatIf } from '../../../src/domain/index.ts';
+import type { RuleResult } from '../../../src/domain/index.ts';
 import { contextOf, type PlannedDatabase, plannedDatabase } from '../rules/index/context.ts';
+import { watched } from './watched.ts';
 
 /** What a question takes by the clock of these tests, in ms. */
 const EACH = 100;
@@ -59,34 +60,9 @@ interface TimedRun {
 async function runWithin(limit: number, spentAt: string | null = null): Promise<TimedRun> {
   let now = Date.now();
   let asked = 0;
-  const took = (questions: number) => {
-    asked += questions;
-    now += EACH * questions;
-  };
-  const { whatIf } = planned;
-  const timed: WhatIf = Object.create(whatIf, {
-    engine: { value: whatIf.engine },
-    questions: { get: () => whatIf.questions },
-    costs: {
-      value: async (...[configuration, statements]: Parameters<WhatIf['costs']>) => {
-        took(statements.length);
-        return whatIf.costs(configuration, statements);
-      },
-    },
-    costsOfEach: {
-      value: async (...[questions]: Parameters<WhatIf['costsOfEach']>) => {
-        took(questions.reduce((sum, { statements }) => sum + statements.length, 0));
-        return whatIf.costsOfEach(questions);
-      },
-    },
-    explain: {
-      value: async (...[configuration, statement]: Parameters<WhatIf['explain']>) => {
-        took(1);
-        return whatIf.explain(configuration, statement);
-      },
-    },
-    addIndexes: { value: (...given: Parameters<WhatIf['addIndexes']>) => whatIf.addIndexes(...given) },
-    describeExpression: { value: undefined },
+  const timed = watched(planned.whatIf, (_, { length }) => {
+    asked += length;
+    now += EACH * length;
   });
   const clock = vi.spyOn(Date, 'now').mockImplementation(() => now);
   try {
