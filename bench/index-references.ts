@@ -150,10 +150,15 @@ function workloadsOf({ quick, data, only, own }: BenchmarkOptions): (() => Promi
   });
 }
 
-/** Of the bytes that ours takes without a budget; fewer budgets where each takes minutes. */
-function sharesOf({ workload }: IndexWorkload, quick: boolean): number[] {
-  if (quick) return [0.25];
-  return workload.queries.length > MANY_STATEMENTS ? [0.1, 0.25, 1] : [0.05, 0.1, 0.25, 0.5, 1];
+/**
+ * Columns of the references' candidates at most, and budgets as shares of the bytes that ours takes without one; fewer of
+ * both where each run takes minutes.
+ */
+function effortOf({ workload }: IndexWorkload, quick: boolean): { widths: number[]; shares: number[] } {
+  if (quick) return { widths: [2], shares: [0.25] };
+  return workload.queries.length > MANY_STATEMENTS
+    ? { widths: [2], shares: [0.1, 0.25, 1] }
+    : { widths: [1, 2, 3], shares: [0.05, 0.1, 0.25, 0.5, 1] };
 }
 
 /** Runs all workloads; prints a table each and the cells that ours lost. */
@@ -163,10 +168,9 @@ export async function indexReferencesBenchmark(options: BenchmarkOptions): Promi
   for (const make of workloadsOf(options)) {
     const workload = await make();
     const comparison = await compare(workload, {
-      widths: options.quick ? [2] : [1, 2, 3],
+      ...effortOf(workload, options.quick),
       hindsight: !options.quick,
       limit_seconds: options.quick ? 8 : 60,
-      shares: sharesOf(workload, options.quick),
       most_budgets: options.quick ? 1 : Number.POSITIVE_INFINITY,
       show: (line) => console.log(line),
     });
