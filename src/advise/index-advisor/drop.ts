@@ -8,7 +8,6 @@ import {
   type Severity,
   type Snapshot,
 } from '../../domain/index.ts';
-
 import type { WriteCost } from './write-cost.ts';
 
 export interface DropReason {

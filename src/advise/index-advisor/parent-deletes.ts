@@ -13,13 +13,14 @@ export interface Deletes {
 /**
  * By the statements where files were given and delete from it: those weigh what somebody says. Else by the counters of
  * the window, or since they began where there is only one snapshot.
+ * @param statements that delete, by the OID of their table (`deletingStatements`).
  */
 export function deletesOf(
   { window, snapshot, workload }: RuleContext,
   oid: number | null,
-  byStatements: ReadonlyMap<number, number>,
+  statements: ReadonlyMap<number, readonly WorkloadQuery[]>,
 ): Deletes {
-  const stated = workload.source === 'files' ? (byStatements.get(oid ?? 0) ?? 0) : 0;
+  const stated = workload.source === 'files' ? rowsOf(statements.get(oid ?? 0) ?? []) : 0;
   if (stated > 0) {
     const source = 'workload files, a row a call';
     return { rows: stated, period: 'by the workload', source, level: 'estimated' };
@@ -30,13 +31,9 @@ export function deletesOf(
   return { rows, period, source: 'pg_stat_user_tables.n_tup_del', level: 'measured' };
 }
 
-/** Rows that DELETE statements take from a table, by its OID: one a call, the least that it takes them for. */
-export async function rowsDeleted(context: RuleContext, catalog: UsageCatalog): Promise<Map<number, number>> {
-  const deleting = await deletingStatements(context, catalog);
-  const rowsOf = (queries: readonly WorkloadQuery[]) =>
-    queries.reduce((sum, { rows, calls }) => sum + Math.max(rows, calls), 0);
-  return new Map([...deleting].map(([oid, queries]) => [oid, rowsOf(queries)]));
-}
+/** Rows that DELETE statements take: one a call, the least that it takes them for. */
+const rowsOf = (queries: readonly WorkloadQuery[]): number =>
+  queries.reduce((sum, { rows, calls }) => sum + Math.max(rows, calls), 0);
 
 /** The workload's DELETE statements by the OID of their table. */
 export async function deletingStatements(

@@ -28,15 +28,11 @@ import { type AdvisorCatalog, advisorCatalog } from '../../index-advisor/catalog
 import { childWrites } from '../../index-advisor/child-writes.ts';
 import { callsWords, overlapping } from '../../index-advisor/draft-evidence.ts';
 import { holdsReferring } from '../../index-advisor/existing.ts';
-import {
-  type Deletes,
-  deletesOf,
-  deletingStatements,
-  rowsDeleted,
-} from '../../index-advisor/parent-deletes.ts';
+import { type Deletes, deletesOf, deletingStatements } from '../../index-advisor/parent-deletes.ts';
 import { BLOCK_BYTES, bytesOf } from '../../index-advisor/size-model.ts';
 import { sizeRange } from '../../index-advisor/size-range.ts';
 import { keyOfIndex } from '../../index-advisor/standing.ts';
+import { statisticsKnown } from '../../index-advisor/statistics-known.ts';
 
 const ID = 'index/unindexed-foreign-key';
 /** Planner cost units that one check must save: below this the referencing table is read as fast without an index. */
@@ -65,7 +61,7 @@ export const rule: Rule = {
     );
     if (open.length === 0) return { recommendations, rejections, limits: [] };
     const names = await usageCatalog(context.snapshot);
-    const deleted = await rowsDeleted(context, names);
+    const deleting = await deletingStatements(context, names);
     for (const key of open) {
       const reject = (code: string, reason: string) =>
         rejections.push({
@@ -75,7 +71,7 @@ export const rule: Rule = {
           code,
           reason,
         });
-      const deletes = deletesOf(context, key.referenced_oid, deleted);
+      const deletes = deletesOf(context, key.referenced_oid, deleting);
       if (deletes.rows <= 0) {
         reject(
           'no_parent_changes',
@@ -87,7 +83,8 @@ export const rule: Rule = {
           `${deletes.rows} rows were deleted, but there was no planner to weigh an index`,
         );
       } else {
-        const draft = await weigh(context, key, deletes, catalog, names);
+        const deleters = deletersOf(deleting.get(key.referenced_oid ?? 0) ?? [], context);
+        const draft = await weigh(context, key, { deletes, deleters }, catalog, names);
         if ('code' in draft) reject(draft.code, draft.reason);
         else recommendations.push(draft);
       }
@@ -133,13 +130,8 @@ function parentOf({ referenced_oid }: ForeignKey, { tables }: AdvisorCatalog): s
 }
 
 /** Statements of the workload that delete from the referenced table, those of most rows first. */
-async function deletersOf(
-  oid: number | null,
-  context: RuleContext,
-  names: UsageCatalog,
-): Promise<Evidence[]> {
-  const deleting = await deletingStatements(context, names);
-  return (deleting.get(oid ?? 0) ?? [])
+function deletersOf(queries: readonly WorkloadQuery[], context: RuleContext): Evidence[] {
+  return queries
     .toSorted((a, b) => b.rows - a.rows)
     .slice(0, DELETERS)
     .map((query): Evidence => {
@@ -157,11 +149,12 @@ async function deletersOf(
 async function weigh(
   context: RuleContext,
   key: ForeignKey,
-  { rows: deletes, period, source, level }: Deletes,
+  of: { deletes: Deletes; deleters: readonly Evidence[] },
   catalog: AdvisorCatalog,
   names: UsageCatalog,
 ): Promise<RecommendationDraft | { code: string; reason: string }> {
   const { what_if: whatIf, snapshot } = context;
+  const { rows: deletes, period, source, level } = of.deletes;
   const table = catalog.tables.get(key.table_oid);
   if (whatIf === null || table === undefined) throw new Error('weigh() needs a planner and a table');
   const { definition, key: indexKey } = makeBtree(
@@ -203,6 +196,7 @@ async function weigh(
   const candidate = { definition, table, selectivity: 1, conditions: [] };
   const build = buildTime({ candidate, size, size_bytes: bytesOf(size) }, snapshot);
   const parent = parentOf(key, catalog);
+  const known = statisticsKnown(table);
   const engine = `${whatIf.engine} EXPLAIN`;
   const evidence: Evidence[] = [
     {
@@ -248,7 +242,8 @@ async function weigh(
     },
     build.evidence,
     ...overlapping({ candidate }),
-    ...(await deletersOf(key.referenced_oid, context, names)),
+    ...of.deleters,
+    ...known.evidence,
     ...parameters.map(
       (parameter): Evidence => ({
         name: `samples of ${parameter.column ?? `$${parameter.number}`}`,
@@ -268,7 +263,7 @@ async function weigh(
     rationale: `${amountWords(deletes)} rows were deleted from ${parent} ${period}; for each of them PostgreSQL looks for rows of ${key.schema}.${key.table} that refer to it, at ${amountWords(before)} cost units now and ${amountWords(after)} with this index. If the referenced rows are no longer deleted, the index is not needed for that.`,
     severity: before > 1000 && deletes > 100 ? 'high' : 'medium',
     evidence_level: 'simulated',
-    confidence: 0.9,
+    confidence: 0.9 * known.confidence,
     estimate: {
       cost_before: deletes * before,
       cost_after: deletes * after,
@@ -286,6 +281,7 @@ async function weigh(
       notes: [
         'CREATE INDEX CONCURRENTLY reads the table twice and waits for transactions that are older than itself.',
         'Every insert into the table maintains it.',
+        ...known.notes,
       ],
     },
   };

@@ -77,6 +77,20 @@ test('none where the table is written more than the parents that go can save', a
   expect(rejected?.reason).toMatch(/would pay [\d,]+ for it.* save [\d,]+ /);
 });
 
+test('one whose table was loaded since ANALYZE says so', async () => {
+  const loaded = structuredClone(snapshot);
+  for (const table of loaded.tables) table.n_mod_since_analyze = table.name === 'partly' ? 200_000 : 0;
+  const { recommendations } = await rule.evaluate(await contextOf(loaded, { what_if: whatIf }));
+  const [partly, others] = ['partly', 'Child'].map((name) =>
+    recommendations.filter(({ change }) => change.kind === 'index.create' && change.index.table === name),
+  );
+  expect(partly?.map(({ risk }) => risk.notes)).toEqual([
+    expect.arrayContaining([expect.stringContaining('run ANALYZE public.partly')]),
+  ]);
+  expect(others?.flatMap(({ risk }) => risk.notes)).not.toContainEqual(expect.stringContaining('ANALYZE'));
+  expect(partly?.[0]?.confidence).toBeLessThan(others?.[0]?.confidence ?? 0);
+});
+
 test('one that index/missing advises for the workload does it; where that advises none, the look-ups are asked about', async () => {
   const advised = async (sql: string) =>
     runRules([missing, rule], await contextOf(snapshot, { what_if: whatIf, sql }));
