@@ -71,6 +71,11 @@ export interface UsageRelation {
   alias: string;
   /** All columns that the statement reads of it; null: all (`SELECT *`, whole-row). */
   columns_read: string[] | null;
+  /**
+   * Of the columns read, those that something is done with: a condition, a join, an order, a group, a computation. The
+   * others only stand in the result as they are. Null: all.
+   */
+  columns_used: string[] | null;
   /** Columns that an UPDATE/MERGE sets; empty otherwise. */
   columns_written: string[];
   /** Target of INSERT, UPDATE, DELETE, MERGE. */

@@ -11,6 +11,8 @@ interface RelationUse {
   alias: string;
   /** Null: all. */
   read: Set<string> | null;
+  /** Of these, what is not only shown in the result; null: all. */
+  used: Set<string> | null;
   written: Set<string>;
   is_written: boolean;
 }
@@ -83,6 +85,8 @@ export interface Analysis {
   /** Columns referenced since the innermost sub-select began: tells whether it is correlated. */
   referenced: ColumnUse[];
   expressions: WeakMap<Node, Expression>;
+  /** What is read now stands in the statement's result as it is: nothing is done with it here. */
+  is_shown: boolean;
   /** Outputs of sub-selects within expressions. */
   outputs: WeakMap<Node, OutputColumn[]>;
   /** Views being expanded, outermost first: a guard against cycles; offsets inside of them are not the statement's. */
@@ -102,20 +106,39 @@ export function relationsOf(expression: Expression): Set<number> {
 
 /** Adds a table to the statement; returns its number. */
 export function addRelation(analysis: Analysis, table: CatalogTable, alias: string): number {
-  analysis.relations.push({ table, alias, read: new Set(), written: new Set(), is_written: false });
+  analysis.relations.push({
+    table,
+    alias,
+    read: new Set(),
+    used: new Set(),
+    written: new Set(),
+    is_written: false,
+  });
   return analysis.relations.length - 1;
 }
 
 /** Notes that a column is read. */
 export function noteRead(analysis: Analysis, use: ColumnUse): void {
   analysis.relations[use.relation]?.read?.add(use.column);
-  analysis.referenced.push(use);
+  noteReadAgain(analysis, [use]);
 }
 
-/** Notes that all of a relation's columns are read. */
-export function noteReadWhole(analysis: Analysis, relation: number): void {
+/** Notes that columns that were read before are read in another place. */
+export function noteReadAgain(analysis: Analysis, uses: readonly ColumnUse[]): void {
+  if (!analysis.is_shown)
+    for (const { relation, column } of uses) analysis.relations[relation]?.used?.add(column);
+  analysis.referenced.push(...uses);
+}
+
+/**
+ * Notes that all of a relation's columns are read.
+ * @param isUsed as a row that something is done with; else each of them that is so is noted by itself.
+ */
+export function noteReadWhole(analysis: Analysis, relation: number, isUsed: boolean): void {
   const use = analysis.relations[relation];
-  if (use !== undefined) use.read = null;
+  if (use === undefined) return;
+  use.read = null;
+  if (isUsed) use.used = null;
 }
 
 /** The relations as the domain has them. */
@@ -127,6 +150,8 @@ export function usageRelations(analysis: Analysis): UsageRelation[] {
     alias: use.alias,
     columns_read:
       use.read === null ? null : [...use.table.columns.keys()].filter((name) => use.read?.has(name)),
+    columns_used:
+      use.used === null ? null : [...use.table.columns.keys()].filter((name) => use.used?.has(name)),
     columns_written: [...use.written],
     is_written: use.is_written,
   }));

@@ -1,7 +1,7 @@
 /** Reading expressions: columns resolved and unqualified, parameters noted with what surrounds them. */
 import type { A_Expr, FuncCall, Node, SubLink } from '@pgsql/types';
 import { isAggregateCall } from './aggregates.ts';
-import { type Analysis, type ColumnUse, type Expression, noteRead } from './analysis.ts';
+import { type Analysis, type ColumnUse, type Expression, noteRead, noteReadAgain } from './analysis.ts';
 import { type Hint, type ListPlace, NO_HINT } from './hint.ts';
 import { columnsOfSource, noteStar, resolveColumn, type Scope, starSources } from './scope.ts';
 import { holdsColumn, holdsParameter, isNode, lastName, namesOf } from './tree.ts';
@@ -30,7 +30,7 @@ export function readExpression(
   const known = analysis.expressions.get(node);
   if (known !== undefined) {
     // Read again from another place: the columns count as referenced there as well.
-    analysis.referenced.push(...known.columns);
+    noteReadAgain(analysis, known.columns);
     return known;
   }
   const gathering: Gathering = { columns: [], opaque: false, parameter: false, sublink: false };
@@ -143,7 +143,7 @@ class ExpressionReader {
     if (last !== undefined && 'A_Star' in last) {
       this.into.opaque = true;
       for (const source of starSources(this.scope, names)) {
-        noteStar(this.analysis, source);
+        noteStar(this.analysis, source, true);
         if (source.kind !== 'derived') continue;
         for (const column of columnsOfSource(source, this.scope)) this.meanings(column.meanings);
       }
@@ -173,7 +173,7 @@ class ExpressionReader {
       }
       case 'row':
         this.into.opaque = true;
-        noteStar(this.analysis, meaning.source);
+        noteStar(this.analysis, meaning.source, true);
         for (const column of columnsOfSource(meaning.source, this.scope)) this.meanings(column.meanings);
         return node;
       case 'unknown':

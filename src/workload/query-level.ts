@@ -34,14 +34,13 @@ class LevelReader {
     noteFrom(analysis, select.fromClause?.length ?? 0);
     for (const item of select.fromClause ?? []) readFrom(analysis, scope, item);
     if (select.whereClause !== undefined) readCondition(analysis, scope, select.whereClause);
-    const eager = purpose === 'top' || purpose === 'value';
-    const outputs = targetColumns(analysis, scope, select.targetList ?? [], eager);
+    const outputs = targetColumns(analysis, scope, select.targetList ?? [], isEager(purpose));
     this.groups(outputs);
     // What EXISTS selects is never computed.
-    if (purpose !== 'exists') this.targets(outputs, hints, eager);
+    if (purpose !== 'exists') this.targets(outputs, hints, purpose);
     else
       for (const target of select.targetList ?? [])
-        if (holdsParameter(target)) this.targets(outputs, hints, false);
+        if (holdsParameter(target)) this.targets(outputs, hints, purpose);
     if (select.havingClause !== undefined) this.read(select.havingClause);
     this.distinct(outputs);
     this.windows();
@@ -53,12 +52,16 @@ class LevelReader {
   }
 
   /** Reads outputs: all of them, or (in a derived table) those that are more than a column's name. */
-  private targets(outputs: readonly OutputColumn[], hints: readonly Hint[], eager: boolean): void {
+  private targets(outputs: readonly OutputColumn[], hints: readonly Hint[], purpose: QueryPurpose): void {
+    const { analysis } = this;
     outputs.forEach((output, index) => {
       for (const { node, scope } of output.meanings) {
-        const own = scope === this.scope;
-        if (eager || (own && !('ColumnRef' in node))) {
-          readExpression(this.analysis, scope, node, hints[index] ?? NO_HINT);
+        const isName = 'ColumnRef' in node;
+        if (isEager(purpose) || (scope === this.scope && !isName)) {
+          // The statement's own result; DISTINCT and the like read its columns once more.
+          analysis.is_shown = purpose === 'top' && isName;
+          readExpression(analysis, scope, node, hints[index] ?? NO_HINT);
+          analysis.is_shown = false;
         }
       }
     });
@@ -177,6 +180,9 @@ class LevelReader {
   }
 }
 
+/** Whether all outputs are computed, and not only those that are asked for. */
+const isEager = (purpose: QueryPurpose): boolean => purpose === 'top' || purpose === 'value';
+
 /** Adds a set of operands if all of them are of one relation. */
 function addGroup(analysis: Analysis, expressions: readonly Expression[]): void {
   const relations = new Set(expressions.flatMap((each) => [...relationsOf(each)]));
@@ -198,6 +204,11 @@ function readSetOperation(
     arm === undefined ? [] : readSelect(analysis, childScope(scope), arm, purpose, hints);
   const left = branch(select.larg);
   const right = branch(select.rarg);
+  // Its branches are sorted, hashed or merged by what they return.
+  if (purpose === 'top') {
+    for (const { meanings } of [...left, ...right])
+      for (const meaning of meanings) readExpression(analysis, meaning.scope, meaning.node);
+  }
   if (select.limitCount !== undefined) readExpression(analysis, scope, select.limitCount, { kind: 'limit' });
   if (select.limitOffset !== undefined)
     readExpression(analysis, scope, select.limitOffset, { kind: 'offset' });

@@ -138,9 +138,12 @@ export function columnsOfSource(source: Source, scope: Scope): OutputColumn[] {
   }
 }
 
-/** Marks a table source as read whole; other sources have their columns marked one by one. */
-export function noteStar(analysis: Analysis, source: Source): void {
-  if (source.kind === 'table') noteReadWhole(analysis, source.relation);
+/**
+ * Marks a table source as read whole; other sources have their columns marked one by one.
+ * @param isUsed as of `noteReadWhole`.
+ */
+export function noteStar(analysis: Analysis, source: Source, isUsed: boolean): void {
+  if (source.kind === 'table') noteReadWhole(analysis, source.relation, isUsed);
 }
 
 /** A ColumnRef node. */

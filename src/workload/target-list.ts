@@ -35,7 +35,7 @@ export function targetColumns(
     const last = fields.at(-1);
     if (last !== undefined && 'A_Star' in last) {
       return starSources(scope, namesOf(fields)).flatMap((source) => {
-        if (mark) noteStar(analysis, source);
+        if (mark) noteStar(analysis, source, false);
         return columnsOfSource(source, scope);
       });
     }

@@ -159,6 +159,7 @@ export function analyseStatement(
     disjunctions: 0,
     referenced: [],
     expressions: new WeakMap(),
+    is_shown: false,
     outputs: new WeakMap(),
     views: [],
     readers: {

@@ -293,6 +293,35 @@ describe('what is read and written', () => {
     );
   });
 
+  test.each<[string, Record<string, string[] | null>]>([
+    ['select body, id from tasks where owner_id = $1', { tasks: ['owner_id'] }],
+    ['select * from tasks where status = $1', { tasks: ['status'] }],
+    ['select t from tasks t', { t: null }],
+    ['select body as b, name from tasks order by b', { tasks: ['body'] }],
+    ['select body, name from tasks order by 1', { tasks: ['body'] }],
+    ['select body, max(id) from tasks group by 1', { tasks: ['id', 'body'] }],
+    ['select distinct body from tasks', { tasks: ['body'] }],
+    ['select distinct on (owner_id) body from tasks', { tasks: ['owner_id'] }],
+    ['select lower(body), name from tasks', { tasks: ['body'] }],
+    ['select body, rank() over (order by owner_id) from tasks', { tasks: ['owner_id'] }],
+    ['select body from tasks union select email from users', { tasks: ['body'], users: ['email'] }],
+    ['select body from tasks union all select email from users', { tasks: ['body'], users: ['email'] }],
+    ['select id, text from open_tasks', { t: ['body', 'status'] }],
+    ['select b from (select body as b, id from tasks) x where x.id = 1', { tasks: ['id'] }],
+    ['select b from (select distinct body as b from tasks) x', { tasks: ['body'] }],
+    [
+      'select body from tasks where owner_id in (select id from users)',
+      { tasks: ['owner_id'], users: ['id'] },
+    ],
+    ['select t.body, u.email from tasks t join users u on u.id = t.owner_id', { t: ['owner_id'], u: ['id'] }],
+    ['delete from tasks where owner_id = $1 returning body', { tasks: ['owner_id', 'body'] }],
+  ])('what something is done with: %s', async (sql, expected) => {
+    const usage = await statementUsage(sql, catalog);
+    const used = usage.relations.map(({ alias, columns_used }) => [alias, columns_used?.toSorted() ?? null]);
+    const sorted = Object.entries(expected).map(([alias, names]) => [alias, names?.toSorted() ?? null]);
+    expect(Object.fromEntries(used)).toEqual(Object.fromEntries(sorted));
+  });
+
   test.each<[string, string[], string[]]>([
     [
       'update tasks set (status, body) = ($1, $2), active = not active where id = $3',

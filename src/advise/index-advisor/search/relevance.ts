@@ -14,12 +14,14 @@ function columnsOf({ definition }: Candidate): { keys: string[][]; where: string
 }
 
 /**
- * False only where the planner can make no use of the index for the statement: its predicate is about columns of which
- * the statement says nothing, or it has none and no key of it is read (so there is no condition, no order and no
- * index-only scan). A predicate that the statement implies makes the index useful whatever its keys are.
+ * False only where the planner can make no use of the index for the statement: its predicate is about columns that no
+ * condition names, or it has none, nothing is done with a key of it (so there is no condition and no order: what a result
+ * only shows is neither), and it does not hold all that is read (so there is no index-only scan): build_index_paths() of
+ * indxpath.c. A predicate that the statement implies makes the index useful whatever its keys are.
  */
 export function isRelevant(statement: AdvisorStatement, candidate: Candidate): boolean {
   const { keys, where } = columnsOf(candidate);
+  const { definition } = candidate;
   return statement.usages.some((usage) =>
     usage.relations.some((relation) => {
       // A partition or child is read through its parent, too.
@@ -28,12 +30,15 @@ export function isRelevant(statement: AdvisorStatement, candidate: Candidate): b
       const read = relation.columns_read;
       // What only takes new rows is not scanned; what is updated or deleted without a condition is read whole.
       if (relation.is_written && read?.length === 0) return false;
-      // SELECT * reads all, and count(*) may read any index that is smaller than the table.
-      if (read === null || read.length === 0) return true;
-      const columns = new Set(read);
-      // Of several columns one that is read is enough to ask: the others' conditions may follow from it.
-      if (where.length > 0) return where.some((name) => columns.has(name));
-      return keys.some((names) => names.length === 0 || names.some((name) => columns.has(name)));
+      // count(*) may read any index that is smaller than the table; policies add conditions that no statement shows.
+      if (relation.columns_used === null || read?.length === 0 || candidate.table.row.row_security)
+        return true;
+      const used = new Set(relation.columns_used);
+      // Of several columns one that is used is enough to ask: the others' conditions may follow from it.
+      if (where.length > 0) return where.some((name) => used.has(name));
+      if (keys.some((names) => names.length === 0 || names.some((name) => used.has(name)))) return true;
+      const held = new Set([...definition.keys.map(({ column }) => column), ...definition.include]);
+      return (read ?? [...candidate.table.columns.keys()]).every((name) => held.has(name));
     }),
   );
 }
