@@ -56,6 +56,7 @@ const known: ReadonlyMap<string, RejectionWords> = new Map([
     alternative_of_chosen:
       'a recommended index does the same work, and this one in its place would cost more',
     dominated_by_chosen: 'by itself it would pay, but the recommended indexes do most of its work',
+    out_of_reach: 'within the budget it would keep out more than it could save',
     beaten_by_smaller: 'where it helps the planner prefers one that is no larger',
     too_small_gain: 'it saves less than it costs',
     no_gain: 'no statement gets noticeably cheaper with it',

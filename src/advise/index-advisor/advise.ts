@@ -72,12 +72,20 @@ export async function adviseIndexes(
   const limits: Limit[] = [];
   const { statements, notAnalysed } = await plannableStatements(context, book);
   const base = total(statements, book);
-  const run: IndexesOfRun = await openRun(context, whatIf, { statements, book, base, rejections, rule });
-  context.progress(`choosing among ${run.contenders.length} candidate indexes`);
+  const budget_bytes = heldBack(context.index_budget_bytes);
+  const run: IndexesOfRun = await openRun(context, whatIf, {
+    statements,
+    book,
+    base,
+    budget_bytes,
+    rejections,
+    rule,
+  });
   const selection = await selectIndexes({
     statements,
     contenders: run.contenders,
     leaving: run.leaving,
+    in_stages: run.in_stages,
     weighMore: run.weighMore,
     widen: run.widen,
     max_regression: context.max_regression ?? MAX_REGRESSION,
@@ -85,7 +93,7 @@ export async function adviseIndexes(
     indexes_on: run.indexesOn,
     book,
     base,
-    budget_bytes: heldBack(context.index_budget_bytes),
+    budget_bytes,
     tables_bytes: bytesRead(context, statements),
     minimum_gain: context.index_budget_bytes === null ? MINIMUM_GAIN : MINIMUM_GAIN_IN_BUDGET,
     progress: context.progress,

@@ -20,7 +20,7 @@ const MAX_DERIVED = 300;
 /** Contenders of a table beside the members that they are merged with. */
 const NEARLY_JOINED = 4;
 
-export interface IndexesOfRun extends Pick<SelectionInput, 'widen' | 'weighMore'> {
+export interface IndexesOfRun extends Pick<SelectionInput, 'in_stages' | 'widen' | 'weighMore'> {
   contenders: Contender[];
   leaving: Leaving[];
   indexesOn: SelectionInput['indexes_on'];
@@ -63,6 +63,7 @@ export async function openRun(
     indexesOn: (oid) => maker.catalog.tables.get(oid)?.indexes.length ?? 0,
     asked: () => handles,
     rejectOthers: () => weighing.reject(),
+    in_stages: weighing.isInStages,
     weighMore: async (deadline) => {
       const now = Date.now();
       const more = await weighing.more(now + TIME_TO_WEIGH * Math.max(0, deadline - now));

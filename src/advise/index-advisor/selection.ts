@@ -65,8 +65,10 @@ export interface SelectionInput {
   max_indexes_per_table: number | null;
   /** Indexes on a table now, by its OID. */
   indexes_on: (tableOid: number) => number;
+  /** True: candidates are weighed further once no better set of those before is found; else first of all. */
+  in_stages: boolean;
   /**
-   * Goes on weighing candidates, once no better set of those before is found.
+   * Goes on weighing candidates.
    * @param deadline epoch ms at which the search ends.
    * @returns null: all are weighed; else what became a contender (none: plans may have been shown all the same).
    */
@@ -104,7 +106,7 @@ export interface Selection {
   left: LeftOut[];
   /** True: the deadline ended the search. */
   cut_short: boolean;
-  /** The best set of each round in which the planner was asked about a set and its neighbours. */
+  /** The best set of each round in which the planner was asked about a set and its neighbours, and one from before. */
   path: SetOnTheWay[];
   /** Costs that followed from plans that the planner had shown. */
   concluded: number;
@@ -137,18 +139,32 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
   let weighed = weigh(input, book.present);
   let rivals = alternatives(input.contenders);
   const modelOf = () => new SetModel(statements, weighed, rivals, book, rulesOf(input));
+  const join = (more: MoreContenders) => {
+    input.contenders.push(...more.contenders);
+    input.leaving.push(...more.leaving);
+  };
+  const path: SetOnTheWay[] = [];
+  if (!input.in_stages) {
+    // What is known by then may show a good set already.
+    const model = modelOf();
+    path.push({ ...partsOf(input, searchSets(model, limits, model.present)), questions: book.questions });
+    const more = await input.weighMore(input.deadline);
+    if (more) join(more);
+    weighed = weigh(input, book.present);
+    rivals = alternatives(input.contenders);
+  }
+  input.progress(`choosing among ${input.contenders.length} candidate indexes`);
   await askAboutLeaving(input, input.leaving);
   // Within a budget the neighbours of the search's sets show the same plans for fewer questions (TPC-H: 290 fewer of
   // 1,880 at 450 MB, the same set); without one a grown set is the better beginning (a fifteenth less cost at scale).
   if (input.budget_bytes === null) await growByPlanner(input, weighed, rivals);
   let chosen: readonly number[] | null = null;
-  const path: SetOnTheWay[] = [];
   let concluded = 0;
   let widened = 0;
   let idle = 0;
   let last = Number.POSITIVE_INFINITY;
   let before: ReadonlySet<string> = new Set();
-  while (path.length < MAX_ROUNDS && Date.now() < input.deadline) {
+  for (let round = 1; round <= MAX_ROUNDS && Date.now() < input.deadline; round += 1) {
     const model = modelOf();
     const found = searchSets(model, limits, chosen ?? model.present);
     chosen = found.members();
@@ -160,7 +176,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     // Of what nothing makes cheaper the model knows nothing.
     const saved = new SetState(model).value - found.value;
     const left = (100 * (1 - saved / Math.max(1, input.base))).toPrecision(4);
-    input.progress(`round ${path.length}: the best set so far leaves ${left} % of the cost`);
+    input.progress(`round ${round}: the best set so far leaves ${left} % of the cost`);
     const room = new Room(found, limits.budget_bytes);
     let asked =
       (await askAbout(input, set, statements)) +
@@ -184,8 +200,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
       more = await input.widen(input.contenders.filter(({ handle }) => set.has(handle)));
       if (more.contenders.length === 0) break;
     }
-    input.contenders.push(...more.contenders);
-    input.leaving.push(...more.leaving);
+    join(more);
     await askAboutLeaving(input, more.leaving);
     weighed = weigh(input, set);
     rivals = alternatives(input.contenders);

@@ -39,6 +39,8 @@ export interface Weighing {
   book: PlanBook;
   /** Calls × cost of all statements without new indexes. */
   base: number;
+  /** Bytes that a set may take; null: no limit. */
+  budget_bytes: number | null;
   rejections: Rejection[];
   rule: string;
 }

@@ -1,8 +1,9 @@
 /** From candidates to contenders: the planner is asked about each where it could matter. */
-import type { RuleContext } from '../../domain/index.ts';
+import { bytesWords, costShareWords, type Rejection, type RuleContext } from '../../domain/index.ts';
 import { tableOf } from './candidates/candidate.ts';
 import { askAboutComplements } from './complements.ts';
-import { LATE } from './make-candidates.ts';
+import { LATE, type Made } from './make-candidates.ts';
+import { type OutOfReach, outOfReach } from './out-of-reach.ts';
 import type { Contender } from './selection.ts';
 import type { AdvisorStatement } from './statement.ts';
 import {
@@ -39,8 +40,11 @@ export class CandidateWeighing {
   #late: ReadonlySet<AdvisorStatement> = new Set();
   /** Candidates that are not asked about by themselves, or not yet. */
   #unasked: ReadonlySet<string> = new Set();
+  /** By candidate, why it is not asked about: it is in no good set within the budget. */
+  #outOfReach: ReadonlyMap<string, OutOfReach> = new Map();
   /** By candidate, one no larger that the planner preferred to it. */
   #beaten: ReadonlyMap<string, string> = new Map();
+  #isInStages = false;
   /** What is still to come, in this order. */
   readonly #stages: ((context: RuleContext) => Promise<void>)[] = [];
 
@@ -50,12 +54,13 @@ export class CandidateWeighing {
   }
 
   /**
-   * The first contenders: of large workloads those that plans need which fit into a budget together, else all.
+   * The first contenders: those that plans with all candidates need, of large workloads with a budget those of plans which
+   * fit into it together.
    * @param deadline epoch ms.
    */
   async first(deadline: number): Promise<Contender[]> {
     const context = { ...this.#context, deadline };
-    const { made } = this.#weighing;
+    const { made, book, budget_bytes } = this.#weighing;
     let isLarge = context.index_budget_bytes !== null && pairsOf(made) > MANY_PAIRS;
     registerCandidates(made, this.#weighing, isLarge);
     const started = Date.now();
@@ -69,16 +74,25 @@ export class CandidateWeighing {
     this.#asked = together.asked;
     this.#needed = together.needed;
     this.#late = together.late;
+    this.#stages.push(this.#askAboutEach);
     if (isLarge) {
+      this.#isInStages = true;
       this.#unasked = new Set(
         made.flatMap(({ contender, by }) =>
           by.some((one) => this.#promising.has(one)) ? [contender.handle] : [],
         ),
       );
-      this.#stages.push(this.#askAboutEach, this.#askAboutOthers);
+      this.#stages.push(this.#askAboutOthers);
       await askAboutShareable(context, this.#weighing, this.#promising, this.#needed);
-    } else await this.#askAboutEach(context);
+    } else if (budget_bytes !== null) {
+      this.#outOfReach = outOfReach({ made, promising: this.#promising.keys(), book, budget_bytes });
+    }
     return this.#contenders();
+  }
+
+  /** True: of what is weighed by then the best set is searched before the next stage; else the stages follow each other. */
+  get isInStages(): boolean {
+    return this.#isInStages;
   }
 
   /**
@@ -96,22 +110,32 @@ export class CandidateWeighing {
   /** Says of all that became no contender why not. */
   reject(): void {
     const { made, rejections, rule } = this.#weighing;
-    for (const { contender, by } of made) {
-      if (this.#there.has(contender.handle) || contender.standing === 'committed') continue;
-      const isUnasked = this.#unasked.has(contender.handle) || by.every((one) => this.#late.has(one));
-      const [code, reason] = isUnasked
-        ? ['deadline', LATE]
-        : ['no_gain', 'no statement that it was made for gets noticeably cheaper with it'];
-      const { candidate } = contender;
-      rejections.push({ rule, candidate: candidate.key, code, reason, table: tableOf(candidate) });
+    for (const one of made) {
+      const { handle, candidate, standing } = one.contender;
+      if (this.#there.has(handle) || standing === 'committed') continue;
+      rejections.push({ rule, candidate: candidate.key, ...this.#whyNot(one), table: tableOf(candidate) });
     }
   }
 
+  #whyNot({ contender: { handle, reserved_bytes }, by }: Made): Pick<Rejection, 'code' | 'reason'> {
+    const out = this.#outOfReach.get(handle);
+    if (out) {
+      const shareOf = (cost: number) => costShareWords(cost / this.#weighing.base);
+      const reason = `its ${bytesWords(reserved_bytes)} would keep too much out of the budget: indexes with it among them save ${shareOf(out.most)} of the workload's cost at most, others ${shareOf(out.reached)} at least`;
+      return { code: 'out_of_reach', reason };
+    }
+    if (this.#unasked.has(handle) || by.every((one) => this.#late.has(one)))
+      return { code: 'deadline', reason: LATE };
+    return { code: 'no_gain', reason: 'no statement that it was made for gets noticeably cheaper with it' };
+  }
+
   readonly #askAboutEach = async (context: RuleContext): Promise<void> => {
-    const { unasked, beaten } = await askAboutEach(context, this.#weighing, this.#promising);
+    const { book } = this.#weighing;
+    const made = this.#weighing.made.filter(({ contender }) => !this.#outOfReach.has(contender.handle));
+    const weighing = { ...this.#weighing, made };
+    const { unasked, beaten } = await askAboutEach(context, weighing, this.#promising);
     this.#unasked = unasked;
     this.#beaten = beaten;
-    const { made, book } = this.#weighing;
     const complements = await askAboutComplements({
       made,
       book,
