@@ -1,0 +1,129 @@
+/**
+ * How long CREATE INDEX CONCURRENTLY takes, and how long the advisor says: by kind of index, each over a table that lies
+ * in memory, on a server with nothing else to do, without parallel workers and with those that the server would start.
+ * The constants of build-work.ts come from here. What a disk adds is not measured: of what is said, the seconds of the
+ * work alone are compared.
+ */
+import pg from 'pg';
+import { CandidateSizes } from '../src/advise/index-advisor/candidate-size.ts';
+import { advisorCatalog } from '../src/advise/index-advisor/catalog.ts';
+import { asCandidate } from '../src/advise/index-advisor/leaving.ts';
+import { startEmbedded } from '../src/embedded/index.ts';
+import { openTwin } from '../src/whatif/index.ts';
+import type { BenchmarkOptions, BenchmarkResult } from './benchmark.ts';
+import { SHAPES, type Shape } from './build-times/shapes.ts';
+import { collect } from './built/index.ts';
+
+const ROWS = 1_000_000;
+const round = (value: number) => Number(value.toFixed(3));
+
+interface Built {
+  index: string;
+  alone_s: number;
+  parallel_s: number;
+}
+
+/** Seconds of one build; the index is gone afterwards where it is not the last. */
+async function timed(client: pg.Client, index: string, workers: number, keep: string | null): Promise<number> {
+  await client.query(`SET max_parallel_maintenance_workers = ${workers}`);
+  const started = performance.now();
+  await client.query(`CREATE INDEX CONCURRENTLY ${keep ?? 'measured'} ON ${index}`);
+  const seconds = (performance.now() - started) / 1000;
+  if (keep === null) await client.query('DROP INDEX measured');
+  return seconds;
+}
+
+async function builds(client: pg.Client, { indexes }: Shape): Promise<Built[]> {
+  const built: Built[] = [];
+  for (const [at, index] of indexes.entries()) {
+    const parallel_s = await timed(client, index, 2, null);
+    const alone_s = await timed(client, index, 0, `i${at}`);
+    built.push({ index, alone_s, parallel_s });
+  }
+  return built;
+}
+
+async function shapeRows(
+  major: number,
+  shape: Shape,
+  memory: string,
+  all: number,
+): Promise<Record<string, unknown>[]> {
+  const rows = Math.round(all * (shape.share ?? 1));
+  const server = await startEmbedded({
+    major,
+    name: 'bench-build-times',
+    settings: {
+      autovacuum: 'off',
+      shared_buffers: '1GB',
+      max_wal_size: '16GB',
+      checkpoint_timeout: '1h',
+      maintenance_work_mem: memory,
+    },
+  });
+  const client = new pg.Client({ connectionString: server.dsn() });
+  try {
+    await client.connect();
+    for (const extension of shape.extensions ?? []) await client.query(`CREATE EXTENSION ${extension}`);
+    await client.query(shape.sql(rows));
+    await client.query('VACUUM (ANALYZE)');
+    const built = await builds(client, shape);
+    await client.query('ANALYZE');
+    const snapshot = await collect(server.dsn());
+    const catalog = advisorCatalog(snapshot);
+    const twin = await openTwin(snapshot);
+    try {
+      const sizes = new CandidateSizes(catalog, snapshot, twin);
+      const found: Record<string, unknown>[] = [];
+      for (const [at, { index, alone_s, parallel_s }] of built.entries()) {
+        const row = snapshot.indexes.find(({ name }) => name === `i${at}`);
+        const table = row && catalog.tables.get(row.table_oid);
+        if (!row || !table) throw new Error(`the index on ${index} was not collected`);
+        const candidate = asCandidate(row, table);
+        for (const [place, key] of candidate.definition.keys.entries()) {
+          key.opclass = row.opclasses[place] ?? null;
+        }
+        const size = await sizes.sizeOf(candidate.definition, candidate.table, candidate.selectivity);
+        found.push({
+          major,
+          memory,
+          index,
+          rows,
+          alone_s: round(alone_s),
+          parallel_s: round(parallel_s),
+          tuples: Math.round(size.tuples),
+          pages: size.pages,
+          real_pages: row.main_pages,
+          heap_pages: table.row.main_pages,
+          postings: size.postings,
+          gin: JSON.stringify(size.gin),
+        });
+      }
+      return found;
+    } finally {
+      await twin.close();
+    }
+  } finally {
+    await client.end();
+    await server.stop('immediate');
+  }
+}
+
+/**
+ * `--quick`: a tenth of the rows. `--only`: names of shapes, a major (15 to 18; 18 where none is named), and a
+ * maintenance_work_mem (such as 8MB; 64MB where none is named).
+ */
+export async function buildTimesBenchmark({ quick, only }: BenchmarkOptions): Promise<BenchmarkResult> {
+  const named = only ?? [];
+  const majors = named.filter((name) => /^\d\d$/.test(name)).map(Number);
+  const memory = named.find((name) => /^\d+MB$/.test(name)) ?? '64MB';
+  const shapes = SHAPES.filter(({ name }) => named.includes(name));
+  const rows: Record<string, unknown>[] = [];
+  for (const major of majors.length > 0 ? majors : [18]) {
+    for (const shape of shapes.length > 0 ? shapes : SHAPES) {
+      rows.push(...(await shapeRows(major, shape, memory, quick ? ROWS / 10 : ROWS)));
+    }
+  }
+  console.table(rows);
+  return { figures: {}, rows };
+}
