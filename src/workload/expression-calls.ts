@@ -1,0 +1,35 @@
+/** What is called for each row when an expression is evaluated. */
+import { parseTree } from './parser.ts';
+import { lastName, walk } from './tree.ts';
+
+/** Calls of one expression: operators, casts and functions, each once for each place where it stands. */
+export interface ExpressionCalls {
+  count: number;
+  /** Names of the functions, without their schemas. */
+  functions: ReadonlySet<string>;
+}
+
+const CALLS: ReadonlySet<string> = new Set([
+  'A_Expr',
+  'CoalesceExpr',
+  'FuncCall',
+  'MinMaxExpr',
+  'NullTest',
+  'SQLValueFunction',
+  'TypeCast',
+]);
+
+/**
+ * Conditions that are tied by AND or OR are counted as if all were evaluated, of an IN list each constant.
+ * @throws PgLuthierError `sql_syntax`.
+ */
+export function expressionCalls(expression: string): ExpressionCalls {
+  const functions = new Set<string>();
+  let count = 0;
+  walk(parseTree(`SELECT (${expression})`), (node) => {
+    const [kind = ''] = Object.keys(node);
+    if (CALLS.has(kind)) count += 1;
+    if ('FuncCall' in node) functions.add(lastName(node.FuncCall.funcname));
+  });
+  return { count, functions };
+}
