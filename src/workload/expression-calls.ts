@@ -1,6 +1,6 @@
 /** What is called for each row when an expression is evaluated. */
 import { parseTree } from './parser.ts';
-import { lastName, walk } from './tree.ts';
+import { lastName, walk, withoutCasts } from './tree.ts';
 
 /** Calls of one expression: operators, casts and functions, each once for each place where it stands. */
 export interface ExpressionCalls {
@@ -20,7 +20,7 @@ const CALLS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Conditions that are tied by AND or OR are counted as if all were evaluated, of an IN list each constant.
+ * Casts of constants are none: they are made once. Conditions that are tied by AND or OR are counted as if all were evaluated, an IN list is one call.
  * @throws PgLuthierError `sql_syntax`.
  */
 export function expressionCalls(expression: string): ExpressionCalls {
@@ -28,7 +28,7 @@ export function expressionCalls(expression: string): ExpressionCalls {
   let count = 0;
   walk(parseTree(`SELECT (${expression})`), (node) => {
     const [kind = ''] = Object.keys(node);
-    if (CALLS.has(kind)) count += 1;
+    if (CALLS.has(kind) && !('A_Const' in withoutCasts(node))) count += 1;
     if ('FuncCall' in node) functions.add(lastName(node.FuncCall.funcname));
   });
   return { count, functions };
