@@ -8,6 +8,8 @@ import { type AdvisorTable, rowCount } from './catalog.ts';
 
 /** A function, operator or cast of numbers, times or documents (`n * 2`, `date_trunc()`, `->>`: 0.03 to 0.1). */
 const CALL_MICROSECONDS = 0.05;
+/** A condition on a number, a time or a null (0.005 to 0.01). */
+const COMPARISON_MICROSECONDS = 0.01;
 /**
  * A byte of what they read, by the dearest of the functions: to_tsvector() parses and looks up words (title of 50 bytes
  * 0.08, text of 490 bytes 0.11 in english, 0.09 in simple); lower() by a locale's rules 0.011; md5() of 3,200 bytes out
@@ -19,15 +21,16 @@ const CASES: ReadonlySet<string> = new Set(['lower', 'upper', 'initcap', 'unacce
 
 /** Work of one row. */
 export interface ExpressionWork {
+  comparisons: number;
   calls: number;
-  call_microseconds: number;
   bytes: number;
-  byte_microseconds: number;
+  /** Of one. */
+  microseconds: { comparison: number; call: number; byte: number };
 }
 
 /** @throws PgLuthierError `sql_syntax`: the parser cannot read it. */
 export function expressionWork(expression: string, table: AdvisorTable): ExpressionWork {
-  const { count, functions } = expressionCalls(expression);
+  const { comparisons, others, functions } = expressionCalls(expression);
   const calls = [...functions];
   const dearest = calls.some((name) => PARSERS.has(name))
     ? BYTE_MICROSECONDS.parsed
@@ -35,12 +38,15 @@ export function expressionWork(expression: string, table: AdvisorTable): Express
       ? BYTE_MICROSECONDS.cased
       : BYTE_MICROSECONDS.read;
   return {
-    calls: count,
-    call_microseconds: CALL_MICROSECONDS,
+    comparisons,
+    calls: others,
     bytes: bytesRead(expression, table),
-    byte_microseconds: dearest,
+    microseconds: { comparison: COMPARISON_MICROSECONDS, call: CALL_MICROSECONDS, byte: dearest },
   };
 }
+
+/** Numbers are never long; members of a document in its place are found without reading all of it (jsonb_util.c). */
+const SHORT = /^(numeric|inet|cidr)/;
 
 /**
  * Bytes of a row's values of varying length that the expression reads. Of what is out of line the statistics count the
@@ -48,8 +54,11 @@ export function expressionWork(expression: string, table: AdvisorTable): Express
  */
 function bytesRead(expression: string, table: AdvisorTable): number {
   const columns = [...columnsRead(expression)].flatMap((name) => table.columns.get(name) ?? []);
-  const varying = columns.filter(({ typlen }) => typlen < 0);
-  const inline = varying.reduce((sum, { stats }) => sum + (stats?.avg_width ?? 0), 0);
-  const isLong = varying.some(({ type }) => !/^(numeric|inet|cidr)/.test(type));
-  return inline + (isLong ? table.row.toast_bytes / rowCount(table) : 0);
+  const long = columns.filter(({ typlen, type }) => typlen < 0 && !SHORT.test(type));
+  if (long.length === 0) return 0;
+  const inline = long.reduce(
+    (sum, { type, stats }) => sum + (type === 'jsonb' ? 0 : (stats?.avg_width ?? 0)),
+    0,
+  );
+  return inline + table.row.toast_bytes / rowCount(table);
 }
