@@ -1,8 +1,8 @@
 /**
  * How long CREATE INDEX CONCURRENTLY takes, and how long the advisor says: by kind of index, each over a table that lies
- * in memory, on a server with nothing else to do, without parallel workers and with those that the server would start.
- * The constants of build-work.ts come from here. What a disk adds is not measured: of what is said, the seconds of the
- * work alone are compared.
+ * in memory, without parallel workers and with those that the server would start. Compared are the processor's seconds
+ * of a build without workers, which are those by the clock where nothing else runs. The constants of build-work.ts come
+ * from here. What a disk adds is not measured: of what is said, the seconds of the work alone are compared.
  */
 import pg from 'pg';
 import { buildTime } from '../src/advise/index-advisor/build-time.ts';
@@ -15,37 +15,44 @@ import { openTwin } from '../src/whatif/index.ts';
 import type { BenchmarkOptions, BenchmarkResult } from './benchmark.ts';
 import { SHAPES, type Shape } from './build-times/shapes.ts';
 import { collect } from './built/index.ts';
+import { cpuOf } from './cpu-time.ts';
 
 const ROWS = 1_000_000;
 const round = (value: number) => Number(value.toFixed(3));
 
 interface Built {
   index: string;
+  cpu_s: number;
   alone_s: number;
   parallel_s: number;
 }
 
-/** Seconds of one build; the index is gone afterwards where it is not the last. */
-async function timed(
-  client: pg.Client,
-  index: string,
-  workers: number,
-  keep: string | null,
-): Promise<number> {
+interface Times {
+  /** By the clock. */
+  seconds: number;
+  /** Of the session's own process. */
+  cpu: number;
+}
+
+/** One build; the index is gone afterwards where it has no name to keep. */
+async function timed(client: pg.Client, index: string, workers: number, keep: string | null): Promise<Times> {
   await client.query(`SET max_parallel_maintenance_workers = ${workers}`);
-  const started = performance.now();
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const pid = rows[0]?.pid ?? 0;
+  const [used, started] = [await cpuOf(pid), performance.now()];
   await client.query(`CREATE INDEX CONCURRENTLY ${keep ?? 'measured'} ON ${index}`);
   const seconds = (performance.now() - started) / 1000;
+  const cpu = ((await cpuOf(pid)) - used) / 1000;
   if (keep === null) await client.query('DROP INDEX measured');
-  return seconds;
+  return { seconds, cpu };
 }
 
 async function builds(client: pg.Client, { indexes }: Shape): Promise<Built[]> {
   const built: Built[] = [];
   for (const [at, index] of indexes.entries()) {
-    const parallel_s = await timed(client, index, 2, null);
-    const alone_s = await timed(client, index, 0, `i${at}`);
-    built.push({ index, alone_s, parallel_s });
+    const parallel = await timed(client, index, 2, null);
+    const alone = await timed(client, index, 0, `i${at}`);
+    built.push({ index, cpu_s: alone.cpu, alone_s: alone.seconds, parallel_s: parallel.seconds });
   }
   return built;
 }
@@ -82,7 +89,7 @@ async function shapeRows(
     try {
       const sizes = new CandidateSizes(catalog, snapshot, twin);
       const found: Record<string, unknown>[] = [];
-      for (const [at, { index, alone_s, parallel_s }] of built.entries()) {
+      for (const [at, { index, cpu_s, alone_s, parallel_s }] of built.entries()) {
         const row = snapshot.indexes.find(({ name }) => name === `i${at}`);
         const table = row && catalog.tables.get(row.table_oid);
         if (!row || !table) throw new Error(`the index on ${index} was not collected`);
@@ -102,10 +109,10 @@ async function shapeRows(
           index,
           rows,
           said_s: round(said),
+          cpu_s: round(cpu_s),
+          said_of_cpu: round(said / cpu_s),
           alone_s: round(alone_s),
-          said_of_alone: round(said / alone_s),
           parallel_s: round(parallel_s),
-          said_of_parallel: round(said / parallel_s),
         });
       }
       return found;
@@ -134,7 +141,7 @@ export async function buildTimesBenchmark({ quick, only }: BenchmarkOptions): Pr
     }
   }
   console.table(rows);
-  const ratios = rows.map(({ said_of_alone }) => Number(said_of_alone)).toSorted((a, b) => a - b);
+  const ratios = rows.map(({ said_of_cpu }) => Number(said_of_cpu)).toSorted((a, b) => a - b);
   const at = (share: number) => ratios[Math.floor(share * (ratios.length - 1))] ?? null;
   const figure = (value: number | null, better: 'lower' | 'higher') => ({
     value,
