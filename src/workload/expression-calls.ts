@@ -4,7 +4,7 @@ import { parseTree } from './parser.ts';
 import { lastName, walk, withoutCasts } from './tree.ts';
 
 /** Calls of one expression, each once for each place where it stands. */
-export interface ExpressionCalls {
+interface ExpressionCalls {
   /** Conditions that compare: `=`, `<`, IN, BETWEEN, LIKE, IS NULL. */
   comparisons: number;
   /** Functions, casts and all other operators. */

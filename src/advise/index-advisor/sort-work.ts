@@ -1,7 +1,7 @@
 /**
  * Comparisons that the sort of a B-tree's entries takes, and how long one takes (tuplesort.c, nbtsort.c). All constants
  * are of `npm run bench -- build-times`: PostgreSQL 18 and 15, half a million to a million rows, 2 cores of a server of 2026,
- * least squares of the ratios of 62 builds.
+ * least squares of the ratios of 63 builds.
  */
 import type { ColumnRow, IndexDefinition } from '../../domain/index.ts';
 import type { KeyFacts } from './key-facts.ts';
