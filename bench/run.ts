@@ -11,6 +11,7 @@ import { applyBenchmark } from './apply.ts';
 import { autovacuumBenchmark } from './autovacuum.ts';
 import type { Benchmark, BenchmarkOptions } from './benchmark.ts';
 import { bloatBenchmark } from './bloat.ts';
+import { buildTimesBenchmark } from './build-times.ts';
 import { collectBenchmark } from './collect.ts';
 import { collectScaleBenchmark } from './collect-scale.ts';
 import { indexBoundBenchmark } from './index-bound-figures.ts';
@@ -32,6 +33,7 @@ const benchmarks: Record<string, Benchmark> = {
   apply: applyBenchmark,
   autovacuum: autovacuumBenchmark,
   bloat: bloatBenchmark,
+  'build-times': buildTimesBenchmark,
   collect: collectBenchmark,
   'collect-scale': collectScaleBenchmark,
   indexes: indexesBenchmark,

@@ -16,6 +16,8 @@ export interface IndexSize {
   tree_height: number | null;
   /** What a GIN index's metapage says once it was vacuumed or built, by which it is costed. Absent: not GIN. */
   gin?: GinShape;
+  /** Of GIN: rows in the lists of all entries together, which is what a build puts in. Absent: not GIN. */
+  postings?: number;
 }
 
 /** GinMetaPageData's counts (ginblock.h). */

@@ -11,6 +11,7 @@ export { composeWindows } from './compose.ts';
 export { concurrencyOf } from './concurrency.ts';
 export { constantTokens } from './constants.ts';
 export { diffSnapshots } from './delta.ts';
+export { expressionCalls } from './expression-calls.ts';
 export { workloadFromFiles } from './files.ts';
 export { readIndex } from './index-statement.ts';
 export { fingerprint, parseSql } from './parser.ts';

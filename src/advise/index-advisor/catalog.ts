@@ -77,16 +77,18 @@ export function advisorCatalog(snapshot: Snapshot): AdvisorCatalog {
     if (type !== 'f' || !valid || column === undefined || more.length > 0 || !referred) continue;
     tables.get(table_oid)?.referred.set(column, rowCount(referred));
   }
-  const { lc_collate, locale_provider } = snapshot.server;
   return {
     tables,
-    // The builtin provider's locales all sort by code point; ICU and other libc locales do not.
-    sorts_by_bytes:
-      locale_provider === 'b' || (locale_provider !== 'i' && ['C', 'POSIX'].includes(lc_collate ?? '')),
+    sorts_by_bytes: sortsByBytes(snapshot),
     extensions: new Map(Object.entries(snapshot.server.extensions)),
     major: Math.floor(snapshot.server.server_version_num / 10_000),
     recurring: null,
   };
+}
+
+/** The database's own collation: the builtin provider's all sort by code point; ICU and other libc locales do not. */
+export function sortsByBytes({ server: { lc_collate, locale_provider } }: Pick<Snapshot, 'server'>): boolean {
+  return locale_provider === 'b' || (locale_provider !== 'i' && ['C', 'POSIX'].includes(lc_collate ?? ''));
 }
 
 function childrenOf(

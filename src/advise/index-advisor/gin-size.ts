@@ -176,6 +176,7 @@ export function ginSize(
     tuples: rows,
     tree_height: null,
     gin: { entry_pages, data_pages, entries: Math.round(entries) },
+    postings: Math.round(classes.reduce((sum, each) => sum + each.keys * each.rows, 0)),
   };
 }
 

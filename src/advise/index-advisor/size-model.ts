@@ -62,6 +62,7 @@ export function indexSize(input: SizeInput): IndexSize {
     tuples: sum.tuples + size.tuples,
     tree_height: size.tree_height === null ? null : Math.max(sum.tree_height ?? 0, size.tree_height),
     ...(sum.gin && size.gin ? { gin: addShapes(sum.gin, size.gin) } : {}),
+    ...(sum.postings !== undefined ? { postings: sum.postings + (size.postings ?? 0) } : {}),
   }));
 }
 

@@ -209,7 +209,7 @@ test('the evidence says how often, how long it takes to build, what writes it, w
   expect(build).toMatchObject({
     unit: 's',
     level: 'estimated',
-    formula: expect.stringContaining('50,000 rows × 4 µs'),
+    formula: expect.stringContaining('100,000 rows read, each twice × '),
   });
   expect(build?.value).toBe(found?.estimate.build_seconds);
   const gain = found?.gain;
