@@ -202,11 +202,19 @@ function readSetOperation(
   if (select.limitOffset !== undefined)
     readExpression(analysis, scope, select.limitOffset, { kind: 'offset' });
   const limited = select.limitCount !== undefined || select.limitOffset !== undefined;
-  return left.map((column, index) => ({
+  const outputs = left.map((column, index) => ({
     name: column.name,
-    transparent: column.transparent && (right[index]?.transparent ?? false) && !limited,
+    transparent: column.transparent && (right[index]?.transparent ?? false),
     meanings: [...column.meanings, ...(right[index]?.meanings ?? [])],
   }));
+  // All rows of all branches, in one order: each branch may give its own in that order (MergeAppend).
+  if (select.op === 'SETOP_UNION' && select.all === true) {
+    const through = outputs.every(({ transparent }) => transparent) ? (select.sortClause ?? []) : [];
+    if (readOrdering(analysis, childScope(scope), through, outputs) && select.limitCount !== undefined) {
+      analysis.has_limit = true;
+    }
+  }
+  return outputs.map((output) => ({ ...output, transparent: output.transparent && !limited }));
 }
 
 /** Reads a SELECT, a VALUES list or a set operation whose names live in `scope`. */
