@@ -18,11 +18,17 @@ export function saidOnce(
   yields: ReadonlyMap<string, readonly string[]>,
 ): SaidOnce {
   const byKey = new Map(drafts.map((draft) => [draft.key, draft]));
+  const drops = dropsSaidOnce(drafts);
   const recommendations: RecommendationDraft[] = [];
   const rejections: Rejection[] = [];
   for (const draft of drafts) {
     const served = drafts.find((other) => doesTheSame(other, draft));
-    const others = served ? [served] : (yields.get(draft.key) ?? []).map((key) => byKey.get(key));
+    const drop = drops.get(draft.key) ?? draft;
+    const others = served
+      ? [served]
+      : drop === draft
+        ? (yields.get(draft.key) ?? []).map((key) => byKey.get(key))
+        : [drop];
     const first = others[0];
     if (!first || others.includes(undefined)) {
       recommendations.push(draft);
@@ -38,6 +44,30 @@ export function saidOnce(
   }
   return { recommendations, rejections };
 }
+
+/**
+ * Of several rules that drop one index the draft that stays, by key. An existing index in its place is worth more than
+ * one that is yet to be built, as long as that stays itself: a drop is refused once what it counts on is gone.
+ */
+function dropsSaidOnce(drafts: readonly RecommendationDraft[]): Map<string, RecommendationDraft> {
+  const going = new Set(
+    drafts.flatMap(({ change }) => (change.kind === 'index.drop' ? [named(change)] : [])),
+  );
+  const worth = ({ change }: RecommendationDraft): number => {
+    if (change.kind !== 'index.drop') return 0;
+    if (change.covered_by && !going.has(named(change.covered_by))) return 2;
+    return change.replaced_by ? 1 : 0;
+  };
+  const kept = new Map<string, RecommendationDraft>();
+  for (const draft of drafts) {
+    if (draft.change.kind !== 'index.drop') continue;
+    const known = kept.get(draft.key);
+    if (known === undefined || worth(draft) > worth(known)) kept.set(draft.key, draft);
+  }
+  return kept;
+}
+
+const named = ({ schema, name }: { schema: string; name: string }) => JSON.stringify([schema, name]);
 
 /**
  * Whether the first is a new index that answers all that another rule's asks for: a B-tree over all rows of the table that

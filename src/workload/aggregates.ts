@@ -9,6 +9,11 @@ const AGGREGATES: ReadonlySet<string> = new Set(
   ),
 );
 
+/** Aggregates and window functions whose result is one of their first argument's values. */
+export const GIVES_ITS_ARGUMENT: ReadonlySet<string> = new Set(
+  'min max any_value first_value last_value nth_value lag lead'.split(' '),
+);
+
 /** A call of an aggregate (or a window function, which is as opaque). */
 export function isAggregateCall(call: FuncCall): boolean {
   return (

@@ -32,6 +32,11 @@ export interface Expression {
   opaque: boolean;
   parameter: boolean;
   sublink: boolean;
+  /**
+   * A column whose values it has: of a UNION's column the first branch's, of one that a LIMIT or a window hides the
+   * column below. For values of parameters beside it, for no index can be on it.
+   */
+  like: Expression | null;
 }
 
 /** One place where a parameter stands. */

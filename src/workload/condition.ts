@@ -2,14 +2,14 @@
 import type { A_Expr, Node } from '@pgsql/types';
 import type { PredicateKind, UsagePredicate } from '../domain/index.ts';
 import { type Analysis, type Expression, relationsOf } from './analysis.ts';
-import { readExpression } from './expression.ts';
+import { readBranches, readExpression } from './expression.ts';
 import { type Hint, NO_HINT } from './hint.ts';
 import { listedConstants } from './listed-constants.ts';
 import { indexableRelation, isFixed, operandOf } from './operand.ts';
 import { commutator, likeKind, operatorKind } from './operators.ts';
 import { deparseFaithfully } from './parser.ts';
-import { type OutputColumn, resolveColumn, type Scope } from './scope.ts';
-import { lastName, namesOf } from './tree.ts';
+import type { OutputColumn, Scope } from './scope.ts';
+import { lastName } from './tree.ts';
 
 /** The OR that a condition stands under. */
 interface Place {
@@ -60,7 +60,12 @@ class ConditionReader {
     else if ('NullTest' in node && node.NullTest.arg !== undefined) {
       const isNull = node.NullTest.nulltesttype === 'IS_NULL';
       const kind = isNull ? 'is_null' : 'is_not_null';
-      this.emit(this.read(node.NullTest.arg), kind, isNull ? 'IS NULL' : 'IS NOT NULL', null, whole, place);
+      const operands = this.meanings(node.NullTest.arg);
+      for (const operand of operands) {
+        const test: Node = { NullTest: { ...node.NullTest, arg: operand.node } };
+        const own = operands.length > 1 ? { ...operand, node: test } : whole;
+        this.emit(operand, kind, isNull ? 'IS NULL' : 'IS NOT NULL', null, own, place);
+      }
     } else if ('BooleanTest' in node && node.BooleanTest.arg !== undefined) {
       const test = node.BooleanTest.booltesttype;
       const kind =
@@ -112,13 +117,7 @@ class ConditionReader {
 
   /** An operand's meanings: several where it is a column of a UNION, on each branch of which the condition holds. */
   private meanings(node: Node): Expression[] {
-    if ('ColumnRef' in node) {
-      const meaning = resolveColumn(this.scope, namesOf(node.ColumnRef.fields));
-      if (meaning.kind === 'derived' && meaning.column.transparent && meaning.column.meanings.length > 1) {
-        return meaning.column.meanings.map((each) => readExpression(this.analysis, each.scope, each.node));
-      }
-    }
-    return [this.read(node)];
+    return readBranches(this.analysis, this.scope, node);
   }
 
   private operator(expr: A_Expr, whole: Expression, place: Place): void {
@@ -136,8 +135,10 @@ class ConditionReader {
       const bounds = 'List' in rexpr ? (rexpr.List.items ?? []) : [];
       bounds.forEach((bound, index) => {
         const operator = index === 0 ? '>=' : '<=';
-        const half = this.rebuilt(operator, this.read(lexpr), this.read(bound));
-        this.sides(this.read(lexpr), this.read(bound), operator, 'range', null, half, place);
+        for (const left of this.meanings(lexpr)) {
+          const half = this.rebuilt(operator, left, this.read(bound));
+          this.sides(left, this.read(bound), operator, 'range', null, half, place);
+        }
       });
       return;
     }
@@ -204,6 +205,7 @@ class ConditionReader {
       opaque: left.opaque || right.opaque,
       parameter: left.parameter || right.parameter,
       sublink: left.sublink || right.sublink,
+      like: null,
     };
   }
 
@@ -288,6 +290,7 @@ class ConditionReader {
         opaque: true,
         parameter: false,
         sublink: false,
+        like: null,
       };
     }
     return readExpression(this.analysis, only.scope, only.node);

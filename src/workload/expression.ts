@@ -1,6 +1,6 @@
 /** Reading expressions: columns resolved and unqualified, parameters noted with what surrounds them. */
 import type { A_Expr, FuncCall, Node, SubLink } from '@pgsql/types';
-import { isAggregateCall } from './aggregates.ts';
+import { GIVES_ITS_ARGUMENT, isAggregateCall } from './aggregates.ts';
 import { type Analysis, type ColumnUse, type Expression, noteRead, noteReadAgain } from './analysis.ts';
 import { type Hint, type ListPlace, NO_HINT } from './hint.ts';
 import { columnsOfSource, noteStar, resolveColumn, type Scope, starSources } from './scope.ts';
@@ -12,6 +12,7 @@ interface Gathering {
   opaque: boolean;
   parameter: boolean;
   sublink: boolean;
+  like: Expression | null;
 }
 
 /** Variables are numbered behind any `$n` (at most 65,535). */
@@ -33,11 +34,27 @@ export function readExpression(
     noteReadAgain(analysis, known.columns);
     return known;
   }
-  const gathering: Gathering = { columns: [], opaque: false, parameter: false, sublink: false };
+  const gathering: Gathering = { columns: [], opaque: false, parameter: false, sublink: false, like: null };
   const rewritten = new ExpressionReader(analysis, scope, gathering).node(node, hint);
   const expression = { node: rewritten, ...gathering };
   analysis.expressions.set(node, expression);
   return expression;
+}
+
+/**
+ * What a column stands for: several expressions where it is one of a UNION, each branch of which a condition or an order
+ * on it holds for. Anything else stands for itself.
+ */
+export function readBranches(analysis: Analysis, scope: Scope, node: Node): Expression[] {
+  if ('ColumnRef' in node) {
+    const meaning = resolveColumn(scope, namesOf(node.ColumnRef.fields));
+    if (meaning.kind === 'derived' && meaning.column.transparent) {
+      const { meanings } = meaning.column;
+      if (meanings.length > 0)
+        return meanings.flatMap((each) => readBranches(analysis, each.scope, each.node));
+    }
+  }
+  return [readExpression(analysis, scope, node)];
 }
 
 /** Type name as written, last part, e.g. `interval`, `timestamptz`. */
@@ -50,6 +67,23 @@ function castType(node: Extract<Node, { TypeCast: unknown }>): {
   const type = lastName(typeName?.names);
   const unit = type === 'interval' && (typeName?.typmods?.length ?? 0) > 0;
   return { type, array: (typeName?.arrayBounds?.length ?? 0) > 0, unit };
+}
+
+/** The column whose values an expression has; null: it has values of its own. */
+function likeOf(expression: Expression): Expression | null {
+  const { node, columns, like } = expression;
+  if ('ColumnRef' in node) return columns.length === 1 ? expression : like;
+  const [first] = 'FuncCall' in node ? (node.FuncCall.args ?? []) : [];
+  if (first === undefined || !('ColumnRef' in first) || !('FuncCall' in node)) return null;
+  if (!GIVES_ITS_ARGUMENT.has(lastName(node.FuncCall.funcname))) return null;
+  // Arguments are read before what stands in OVER and FILTER.
+  return { ...expression, node: first, columns: columns.slice(0, 1) };
+}
+
+/** What statistics tell values of: an expression with a column, or what a derived column is like; null: nothing. */
+function valued(expression: Expression): Expression | null {
+  if (expression.columns.length > 0) return expression;
+  return 'ColumnRef' in expression.node ? expression.like : null;
 }
 
 class ExpressionReader {
@@ -161,7 +195,8 @@ class ExpressionReader {
         const [only, ...more] = meaning.column.meanings;
         if (only === undefined || more.length > 0 || !meaning.column.transparent) {
           this.into.opaque = true;
-          this.meanings(meaning.column.meanings);
+          const inner = this.meanings(meaning.column.meanings);
+          this.into.like ??= inner.map(likeOf).find((like) => like !== null) ?? null;
           return node;
         }
         const inner = readExpression(this.analysis, only.scope, only.node);
@@ -187,8 +222,8 @@ class ExpressionReader {
     }
   }
 
-  private meanings(meanings: readonly { node: Node; scope: Scope }[]): void {
-    for (const { node, scope } of meanings) readExpression(this.analysis, scope, node);
+  private meanings(meanings: readonly { node: Node; scope: Scope }[]): Expression[] {
+    return meanings.map(({ node, scope }) => readExpression(this.analysis, scope, node));
   }
 
   private sublink(sublink: SubLink, node: Node): Node {
@@ -229,7 +264,7 @@ class ExpressionReader {
     const around = (operand: Expression | null, side: 'left' | 'right'): Hint => ({
       kind: 'operator',
       operator,
-      operand: operand !== null && operand.columns.length > 0 ? operand : null,
+      operand: operand === null ? null : valued(operand),
       other: (side === 'left' ? rexpr : lexpr) ?? null,
       side,
       quantified,
@@ -312,7 +347,7 @@ class ExpressionReader {
     const found = nodes.find((node) => !holdsParameter(node) && holdsColumn(node));
     if (found === undefined) return null;
     const expression = readExpression(this.analysis, this.scope, found);
-    return expression.columns.length > 0 ? expression : null;
+    return valued(expression);
   }
 
   private alternatives(args: Node[] | undefined, outer: Hint): Node[] {
@@ -349,7 +384,7 @@ class ExpressionReader {
         : {
             kind: 'operator',
             operator: '=',
-            operand: tested.columns.length > 0 ? tested : null,
+            operand: valued(tested),
             other: tested.node,
             side: 'right',
             quantified: false,

@@ -1,6 +1,8 @@
 /** Values of an operand: a column's own, or those of an expression over it as far as it can be followed. */
+
 import type { Node } from '@pgsql/types';
 import type { ColumnRow, Snapshot } from '../domain/index.ts';
+import { GIVES_ITS_ARGUMENT } from './aggregates.ts';
 import type { Analysis, Expression } from './analysis.ts';
 import { familyIn, plainText, subtypeOf } from './plain-value.ts';
 import { constantText, holdsColumn, lastName, withoutCasts } from './tree.ts';
@@ -147,7 +149,7 @@ function pathOf(node: Node, start: Start, erased: Erased): Path {
       if (subtype === null || (name !== 'lower' && name !== 'upper')) return unknown;
       return { family: familyIn(subtype, start.snapshot), type: subtype, map: null };
     }
-    if (TRANSPARENT_NUMBERS.has(name)) return first;
+    if (TRANSPARENT_NUMBERS.has(name) || GIVES_ITS_ARGUMENT.has(name)) return first;
     const { map } = through(args.find((arg) => pathOf(arg, start, erased).map !== null));
     if (asText !== undefined) {
       return { family: 'text', map: map && ((value) => nullable(map(value), asText)) };

@@ -2,19 +2,22 @@
 import type { Node, SortBy } from '@pgsql/types';
 import type { UsageOrder } from '../domain/index.ts';
 import type { Analysis, Expression } from './analysis.ts';
-import { readExpression } from './expression.ts';
+import { readBranches, readExpression } from './expression.ts';
 import { indexableRelation, operandOf } from './operand.ts';
 import { DISTANCE } from './operators.ts';
 import type { OutputColumn, Scope } from './scope.ts';
 import { lastName, stringOf } from './tree.ts';
 
-/** A position in the target list or the name of an output stands for the output; all else for itself. */
-function orderedExpression(
+/**
+ * A position in the target list or the name of an output stands for the output; all else for itself. Several where that
+ * is a column of a UNION: PostgreSQL merges what its branches give in this order (MergeAppend).
+ */
+function orderedExpressions(
   analysis: Analysis,
   scope: Scope,
   node: Node,
   outputs: readonly OutputColumn[] | null,
-): Expression {
+): Expression[] {
   let output: OutputColumn | undefined;
   if (outputs !== null && 'A_Const' in node && node.A_Const.ival !== undefined) {
     output = outputs[(node.A_Const.ival.ival ?? 0) - 1];
@@ -23,9 +26,8 @@ function orderedExpression(
     const name = stringOf(node.ColumnRef.fields[0]);
     output = outputs.find((each) => each.name === name);
   }
-  const meaning = output?.meanings[0];
-  if (meaning === undefined) return readExpression(analysis, scope, node);
-  return readExpression(analysis, meaning.scope, meaning.node);
+  if (output === undefined || output.meanings.length === 0) return readBranches(analysis, scope, node);
+  return output.meanings.flatMap((meaning) => readBranches(analysis, meaning.scope, meaning.node));
 }
 
 function directionOf(sort: SortBy): 'asc' | 'desc' {
@@ -38,9 +40,16 @@ function nullsOf(sort: SortBy): 'first' | 'last' | null {
   return sort.sortby_nulls === 'SORTBY_NULLS_LAST' ? 'last' : null;
 }
 
+/** An item of ORDER BY and what it stands for. */
+interface SortItem {
+  sort: SortBy;
+  node: Node;
+  expressions: Expression[];
+}
+
 /**
  * Adds the leading items that are of one relation as an order, or a nearest-neighbour search as a `distance`
- * predicate. Returns whether the level has such an order.
+ * predicate; of a UNION's columns for each branch. Returns whether the level has such an order.
  * @param outputs The level's outputs; null where items cannot be names of outputs (windows, aggregates).
  */
 export function readOrdering(
@@ -49,36 +58,42 @@ export function readOrdering(
   items: readonly Node[],
   outputs: readonly OutputColumn[] | null,
 ): boolean {
+  const sorts = items.flatMap((item): SortItem[] => {
+    if (!('SortBy' in item) || item.SortBy.node === undefined) return [];
+    const { node } = item.SortBy;
+    return [{ sort: item.SortBy, node, expressions: orderedExpressions(analysis, scope, node, outputs) }];
+  });
+  const branches = Math.max(1, ...sorts.map(({ expressions }) => expressions.length));
+  const found = Array.from({ length: branches }, (_, branch) =>
+    readBranchOrder(analysis, scope, sorts, branch),
+  );
+  return found.includes(true);
+}
+
+function readBranchOrder(
+  analysis: Analysis,
+  scope: Scope,
+  sorts: readonly SortItem[],
+  branch: number,
+): boolean {
   const orders: UsageOrder[] = [];
-  let open = true;
-  let distance = false;
-  for (const item of items) {
-    if (!('SortBy' in item) || item.SortBy.node === undefined) continue;
-    const expression = orderedExpression(analysis, scope, item.SortBy.node, outputs);
-    if (!open) continue;
+  for (const { sort, node: item, expressions } of sorts) {
+    const expression = expressions[branch] ?? expressions[0];
+    if (expression === undefined) break;
     const relation = indexableRelation(expression);
     const { node } = expression;
     if ('A_Expr' in node && DISTANCE.has(lastName(node.A_Expr.name)) && orders.length === 0) {
-      open = false;
-      distance = readDistance(analysis, scope, item.SortBy.node, lastName(node.A_Expr.name)) || distance;
-      continue;
+      return readDistance(analysis, scope, item, lastName(node.A_Expr.name));
     }
     // A constant orders nothing; a parameter stands for one.
     if (expression.columns.length === 0 && !expression.opaque && !expression.sublink) continue;
-    if (relation === null || (orders[0] !== undefined && orders[0].relation !== relation)) {
-      open = false;
-      continue;
-    }
+    if (relation === null || (orders[0] !== undefined && orders[0].relation !== relation)) break;
     const operand = operandOf(analysis, expression);
-    if (operand.column === null && operand.expression === null) {
-      open = false;
-      continue;
-    }
-    const direction = directionOf(item.SortBy);
-    orders.push({ ...operand, relation, direction, nulls: nullsOf(item.SortBy) });
+    if (operand.column === null && operand.expression === null) break;
+    orders.push({ ...operand, relation, direction: directionOf(sort), nulls: nullsOf(sort) });
   }
   if (orders.length > 0) analysis.orders.push(orders);
-  return orders.length > 0 || distance;
+  return orders.length > 0;
 }
 
 /** `ORDER BY embedding <-> $1`: the side that is a table's, as a predicate. */

@@ -204,8 +204,9 @@ function readSetOperation(
     arm === undefined ? [] : readSelect(analysis, childScope(scope), arm, purpose, hints);
   const left = branch(select.larg);
   const right = branch(select.rarg);
-  // Its branches are sorted, hashed or merged by what they return.
-  if (purpose === 'top') {
+  const keepsAll = select.op === 'SETOP_UNION' && select.all === true;
+  // Its branches are sorted, hashed or merged by all that they return, or put into one order.
+  if (purpose === 'top' || !keepsAll) {
     for (const { meanings } of [...left, ...right])
       for (const meaning of meanings) readExpression(analysis, meaning.scope, meaning.node);
   }
@@ -213,11 +214,19 @@ function readSetOperation(
   if (select.limitOffset !== undefined)
     readExpression(analysis, scope, select.limitOffset, { kind: 'offset' });
   const limited = select.limitCount !== undefined || select.limitOffset !== undefined;
-  return left.map((column, index) => ({
+  const outputs = left.map((column, index) => ({
     name: column.name,
-    transparent: column.transparent && (right[index]?.transparent ?? false) && !limited,
+    transparent: column.transparent && (right[index]?.transparent ?? false),
     meanings: [...column.meanings, ...(right[index]?.meanings ?? [])],
   }));
+  // All rows of all branches, in one order: each branch may give its own in that order (MergeAppend).
+  if (keepsAll) {
+    const through = outputs.every(({ transparent }) => transparent) ? (select.sortClause ?? []) : [];
+    if (readOrdering(analysis, childScope(scope), through, outputs) && select.limitCount !== undefined) {
+      analysis.has_limit = true;
+    }
+  }
+  return outputs.map((output) => ({ ...output, transparent: output.transparent && !limited }));
 }
 
 /** Reads a SELECT, a VALUES list or a set operation whose names live in `scope`. */

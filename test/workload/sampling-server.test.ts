@@ -27,6 +27,7 @@ const SCHEMA = `
   create table log_2024 partition of log for values from ('2024-01-01') to ('2025-01-01');
   create table log_2025 partition of log for values from ('2025-01-01') to ('2027-01-01');
   create view open_tasks as select t.id, t.owner_id, lower(t.body) as text, u.email from tasks t join users u on u.id = t.owner_id where t.status = 'new';
+  create view all_times as select id, created_at as at, status as kind from tasks union all select 1, at, kind from log;
   insert into users select i, 'user' || i || '@example.org', 'Name ''' || i || '" \\ ' || i, date '2020-01-01' + (i % 900) from generate_series(1, 500) i;
   insert into tasks select i, case when i % 50 = 0 then 'new' when i % 7 = 0 then 'running' else 'done' end,
     (case when i % 50 = 0 then 'new' else 'done' end)::task_state, 1 + i % 500, timestamptz '2025-01-01' + i * interval '37 minutes',
@@ -87,6 +88,13 @@ const STATEMENTS = [
   `select count(*) from tasks where created_at > to_timestamp(1735689600) and length(body) > 5 and status || 'x' = 'newx'`,
   `select json_build_object('a', id) from tasks where id = 7 fetch first 2 rows only`,
   `merge into users u using (select 1::bigint as id, 'a@b' as email) s on u.id = s.id when matched and u.name <> 'q' then update set name = 'n' when not matched then insert (id, email) values (s.id, 'z@z')`,
+  `select id from all_times where at >= '2025-02-01' and at < '2025-02-08' and kind = 'k1' order by at desc limit 5`,
+  `select id from all_times where at between '2025-02-01' and '2025-02-08'`,
+  `select id from (select * from (select id, due, key from tasks order by id limit 900) inner_ union select id, due, key from tasks where active) t where due = '2025-02-01' or key = 'c4ca4238-a0b9-2382-0dcc-509a6f75849b'`,
+  `select owner_id from (select owner_id, max(created_at) as last, count(*) n from tasks group by 1) t where last > '2025-02-01' and n > 3`,
+  `select id from (select id, lag(due) over (order by id) as before from tasks) t where before < '2025-02-01'`,
+  `select owner_id from tasks group by 1 having max(created_at) > '2025-02-01' and min(state) = 'new'`,
+  `select id, created_at from tasks where owner_id = 3 union all select 1, at from log where kind = 'k1' order by 2 desc limit 5`,
   `select id from tasks where interval '1 day' * 2 < took and created_at at time zone 'UTC' > timestamp '2025-01-01 00:00'`,
 ];
 

@@ -306,6 +306,14 @@ describe('what is read and written', () => {
     ['select body, rank() over (order by owner_id) from tasks', { tasks: ['owner_id'] }],
     ['select body from tasks union select email from users', { tasks: ['body'], users: ['email'] }],
     ['select body from tasks union all select email from users', { tasks: ['body'], users: ['email'] }],
+    [
+      'select b from (select body as b from tasks union select email from users) x',
+      { tasks: ['body'], users: ['email'] },
+    ],
+    [
+      'select b from (select body as b, id from tasks union all select email, id from users) x where x.id = 3',
+      { tasks: ['id'], users: ['id'] },
+    ],
     ['select id, text from open_tasks', { t: ['body', 'status'] }],
     ['select b from (select body as b, id from tasks) x where x.id = 1', { tasks: ['id'] }],
     ['select b from (select distinct body as b from tasks) x', { tasks: ['body'] }],

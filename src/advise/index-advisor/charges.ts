@@ -124,6 +124,13 @@ export function weigh(input: SelectionInput, set: ReadonlySet<string>): WeighedC
   return [...candidates, ...existing];
 }
 
+/** Share of what the statements cost now, with what is feared of their LIMITs, that is left with a set: 0 to 1. */
+export function shareLeft({ book, statements }: SelectionInput, set: ReadonlySet<string>): number {
+  const all: Paid = { now: 0, left: 0 };
+  for (const statement of statements) addTo(all, paidFor(book, statement, set));
+  return all.now > 0 ? all.left / all.now : 1;
+}
+
 function paidFor(book: PlanBook, statement: AdvisorStatement, set: ReadonlySet<string>): Paid {
   const now = book.known(statement, book.present)?.charged ?? 0;
   const left = book.known(statement, set)?.charged ?? now;

@@ -72,10 +72,12 @@ function isCovered(candidate: IndexDefinition, index: IndexRow): boolean {
 }
 
 /**
- * Whether an index like this would do all that the existing one does: the same keys lead it in the same order, wholly
- * reversed or not, over the same rows, and it holds the included columns. A unique index does more than be read.
+ * Whether an index like this would do all that the existing one of its table does: the same keys lead it in the same
+ * order, wholly reversed or not, over the same rows, and it holds the included columns. A unique index does more than be
+ * read.
  */
 export function supersedes(definition: IndexDefinition, index: IndexRow): boolean {
+  if (definition.table !== index.table || definition.schema !== index.schema) return false;
   if (definition.method !== 'btree' || index.method !== 'btree' || index.is_unique) return false;
   if (index.definition.includes(' COLLATE ') || index.key_attnums.includes(0)) return false;
   if (plain(index.predicate ?? '') !== plain(definition.where ?? '')) return false;

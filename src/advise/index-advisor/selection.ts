@@ -7,7 +7,7 @@
 import type { IndexSize } from '../../domain/index.ts';
 import { askAbout, askAboutLeaving, askWithout, growByPlanner } from './asking.ts';
 import type { Candidate } from './candidates.ts';
-import { weigh } from './charges.ts';
+import { shareLeft, weigh } from './charges.ts';
 import { askDepartures } from './departures.ts';
 import { askExchanges } from './exchanges.ts';
 import { leanest } from './leanest.ts';
@@ -18,7 +18,7 @@ import { Room } from './room.ts';
 import { searchSets } from './search/local-search.ts';
 import type { KnownCandidate, PlanBook } from './search/plan-book.ts';
 import { SetModel, type SetRules } from './search/set-model.ts';
-import { SetState } from './search/set-state.ts';
+import type { SetState } from './search/set-state.ts';
 import type { AdvisorStatement } from './statement.ts';
 import { withoutUnread } from './statistics-only.ts';
 import { askSwaps } from './swaps.ts';
@@ -173,9 +173,7 @@ export async function selectIndexes(input: SelectionInput): Promise<Selection> {
     last = found.value;
     const set: Set<string> = new Set(chosen.map((position) => weighed[position]?.handle ?? ''));
     path.push({ ...partsOf(input, found), questions: book.questions });
-    // Of what nothing makes cheaper the model knows nothing.
-    const saved = new SetState(model).value - found.value;
-    const left = (100 * (1 - saved / Math.max(1, input.base))).toPrecision(4);
+    const left = (100 * shareLeft(input, set)).toPrecision(4);
     input.progress(`round ${round}: the best set so far leaves ${left} % of the cost`);
     const room = new Room(found, limits.budget_bytes);
     let asked =
