@@ -28,7 +28,7 @@ interface Hope {
   statement: AdvisorStatement;
   /** Calls × planner cost units. */
   gain: number;
-  /** Of the smallest candidate that was made for it. */
+  /** Of the smallest candidate that was made for it; 0: only others' candidates help it. */
   least_bytes: number;
   /** The same where each candidate's bytes are shared by all statements that it was made for. */
   shared_bytes: number;
@@ -51,6 +51,9 @@ export function outOfReach({ made, promising, book, budget_bytes }: Reach): Map<
   }
   const hopes = [...own].map(([statement, candidates]): Hope => {
     const most = savedWith(statement, book, (now) => now - book.lower(statement, book.relevant(statement)));
+    // It may need no room but theirs.
+    if (candidates.length === 0)
+      return { statement, gain: Math.max(0, most), least_bytes: 0, shared_bytes: 1 };
     return {
       statement,
       gain: Math.max(0, most),
@@ -67,7 +70,7 @@ export function outOfReach({ made, promising, book, budget_bytes }: Reach): Map<
     let room = beside;
     let most = 0;
     for (const { statement, gain, least_bytes, shared_bytes } of hopes) {
-      if (statements.has(statement)) most += gain;
+      if (statements.has(statement) || least_bytes === 0) most += gain;
       else if (least_bytes <= beside && room > 0) {
         most += gain * Math.min(1, room / shared_bytes);
         room -= shared_bytes;
