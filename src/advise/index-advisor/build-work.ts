@@ -5,12 +5,12 @@
  * misses. All constants are of `npm run bench -- build-times`: PostgreSQL 18 and 15, 56 kinds of index over 0.05 to 1
  * million rows, 2 cores of a server of 2026, without parallel workers.
  */
-import { type IndexKey, type IndexSize, PgLuthierError, type Snapshot } from '../../domain/index.ts';
-import { columnsRead } from '../../workload/index.ts';
+import type { IndexKey, IndexSize, Snapshot } from '../../domain/index.ts';
+import { columnsRead, isReadable } from '../../workload/index.ts';
 import type { Candidate } from './candidates/candidate.ts';
 import { type AdvisorTable, rowCount, sortsByBytes } from './catalog.ts';
 import { columnOf, factsOf } from './column-facts.ts';
-import { type ExpressionWork, expressionWork } from './expression-work.ts';
+import { expressionWork, keepsOrder } from './expression-work.ts';
 import type { KeyFacts } from './key-facts.ts';
 import { indexSize } from './size-model.ts';
 import { comparisonsOf, isInOrder, type SortedKey } from './sort-work.ts';
@@ -142,14 +142,12 @@ export function buildWork({ candidate, size }: BuiltIndex, snapshot: Snapshot): 
   }
 }
 
-/** What cuts off the end of a time leaves times in their order. */
-const CUTS_TIMES = /^(?:pg_catalog\.)?date(?:_trunc)?\(/;
-
 /** Correlation of the key, or of the time that it is cut out of, as far as it is known. */
 function orderOf({ expression }: IndexKey, { correlation }: KeyFacts, table: AdvisorTable): number | null {
-  if (correlation !== null || expression === null || !CUTS_TIMES.test(expression)) return correlation;
-  const [only, ...others] = columnsRead(expression);
-  return others.length > 0 ? null : (table.columns.get(only ?? '')?.stats?.correlation ?? null);
+  if (correlation !== null || expression === null || !isReadable(expression) || !keepsOrder(expression))
+    return correlation;
+  const [only = ''] = columnsRead(expression);
+  return table.columns.get(only)?.stats?.correlation ?? null;
 }
 
 /** IndexTupleData and the slot in the sort's memory that points to it (SortTuple). */
@@ -200,14 +198,9 @@ function expressionsOf(
 }
 
 function evaluations(expression: string, table: AdvisorTable, times: number): Work[] {
-  let each: ExpressionWork;
-  try {
-    each = expressionWork(expression, table);
-  } catch (error) {
-    // A server that is newer than the parser may write what it cannot read: `index_unreadable` says so.
-    if (error instanceof PgLuthierError && error.code === 'sql_syntax') return [];
-    throw error;
-  }
+  // A server that is newer than the parser may write what it cannot read: `index_unreadable` says so.
+  if (!isReadable(expression)) return [];
+  const each = expressionWork(expression, table);
   const { comparison, call, byte } = each.microseconds;
   const work: Work[] = [
     { count: times * each.comparisons, of: 'conditions evaluated', microseconds: comparison },

@@ -19,6 +19,19 @@ const BYTE_MICROSECONDS = { parsed: 0.1, cased: 0.012, read: 0.0025 } as const;
 const PARSERS: ReadonlySet<string> = new Set(['to_tsvector', 'json_to_tsvector', 'jsonb_to_tsvector']);
 const CASES: ReadonlySet<string> = new Set(['lower', 'upper', 'initcap', 'unaccent']);
 
+/** What cuts off the end of a time leaves times in their order, and so does the time of another zone, but for an hour. */
+const CUTTING: ReadonlySet<string> = new Set(['date', 'date_trunc', 'timezone']);
+
+/**
+ * Whether the expression's values come in the order of the one column that it reads: a time that is cut off.
+ * @throws PgLuthierError `sql_syntax`.
+ */
+export function keepsOrder(expression: string): boolean {
+  const { comparisons, others, functions } = expressionCalls(expression);
+  const isCut = [...functions].every((name) => CUTTING.has(name)) && functions.size > 0;
+  return isCut && comparisons === 0 && others === functions.size && columnsRead(expression).size === 1;
+}
+
 /** Work of one row. */
 export interface ExpressionWork {
   comparisons: number;
